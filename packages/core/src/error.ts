@@ -1,0 +1,34 @@
+/**
+ * Every code that a caller can meet, in one place. `http/problem.ts` maps each to its status and is held
+ * complete by the compiler.
+ */
+export const codes = [
+  "invalid_request",
+  "malformed_json",
+  "invalid_cursor",
+  "body_too_large",
+  "unauthenticated",
+  "forbidden",
+  "image_not_found",
+  "route_not_found",
+  "method_not_allowed",
+  "image_not_ready",
+  "version_conflict",
+  "idempotency_key_reused",
+  "request_in_progress",
+  "quota_exceeded",
+  "internal_error",
+] as const;
+
+export type Code = (typeof codes)[number];
+
+/** An error whose code and message the caller may see. Anything else that is thrown becomes `internal_error`. */
+export class VisibleError extends Error {
+  readonly code: Code;
+  override readonly name = "VisibleError";
+
+  constructor(code: Code, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -30,6 +30,15 @@ export const createImageID = () => `img_${ulid()}`;
 export const imageIDFromKey = (bucket: string, key: string) =>
   `img_${base32(createHash("sha256").update(bucket).update("\0").update(key).digest())}`;
 
+/** The key that an announced upload goes to. */
+export const keyOf = (owner: string, imageID: string) => `${owner}/${imageID}`;
+
+/** What an announced upload's key says; undefined for any other key. */
+export function parseKey(key: string): { owner: string; imageID: string } | undefined {
+  const [, owner, imageID] = /^([a-z0-9]{1,26})\/(img_[0-9A-HJKMNP-TV-Z]{26})$/.exec(key) ?? [];
+  return owner && imageID ? { owner, imageID } : undefined;
+}
+
 /**
  * The owner that a JWT's issuer and subject stand for. Hashed, because a raw claim may hold delimiters or differ
  * from another by case alone, and must not be able to name another owner's key.

@@ -1,0 +1,54 @@
+/**
+ * One entry of an image's audit trail. Kept when the image is deleted.
+ *
+ * | index   | question                        | partition | order   |
+ * | byImage | what happened to this image     | imageID   | version |
+ */
+import { CustomAttributeType, Entity } from "electrodb";
+import { configuration } from "./table.ts";
+import { primary } from "./table-schema.ts";
+
+/** What can happen to an image. */
+export const types = [
+  "announced",
+  "uploaded",
+  "ready",
+  "rejected",
+  "failed",
+  "updated",
+  "reprocessed",
+  "deleting",
+  "deleted",
+] as const;
+
+/** One entry; `version` is the record's when it happened, `at` ISO 8601. */
+export type Transition = {
+  version: number;
+  type: (typeof types)[number];
+  at: string;
+  by: string;
+  detail?: Record<string, string | number | boolean>;
+};
+
+export const EventEntity = new Entity(
+  {
+    model: { service: "images", entity: "event", version: "1" },
+    attributes: {
+      imageID: { type: "string", required: true },
+      owner: { type: "string", required: true },
+      // Padded, because ElectroDB writes numbers into keys as they are.
+      order: { type: "string", required: true },
+      type: { type: CustomAttributeType<Transition["type"]>("string"), required: true },
+      at: { type: "string", required: true },
+      by: { type: "string", required: true },
+      detail: { type: CustomAttributeType<NonNullable<Transition["detail"]>>("any") },
+    },
+    indexes: {
+      byImage: {
+        pk: { field: primary.pk, composite: ["imageID"], casing: "none" },
+        sk: { field: primary.sk, composite: ["order"], casing: "none" },
+      },
+    },
+  },
+  configuration,
+);

@@ -1,0 +1,367 @@
+/** An uploaded picture and the variants made from it. */
+export * as Image from "./image.ts";
+
+import { Resource } from "sst";
+import * as v from "valibot";
+import { VisibleError } from "./error.ts";
+import { fn } from "./fn.ts";
+import { ID } from "./id.ts";
+import { type ImageRecord, statuses } from "./image-entity.ts";
+import { Protocol } from "./protocol.ts";
+import { Queue } from "./queue.ts";
+import { type Name, names } from "./recipe.ts";
+import { type Draft, type Entry, read, write } from "./record.ts";
+import { Tag } from "./tag.ts";
+import { wholeSeconds } from "./time.ts";
+import { Upload } from "./upload.ts";
+
+const text = (maxLength: number, description: string) =>
+  v.pipe(v.string(), v.minLength(1), v.maxLength(maxLength), v.description(description));
+const int64 = (description: string) =>
+  v.pipe(v.number(), v.integer(), v.minValue(0), v.metadata({ format: "int64" }), v.description(description));
+const pixels = (description: string) =>
+  v.pipe(v.number(), v.integer(), v.minValue(1), v.metadata({ format: "int32" }), v.description(description));
+const time = (description: string) => v.pipe(v.string(), v.isoTimestamp(), v.description(description));
+
+/** A variant, ready to be shown. */
+export const Variant = v.pipe(
+  v.object({
+    url: v.pipe(
+      v.string(),
+      v.description("Absolute, and never another picture: keep it as long as you like."),
+    ),
+    width: pixels("In pixels."),
+    height: pixels("In pixels."),
+    format: v.pipe(v.string(), v.description("`webp`, `jpeg` or `avif`.")),
+    contentType: v.string(),
+    bytes: int64("Size of the file."),
+  }),
+  v.metadata({ ref: "Variant" }),
+);
+
+/** What the original is. Absent where it is not known, as the place is unless the stage records it. */
+export const Source = v.pipe(
+  v.object({
+    key: v.pipe(v.string(), v.description("Where it lies in the uploads bucket.")),
+    bytes: v.optional(int64("Size of the original.")),
+    contentType: v.optional(v.string()),
+    format: v.optional(v.pipe(v.string(), v.description("What the bytes are, whatever the name says."))),
+    width: v.optional(pixels("As seen, after orientation.")),
+    height: v.optional(pixels("As seen, after orientation.")),
+    sha256: v.optional(v.pipe(v.string(), v.description("Of the original's bytes, in hex."))),
+    alpha: v.optional(v.pipe(v.boolean(), v.description("Whether any of it may be transparent."))),
+    frames: v.optional(v.pipe(v.number(), v.integer(), v.metadata({ format: "int32" }))),
+    takenAt: v.optional(
+      v.pipe(
+        v.string(),
+        v.description("When the photo was taken, by the camera's clock; with its offset where known."),
+      ),
+    ),
+    camera: v.optional(v.string()),
+    lens: v.optional(v.string()),
+    location: v.optional(
+      v.object({ latitude: v.number(), longitude: v.number(), altitude: v.optional(v.number()) }),
+    ),
+  }),
+  v.metadata({ ref: "Source" }),
+);
+
+export const title = text(200, "Shown to people.");
+export const alt = text(1000, "What the picture shows, for those who cannot see it.");
+export const tags = v.pipe(
+  v.array(Tag.Info),
+  v.maxLength(Tag.tagsMax),
+  v.transform((given) => [...new Set(given)]),
+  v.description("Words to find the image by."),
+);
+export const metadata = v.pipe(
+  v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), v.pipe(v.string(), v.maxLength(512))),
+  v.check((given) => Object.keys(given).length <= 20, "At most 20 entries."),
+  v.description("Anything of your own: up to 20 names with their values."),
+);
+
+export const Info = v.pipe(
+  v.object({
+    id: ID.imageID,
+    status: v.pipe(v.picklist(statuses), v.description("How far it is. More statuses may come.")),
+    version: v.pipe(
+      v.number(),
+      v.integer(),
+      v.metadata({ format: "int32" }),
+      v.description("Grows with every change; the ETag says it too."),
+    ),
+    owner: ID.owner,
+    filename: v.optional(text(255, "The client's name for the file.")),
+    title: v.optional(title),
+    alt: v.optional(alt),
+    tags: v.optional(v.array(v.string())),
+    metadata: v.optional(v.record(v.string(), v.string())),
+    source: Source,
+    placeholder: v.optional(
+      v.pipe(
+        v.object({
+          thumbhash: v.pipe(
+            v.string(),
+            v.description("A blurred preview in about 25 bytes, base64: https://evanw.github.io/thumbhash"),
+          ),
+          color: v.pipe(v.string(), v.description("The dominant colour, such as #7a8b9c.")),
+        }),
+        v.metadata({ ref: "Placeholder" }),
+      ),
+    ),
+    variants: v.optional(
+      v.pipe(
+        v.object(
+          Object.fromEntries(names.map((name) => [name, v.optional(Variant)])) as Record<
+            Name,
+            v.OptionalSchema<typeof Variant, undefined>
+          >,
+        ),
+        v.metadata({ ref: "Variants" }),
+      ),
+    ),
+    createdAt: time("When it was announced or first seen."),
+    updatedAt: time("When anything about it last changed."),
+    processedAt: v.optional(time("When its variants were made, or it was rejected.")),
+    error: v.optional(
+      v.pipe(
+        v.object({
+          code: v.pipe(v.string(), v.description("Why it was rejected or failed. More codes may come.")),
+          message: v.string(),
+        }),
+        v.metadata({ ref: "ImageError" }),
+      ),
+    ),
+  }),
+  v.metadata({ ref: "Image" }),
+);
+export type Info = v.InferOutput<typeof Info>;
+
+/** The content types that an upload may be announced with. What the bytes are is decided by the bytes. */
+export const contentTypes = [
+  "image/jpeg",
+  "image/png",
+  "image/webp",
+  "image/avif",
+  "image/gif",
+  "image/heic",
+  "image/heif",
+  "image/tiff",
+] as const;
+
+export const Announcement = v.pipe(
+  v.strictObject({
+    filename: text(255, "The client's name for the file. Data, never part of a key."),
+    contentType: v.pipe(v.picklist(contentTypes), v.description("Signed into the upload.")),
+    bytes: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(1),
+      v.metadata({ format: "int64" }),
+      v.description("Exact size of the file; signed into the upload."),
+    ),
+    sha256: v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(/^[0-9a-f]{64}$/),
+        v.description("Of the file, in hex; the store then checks it."),
+      ),
+    ),
+    title: v.optional(title),
+    alt: v.optional(alt),
+    tags: v.optional(tags),
+    metadata: v.optional(metadata),
+  }),
+  v.metadata({ ref: "Announcement" }),
+);
+export type Announcement = v.InferOutput<typeof Announcement>;
+
+/** A day after it was announced, an image whose bytes never came is forgotten. */
+const pendingSeconds = 86_400;
+
+/** How often a change is tried anew because somebody else wrote first. */
+const triesMax = 8;
+
+/**
+ * Announces an upload: writes the `pending` record and returns it with the request that sends the bytes. Throws
+ * `invalid_request` for more than `bytesMax` bytes.
+ */
+export const create = fn(
+  v.object({
+    announcement: Announcement,
+    owner: ID.owner,
+    by: v.string(),
+    bytesMax: v.number(),
+    seconds: v.number(),
+  }),
+  async ({ announcement, owner, by, bytesMax, seconds }): Promise<Info & { upload: Upload.Info }> => {
+    const { filename, contentType, bytes, sha256, ...described } = announcement;
+    if (bytes > bytesMax) {
+      throw new VisibleError(
+        "invalid_request",
+        `The file has ${bytes} bytes; at most ${bytesMax} are accepted.`,
+      );
+    }
+    const now = Date.now();
+    const imageID = ID.createImageID();
+    const key = ID.keyOf(owner, imageID);
+    const createdAt = new Date(now).toISOString();
+    const [upload] = await Promise.all([
+      Upload.presign({ key, contentType, bytes, sha256, seconds }),
+      Tag.add({ imageID, owner, createdAt }, described.tags ?? []),
+    ]);
+    const draft: Draft = {
+      imageID,
+      owner,
+      key,
+      createdAt,
+      status: "pending",
+      attempt: 0,
+      filename,
+      ...described,
+      declared: { contentType, bytes, sha256 },
+      dueAt: new Date(now + (seconds + 60) * 1000).toISOString(),
+      expiresAt: Math.ceil(now / 1000) + seconds + pendingSeconds,
+    };
+    const record = await write(undefined, draft, { type: "announced", by });
+    if (!record) throw new Error(`The new id ${imageID} is taken.`);
+    return { ...serialize(record), upload };
+  },
+);
+
+const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
+
+/**
+ * Looks an image up (a consistent read). With `owner`, only among that owner's images: another's is as good as none.
+ * Throws `image_not_found`.
+ */
+export const fromID = fn(Reference, async (reference): Promise<Info> => serialize(await find(reference)));
+
+/** Changes what people say of an image; `null` takes a field away. Throws `image_not_found`, `version_conflict`. */
+export const update = fn(
+  v.object({
+    ...Reference.entries,
+    by: v.string(),
+    /** Only if the image still has this version. */
+    version: v.optional(v.number()),
+    changes: v.strictObject({
+      title: v.nullish(title),
+      alt: v.nullish(alt),
+      tags: v.nullish(tags),
+      metadata: v.nullish(metadata),
+    }),
+  }),
+  async ({ id, owner, by, version, changes }): Promise<Info> => {
+    const added = changes.tags ?? [];
+    let dropped: string[] = [];
+    const after = await change({ id, owner }, (record) => {
+      if (version !== undefined && record.version !== version) {
+        throw new VisibleError(
+          "version_conflict",
+          `The image is at version ${record.version}. Look it up and try again.`,
+        );
+      }
+      const kept = changes.tags === undefined ? (record.tags ?? []) : added;
+      dropped = (record.tags ?? []).filter((tag) => !kept.includes(tag));
+      const { version: _, ...draft } = record;
+      const fields = Object.entries(changes).filter(([, value]) => value !== undefined);
+      return {
+        before: () => Tag.add(record, added),
+        draft: { ...draft, ...Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined])) },
+        entry: { type: "updated", by, detail: { fields: fields.map(([name]) => name).join(", ") } },
+      };
+    });
+    await Tag.remove(id, dropped);
+    return serialize(after);
+  },
+);
+
+/** Sends an image through the pipeline again. Throws `image_not_found`, `image_not_ready` while it is being worked on. */
+export const reprocess = fn(
+  v.object({ ...Reference.entries, by: v.string() }),
+  async ({ id, owner, by }): Promise<Info> => {
+    const after = await change({ id, owner }, (record) => {
+      if (!Protocol.isSettled(record)) {
+        throw new VisibleError(
+          "image_not_ready",
+          `The image is ${record.status}; it can be reprocessed when it is done.`,
+        );
+      }
+      return Protocol.onReprocess(record, by, Date.now());
+    });
+    await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
+    return serialize(after);
+  },
+);
+
+/**
+ * Deletes an image: from now on it is in no list, and original and variants follow at once. A crash in between is
+ * made good by the reconciler. Throws `image_not_found`.
+ */
+export const remove = fn(
+  v.object({ ...Reference.entries, by: v.string() }),
+  async ({ id, owner, by }): Promise<void> => {
+    const after = await change({ id, owner }, (record) => Protocol.onDelete(record, by, Date.now()));
+    await Upload.remove(after.key);
+    // Where nothing was uploaded yet, no event says that it is gone.
+    await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
+    await Tag.remove(id, after.tags ?? []);
+  },
+);
+
+/** The record behind a reference, if whoever asks may know of it. Ownership is decided here and nowhere else. */
+async function find({ id, owner }: v.InferOutput<typeof Reference>): Promise<ImageRecord> {
+  const record = await read(id);
+  if (!record || !isVisible(record) || (owner !== undefined && record.owner !== owner)) {
+    throw new VisibleError("image_not_found", `There is no image ${id}.`);
+  }
+  return record;
+}
+
+type Change = { before?: () => Promise<void>; draft: Draft; entry: Entry };
+
+/** Reads, decides and writes until nobody wrote in between. */
+async function change(
+  reference: v.InferOutput<typeof Reference>,
+  decide: (record: ImageRecord) => Change,
+): Promise<ImageRecord> {
+  for (let tries = 0; tries < triesMax; tries++) {
+    const record = await find(reference);
+    const { before, draft, entry } = decide(record);
+    await before?.();
+    const written = await write(record, draft, entry);
+    if (written) return written;
+  }
+  throw new Error(`${reference.id} is being written by too many at once.`);
+}
+
+/** Whether anybody but the pipeline may see a record. TTL removes expired ones days late. */
+export const isVisible = ({ status, expiresAt }: ImageRecord) =>
+  status !== "deleting" && status !== "deleted" && (expiresAt === undefined || expiresAt * 1000 > Date.now());
+
+/** A record as callers see it: nothing of keys, attempts and leases, and no `null`. */
+export function serialize(record: ImageRecord): Info {
+  const { imageID, status, version, owner, filename, title, alt, tags, metadata, placeholder, error } =
+    record;
+  const variants = Object.entries(record.variants ?? {}).map(([name, { key, ...variant }]) => [
+    name,
+    { url: `${Resource.Router.url}/media/${key}`, ...variant },
+  ]);
+  return {
+    id: imageID,
+    status,
+    version,
+    owner,
+    ...present({ filename, title, alt, tags, metadata }),
+    source: { key: record.key, ...present({ bytes: record.bytes, ...record.source, sha256: record.sha256 }) },
+    ...present({ placeholder }),
+    ...(variants.length > 0 ? { variants: Object.fromEntries(variants) } : {}),
+    createdAt: wholeSeconds(record.createdAt),
+    updatedAt: wholeSeconds(record.updatedAt),
+    ...(record.processedAt ? { processedAt: wholeSeconds(record.processedAt) } : {}),
+    ...present({ error }),
+  };
+}
+
+const present = <T extends object>(fields: T): T =>
+  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;

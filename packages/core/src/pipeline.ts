@@ -1,0 +1,185 @@
+/**
+ * What happens when a signal comes: the protocol's decision, the work, and the commit. Whatever goes wrong at any
+ * line, the message stays in the queue or the reconciler finds the image again.
+ */
+export * as Pipeline from "./pipeline.ts";
+
+import { createHash } from "node:crypto";
+import { Resource } from "sst";
+import { ID } from "./id.ts";
+import type { ImageRecord, StoredVariant } from "./image-entity.ts";
+import { Protocol } from "./protocol.ts";
+import type { Name } from "./recipe.ts";
+import { keep, read, write } from "./record.ts";
+import { Rejection } from "./rejection.ts";
+import { render } from "./render.ts";
+import type { Settings } from "./settings.ts";
+import type { Signal } from "./signal.ts";
+import { Storage } from "./storage.ts";
+
+/** What became of a signal, for the log. Only `acknowledge: true` lets the message go. */
+export type Report = { acknowledge: boolean; imageID: string; did: string };
+
+/** The lease outlasts the function, so that a worker that still runs always still holds it. */
+const leaseMarginSeconds = 15;
+
+/** How often a decision is made anew because somebody else wrote first. */
+const triesMax = 8;
+
+/** Handles one signal to its end. Throws on faults of ours, with the lease given back; the queue tries again. */
+export async function handle(signal: Signal, settings: Settings.Pipeline): Promise<Report> {
+  const { imageID, owner, record: found } = await find(signal.key);
+  const etag = signal.kind === "check" ? await Storage.etagOfOriginal(signal.key) : undefined;
+
+  for (let tries = 0, record = found; tries < triesMax; tries++, record = await read(imageID)) {
+    const decision = decide(record, signal, etag, contextOf(imageID, owner, settings));
+    if (decision.do === "acknowledge" || decision.do === "retry") {
+      if (record && decision.do === "acknowledge") await purge(record);
+      return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why };
+    }
+    const written = await write(record, decision.draft, decision.entry);
+    if (!written) continue;
+    if (decision.do === "claim") return work(written, signal, settings);
+    await purge(written);
+    return { acknowledge: true, imageID, did: `wrote ${written.status}` };
+  }
+  throw new Error(`${imageID} is being written by too many at once; the queue will try again.`);
+}
+
+/** Takes the queue's word that it has given up on a signal. */
+export async function giveUp(
+  signal: Signal,
+  letter: { receives: number; reason: string },
+  settings: Settings.Pipeline,
+): Promise<Report> {
+  const { imageID, owner, record: found } = await find(signal.key);
+  for (let tries = 0, record = found; tries < triesMax; tries++, record = await read(imageID)) {
+    const decision = Protocol.onDeadLetter(record, signal, letter, contextOf(imageID, owner, settings));
+    if (decision.do === "acknowledge" || decision.do === "retry") {
+      return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why };
+    }
+    const written = await write(record, decision.draft, decision.entry);
+    if (written) return { acknowledge: true, imageID, did: `wrote ${written.status}` };
+  }
+  throw new Error(`${imageID} is being written by too many at once; the queue will try again.`);
+}
+
+/**
+ * Removes what a tombstone still names in the processed bucket, and then puts its last transition on file, because
+ * nothing will be written after it that would.
+ */
+export async function purge(record: ImageRecord): Promise<void> {
+  if (record.status !== "deleted") return;
+  await keep(record);
+  const keys = Protocol.keysToPurge(record);
+  if (keys.length === 0) return;
+  await Storage.removeVariants(keys);
+  // If somebody else wrote meanwhile, that writer or the reconciler sees to what is left.
+  await write(record, Protocol.onPurged(record).draft);
+}
+
+/**
+ * Whose image a key is, and its record if there is one. An announced upload's key names its image; any other key is
+ * an image of its own, and so is a key that names an image announced under another.
+ */
+async function find(
+  key: string,
+): Promise<{ imageID: string; owner: string; record: ImageRecord | undefined }> {
+  const announced = ID.parseKey(key);
+  if (announced) {
+    const record = await read(announced.imageID);
+    if (!record || record.key === key) return { ...announced, record };
+  }
+  const imageID = ID.imageIDFromKey(Resource.Uploads.name, key);
+  return { imageID, owner: ID.ownerDefault, record: await read(imageID) };
+}
+
+function decide(
+  record: ImageRecord | undefined,
+  signal: Signal,
+  etag: string | undefined,
+  context: Protocol.Context,
+): Protocol.Decision {
+  switch (signal.kind) {
+    case "created":
+      return Protocol.onCreated(record, signal, context);
+    case "removed":
+      return Protocol.onRemoved(record, signal, context);
+    case "check":
+      return Protocol.onCheck(record, signal, etag, context);
+  }
+}
+
+async function work(claimed: ImageRecord, signal: Signal, settings: Settings.Pipeline): Promise<Report> {
+  let outcome: Protocol.Outcome;
+  try {
+    outcome = await make(claimed, settings);
+  } catch (error) {
+    // Should this fail too, the lease ends by itself; the first error is the one to report.
+    await Promise.allSettled([commit(claimed, { is: "interrupted" }, settings)]);
+    throw error;
+  }
+  const { imageID } = claimed;
+  const committed = await commit(claimed, outcome, settings);
+  if (committed) {
+    await purge(committed);
+    return { acknowledge: true, imageID, did: outcome.is };
+  }
+  const record = await read(imageID);
+  return {
+    acknowledge: Protocol.mayAcknowledge(record, signal),
+    imageID,
+    did: `${outcome.is}, but the lease was lost`,
+  };
+}
+
+/** Writes the outcome, if this attempt still counts. */
+async function commit(claimed: ImageRecord, outcome: Protocol.Outcome, settings: Settings.Pipeline) {
+  let record: ImageRecord | undefined = claimed;
+  for (let tries = 0; tries < triesMax; tries++) {
+    const { imageID, owner } = claimed;
+    const next = Protocol.onOutcome(record, claimed.attempt, outcome, contextOf(imageID, owner, settings));
+    if (!next) return undefined;
+    const written = await write(record, next.draft, next.entry);
+    if (written) return written;
+    record = await read(imageID);
+  }
+  throw new Error(`${claimed.imageID} is being written by too many at once; the queue will try again.`);
+}
+
+/** Reads, renders and stores. Nothing here is visible to anybody until the commit names it. */
+async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<Protocol.Outcome> {
+  const { imageID, key, etag, attempt } = claimed;
+  if (!etag) throw new Error(`${imageID} was claimed without an upload.`);
+  const original = await Storage.readOriginal(key, etag, settings.bytesMax);
+  if (original.is === "gone" || original.is === "changed") return { is: original.is };
+  if (original.is === "too_large") {
+    const message = `The file has ${original.bytes} bytes; at most ${settings.bytesMax} are accepted.`;
+    return { is: "rejected", code: "too_many_bytes", message, bytes: original.bytes };
+  }
+  const { bytes } = original;
+  const sha256 = createHash("sha256").update(bytes).digest("hex");
+  try {
+    const { source, placeholder, variants } = await render(bytes, settings);
+    const folder = `${imageID}/${attempt}-${etag.slice(0, 8)}`;
+    const stored = await Promise.all(
+      variants.map(async ({ name, extension, bytes, ...facts }): Promise<[Name, StoredVariant]> => {
+        const key = `${folder}/${name}.${extension}`;
+        await Storage.writeVariant(key, bytes, facts.contentType);
+        return [name, { key, ...facts, bytes: bytes.length }];
+      }),
+    );
+    const result = { bytes: bytes.length, sha256, source, placeholder, variants: Object.fromEntries(stored) };
+    return { is: "ready", result };
+  } catch (error) {
+    if (!(error instanceof Rejection)) throw error;
+    return { is: "rejected", code: error.code, message: error.message, bytes: bytes.length, sha256 };
+  }
+}
+
+const contextOf = (imageID: string, owner: string, settings: Settings.Pipeline): Protocol.Context => ({
+  imageID,
+  owner,
+  now: Date.now(),
+  leaseSeconds: settings.processorTimeoutSeconds + leaseMarginSeconds,
+});

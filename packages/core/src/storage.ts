@@ -1,0 +1,114 @@
+/** The two buckets, as the processor and the reconciler use them. The only file that imports the S3 client. */
+export * as Storage from "./storage.ts";
+
+import {
+  DeleteObjectCommand,
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  HeadObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+} from "@aws-sdk/client-s3";
+import { Resource } from "sst";
+
+/** One client for the life of the process. `AWS_ENDPOINT_URL_S3` redirects it; other endpoints want paths, not hosts. */
+export const client = new S3Client({
+  forcePathStyle: !Resource.Uploads.url.includes(".amazonaws.com"),
+  // Our own SHA-256 of what was read is recorded; a second checksum of what is written buys nothing over TLS.
+  requestChecksumCalculation: "WHEN_REQUIRED",
+  responseChecksumValidation: "WHEN_REQUIRED",
+});
+
+/** An original's bytes, or why there are none: nothing under the key, another upload there, or more than `bytesMax`. */
+export type Read =
+  | { is: "read"; bytes: Buffer }
+  | { is: "gone" }
+  | { is: "changed" }
+  | { is: "too_large"; bytes: number };
+
+/** Reads an original, but only the very upload that `etag` names, and not a byte of it if it is over `bytesMax`. */
+export async function readOriginal(key: string, etag: string, bytesMax: number): Promise<Read> {
+  try {
+    const { Body, ContentLength = 0 } = await client.send(
+      new GetObjectCommand({ Bucket: Resource.Uploads.name, Key: key, IfMatch: `"${etag}"` }),
+    );
+    if (!Body) throw new Error(`The store answered without a body for ${key}.`);
+    if (ContentLength > bytesMax) {
+      // Lets the connection go; nothing more of the body is read.
+      if ("destroy" in Body) Body.destroy();
+      return { is: "too_large", bytes: ContentLength };
+    }
+    return { is: "read", bytes: Buffer.from(await Body.transformToByteArray()) };
+  } catch (error) {
+    if (statusOf(error) === 404) return { is: "gone" };
+    if (statusOf(error) === 412) return { is: "changed" };
+    throw error;
+  }
+}
+
+/** The ETag (without quotes) of what lies under an original's key, or undefined where nothing does. */
+export async function etagOfOriginal(key: string): Promise<string | undefined> {
+  try {
+    const { ETag } = await client.send(new HeadObjectCommand({ Bucket: Resource.Uploads.name, Key: key }));
+    return ETag && unquoted(ETag);
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Stores a variant. Its key is never used twice, so whoever sees it may keep it for ever. */
+export async function writeVariant(key: string, bytes: Buffer, contentType: string): Promise<void> {
+  await client.send(
+    new PutObjectCommand({
+      Bucket: Resource.Processed.name,
+      Key: key,
+      Body: bytes,
+      ContentType: contentType,
+      CacheControl: "public, max-age=31536000, immutable",
+    }),
+  );
+}
+
+/** Removes variants; those that are gone already do no harm. Throws if the store refused any. */
+export async function removeVariants(keys: readonly string[]): Promise<void> {
+  for (let i = 0; i < keys.length; i += 1000) {
+    const Objects = keys.slice(i, i + 1000).map((Key) => ({ Key }));
+    const { Errors = [] } = await client.send(
+      new DeleteObjectsCommand({ Bucket: Resource.Processed.name, Delete: { Objects, Quiet: true } }),
+    );
+    const [first] = Errors;
+    if (first)
+      throw new Error(`${Errors.length} variants could not be removed: ${first.Code} for ${first.Key}.`);
+  }
+}
+
+/** Removes an original. */
+export async function removeOriginal(key: string): Promise<void> {
+  await client.send(new DeleteObjectCommand({ Bucket: Resource.Uploads.name, Key: key }));
+}
+
+/** What a listing says of an object: `etag` without quotes, `modified` in milliseconds since 1970. */
+export type Listed = { key: string; etag: string; modified: number };
+
+/** Every object of a bucket whose key starts with `prefix`, a page of up to 1,000 at a time. */
+export async function* pages(bucket: "uploads" | "processed", prefix = ""): AsyncGenerator<Listed[]> {
+  const Bucket = bucket === "uploads" ? Resource.Uploads.name : Resource.Processed.name;
+  let ContinuationToken: string | undefined;
+  do {
+    const page = await client.send(new ListObjectsV2Command({ Bucket, Prefix: prefix, ContinuationToken }));
+    yield (page.Contents ?? []).map(({ Key = "", ETag = "", LastModified }) => ({
+      key: Key,
+      etag: unquoted(ETag),
+      modified: LastModified?.getTime() ?? 0,
+    }));
+    ContinuationToken = page.NextContinuationToken;
+  } while (ContinuationToken);
+}
+
+const unquoted = (etag: string) => etag.replaceAll('"', "");
+
+const statusOf = (error: unknown) =>
+  error instanceof S3ServiceException ? error.$metadata.httpStatusCode : undefined;

@@ -1,0 +1,27 @@
+/**
+ * The one table's keys and indexes, as data. The entities are built on it, `infra/table.ts` deploys it and the
+ * embedded mode creates it, so that the three cannot differ.
+ */
+
+/** An index's two key attributes (strings) and what it copies: everything, or the keys alone. */
+export type Index = { readonly pk: string; readonly sk: string; readonly projection: "all" | "keys-only" };
+
+/** The table's own key attributes, both strings. */
+export const primary = { pk: "pk", sk: "sk" } as const;
+
+/** The attribute, in seconds since 1970, after which DynamoDB removes an item (up to some days later). */
+export const ttl = "expiresAt";
+
+/** Lists that answer with whole images copy everything; the rest copy keys, because each copy is paid on every write. */
+export const indexes = {
+  /** An owner's images and an owner's tagged images, by time. */
+  gsi1: { pk: "gsi1pk", sk: "gsi1sk", projection: "all" },
+  /** An owner's images in one status, by time. */
+  gsi2: { pk: "gsi2pk", sk: "gsi2sk", projection: "all" },
+  /** Everybody's images by time, spread over shards. */
+  gsi3: { pk: "gsi3pk", sk: "gsi3sk", projection: "keys-only" },
+  /** What the reconciler must look at, by when it is due; finished images are not in it. */
+  gsi4: { pk: "gsi4pk", sk: "gsi4sk", projection: "keys-only" },
+  /** An owner's ready images by the SHA-256 of the original. */
+  gsi5: { pk: "gsi5pk", sk: "gsi5sk", projection: "keys-only" },
+} as const satisfies Record<string, Index>;

@@ -1,8 +1,30 @@
 import { defineConfig } from "vitest/config";
+import { Settings } from "./packages/core/src/settings.ts";
+
+/** What SST would give the functions; a test that starts a cloud of its own sets its addresses before it imports them. */
+const resources = {
+  App: { name: "image-pipeline", stage: "test" },
+  CursorKey: { value: "a key for tests alone" },
+  Images: { name: "images" },
+  Processed: { name: "processed" },
+  Processing: { url: "http://127.0.0.1:9/processing" },
+  Router: { url: "http://127.0.0.1:9" },
+  Settings: { ...Settings.pipelineDefaults, anonymous: true },
+  Uploads: { name: "uploads", url: "http://127.0.0.1:9/uploads" },
+};
 
 export default defineConfig({
   test: {
     include: ["packages/*/src/**/*.test.ts", "infra/**/*.test.ts", "bench/**/*.test.ts"],
+    env: {
+      AWS_REGION: "us-east-1",
+      AWS_ACCESS_KEY_ID: "local",
+      AWS_SECRET_ACCESS_KEY: "local-secret",
+      POWERTOOLS_LOG_LEVEL: "SILENT",
+      ...Object.fromEntries(
+        Object.entries(resources).map(([name, value]) => [`SST_RESOURCE_${name}`, JSON.stringify(value)]),
+      ),
+    },
     testTimeout: 30_000,
     hookTimeout: 30_000,
     maxWorkers: 2,

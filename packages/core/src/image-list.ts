@@ -5,6 +5,7 @@ import { fn } from "./fn.ts";
 import { ID } from "./id.ts";
 import { Image } from "./image.ts";
 import { ImageEntity, type ImageRecord, statuses } from "./image-entity.ts";
+import { readMany } from "./record.ts";
 import { Tag } from "./tag.ts";
 import { TagEntity } from "./tag-entity.ts";
 
@@ -48,7 +49,7 @@ export const list = fn(Query, async ({ limit, cursor, ...which }): Promise<Page>
 export const fromIDs = fn(
   v.object({ ids: v.pipe(v.array(ID.imageID), v.maxLength(100)), owner: v.optional(ID.owner) }),
   async ({ ids, owner }): Promise<Image.Info[]> => {
-    const records = await batch([...new Set(ids)]);
+    const records = await readMany([...new Set(ids)]);
     return records
       .filter((record) => Image.isVisible(record) && (owner === undefined || record.owner === owner))
       .map(Image.serialize);
@@ -115,7 +116,7 @@ async function rowsOf(
 /** The rows' records. Rows without one are looked up together; a tag's row may be left from an image that lost it. */
 async function recordsOf({ tag }: Which, rows: readonly Row[]): Promise<ImageRecord[]> {
   const missing = rows.filter(({ record }) => !record).map(({ imageID }) => imageID);
-  const found = new Map((await batch(missing)).map((record) => [record.imageID, record]));
+  const found = new Map((await readMany(missing)).map((record) => [record.imageID, record]));
   return rows.flatMap(({ imageID, record = found.get(imageID) }) =>
     record && (tag === undefined || record.tags?.includes(tag)) ? [record] : [],
   );
@@ -142,19 +143,6 @@ async function take<T>(
     cursor = answer.cursor;
   } while (cursor && rows.length < wanted);
   return rows;
-}
-
-/** The records of these ids, in their order, in consistent reads of 100 at a time. */
-async function batch(ids: readonly string[]): Promise<ImageRecord[]> {
-  if (ids.length === 0) return [];
-  const found = new Map<string, ImageRecord>();
-  let wanted = ids.map((imageID) => ({ imageID }));
-  while (wanted.length > 0) {
-    const { data, unprocessed } = await ImageEntity.get(wanted).go({ consistent: true });
-    for (const record of data) found.set(record.imageID, record);
-    wanted = unprocessed;
-  }
-  return ids.flatMap((id) => found.get(id) ?? []);
 }
 
 const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);

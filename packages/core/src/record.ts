@@ -24,6 +24,18 @@ export async function read(imageID: string): Promise<ImageRecord | undefined> {
   return data ?? undefined;
 }
 
+/** The records of these ids that exist, in their order: consistent reads of 100 at a time. */
+export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
+  const found = new Map<string, ImageRecord>();
+  let wanted = ids.map((imageID) => ({ imageID }));
+  while (wanted.length > 0) {
+    const { data, unprocessed } = await ImageEntity.get(wanted).go({ consistent: true });
+    for (const record of data) found.set(record.imageID, record);
+    wanted = unprocessed;
+  }
+  return ids.flatMap((id) => found.get(id) ?? []);
+}
+
 /**
  * Replaces `before` (undefined: no record yet) by `draft`, with `entry` as its newest transition where there is one.
  * Returns the new record, or undefined if somebody else wrote since `before` was read.

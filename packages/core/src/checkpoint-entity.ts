@@ -1,0 +1,27 @@
+/**
+ * How far a long job has come, so that the next run goes on from there.
+ *
+ * | index | question            | partition | order |
+ * | byJob | where to go on      | job       | -     |
+ */
+import { Entity } from "electrodb";
+import { configuration } from "./table.ts";
+import { primary } from "./table-schema.ts";
+
+export const CheckpointEntity = new Entity(
+  {
+    model: { service: "images", entity: "checkpoint", version: "1" },
+    attributes: {
+      job: { type: "string", required: true },
+      after: { type: "string", required: true },
+      savedAt: { type: "string", required: true },
+    },
+    indexes: {
+      byJob: {
+        pk: { field: primary.pk, composite: ["job"], casing: "none" },
+        sk: { field: primary.sk, composite: [], casing: "none" },
+      },
+    },
+  },
+  configuration,
+);

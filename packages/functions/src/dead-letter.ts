@@ -1,0 +1,13 @@
+/** Marks as `failed` what the queue has given up on, so that it can be seen and sent through again. */
+import { Pipeline } from "@image-pipeline/core/pipeline";
+import type { SQSHandler } from "aws-lambda";
+import { Resource } from "sst";
+import { eachSignal } from "./batch.ts";
+
+const reason =
+  "Processing failed each time it was tried. The processor's log says why; the image can be reprocessed.";
+
+export const handler: SQSHandler = (event, context) =>
+  eachSignal(event, context, (signal, receives) =>
+    Pipeline.giveUp(signal, { receives, reason }, Resource.Settings),
+  );

@@ -1,0 +1,70 @@
+/** What lies in the processing queue: S3's own notifications, and checks of ours. */
+
+import { check, type Signal, sequencerOf } from "@image-pipeline/core/signal";
+import type { S3Event, S3EventRecord } from "aws-lambda";
+import * as v from "valibot";
+
+/** A message read: what it signals, and what in it is not for us (for the log). */
+export type Message = { signals: Signal[]; ignored: string[] };
+
+/**
+ * Reads a queue message. Whatever cannot be understood, or comes from another bucket, is named and left alone: it
+ * would not be understood the next time either.
+ */
+export function read(body: string, bucket: string): Message {
+  let content: unknown;
+  try {
+    content = JSON.parse(body);
+  } catch (error) {
+    return { signals: [], ignored: [`not JSON: ${error instanceof Error ? error.message : error}`] };
+  }
+  const own = v.safeParse(check, content);
+  if (own.success) return { signals: [own.output], ignored: [] };
+  const records = (content as Partial<S3Event> | null)?.Records;
+  // S3 sends one `s3:TestEvent`, without records, when the notification is set up.
+  if (!Array.isArray(records)) return { signals: [], ignored: ["no records"] };
+  const message: Message = { signals: [], ignored: [] };
+  for (const record of records) {
+    const signal = signalOf(record, bucket);
+    if (typeof signal === "string") message.ignored.push(signal);
+    else message.signals.push(signal);
+  }
+  return message;
+}
+
+const Notification = v.object({
+  eventName: v.string(),
+  s3: v.object({
+    bucket: v.object({ name: v.string() }),
+    object: v.object({
+      key: v.string(),
+      sequencer: v.pipe(v.string(), v.regex(/^[0-9a-f]{1,32}$/i)),
+      eTag: v.optional(v.pipe(v.string(), v.minLength(1))),
+    }),
+  }),
+});
+
+function signalOf(record: S3EventRecord, bucket: string): Signal | string {
+  const read = v.safeParse(Notification, record);
+  if (!read.success) return `not a notification: ${read.issues[0].message}`;
+  const { eventName, s3 } = read.output;
+  if (s3.bucket.name !== bucket) return `from the bucket ${s3.bucket.name}`;
+  const key = decodeKey(s3.object.key);
+  if (key === undefined) return `a key that cannot be decoded: ${s3.object.key}`;
+  const sequencer = sequencerOf(s3.object.sequencer);
+  if (eventName.startsWith("ObjectCreated:") && s3.object.eTag) {
+    return { kind: "created", key, sequencer, etag: s3.object.eTag };
+  }
+  // Lifecycle rules expire originals without `ObjectRemoved`.
+  if (/^(ObjectRemoved|LifecycleExpiration):/.test(eventName)) return { kind: "removed", key, sequencer };
+  return `the event ${eventName}`;
+}
+
+/** Keys in events are form-encoded: `+` is a space, and a real plus sign is `%2B`. */
+function decodeKey(key: string): string | undefined {
+  try {
+    return decodeURIComponent(key.replaceAll("+", " "));
+  } catch {
+    return undefined;
+  }
+}

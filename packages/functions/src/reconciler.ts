@@ -1,0 +1,22 @@
+/** Finds what events have missed. Scheduled: `stuck` often, `compare` and `sweep` daily. */
+import { Reconcile } from "@image-pipeline/core/reconcile";
+import type { Context } from "aws-lambda";
+import * as v from "valibot";
+import { log } from "./log.ts";
+
+const jobs = { stuck: Reconcile.stuck, compare: Reconcile.compare, sweep: Reconcile.sweep } as const;
+
+const Event = v.object({ job: v.picklist(["stuck", "compare", "sweep"]) });
+
+/** Long jobs stop a minute before the function would be stopped, and go on the next time. */
+const marginMs = 60_000;
+
+export const handler = async (
+  event: v.InferInput<typeof Event>,
+  context: Context,
+): Promise<Reconcile.Report> => {
+  const { job } = v.parse(Event, event);
+  const report = await jobs[job](Date.now() + context.getRemainingTimeInMillis() - marginMs);
+  log.info("reconciled", { job, ...report });
+  return report;
+};

@@ -6,8 +6,8 @@
  * | byOwner       | an owner's images, newest first             | owner            | createdAt, imageID   |
  * | byOwnerStatus | the same in one status                      | owner, status    | createdAt, imageID   |
  * | recent        | everybody's images, newest first            | shard            | createdAt, imageID   |
- * | stuck         | what is unfinished and due for a look       | shard            | dueAt, imageID       |
- * | byContent     | has this owner this very picture already?   | owner, sha256    | createdAt, imageID   |
+ * | stuck         | what is unfinished and due for a look       | shard            | dueOrder, imageID    |
+ * | byContent     | has this owner this very picture already?   | owner, content   | createdAt, imageID   |
  *
  * Keys hold ids, hashes, times and statuses alone: ElectroDB does not escape its delimiters, and lower-cases keys
  * unless told otherwise.
@@ -47,6 +47,15 @@ export type Superseded = { keys: string[]; at: string };
 /** What the announcing client said of its file; hints, never trusted. */
 export type Declared = { contentType?: string; bytes?: number; sha256?: string };
 
+/** Stands in `dueOrder` and `content` where there is nothing to order or find by. */
+const absent = "-";
+
+/** What the sparse indexes are built from: `dueAt` and the SHA-256, or a sign that there is none. */
+export const indexed = ({ dueAt, sha256 }: { dueAt?: string; sha256?: string }) => ({
+  dueOrder: dueAt ?? absent,
+  content: sha256 ?? absent,
+});
+
 export const ImageEntity = new Entity(
   {
     model: { service: "images", entity: "image", version: "1" },
@@ -64,6 +73,9 @@ export const ImageEntity = new Entity(
       attempt: { type: "number", required: true },
       leaseUntil: { type: "string" },
       dueAt: { type: "string" },
+      // The same for the indexes, which want a value even where their condition leaves the item out.
+      dueOrder: { type: "string", required: true },
+      content: { type: "string", required: true },
       key: { type: "string", required: true },
       failures: { type: "number" },
       sequencer: { type: "string" },
@@ -109,21 +121,24 @@ export const ImageEntity = new Entity(
       },
       recent: {
         index: "gsi3",
+        projection: indexes.gsi3.projection,
         condition: isListed,
         pk: { field: indexes.gsi3.pk, composite: ["shard"], casing: "none" },
         sk: { field: indexes.gsi3.sk, composite: ["createdAt", "imageID"], casing: "none" },
       },
       stuck: {
         index: "gsi4",
-        condition: ({ dueAt }: { dueAt?: string }) => dueAt !== undefined,
+        projection: indexes.gsi4.projection,
+        condition: ({ dueOrder }: { dueOrder?: string }) => dueOrder !== absent,
         pk: { field: indexes.gsi4.pk, composite: ["shard"], casing: "none" },
-        sk: { field: indexes.gsi4.sk, composite: ["dueAt", "imageID"], casing: "none" },
+        sk: { field: indexes.gsi4.sk, composite: ["dueOrder", "imageID"], casing: "none" },
       },
       byContent: {
         index: "gsi5",
-        condition: ({ status, sha256 }: { status?: string; sha256?: string }) =>
-          status === "ready" && sha256 !== undefined,
-        pk: { field: indexes.gsi5.pk, composite: ["owner", "sha256"], casing: "none" },
+        projection: indexes.gsi5.projection,
+        condition: ({ status, content }: { status?: string; content?: string }) =>
+          status === "ready" && content !== absent,
+        pk: { field: indexes.gsi5.pk, composite: ["owner", "content"], casing: "none" },
         sk: { field: indexes.gsi5.sk, composite: ["createdAt", "imageID"], casing: "none" },
       },
     },

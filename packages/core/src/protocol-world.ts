@@ -98,7 +98,16 @@ export function run(weather: Weather, rules: Rules): string[] {
     const last = entry ? { ...entry, version, at: "" } : before?.last;
     if (!last) throw new Error("no first transition");
     if (entry) truth.set(imageID, [...(truth.get(imageID) ?? []), last]);
-    const after = { ...draft, version, last, updatedAt: "", shard: "0", writeID: "" };
+    const after = {
+      ...draft,
+      version,
+      last,
+      updatedAt: "",
+      shard: "0",
+      writeID: "",
+      dueOrder: "",
+      content: "",
+    };
     if (before && after.attempt < before.attempt) wrong.add("the attempt went back");
     if (before && (after.sequencer ?? "") < (before.sequencer ?? "")) wrong.add("the sequencer went back");
     records.set(imageID, after);

@@ -132,6 +132,8 @@ const record: ImageRecord = {
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",
   writeID: "w",
+  dueOrder: "-",
+  content: "-",
   last: { version: 7, type: "ready", at: "2026-01-01T00:00:00.000Z", by: "processor" },
 };
 const context = {

@@ -337,7 +337,7 @@ function withoutPicture(draft: Draft): Draft {
 }
 
 function keptOf(record: ImageRecord): Draft {
-  const { version, updatedAt, last, writeID, shard, ...rest } = record;
+  const { version, updatedAt, last, writeID, shard, dueOrder, content, ...rest } = record;
   return rest;
 }
 

@@ -33,7 +33,7 @@ export async function stuck(deadline = Number.POSITIVE_INFINITY): Promise<Report
     do {
       const page: { data: { imageID: string }[]; cursor: string | null } = await ImageEntity.query
         .stuck({ shard })
-        .lt({ dueAt: new Date().toISOString() })
+        .lt({ dueOrder: new Date().toISOString() })
         .go({ limit: 100, pages: 1, cursor, attributes: ["imageID"] });
       for (const record of await readMany(page.data.map(({ imageID }) => imageID))) {
         report.looked++;

@@ -10,13 +10,16 @@ import { randomUUID } from "node:crypto";
 import { ElectroError } from "electrodb";
 import { EventEntity, type Transition } from "./event-entity.ts";
 import { shardOf } from "./id.ts";
-import { ImageEntity, type ImageRecord } from "./image-entity.ts";
+import { ImageEntity, type ImageRecord, indexed } from "./image-entity.ts";
 
 /** What a transition adds to the audit trail; when and as which version it happened is filled in by `write`. */
 export type Entry = Pick<Transition, "type" | "by" | "detail">;
 
 /** What a writer decides; the rest of the record is bookkeeping that `write` does. */
-export type Draft = Omit<ImageRecord, "version" | "updatedAt" | "last" | "writeID" | "shard">;
+export type Draft = Omit<
+  ImageRecord,
+  "version" | "updatedAt" | "last" | "writeID" | "shard" | "dueOrder" | "content"
+>;
 
 /** The record as it stands now (a consistent read), tombstones included; undefined where there is none. */
 export async function read(imageID: string): Promise<ImageRecord | undefined> {
@@ -56,6 +59,7 @@ export async function write(
     last,
     updatedAt: now,
     shard: shardOf(draft.imageID),
+    ...indexed(draft),
     writeID: randomUUID(),
   };
   try {

@@ -7,6 +7,7 @@ export const codes = [
   "malformed_json",
   "invalid_cursor",
   "body_too_large",
+  "unsupported_media_type",
   "unauthenticated",
   "forbidden",
   "image_not_found",
@@ -25,10 +26,13 @@ export type Code = (typeof codes)[number];
 /** An error whose code and message the caller may see. Anything else that is thrown becomes `internal_error`. */
 export class VisibleError extends Error {
   readonly code: Code;
+  /** When it is worth trying again, where that is known. */
+  readonly retryAfterSeconds: number | undefined;
   override readonly name = "VisibleError";
 
-  constructor(code: Code, message: string, options?: ErrorOptions) {
+  constructor(code: Code, message: string, options?: ErrorOptions & { retryAfterSeconds?: number }) {
     super(message, options);
     this.code = code;
+    this.retryAfterSeconds = options?.retryAfterSeconds;
   }
 }

@@ -1,0 +1,66 @@
+/** The HTTP API, put together. */
+import { VisibleError } from "@image-pipeline/core/error";
+import type { Settings } from "@image-pipeline/core/settings";
+import { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import { cors } from "hono/cors";
+import { methodNotAllowed } from "hono/method-not-allowed";
+import { requestId } from "hono/request-id";
+import { Resource } from "sst";
+import { accessLog } from "./access-log.ts";
+import { headers } from "./headers.ts";
+import { health } from "./health.ts";
+import { images } from "./images.ts";
+import { answer } from "./problem.ts";
+import { declared } from "./route.ts";
+
+const { corsOrigins }: Pick<Settings.Pipeline, "corsOrigins"> = Resource.Settings;
+
+/** Bodies are announcements and descriptions, a few KB at the most. Files go to the store. */
+const bodyBytesMax = 65_536;
+
+const root = new Hono();
+
+root.use(
+  requestId({ limitLength: 64 }),
+  accessLog,
+  headers,
+  cors({
+    origin: corsOrigins,
+    allowMethods: ["GET", "POST", "PATCH", "DELETE"],
+    allowHeaders: [
+      "authorization",
+      "content-type",
+      "if-match",
+      "if-none-match",
+      "idempotency-key",
+      "x-request-id",
+    ],
+    exposeHeaders: ["etag", "link", "location", "retry-after", "x-request-id"],
+    maxAge: 7200,
+  }),
+  methodNotAllowed({
+    app: root,
+    onMethodNotAllowed: (c, methods) => {
+      const allow = methods.join(", ");
+      c.header("allow", allow);
+      return answer(new VisibleError("method_not_allowed", `Methods here: ${allow}.`), c);
+    },
+  }),
+  bodyLimit({
+    maxSize: bodyBytesMax,
+    onError: (c) =>
+      answer(new VisibleError("body_too_large", `At most ${bodyBytesMax} bytes, and no files here.`), c),
+  }),
+);
+root.onError(answer);
+root.notFound((c) => answer(new VisibleError("route_not_found", "See /docs for what there is."), c));
+
+/** The whole application: every route with its middleware. */
+export const app = root.route("/", images).route("/", health);
+
+/** What the typed clients know of the API: `hc<Routes>(url)`. */
+export type Routes = typeof app;
+
+// Fails at start rather than serving a route that nobody guards.
+declared(app);

@@ -1,0 +1,75 @@
+/** Images in words. */
+import type { Image } from "@image-pipeline/client/client";
+import { bold, columns, dim, fit, green, printable, red, yellow } from "./terminal.ts";
+
+/** Bytes as people say them: 12 B, 3.1 MB. */
+export function size(bytes: number): string {
+  const units = ["B", "kB", "MB", "GB", "TB"];
+  const power = bytes < 1000 ? 0 : Math.min(units.length - 1, Math.floor(Math.log10(bytes) / 3));
+  const value = bytes / 1000 ** power;
+  return `${power === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${units[power]}`;
+}
+
+/** Milliseconds as people say them: 0.4 s, 2 min 5 s. */
+export function duration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 60) return `${seconds.toFixed(1)} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds % 60)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+/** A mark for how an image stands. */
+export function mark(status: Image["status"]): string {
+  if (status === "ready") return green("✓");
+  return status === "rejected" || status === "failed" ? red("✗") : yellow("…");
+}
+
+/** Everything about an image that people want at a glance, in a few lines. `took` in milliseconds. */
+export function summary(image: Image, { name, took }: { name?: string; took?: number } = {}): string {
+  const { id, status, source, error, tags = [], title, alt, createdAt, placeholder } = image;
+  const called = printable(name ?? image.filename ?? source.key);
+  const facts = [
+    source.width && source.height ? `${source.width} × ${source.height}` : undefined,
+    source.format,
+    source.bytes === undefined ? undefined : size(source.bytes),
+    source.camera && printable(source.camera),
+    placeholder?.color,
+  ];
+  const rows: [string, string][] = [
+    ["id", id],
+    ["original", facts.filter(Boolean).join(", ")],
+    ["title", printable(title ?? "")],
+    ["alt", printable(alt ?? "")],
+    ["tags", tags.map(printable).join(", ")],
+    ["created", took === undefined ? createdAt : ""],
+    ...Object.entries(image.variants ?? {}).flatMap(([variant, made]): [string, string][] =>
+      made
+        ? [
+            [
+              variant,
+              `${fit(`${made.width} × ${made.height}`, 12)}${size(made.bytes).padStart(8)}  ${made.url}`,
+            ],
+          ]
+        : [],
+    ),
+    ["why", error ? `${error.code}: ${printable(error.message)}` : ""],
+  ];
+  const state = took === undefined ? status : `${status} in ${duration(took)}`;
+  return [
+    `${mark(status)} ${bold(called)}  ${status === "ready" ? dim(state) : state}`,
+    ...rows.filter(([, value]) => value !== "").map(([label, value]) => `  ${dim(fit(label, 10))} ${value}`),
+  ].join("\n");
+}
+
+/** One line of a list, in columns; the name is cut to a terminal of `width` columns, where there is one. */
+export function line(image: Image, width = Number.POSITIVE_INFINITY): string {
+  const { id, status, source, createdAt } = image;
+  const sides = source.width && source.height ? `${source.width} × ${source.height}` : "";
+  const bytes = source.bytes === undefined ? "" : size(source.bytes);
+  const when = createdAt.slice(0, 16).replace("T", " ");
+  const name = printable(image.title ?? image.filename ?? source.key);
+  const facts = `${fit(status, 10)}  ${fit(sides, 13)}${bytes.padStart(8)}`;
+  const left = width - 2 - id.length - 2 - when.length - 2 - facts.length - 2;
+  return `${mark(status)} ${id}  ${dim(when)}  ${facts}  ${left < columns(name) ? fit(name, Math.max(12, left)) : name}`;
+}

@@ -1,0 +1,28 @@
+/**
+ * The typed client of the images API, for browsers, Node and React Native. No dependency at run time.
+ *
+ * ```ts
+ * const { upload, images } = createClient({ baseUrl: "https://images.example.com", token });
+ * const image = await upload(file, { onProgress, signal });
+ * for await (const image of images.list({ tag: "holiday" })) ...
+ * ```
+ */
+import { createImages } from "./images.ts";
+import { createRequest, type Options } from "./request.ts";
+import { createUpload } from "./upload.ts";
+
+export type { Query } from "./images.ts";
+export { isFinal } from "./images.ts";
+export { ClientError, type Code } from "./problem.ts";
+export type { Options } from "./request.ts";
+export type { Event, Image, Page, Status, Variant, VariantName } from "./types.ts";
+export type { Progress, Source, UploadOptions } from "./upload.ts";
+
+/** A client of the API at `baseUrl`. Makes no request by itself. Every call throws `ClientError`, typed by `code`. */
+export function createClient(options: Options) {
+  const request = createRequest(options);
+  const images = createImages(request);
+  return { images, upload: createUpload(request, images) };
+}
+
+export type Client = ReturnType<typeof createClient>;

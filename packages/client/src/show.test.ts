@@ -1,0 +1,52 @@
+import { expect, test } from "vitest";
+import { nextLoader, srcset } from "./show.ts";
+import type { Image } from "./types.ts";
+
+const id = "img_01JD0Z6V9RW1QK4C6X4M2N8T3B";
+
+function image(sizes: Record<string, [number, number]>): Pick<Image, "id" | "variants"> {
+  const variants = Object.entries(sizes).map(([name, [width, height]]) => {
+    const url = `https://images.example.com/media/${id}/1-0a1b2c3d/${name}.webp`;
+    return [name, { url, width, height, format: "webp", contentType: "image/webp", bytes: width * 10 }];
+  });
+  return { id, variants: Object.fromEntries(variants) as Image["variants"] };
+}
+
+const photo = image({ thumbnail: [200, 200], large: [1920, 1440], small: [480, 360], medium: [1080, 810] });
+const widthsOf = (text: string) => text.split(", ").map((part) => part.split(" ")[1]);
+
+test("a srcset names the variants that show the whole picture, narrowest first", () => {
+  expect(widthsOf(srcset(photo))).toEqual(["480w", "1080w", "1920w"]);
+});
+
+test("a srcset names each width once, for a picture too small to be reduced", () => {
+  const icon = image({ thumbnail: [200, 200], small: [300, 225], medium: [300, 225], large: [300, 225] });
+  expect(widthsOf(srcset(icon))).toEqual(["300w"]);
+});
+
+test("a srcset leaves out no variant over a side that was rounded to whole pixels", () => {
+  const panorama = image({ thumbnail: [200, 200], small: [480, 31], medium: [1080, 70], large: [1920, 125] });
+  expect(widthsOf(srcset(panorama))).toEqual(["480w", "1080w", "1920w"]);
+});
+
+test("a srcset of a square picture may use the thumbnail too", () => {
+  expect(widthsOf(srcset(image({ thumbnail: [200, 200], small: [480, 480] })))).toEqual(["200w", "480w"]);
+});
+
+test("an image without variants has an empty srcset", () => {
+  expect(srcset({})).toBe("");
+});
+
+test.each([
+  [16, "small"],
+  [480, "small"],
+  [481, "medium"],
+  [1920, "large"],
+  [3840, "large"],
+])("asked for %i pixels, the loader gives the smallest variant that is wide enough: %s", (width, name) => {
+  expect(nextLoader(photo)({ width })).toContain(`/${name}.webp`);
+});
+
+test("the loader of an image without variants says to look at its status", () => {
+  expect(() => nextLoader({ id })({ width: 100 })).toThrow(/status/);
+});

@@ -1,0 +1,33 @@
+/** What each variant is cut from, worked out before any pixel is touched: pure arithmetic on sizes. */
+import type { Spec } from "./recipe.ts";
+
+/** A whole picture at one size, in pixels. */
+export type Size = { width: number; height: number };
+
+/**
+ * One variant: the whole picture is reduced to `frame`, and `size` is cut from its middle. Both are the same for
+ * `inside`.
+ */
+export type Step<N extends string> = { name: N; spec: Spec; frame: Size; size: Size };
+
+/**
+ * The recipe's steps for a picture of this size, largest frame first, so that each can be made from the one before.
+ * Never enlarges: a picture that is smaller than a variant's box keeps its size, and `cover` then cuts off only what
+ * stands over the box.
+ */
+export function plan<N extends string>(source: Size, recipe: Readonly<Record<N, Spec>>): Step<N>[] {
+  const steps = (Object.entries(recipe) as [N, Spec][]).map(([name, spec]) => {
+    const { width, height = Number.POSITIVE_INFINITY, fit } = spec;
+    const ratios = [width / source.width, height / source.height];
+    const wanted = fit === "cover" ? Math.max(...ratios.filter(Number.isFinite)) : Math.min(...ratios);
+    const frame = scaled(source, Math.min(1, wanted));
+    const size = { width: Math.min(width, frame.width), height: Math.min(height, frame.height) };
+    return { name, spec, frame, size };
+  });
+  return steps.sort((a, b) => b.frame.width * b.frame.height - a.frame.width * a.frame.height);
+}
+
+const scaled = ({ width, height }: Size, scale: number): Size => ({
+  width: Math.max(1, Math.round(width * scale)),
+  height: Math.max(1, Math.round(height * scale)),
+});

@@ -1,0 +1,173 @@
+/** Takes in a request's body and holds it to everything that was said about it. */
+
+import { type Algorithm, algorithmNamed, algorithms, type Digest, digestsOf } from "./checksum.ts";
+import { framings, unframe } from "./chunked.ts";
+import { S3Error } from "./error.ts";
+import { bodyBytesMax, type S3Request } from "./request.ts";
+
+/** A body that was all that its sender said of it. */
+export type Received = {
+  bytes: number;
+  digests: ReadonlyMap<Digest, Buffer>;
+  /** The checksum that the sender gave, in base64. */
+  checksum?: { algorithm: Algorithm; value: string };
+};
+
+/**
+ * Passes the bytes of the body to `write` as they come in and computes the digests that `also` names. Throws unless
+ * length, payload hash, Content-MD5, checksum and the signatures of chunks and trailers are all right. Whatever was
+ * written is to be thrown away then.
+ */
+export async function receive(
+  request: S3Request,
+  also: Iterable<Digest>,
+  write: (chunk: Buffer) => void | Promise<void>,
+  bytesMax = bodyBytesMax,
+): Promise<Received> {
+  const expected = lengthOf(request);
+  if (expected > bytesMax)
+    throw new S3Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", {
+      ProposedSize: String(expected),
+      MaxSizeAllowed: String(bytesMax),
+    });
+  const claims = claimsOf(request);
+  const digests = digestsOf([...claims.map(({ digest }) => digest), ...also]);
+  let bytes = 0;
+  const take = (chunk: Buffer) => {
+    bytes += chunk.length;
+    if (bytes > expected) throw incomplete(expected);
+    digests.update(chunk);
+    return write(chunk);
+  };
+  const trailers = await pass(request, take);
+  if (bytes !== expected) throw incomplete(expected);
+  const results = await digests.finish();
+  let checksum: Received["checksum"];
+  for (const claim of claims) {
+    const value = results.get(claim.digest)?.toString(claim.encoding);
+    const given = claim.value ?? trailers.get(`x-amz-checksum-${claim.digest}`);
+    if (given === undefined)
+      throw new S3Error("MalformedTrailerError", `The trailer x-amz-checksum-${claim.digest} is missing.`);
+    if (value !== given) throw claim.error();
+    if (claim.digest !== "md5" && claim.encoding === "base64") checksum = { algorithm: claim.digest, value };
+  }
+  return { bytes, digests: results, checksum };
+}
+
+/** The whole of a small body as text, held to the same claims. */
+export async function receiveText(request: S3Request, bytesMax: number): Promise<string> {
+  const chunks: Buffer[] = [];
+  await receive(request, [], (chunk) => void chunks.push(chunk), bytesMax);
+  return Buffer.concat(chunks).toString();
+}
+
+async function pass(
+  { message, signed }: S3Request,
+  take: (chunk: Buffer) => void | Promise<void>,
+): Promise<ReadonlyMap<string, string>> {
+  // Not `for await`: leaving that early destroys the connection, and with it the answer that says what was wrong.
+  const body: AsyncIterator<Buffer> = message.iterator({ destroyOnReturn: false });
+  try {
+    const source = isFramed(signed.payload) ? unframe({ [Symbol.asyncIterator]: () => body }, signed) : body;
+    for (;;) {
+      const { done, value } = await source.next();
+      if (done) return value ?? new Map();
+      await take(value);
+    }
+  } catch (error) {
+    if (message.errored) throw incomplete(undefined, error);
+    throw error;
+  } finally {
+    await body.return?.();
+  }
+}
+
+const isFramed = (payload: string) => (framings as readonly string[]).includes(payload);
+
+/** How many bytes the sender says there are, without any framing. */
+function lengthOf({ headers, signed }: S3Request): number {
+  if (signed.payload.startsWith("STREAMING-") && !isFramed(signed.payload))
+    throw new S3Error("NotImplemented", `x-amz-content-sha256 may not be ${signed.payload} here.`);
+  if (!isFramed(signed.payload) && headers["transfer-encoding"])
+    throw new S3Error(
+      "NotImplemented",
+      "A header you provided implies functionality that is not implemented: Transfer-Encoding. Send Content-Length.",
+    );
+  const length = headers[isFramed(signed.payload) ? "x-amz-decoded-content-length" : "content-length"];
+  if (!length || !/^\d{1,15}$/.test(length))
+    throw new S3Error("MissingContentLength", "You must provide the Content-Length HTTP header.");
+  return Number(length);
+}
+
+type Claim = { digest: Digest; encoding: "hex" | "base64"; value?: string; error: () => S3Error };
+
+/** What is said of the body. A claim without a value has it in the trailers. */
+function claimsOf({ headers, signed }: S3Request): Claim[] {
+  const claims: Claim[] = [];
+  if (/^[0-9a-f]{64}$/.test(signed.payload))
+    claims.push({ digest: "sha256", encoding: "hex", value: signed.payload, error: hashMismatch });
+  const md5 = headers["content-md5"];
+  if (md5 !== undefined) {
+    if (Buffer.from(md5, "base64").length !== 16)
+      throw new S3Error("InvalidDigest", "The Content-MD5 you specified is not valid.");
+    claims.push({ digest: "md5", encoding: "base64", value: md5, error: () => badDigest("Content-MD5") });
+  }
+  const checksum = checksumIn(headers, isFramed(signed.payload));
+  if (checksum)
+    claims.push({
+      digest: checksum.algorithm,
+      encoding: "base64",
+      value: checksum.value,
+      error: () => badDigest(checksum.algorithm.toUpperCase()),
+    });
+  return claims;
+}
+
+/** The one checksum that the headers give or announce as a trailer. */
+export function checksumIn(
+  headers: S3Request["headers"],
+  framed: boolean,
+): { algorithm: Algorithm; value?: string } | undefined {
+  const found: { algorithm: Algorithm; value?: string }[] = algorithms.flatMap((algorithm) => {
+    const value = headers[`x-amz-checksum-${algorithm}`];
+    return value === undefined ? [] : [{ algorithm, value }];
+  });
+  const announced = headers["x-amz-trailer"]?.toLowerCase().split(",") ?? [];
+  for (const name of announced.map((name) => name.trim())) {
+    const algorithm = framed && algorithmNamed(name.replace("x-amz-checksum-", ""));
+    if (!algorithm)
+      throw new S3Error("InvalidRequest", "The value specified in the x-amz-trailer header is not supported");
+    found.push({ algorithm });
+  }
+  const [first] = found;
+  if (found.length > 1)
+    throw new S3Error(
+      "InvalidRequest",
+      "Expecting a single x-amz-checksum- header. Multiple checksum Types are not allowed.",
+    );
+  const named = headers["x-amz-sdk-checksum-algorithm"];
+  if (named !== undefined && first?.algorithm !== algorithmNamed(named))
+    throw new S3Error(
+      "InvalidRequest",
+      "x-amz-sdk-checksum-algorithm specified, but no corresponding x-amz-checksum-* or x-amz-trailer headers were found.",
+    );
+  return first;
+}
+
+const badDigest = (what: string) =>
+  new S3Error("BadDigest", `The ${what} you specified did not match the calculated checksum.`);
+
+const hashMismatch = () =>
+  new S3Error(
+    "XAmzContentSHA256Mismatch",
+    "The provided 'x-amz-content-sha256' header does not match what was computed.",
+  );
+
+const incomplete = (expected?: number, cause?: unknown) =>
+  Object.assign(
+    new S3Error(
+      "IncompleteBody",
+      `You did not provide the number of bytes specified by the Content-Length HTTP header${expected === undefined ? "" : ` (${expected})`}.`,
+    ),
+    { cause },
+  );

@@ -1,0 +1,106 @@
+/**
+ * How an object lies on disk: its bytes, then what is known of them as JSON, then the length of that JSON and a mark.
+ * One file, so that one rename publishes bytes and metadata together, and the bytes start at 0 for whoever reads them.
+ */
+import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { type FileHandle, open } from "node:fs/promises";
+import * as v from "valibot";
+
+const mark = "S3.OBJ.1";
+const endBytes = 4 + mark.length;
+
+/** Nearly every footer fits in this; a longer one takes a second read. */
+const tailBytes = 2048;
+
+const Checksum = v.object({
+  algorithm: v.picklist(["crc32", "crc32c", "crc64nvme", "sha1", "sha256"]),
+  /** Base64; of a composite one also `-` and the number of parts. */
+  value: v.string(),
+  type: v.picklist(["FULL_OBJECT", "COMPOSITE"]),
+});
+export type Checksum = v.InferOutput<typeof Checksum>;
+
+const Meta = v.object({
+  /** The object's key, or the number of a part. */
+  key: v.string(),
+  size: v.number(),
+  /** Without quotes. */
+  etag: v.string(),
+  /** Milliseconds since 1970, whole seconds: S3 shows no finer time. */
+  modified: v.number(),
+  /** `content-type`, `cache-control`, `x-amz-meta-…`, as they are given back. */
+  headers: v.record(v.string(), v.string()),
+  checksum: v.optional(Checksum),
+  /** The multipart upload that it was put together from. */
+  uploadID: v.optional(v.string()),
+});
+export type Meta = v.InferOutput<typeof Meta>;
+
+/** What goes after the bytes. */
+export function footer(meta: Meta): Buffer {
+  const json = Buffer.from(JSON.stringify(meta));
+  const end = Buffer.alloc(endBytes);
+  end.writeUInt32BE(json.length);
+  end.write(mark, 4, "latin1");
+  return Buffer.concat([json, end]);
+}
+
+/** An object that is open: whatever is put under its key meanwhile, these bytes stay these bytes. */
+export type Opened = { meta: Meta; handle: FileHandle };
+
+/** Opens an object's file. The caller closes the handle. */
+export async function openObject(file: string): Promise<Opened> {
+  const handle = await open(file, "r");
+  try {
+    const { size } = await handle.stat();
+    const read = async (bytes: number) => {
+      const length = Math.min(bytes, size);
+      return (await handle.read(Buffer.allocUnsafe(length), 0, length, size - length)).buffer;
+    };
+    let tail = await read(tailBytes);
+    const needed = footerBytes(tail, file);
+    if (needed > tail.length) tail = await read(needed);
+    return { meta: metaIn(tail, needed, size, file), handle };
+  } catch (error) {
+    await handle.close();
+    throw error;
+  }
+}
+
+/** Reads what is known of an object, at start: synchronously, because that is three times as fast for many files. */
+export function readMeta(file: string): Meta {
+  const fd = openSync(file, "r");
+  try {
+    const { size } = fstatSync(fd);
+    const read = (bytes: number) => {
+      const tail = Buffer.allocUnsafe(Math.min(bytes, size));
+      readSync(fd, tail, 0, tail.length, size - tail.length);
+      return tail;
+    };
+    let tail = read(tailBytes);
+    const needed = footerBytes(tail, file);
+    if (needed > tail.length) tail = read(needed);
+    return metaIn(tail, needed, size, file);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function footerBytes(tail: Buffer, file: string): number {
+  const end = tail.length - endBytes;
+  if (end < 0 || tail.toString("latin1", end + 4) !== mark) throw damaged(file);
+  return tail.readUInt32BE(end) + endBytes;
+}
+
+function metaIn(tail: Buffer, needed: number, fileBytes: number, file: string): Meta {
+  if (needed > tail.length) throw damaged(file);
+  const json = tail.toString("utf8", tail.length - needed, tail.length - endBytes);
+  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), Meta), json);
+  if (!result.success || result.output.size + needed !== fileBytes) throw damaged(file);
+  return result.output;
+}
+
+const damaged = (file: string) =>
+  new Error(
+    `${file} is not whole: something other than this endpoint changed it. Remove it or restore a copy.`,
+  );

@@ -1,0 +1,94 @@
+/** Which operation a request asks for. What is not in this table is answered `NotImplemented`, never with a 200. */
+import {
+  createBucket,
+  deleteObjects,
+  getBucketLocation,
+  getBucketVersioning,
+  headBucket,
+  listBuckets,
+} from "./bucket.ts";
+import { S3Error } from "./error.ts";
+import { overrides, refuseUnknown } from "./headers.ts";
+import { listObjects, listObjectsV2 } from "./list.ts";
+import { deleteObject, getObject, headObject, putObject } from "./object.ts";
+import type { S3Request, S3Response } from "./request.ts";
+import type { Store } from "./store.ts";
+
+/** What operations work with. */
+export type Endpoint = { store: Store; region: string; now: () => number };
+
+type Operation = {
+  on: "service" | "bucket" | "object";
+  method: string;
+  /** Query parameters that tell this operation from others. */
+  needs?: readonly string[];
+  /** Further query parameters that it understands. */
+  takes?: readonly string[];
+  /** A header that tells this operation from others. */
+  header?: string;
+  run(request: S3Request, endpoint: Endpoint): Promise<S3Response>;
+};
+
+const listing = ["prefix", "delimiter", "max-keys", "encoding-type"];
+
+const operations: readonly Operation[] = [
+  { on: "service", method: "GET", run: (r, { store }) => listBuckets(r, store) },
+  { on: "bucket", method: "HEAD", run: (r, { store }) => headBucket(r, store) },
+  { on: "bucket", method: "PUT", run: (r, { store }) => createBucket(r, store) },
+  { on: "bucket", method: "POST", needs: ["delete"], run: (r, { store }) => deleteObjects(r, store) },
+  {
+    on: "bucket",
+    method: "GET",
+    needs: ["location"],
+    run: (r, { store, region }) => getBucketLocation(r, store, region),
+  },
+  {
+    on: "bucket",
+    method: "GET",
+    needs: ["versioning"],
+    run: (r, { store }) => getBucketVersioning(r, store),
+  },
+  {
+    on: "bucket",
+    method: "GET",
+    needs: ["list-type"],
+    takes: [...listing, "continuation-token", "start-after", "fetch-owner"],
+    run: (r, { store }) => listObjectsV2(r, store),
+  },
+  {
+    on: "bucket",
+    method: "GET",
+    takes: [...listing, "marker"],
+    run: (r, { store }) => listObjects(r, store),
+  },
+  { on: "object", method: "PUT", run: (r, { store, now }) => putObject(r, store, now()) },
+  { on: "object", method: "GET", takes: overrides, run: (r, { store }) => getObject(r, store) },
+  { on: "object", method: "HEAD", takes: overrides, run: (r, { store }) => headObject(r, store) },
+  { on: "object", method: "DELETE", run: (r, { store }) => deleteObject(r, store) },
+];
+
+/** Does what a request asks for. */
+export async function perform(request: S3Request, endpoint: Endpoint): Promise<S3Response> {
+  refuseUnknown(request.headers);
+  const on = request.bucket === "" ? "service" : request.key === "" ? "bucket" : "object";
+  const operation = operations.find(
+    ({ on: level, method, needs = [], header }) =>
+      level === on &&
+      method === request.method &&
+      needs.every((name) => request.query.has(name)) &&
+      (header === undefined || request.headers[header] !== undefined),
+  );
+  if (!operation) throw notImplemented(`${request.method} on a ${on}`);
+  const { needs = [], takes = [], header } = operation;
+  for (const name of request.query.keys())
+    if (!needs.includes(name) && !takes.includes(name)) throw notImplemented(`the query parameter ${name}`);
+  if (request.headers["x-amz-copy-source"] !== undefined && header !== "x-amz-copy-source")
+    throw notImplemented("a copy here");
+  return await operation.run(request, endpoint);
+}
+
+const notImplemented = (what: string) =>
+  new S3Error(
+    "NotImplemented",
+    `A header or query you provided implies functionality that is not implemented: ${what}.`,
+  );

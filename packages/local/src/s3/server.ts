@@ -1,0 +1,200 @@
+/** An S3 endpoint on this machine: path style, signatures verified, durable, over a folder. */
+import { randomBytes } from "node:crypto";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
+import type { AddressInfo } from "node:net";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+import { type Identity, parseTarget, type SignatureError, verify } from "../sigv4.ts";
+import { corsHeaders, type Origins, preflight } from "./cors.ts";
+import { errorOf, S3Error } from "./error.ts";
+import type { ObjectEvent } from "./event.ts";
+import { type Endpoint, perform } from "./operations.ts";
+import { checkKey, headerText, type S3Request, type S3Response } from "./request.ts";
+import { openStore } from "./store.ts";
+import { errorDocument } from "./xml.ts";
+
+export type { ObjectEvent } from "./event.ts";
+
+export type S3Options = {
+  /** Everything is kept in here. One process at a time. */
+  dataDir: string;
+  /** 0 takes a free one. */
+  port: number;
+  /** The buckets there are. One that is taken out of the list is not served, and not deleted. */
+  buckets: readonly string[];
+  region: string;
+  accessKeyId: string;
+  secretAccessKey: string;
+  corsOrigins: Origins;
+  /**
+   * Told of every object written or removed, once that is durable and before it is acknowledged, and of one key in
+   * order. If it throws or rejects, the request is answered with an error and the client repeats it.
+   */
+  onEvent(event: ObjectEvent): void | Promise<void>;
+  /** Milliseconds since 1970; the machine's clock unless given. */
+  now?: () => number;
+};
+
+/**
+ * Starts the endpoint on 127.0.0.1. Resolves when it serves; rejects with `EADDRINUSE` if the port is taken, before
+ * it touches the folder. `close` lets requests that have begun end, for up to five seconds.
+ */
+export async function startS3(options: S3Options): Promise<{ url: string; close(): Promise<void> }> {
+  const { now = Date.now } = options;
+  const underway = new Set<Promise<void>>();
+  const server = createServer();
+  // A large upload over a slow line may take longer than Node's five minutes, and clients keep connections for later.
+  server.requestTimeout = 0;
+  server.keepAliveTimeout = 75_000;
+  const port = await listen(server, options.port);
+  const endpoint = openStore({ ...options, now }).then((store) => ({ store, region: options.region, now }));
+  server.on("request", (message, response) => {
+    const work = answer(message, response, endpoint, options, now).finally(() => underway.delete(work));
+    underway.add(work);
+  });
+  try {
+    await endpoint;
+  } catch (error) {
+    server.close();
+    throw error;
+  }
+  return {
+    url: `http://127.0.0.1:${port}`,
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const patience = setTimeout(() => server.closeAllConnections(), 5_000);
+      await Promise.all(underway);
+      server.closeIdleConnections();
+      await closed;
+      clearTimeout(patience);
+    },
+  };
+}
+
+function listen(server: Server, port: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      server.off("error", reject);
+      resolve((server.address() as AddressInfo).port);
+    });
+  });
+}
+
+/** Answers a request, whatever happens. */
+async function answer(
+  message: IncomingMessage,
+  response: ServerResponse,
+  endpoint: Promise<Endpoint>,
+  options: S3Options,
+  now: () => number,
+): Promise<void> {
+  const id = randomBytes(8).toString("hex").toUpperCase();
+  const headers = { "x-amz-request-id": id, ...corsHeaders(message.headers, options.corsOrigins) };
+  try {
+    await send(message, response, headers, await answerOf(message, await endpoint, options, now()));
+  } catch (thrown) {
+    const error = errorOf(thrown);
+    if (error.status >= 500 && error !== thrown) console.error(`S3 request ${id} failed.`, thrown);
+    if (response.headersSent) response.destroy();
+    else await send(message, response, headers, failure(error, id, message.url ?? ""));
+  } finally {
+    // What is left of the body is read and dropped, so that the client hears the answer and may use the connection again.
+    message.resume();
+  }
+}
+
+async function answerOf(
+  message: IncomingMessage,
+  endpoint: Endpoint,
+  options: S3Options,
+  now: number,
+): Promise<S3Response> {
+  if (message.method === "OPTIONS") return preflight(message.headers, options.corsOrigins);
+  return await perform(await authenticated(message, options, now), endpoint);
+}
+
+/** Parameters of the signature, and the SDK's note of which operation it means: they say nothing to an operation. */
+const signatureParameter =
+  /^(x-amz-(algorithm|credential|date|expires|signature|signedheaders|content-sha256)|x-id)$/i;
+
+async function authenticated(message: IncomingMessage, options: S3Options, now: number): Promise<S3Request> {
+  const { method = "", headersDistinct } = message;
+  const { path, query } = parseTarget(message.url ?? "");
+  const identity: Identity = { ...options, service: "s3" };
+  const payload =
+    message.headers["x-amz-content-sha256"] ??
+    new Map(query).get("X-Amz-Content-Sha256") ??
+    "UNSIGNED-PAYLOAD";
+  const signed = await verify(
+    { method, path, query, headers: headersDistinct },
+    identity,
+    now,
+    String(payload),
+  );
+  if (message.headers.authorization && !message.headers["x-amz-content-sha256"])
+    throw new S3Error(
+      "MissingSecurityHeader",
+      "Your request was missing a required header: x-amz-content-sha256",
+    );
+  const headers: Record<string, string | undefined> = {};
+  const parameters = new Map<string, string>();
+  for (const [name, value] of query)
+    if (signatureParameter.test(name)) continue;
+    else if (/^x-amz-/i.test(name)) hoisted(name.toLowerCase(), value, headers);
+    else parameters.set(name, value);
+  for (const [name, values] of Object.entries(headersDistinct)) headers[name] = values?.join(", ");
+  const [bucket = "", key = ""] =
+    /^\/([^/]*)(?:\/(.*))?$/s
+      .exec(path)
+      ?.slice(1)
+      .map((part) => decodeURIComponent(part ?? "")) ?? [];
+  return {
+    method,
+    bucket,
+    key: key === "" ? "" : checkKey(key),
+    query: parameters,
+    headers,
+    signed,
+    message,
+  };
+}
+
+/**
+ * SDKs move `x-amz-*` headers into the query of a presigned URL. S3 takes them from there, all but checksums of the
+ * body: the SDK puts one of an empty body there by default, and S3 ignores it.
+ */
+function hoisted(name: string, value: string, headers: Record<string, string | undefined>): void {
+  const isBodyChecksum = /^x-amz-(sdk-checksum-algorithm|checksum-(crc|sha))/.test(name);
+  if (!isBodyChecksum) headers[name] = headerText(value);
+}
+
+async function send(
+  message: IncomingMessage,
+  response: ServerResponse,
+  common: Record<string, string>,
+  { status, headers = {}, body }: S3Response,
+): Promise<void> {
+  const all: Record<string, string> = { ...common };
+  for (const [name, value] of Object.entries(headers)) if (value !== undefined) all[name] = value;
+  if (typeof body === "string") all["content-type"] ??= "application/xml";
+  if (typeof body === "string" || body instanceof Buffer)
+    all["content-length"] = String(Buffer.byteLength(body));
+  else if (body === undefined && status !== 204 && status !== 304) all["content-length"] ??= "0";
+  response.writeHead(status, all);
+  if (body instanceof Readable && message.method !== "HEAD") return await pipeline(body, response);
+  response.end(message.method === "HEAD" ? undefined : body);
+}
+
+const failure = (error: S3Error | SignatureError, id: string, url: string): S3Response => ({
+  status: error.status,
+  headers: error.status === 304 ? {} : { "content-type": "application/xml" },
+  body: errorDocument({
+    Code: error.code,
+    Message: error.message,
+    ...(error instanceof S3Error ? error.detail : {}),
+    Resource: url.split("?")[0],
+    RequestId: id,
+    HostId: "local",
+  }),
+});

@@ -1,0 +1,147 @@
+/**
+ * The cloud on one machine: an S3 endpoint, a DynamoDB, a queue with its dead letters, a scheduler and the front
+ * door, around the very handlers that are deployed. Everything listens on 127.0.0.1 alone.
+ */
+import { randomBytes } from "node:crypto";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
+import type { Settings } from "@image-pipeline/core/settings";
+import { AwsClient } from "aws4fetch";
+import { type Credentials, enter, names } from "./environment.ts";
+import { createFrontDoor, type Rooms } from "./front-door.ts";
+import { callFunction, type Handler } from "./function-url.ts";
+import { closeServer, listen } from "./listen.ts";
+import { sendMedia } from "./media.ts";
+import { type Processing, startProcessing } from "./processing.ts";
+import { startReconciling } from "./reconciling.ts";
+import type { Origins } from "./s3/cors.ts";
+import { eventRecord, type ObjectEvent } from "./s3/event.ts";
+import { sqsEndpoint } from "./sqs.ts";
+import { openBuckets, openTable } from "./stores.ts";
+
+export type Options = Settings.Local & {
+  pipeline: Settings.Pipeline;
+  /** How many images are processed at once. Default: one for each core. */
+  workers?: number;
+  /** Endpoints to use in place of our own parts, and the key pair for them. */
+  endpoints?: { s3?: string; dynamodb?: string };
+  credentials?: Credentials;
+};
+
+/** `settled` resolves when no message is left and nothing is worked on. `stop` gives what runs five seconds. */
+export type Cloud = {
+  url: string;
+  s3Url: string;
+  dynamodbUrl: string;
+  region: string;
+  credentials: Credentials;
+  settled(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+const region = "us-east-1";
+const graceMs = 5_000;
+
+/** A megapixel decodes to 4 MB; the 50 that are accepted, with every copy, stay well below this. */
+const memoryMB = 1024;
+
+let started = false;
+
+/**
+ * Starts everything, and the comparison that finds what was lost when it last stopped. Once in a process: handlers
+ * read where things are when they are loaded, and modules are loaded once. Ports of 0 take any that is free. Throws,
+ * with everything stopped again, if a port or the data folder is taken.
+ */
+export async function startCloud(options: Options): Promise<Cloud> {
+  if (started)
+    throw new Error("This process has started a cloud already; another needs a process of its own.");
+  started = true;
+  const stops: Stops = { first: [], last: [] };
+  const stop = async () => {
+    await Promise.all(stops.first.splice(0).map((stop) => stop()));
+    await Promise.all(stops.last.splice(0).map((stop) => stop()));
+  };
+  try {
+    return { ...(await start(options, stops)), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+/** What works is stopped before what it works on. */
+type Stops = Record<"first" | "last", (() => Promise<void>)[]>;
+
+async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop">> {
+  const { dataDir, pipeline, workers = availableParallelism(), endpoints = {} } = options;
+  const credentials = options.credentials ?? { accessKeyId: "local", secretAccessKey: "local-secret" };
+  await mkdir(dataDir, { recursive: true });
+  const cursorKey = await secretIn(join(dataDir, "cursor-key"));
+
+  // What listens first, because the handlers must be told where; what answers, when all of that is known.
+  let processing: Processing | undefined;
+  const early: string[] = [];
+  const send = (body: string) => (processing ? processing.queue.send(body) : early.push(body));
+  const onEvent = (event: ObjectEvent) => {
+    if (event.bucket === names.uploads) send(JSON.stringify({ Records: [eventRecord(event, region)] }));
+  };
+  const corsOrigins: Origins = pipeline.corsOrigins.length > 0 ? pipeline.corsOrigins : "any local";
+  const stores = { ...options, endpoints, credentials, region, corsOrigins, onEvent };
+  const table = await openTable(stores);
+  stops.last.push(table.close);
+  const buckets = await openBuckets(stores);
+  stops.last.push(buckets.close);
+  const rooms = Promise.withResolvers<Rooms>();
+  const frontDoor = createFrontDoor(rooms.promise);
+  const url = await listen(frontDoor, options.port);
+  stops.first.push(() => closeServer(frontDoor, graceMs));
+
+  const queuePath = `/000000000000/${names.queue}`;
+  const places = {
+    region,
+    credentials,
+    s3Url: buckets.url,
+    dynamodbUrl: table.url,
+    url,
+    queuePath,
+    cursorKey,
+  };
+  enter(process.env, { ...places, pipeline });
+  const env = { ...process.env };
+
+  const { processorTimeoutSeconds: timeoutSeconds } = pipeline;
+  const running = startProcessing({ region, env, workers, timeoutSeconds, memoryMB });
+  stops.first.push(() => running.close(graceMs));
+  processing = running;
+  for (const body of early) send(body);
+  const reconciling = startReconciling({ region, env, memoryMB, events: !endpoints.s3 });
+  stops.first.push(() => reconciling.close(graceMs));
+
+  const { handler } = await import("@image-pipeline/functions/api");
+  const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
+  const media = { aws, s3Url: buckets.url, bucket: names.processed, corsOrigins };
+  const api = { name: "api", region, timeoutSeconds: 30 };
+  const identity = { ...credentials, region, service: "sqs" };
+  rooms.resolve({
+    media: (request, response) => sendMedia(media, request, response),
+    sqs: sqsEndpoint({ path: queuePath, queue: running.queue, identity }),
+    api: (request, response) => callFunction(handler as Handler, request, response, api),
+  });
+  const settled = async () => {
+    await reconciling.compared;
+    await running.settled();
+  };
+  return { url, s3Url: buckets.url, dynamodbUrl: table.url, region, credentials, settled };
+}
+
+/** A key of this data folder's own, made when it is first needed, so that cursors survive a restart. */
+async function secretIn(file: string): Promise<string> {
+  try {
+    return await readFile(file, "utf8");
+  } catch {
+    const secret = randomBytes(32).toString("base64url");
+    await writeFile(file, secret, { mode: 0o600 });
+    return secret;
+  }
+}

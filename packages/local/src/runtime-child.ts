@@ -1,0 +1,58 @@
+/** A child of `runtime.ts`: loads one handler and answers events, one at a time, until its parent is gone. */
+import { Worker } from "node:worker_threads";
+import type { Context } from "aws-lambda";
+import { contextOf } from "./context.ts";
+import type { Guarded } from "./runtime-watchdog.ts";
+
+/** What the parent sends: first `load`, then a `run` for every event. */
+export type Assignment =
+  | { kind: "load"; module: string; name: string; region: string; memoryMB: number }
+  | { kind: "run"; requestID: string; event: unknown; deadline: number };
+
+/** What the child answers; `grownMB` is by how much its memory exceeds what it took when idle. */
+export type Answer =
+  | { kind: "ready" }
+  | { kind: "done"; result: unknown; grownMB: number }
+  | { kind: "failed"; message: string; stack?: string; grownMB: number };
+
+type Handler = (event: unknown, context: Context) => unknown;
+
+let loaded: (Extract<Assignment, { kind: "load" }> & { handler: Handler; idle: number }) | undefined;
+
+// Ctrl-C in a terminal reaches the children too; when they end is the parent's decision.
+process.on("SIGINT", () => {});
+process.on("SIGTERM", () => {});
+// Also when the parent was killed and could not say so.
+process.on("disconnect", () => process.exit());
+
+process.on("message", async (assignment: Assignment) => {
+  answer(assignment.kind === "load" ? await load(assignment) : await run(assignment));
+});
+
+async function load(assignment: Extract<Assignment, { kind: "load" }>): Promise<Answer> {
+  const { handler } = (await import(assignment.module)) as { handler: Handler };
+  const idle = process.memoryUsage.rss();
+  loaded = { ...assignment, handler, idle };
+  const guarded: Guarded = { parent: process.ppid, bytesMax: idle + assignment.memoryMB * 2 ** 20 };
+  const watchdog = new Worker(new URL("./runtime-watchdog.ts", import.meta.url), { workerData: guarded });
+  watchdog.once("message", () => process.exit(137));
+  watchdog.unref();
+  return { kind: "ready" };
+}
+
+async function run({ requestID, event, deadline }: Extract<Assignment, { kind: "run" }>): Promise<Answer> {
+  if (!loaded) throw new Error("An event came before the handler was loaded.");
+  const { handler, idle } = loaded;
+  const grownMB = () => (process.memoryUsage.rss() - idle) / 2 ** 20;
+  try {
+    const result = await handler(event, contextOf({ ...loaded, requestID, deadline }));
+    return { kind: "done", result, grownMB: grownMB() };
+  } catch (error) {
+    const { message, stack } = error instanceof Error ? error : new Error(String(error));
+    return { kind: "failed", message, stack, grownMB: grownMB() };
+  }
+}
+
+function answer(message: Answer) {
+  process.send?.(message);
+}

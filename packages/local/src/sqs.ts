@@ -1,0 +1,104 @@
+/** The two SQS operations by which our own functions send to the processing queue, over its JSON protocol. */
+import { createHash } from "node:crypto";
+import type { IncomingMessage, ServerResponse } from "node:http";
+import * as v from "valibot";
+import { readBody } from "./body.ts";
+import type { Queue } from "./queue.ts";
+import { type Identity, parseTarget, SignatureError, verify } from "./sigv4.ts";
+
+/** What SQS takes in one request. */
+const bytesMax = 1_048_576;
+
+const Body = v.pipe(v.string(), v.minLength(1));
+const DelaySeconds = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(900)), 0);
+const SendMessage = v.object({ QueueUrl: v.string(), MessageBody: Body, DelaySeconds });
+const SendMessageBatch = v.object({
+  QueueUrl: v.string(),
+  Entries: v.pipe(
+    v.array(v.object({ Id: v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/)), MessageBody: Body, DelaySeconds })),
+    v.minLength(1),
+    v.maxLength(10),
+    v.check(
+      (entries) => new Set(entries.map(({ Id }) => Id)).size === entries.length,
+      "Ids must be distinct.",
+    ),
+  ),
+});
+
+/** Whether a request is meant for SQS rather than for whoever else listens on the same port. */
+export const isForSqs = (request: IncomingMessage): boolean =>
+  String(request.headers["x-amz-target"] ?? "").startsWith("AmazonSQS.");
+
+/** Answers requests for one queue, which is known by the path of its URL. Every request must be signed. */
+export function sqsEndpoint({ path, queue, identity }: { path: string; queue: Queue; identity: Identity }) {
+  const operations: Record<string, (input: unknown) => object> = {
+    SendMessage: (input) => {
+      const { QueueUrl, ...message } = v.parse(SendMessage, input);
+      mustBe(path, QueueUrl);
+      return send(queue, message);
+    },
+    SendMessageBatch: (input) => {
+      const { QueueUrl, Entries } = v.parse(SendMessageBatch, input);
+      mustBe(path, QueueUrl);
+      return {
+        Successful: Entries.map(({ Id, ...message }) => ({ Id, ...send(queue, message) })),
+        Failed: [],
+      };
+    },
+  };
+  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    try {
+      const body = await readBody(request, bytesMax);
+      if (!body) throw new Refusal("InvalidParameterValue", `A request may have ${bytesMax} bytes.`);
+      const { method = "", url = "", headersDistinct: headers } = request;
+      const hash = createHash("sha256").update(body).digest("hex");
+      await verify({ method, ...parseTarget(url), headers }, identity, Date.now(), hash);
+      const name = String(request.headers["x-amz-target"]).slice("AmazonSQS.".length);
+      const operation = operations[name];
+      if (!operation) {
+        throw new Refusal("UnsupportedOperation", `NotImplemented: ${name} is not offered here.`, 501);
+      }
+      answer(response, 200, operation(JSON.parse(body.toString())));
+    } catch (error) {
+      const refusal = refusalOf(error);
+      answer(response, refusal.status, {
+        __type: `com.amazonaws.sqs#${refusal.code}`,
+        message: refusal.message,
+      });
+    }
+  };
+}
+
+function send(queue: Queue, { MessageBody, DelaySeconds }: { MessageBody: string; DelaySeconds: number }) {
+  const { id } = queue.send(MessageBody, DelaySeconds * 1000);
+  return { MessageId: id, MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex") };
+}
+
+function mustBe(path: string, queueURL: string) {
+  if (!URL.canParse(queueURL) || new URL(queueURL).pathname !== path)
+    throw new Refusal("QueueDoesNotExist", `There is no queue ${queueURL}.`);
+}
+
+class Refusal extends Error {
+  override readonly name = "Refusal";
+  readonly code: string;
+  readonly status: number;
+
+  constructor(code: string, message: string, status = 400) {
+    super(message);
+    this.code = code;
+    this.status = status;
+  }
+}
+
+function refusalOf(error: unknown): Refusal {
+  if (error instanceof Refusal) return error;
+  if (error instanceof SignatureError) return new Refusal(error.code, error.message, error.status);
+  if (error instanceof SyntaxError || error instanceof v.ValiError)
+    return new Refusal("InvalidParameterValue", error.message);
+  return new Refusal("InternalFailure", "The queue could not answer.", 500);
+}
+
+function answer(response: ServerResponse, status: number, content: object) {
+  response.writeHead(status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(content));
+}

@@ -1,0 +1,52 @@
+/** The Images table on whatever DynamoDB is used: made when it is missing, with the keys and indexes that core names. */
+import { indexes, primary } from "@image-pipeline/core/table-schema";
+import type { AwsClient } from "aws4fetch";
+
+/** Calls one DynamoDB operation. Throws with the error's own type as `name`. */
+export type Call = (operation: string, input: object) => Promise<Record<string, unknown>>;
+
+/** DynamoDB's wire protocol, for the few operations that are not the pipeline's own. */
+export const caller =
+  (aws: AwsClient, url: string): Call =>
+  async (operation, input) => {
+    const response = await aws.fetch(url, {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-amz-json-1.0",
+        "x-amz-target": `DynamoDB_20120810.${operation}`,
+      },
+      body: JSON.stringify(input),
+    });
+    const answer = (await response.json()) as Record<string, unknown>;
+    if (response.ok) return answer;
+    const error = new Error(`${operation}: ${answer.message ?? answer.Message ?? response.status}`);
+    error.name = String(answer.__type ?? "").replace(/^.*#/, "");
+    throw error;
+  };
+
+/** Creates the table unless it is there already. */
+export async function ensureTable(call: Call, name: string): Promise<void> {
+  const schema = (pk: string, sk: string) => [
+    { AttributeName: pk, KeyType: "HASH" },
+    { AttributeName: sk, KeyType: "RANGE" },
+  ];
+  const keys = [primary, ...Object.values(indexes)].flatMap(({ pk, sk }) => [pk, sk]);
+  try {
+    await call("CreateTable", {
+      TableName: name,
+      BillingMode: "PAY_PER_REQUEST",
+      AttributeDefinitions: keys.map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
+      KeySchema: schema(primary.pk, primary.sk),
+      GlobalSecondaryIndexes: Object.entries(indexes).map(([IndexName, { pk, sk, projection }]) => ({
+        IndexName,
+        KeySchema: schema(pk, sk),
+        Projection:
+          projection === "all"
+            ? { ProjectionType: "ALL" }
+            : { ProjectionType: "INCLUDE", NonKeyAttributes: projection },
+      })),
+    });
+  } catch (error) {
+    if (!(error instanceof Error && error.name === "ResourceInUseException")) throw error;
+  }
+}

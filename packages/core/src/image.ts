@@ -343,10 +343,10 @@ export const isVisible = ({ status, expiresAt }: ImageRecord) =>
 export function serialize(record: ImageRecord): Info {
   const { imageID, status, version, owner, filename, title, alt, tags, metadata, placeholder, error } =
     record;
-  const variants = Object.entries(record.variants ?? {}).map(([name, { key, ...variant }]) => [
-    name,
-    { url: `${Resource.Router.url}/media/${key}`, ...variant },
-  ]);
+  const variants = names.flatMap((name) => {
+    const { key, ...variant } = record.variants?.[name] ?? {};
+    return key ? [[name, { url: `${Resource.Router.url}/media/${key}`, ...variant }] as const] : [];
+  });
   return {
     id: imageID,
     status,

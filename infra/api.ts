@@ -1,0 +1,37 @@
+/** The HTTP API, behind the router. */
+import { common } from "./function.ts";
+import { processing } from "./queues.ts";
+import { router } from "./router.ts";
+import { cursorKey, settings } from "./settings.ts";
+import { uploads } from "./storage.ts";
+import { images, indexArn } from "./table.ts";
+
+export const api = new sst.aws.Function("Api", {
+  ...common,
+  handler: "packages/functions/src/api.handler",
+  timeout: "30 seconds",
+  memory: "1024 MB",
+  // The API answers CORS itself, by setting; SST's default would be every origin.
+  url: { cors: false },
+  link: [uploads, images, processing, router, cursorKey, settings],
+  permissions: [
+    {
+      actions: ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"],
+      resources: [images.arn],
+    },
+    // The rows of tags that an image no longer has.
+    { actions: ["dynamodb:DeleteItem"], resources: [images.arn] },
+    {
+      actions: ["dynamodb:Query"],
+      resources: [images.arn, indexArn("gsi1"), indexArn("gsi2"), indexArn("gsi3")],
+    },
+    // Signed on behalf of whoever announced: only keys of the form owner/image.
+    { actions: ["s3:PutObject"], resources: [$interpolate`${uploads.arn}/*/img_*`] },
+    // The original, signed for its owner; whatever key it came under.
+    { actions: ["s3:GetObject", "s3:DeleteObject"], resources: [$interpolate`${uploads.arn}/*`] },
+    { actions: ["sqs:SendMessage"], resources: [processing.arn] },
+  ],
+});
+
+// CloudFront waits 20 s by itself, which is how long `wait` may hold an answer.
+router.route("/", api.url, { readTimeout: "30 seconds" });

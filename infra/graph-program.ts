@@ -1,0 +1,77 @@
+/**
+ * Runs inside the bundle that `graph.ts` makes: evaluates sst.config.ts with SST's own platform code, tells Pulumi
+ * what a cloud would answer, and writes down every resource that was asked for.
+ *
+ * It writes when the process ends by itself, because the last output has been resolved by then. What waits for
+ * something that never comes, as two resources do that need each other, is missing in the result.
+ */
+import { mkdirSync, writeFileSync } from "node:fs";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import { run } from "../.sst/platform/src/auto/run.ts";
+import config from "../sst.config.ts";
+import type { Build, Graph, Request } from "./graph.ts";
+import { mocks } from "./graph-mocks.ts";
+
+const request: Request = JSON.parse(process.env.GRAPH_REQUEST ?? "{}");
+const { stage, dev, root, platform, work } = request;
+const graph: Graph = { app: {}, resources: [], builds: [], links: {}, outputs: {} };
+const retained = new Set<string>();
+
+process.on("exit", () => {
+  for (const resource of graph.resources) {
+    resource.retainOnDelete = retained.has(`${resource.type} ${resource.name}`);
+  }
+  writeFileSync(request.out, JSON.stringify(graph));
+});
+
+/** What SST's command line answers its platform code. Functions get an empty bundle. */
+const answers: Record<string, (given: Build) => unknown> = {
+  "Provider.Aws.Bootstrap": () => ({ asset: "sst-asset", state: "sst-state" }),
+  "Provider.Aws.Appsync": () => ({ http: "http.example", realtime: "realtime.example" }),
+  "Runtime.Build": (build) => {
+    graph.builds.push(build);
+    const out = join(work, "builds", build.functionID);
+    mkdirSync(out, { recursive: true });
+    writeFileSync(join(out, "bundle.mjs"), "export const handler = () => {};\n");
+    return { handler: "bundle.handler", out, errors: [], sourcemaps: [] };
+  },
+};
+
+const server = createServer(async (incoming, response) => {
+  const chunks: Buffer[] = [];
+  for await (const chunk of incoming) chunks.push(chunk);
+  const { method, params } = JSON.parse(Buffer.concat(chunks).toString());
+  response.setHeader("connection", "close");
+  response.end(JSON.stringify({ result: answers[method]?.(params[0]) ?? {} }));
+});
+await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+server.unref();
+process.env.SST_SERVER = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+const app = await config.app({ stage });
+graph.app = { ...app };
+Object.assign(globalThis, {
+  $app: { removal: "retain", protect: false, ...app, stage },
+  $dev: dev,
+  $cli: {
+    command: dev ? "dev" : "deploy",
+    dev,
+    paths: { home: work, root, work, platform },
+    state: { version: {} },
+  },
+});
+
+await $util.runtime.setMocks(mocks(graph), app.name, stage, false);
+graph.outputs =
+  (await $util.runtime.runInPulumiStack(() =>
+    run(() => {
+      // Registered after SST's own, so that it sees what those decided.
+      $util.runtime.registerStackTransformation(({ type, name, opts }) => {
+        if (opts.retainOnDelete) retained.add(`${type} ${name}`);
+        return undefined;
+      });
+      return config.run();
+    }),
+  )) ?? {};

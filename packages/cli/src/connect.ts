@@ -15,7 +15,8 @@ export async function connect(url: string | undefined): Promise<Client> {
   try {
     await fetch(new URL("/health", baseUrl), { signal: AbortSignal.timeout(10_000) });
   } catch (cause) {
-    const hint = baseUrl === urlDefault ? "Start the pipeline with `npm start`, or name" : "Name";
+    const isHere = /^(localhost|127\.|\[::1\])/.test(new URL(baseUrl).hostname);
+    const hint = isHere ? "Start the pipeline with `npm start`, or name" : "Name";
     const message = `Nothing answers at ${baseUrl}. ${hint} another with --url or IMAGE_API_URL.`;
     throw new ClientError("network_error", message, { cause });
   }

@@ -1,5 +1,5 @@
 /** Images in words. */
-import type { Image } from "@image-pipeline/client/client";
+import type { Image, Variant } from "@image-pipeline/client/client";
 import { bold, columns, dim, fit, green, printable, red, yellow } from "./terminal.ts";
 
 /** Bytes as people say them: 12 B, 3.1 MB. */
@@ -46,16 +46,9 @@ export function summary(image: Image, { name, took }: { name?: string; took?: nu
     ["alt", printable(alt ?? "")],
     ["tags", tags.map(printable).join(", ")],
     ["created", took === undefined ? createdAt : ""],
-    ...Object.entries(image.variants ?? {}).flatMap(([variant, made]): [string, string][] =>
-      made
-        ? [
-            [
-              variant,
-              `${fit(`${made.width} × ${made.height}`, 12)}${size(made.bytes).padStart(8)}  ${made.url}`,
-            ],
-          ]
-        : [],
-    ),
+    ...Object.entries(image.variants ?? {})
+      .sort(([, a], [, b]) => (a?.width ?? 0) - (b?.width ?? 0))
+      .flatMap(([name, variant]): [string, string][] => (variant ? [[name, wordsOf(variant)]] : [])),
     ["why", error ? `${error.code}: ${printable(error.message)}` : ""],
   ];
   const state = took === undefined ? status : `${status} in ${duration(took)}`;
@@ -64,6 +57,9 @@ export function summary(image: Image, { name, took }: { name?: string; took?: nu
     ...rows.filter(([, value]) => value !== "").map(([label, value]) => `  ${dim(fit(label, 10))} ${value}`),
   ].join("\n");
 }
+
+const wordsOf = ({ width, height, bytes, url }: Variant) =>
+  `${fit(`${width} × ${height}`, 12)}${size(bytes).padStart(8)}  ${url}`;
 
 /** One line of a list, in columns; the name is cut to a terminal of `width` columns, where there is one. */
 export function line(image: Image, width = Number.POSITIVE_INFINITY): string {

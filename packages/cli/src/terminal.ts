@@ -76,8 +76,10 @@ const framesMs = 80;
  * Draws what `lines` returns twelve times a second on standard error, if that is a terminal; nothing otherwise.
  * Lines must not be wider than the terminal, which `lines` is told.
  */
-export function live(lines: (width: number) => readonly string[]): Live {
-  const { stderr, stdout } = process;
+export function live(
+  lines: (width: number) => readonly string[],
+  { stderr, stdout }: Pick<NodeJS.Process, "stderr" | "stdout"> = process,
+): Live {
   if (!isTerminal(stderr)) return { print: (text) => void stdout.write(`${text}\n`), stop: () => {} };
   let drawn = 0;
   const draw = () => {

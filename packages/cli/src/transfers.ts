@@ -37,11 +37,16 @@ export function createTransfers(names: readonly string[]) {
   return { all, lines, total };
 }
 
+/** Below so many columns, a line keeps to what matters most. */
+const narrow = 60;
+
 function lineOf({ name, state, sent, total }: Transfer, width: number): string {
   const nameWidth = Math.max(8, Math.min(32, Math.floor(width / 3)));
-  const share = total > 0 ? sent / total : 0;
-  const figures = `${Math.floor(share * 100)}%`.padStart(5) + `  ${size(sent)} of ${size(total)}`.padEnd(22);
   const head = `${spinner()} ${fit(name, nameWidth)} `;
-  if (state === "processing") return `${head}${dim("sent; waiting for its variants")}`;
-  return `${head}${bar(share, Math.max(4, width - nameWidth - figures.length - 3))}${figures}`;
+  if (state === "processing")
+    return head + dim(width < narrow ? "processing" : "sent; waiting for its variants");
+  const share = total > 0 ? sent / total : 0;
+  const bytes = width < narrow ? "" : `  ${size(sent)} of ${size(total)}`.padEnd(22);
+  const figures = `${Math.floor(share * 100)}%`.padStart(5) + bytes;
+  return head + bar(share, Math.max(4, width - nameWidth - figures.length - 3)) + figures;
 }

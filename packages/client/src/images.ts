@@ -56,7 +56,7 @@ export function createImages(request: Request) {
       { signal, seconds = waitSeconds }: Cancel & { seconds?: number } = {},
     ): Promise<Image> {
       const until = Date.now() + seconds * 1000;
-      for (;;) {
+      for (let pause = 100; ; pause = Math.min(1000, pause * 2)) {
         const left = Math.max(0, until - Date.now()) / 1000;
         const asked = Date.now();
         const image = await get(id, { signal, wait: Math.min(holdSeconds, Math.ceil(left)) });
@@ -65,7 +65,7 @@ export function createImages(request: Request) {
           throw new ClientError("timed_out", `${id} is still ${image.status} after ${seconds} s.`);
         }
         // An API that does not hold the answer must not be asked over and over.
-        await sleep(Math.max(0, 1000 - (Date.now() - asked)), signal);
+        await sleep(Math.max(0, pause - (Date.now() - asked)), signal);
       }
     },
 

@@ -1,0 +1,43 @@
+/**
+ * `npm run bench` takes every figure; `npm run bench -- engine` one of them; `--save` keeps them in `results.md`.
+ * Each figure is a ratio taken within one run: on a shared machine nothing else can be trusted.
+ */
+import { readFileSync, writeFileSync } from "node:fs";
+import { parseArgs } from "node:util";
+import { machine } from "./measure.ts";
+
+const benches: Record<string, () => Promise<{ run(): Promise<string> }>> = {
+  engine: () => import("./engine.ts"),
+  processor: () => import("./processor.ts"),
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { save: { type: "boolean", default: false } },
+});
+const names = positionals.length > 0 ? positionals : Object.keys(benches);
+for (const name of names) {
+  const bench = benches[name];
+  if (!bench)
+    throw new Error(`There is no benchmark ${name}. There are: ${Object.keys(benches).join(", ")}.`);
+  const { run } = await bench();
+  const text = `${machine()}\n\n${await run()}\n`;
+  console.log(`## ${name}\n\n${text}`);
+  if (values.save) save(name, text);
+}
+
+/** Puts a benchmark's figures in the place of its older ones. */
+function save(name: string, text: string): void {
+  const file = new URL("results.md", import.meta.url);
+  const [head = "", ...sections] = readFileSync(file, "utf8").split(/^(?=## )/m);
+  const kept = sections.filter((section) => !section.startsWith(`## ${name}\n`));
+  const order = Object.keys(benches);
+  const all = [...kept, `## ${name}\n\n${text}\n`].sort(
+    (a, b) => order.indexOf(titleOf(a)) - order.indexOf(titleOf(b)),
+  );
+  writeFileSync(file, `${[head.trim(), ...all.map((section) => section.trim())].join("\n\n")}\n`);
+}
+
+function titleOf(section: string): string {
+  return /^## (\S+)/.exec(section)?.[1] ?? "";
+}

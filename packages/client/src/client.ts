@@ -11,7 +11,7 @@ import { createImages } from "./images.ts";
 import { createRequest, type Options } from "./request.ts";
 import { createUpload } from "./upload.ts";
 
-export type { Query } from "./images.ts";
+export type { Changes, Query } from "./images.ts";
 export { isFinal } from "./images.ts";
 export { ClientError, type Code } from "./problem.ts";
 export type { Options } from "./request.ts";

@@ -2,7 +2,7 @@
 import { ClientError } from "./problem.ts";
 import type { Request } from "./request.ts";
 import { sleep } from "./retry.ts";
-import type { Event, Image, Page, Status } from "./types.ts";
+import type { Description, Event, Image, Page, Status } from "./types.ts";
 
 /** Which images, newest first unless `order` is `asc`. Times in RFC 3339: from `createdAfter` on, before `createdBefore`. */
 export type Query = {
@@ -14,6 +14,9 @@ export type Query = {
   /** Images to a page, 1–100 (20). */
   limit?: number;
 };
+
+/** What is to be said of an image from now on. */
+export type Changes = { [Field in keyof Description]: Description[Field] | null };
 
 /** Every call may be cancelled by a signal; it then throws the signal's reason. */
 export type Cancel = { signal?: AbortSignal };
@@ -50,6 +53,13 @@ export function createImages(request: Request) {
     /** Looks an image up; with `wait` (seconds, up to 20) held until it is final. Throws `image_not_found`. */
     get,
 
+    /** These images as they are now, in this order, in one request: up to 100 ids. Those that are not there are left out. */
+    async many(ids: readonly string[], { signal }: Cancel = {}): Promise<Image[]> {
+      if (ids.length === 0) return [];
+      const { items } = await request<Page>("GET", "/images", { query: { id: ids }, signal });
+      return items;
+    },
+
     /** Waits until an image is `ready`, `rejected` or `failed`. Throws `timed_out` after `seconds` (120). */
     async wait(
       id: string,
@@ -74,6 +84,21 @@ export function createImages(request: Request) {
       const { items } = await request<{ items: Event[] }>("GET", `${pathOf(id)}/events`, { signal });
       return items;
     },
+
+    /**
+     * Changes what people say of an image; `null` takes a field away. With `version`, only if it still has that one.
+     * Throws `image_not_found`, `version_conflict`.
+     */
+    update: (id: string, changes: Changes, { signal, version }: Cancel & { version?: number } = {}) =>
+      request<Image>("PATCH", pathOf(id), {
+        body: changes,
+        headers: version === undefined ? {} : { "if-match": `W/"v${version}"` },
+        signal,
+      }),
+
+    /** Sends an image through the pipeline again. Throws `image_not_found`, `image_not_ready`. */
+    reprocess: (id: string, { signal }: Cancel = {}): Promise<Image> =>
+      request("POST", `${pathOf(id)}/reprocess`, { signal }),
 
     /** Deletes an image: original, variants and record. Throws `image_not_found`. */
     remove: (id: string, { signal }: Cancel = {}): Promise<void> => request("DELETE", pathOf(id), { signal }),

@@ -14,6 +14,8 @@ export type Progress = { phase: "uploading" | "processing"; sent: number; total:
 
 export type UploadOptions = Description & {
   onProgress?: (progress: Progress) => void;
+  /** Told of the image as soon as it has an id, before its bytes are sent. */
+  onAnnounced?: (image: Image) => void;
   /** Cancels it; before the last byte is sent, the announcement is taken back. */
   signal?: AbortSignal;
   /** The file's name, where the file itself has none. */
@@ -33,7 +35,7 @@ export type Upload = (file: Source, options?: UploadOptions) => Promise<Image>;
 /** Makes the function that uploads a file and returns its image, which is `ready`, `rejected` or `failed`. */
 export function createUpload(request: Request, images: Images): Upload {
   return async (file, options = {}) => {
-    const { onProgress, signal, waitSeconds, tries } = options;
+    const { onProgress, onAnnounced, signal, waitSeconds, tries } = options;
     const announced = await request<Announced | Image>("POST", "/images", {
       body: announcementOf(file, options),
       headers: { "idempotency-key": randomKey() },
@@ -45,6 +47,7 @@ export function createUpload(request: Request, images: Images): Upload {
       return announced;
     }
     const { upload, ...image } = announced;
+    onAnnounced?.(image);
     try {
       await withRetries(
         async () => {

@@ -60,11 +60,12 @@ const skewMsMax = 15 * 60_000;
 const expirySecondsMax = 604_800;
 
 /**
- * Splits a request target into its path, still encoded, and its decoded query. `new URL` would not do: it resolves
+ * Splits a request target into its path and its query, both decoded. `new URL` would not do: it resolves
  * `..` and `%2e%2e`, which are ordinary parts of an S3 key.
  */
 export function parseTarget(target: string): Pick<SignedRequest, "path" | "query"> {
-  const [path = "", search = ""] = split(target, "?");
+  const [encodedPath = "", search = ""] = split(target, "?");
+  const path = decode(encodedPath);
   if (!path.startsWith("/"))
     throw new SignatureError("InvalidURI", "The request target must be a path, such as /bucket/key.");
   const query = search
@@ -237,7 +238,7 @@ function canonicalRequest(
     query[name] ??= [];
     query[name].push(value);
   }
-  const once = encodePath(decode(request.path));
+  const once = encodePath(request.path);
   // Every service but S3 signs the path encoded twice.
   const path = service === "s3" ? once : encodePath(once);
   const http = { method: request.method, protocol: "http:", hostname: "", path, query, headers };

@@ -25,22 +25,38 @@ export async function receive(
   bytesMax = bodyBytesMax,
 ): Promise<Received> {
   const expected = lengthOf(request);
-  if (expected > bytesMax)
-    throw new S3Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", {
-      ProposedSize: String(expected),
-      MaxSizeAllowed: String(bytesMax),
-    });
-  const claims = claimsOf(request);
-  const digests = digestsOf([...claims.map(({ digest }) => digest), ...also]);
+  if (expected > bytesMax) throw tooLarge(expected, bytesMax);
   let bytes = 0;
   const take = (chunk: Buffer) => {
     bytes += chunk.length;
     if (bytes > expected) throw incomplete(expected);
-    digests.update(chunk);
     return write(chunk);
   };
-  const trailers = await pass(request, take);
-  if (bytes !== expected) throw incomplete(expected);
+  const claims = claimsOf(request.headers, request.signed.payload);
+  return await holdTo(claims, also, take, async (take) => {
+    const trailers = await pass(request, take);
+    if (bytes !== expected) throw incomplete(expected);
+    return trailers;
+  });
+}
+
+/**
+ * Runs `flow`, which passes bytes on and returns the trailers after them, and holds the bytes to the claims. Throws
+ * S3's error for the first claim that is false.
+ */
+export async function holdTo(
+  claims: readonly Claim[],
+  also: Iterable<Digest>,
+  write: (chunk: Buffer) => void | Promise<void>,
+  flow: (take: (chunk: Buffer) => void | Promise<void>) => Promise<ReadonlyMap<string, string>>,
+): Promise<Received> {
+  const digests = digestsOf([...claims.map(({ digest }) => digest), ...also]);
+  let bytes = 0;
+  const trailers = await flow((chunk) => {
+    bytes += chunk.length;
+    digests.update(chunk);
+    return write(chunk);
+  });
   const results = await digests.finish();
   let checksum: Received["checksum"];
   for (const claim of claims) {
@@ -99,20 +115,21 @@ function lengthOf({ headers, signed }: S3Request): number {
   return Number(length);
 }
 
-type Claim = { digest: Digest; encoding: "hex" | "base64"; value?: string; error: () => S3Error };
+/** One thing that is said of a body. */
+export type Claim = { digest: Digest; encoding: "hex" | "base64"; value?: string; error: () => S3Error };
 
-/** What is said of the body. A claim without a value has it in the trailers. */
-function claimsOf({ headers, signed }: S3Request): Claim[] {
+/** What the headers say of the body. A claim without a value has it in the trailers. */
+export function claimsOf(headers: S3Request["headers"], payload: string): Claim[] {
   const claims: Claim[] = [];
-  if (/^[0-9a-f]{64}$/.test(signed.payload))
-    claims.push({ digest: "sha256", encoding: "hex", value: signed.payload, error: hashMismatch });
+  if (/^[0-9a-f]{64}$/.test(payload))
+    claims.push({ digest: "sha256", encoding: "hex", value: payload, error: hashMismatch });
   const md5 = headers["content-md5"];
   if (md5 !== undefined) {
     if (Buffer.from(md5, "base64").length !== 16)
       throw new S3Error("InvalidDigest", "The Content-MD5 you specified is not valid.");
     claims.push({ digest: "md5", encoding: "base64", value: md5, error: () => badDigest("Content-MD5") });
   }
-  const checksum = checksumIn(headers, isFramed(signed.payload));
+  const checksum = checksumIn(headers, isFramed(payload));
   if (checksum)
     claims.push({
       digest: checksum.algorithm,
@@ -124,7 +141,7 @@ function claimsOf({ headers, signed }: S3Request): Claim[] {
 }
 
 /** The one checksum that the headers give or announce as a trailer. */
-export function checksumIn(
+function checksumIn(
   headers: S3Request["headers"],
   framed: boolean,
 ): { algorithm: Algorithm; value?: string } | undefined {
@@ -153,6 +170,13 @@ export function checksumIn(
     );
   return first;
 }
+
+/** The error for a body of more bytes than are taken. */
+export const tooLarge = (bytes: number, bytesMax: number): S3Error =>
+  new S3Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", {
+    ProposedSize: String(bytes),
+    MaxSizeAllowed: String(bytesMax),
+  });
 
 const badDigest = (what: string) =>
   new S3Error("BadDigest", `The ${what} you specified did not match the calculated checksum.`);

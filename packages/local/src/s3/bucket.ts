@@ -18,9 +18,9 @@ export async function listBuckets(_: S3Request, store: Store): Promise<S3Respons
 }
 
 /** HeadBucket. */
-export async function headBucket({ bucket }: S3Request, store: Store): Promise<S3Response> {
+export async function headBucket({ bucket }: S3Request, store: Store, region: string): Promise<S3Response> {
   store.keys(bucket);
-  return { status: 200 };
+  return { status: 200, headers: { "x-amz-bucket-region": region } };
 }
 
 /** CreateBucket: clients that make sure of their bucket first learn that it is there. */

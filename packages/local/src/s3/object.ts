@@ -45,22 +45,24 @@ export async function putObject(request: S3Request, store: Store, now: number): 
 /** GetObject. */
 export async function getObject(request: S3Request, store: Store): Promise<S3Response> {
   const { meta, handle } = await store.open(request.bucket, request.key);
+  let streams = false;
   try {
     const { range, ...answer } = answerOf(request, meta);
     if (answer.status === 304) return answer;
     const { start, end } = range ?? { start: 0, end: meta.size };
-    if (end - start > wholeBytesMax)
+    if (end - start > wholeBytesMax) {
+      streams = true; // The stream closes the file.
       return {
         ...answer,
         body: handle.createReadStream({ start, end: end - 1, highWaterMark: wholeBytesMax }),
       };
+    }
     const body = Buffer.allocUnsafe(end - start);
-    await handle.read(body, 0, body.length, start);
-    await handle.close();
+    const { bytesRead } = await handle.read(body, 0, body.length, start);
+    if (bytesRead < body.length) throw new Error(`The file of ${request.key} is shorter than it was.`);
     return { ...answer, body };
-  } catch (error) {
-    await handle.close();
-    throw error;
+  } finally {
+    if (!streams) await handle.close();
   }
 }
 

@@ -1,4 +1,4 @@
-/** Which operation a request asks for. What is not in this table is answered `NotImplemented`, never with a 200. */
+/** Which operation a request asks for: the first in this table that fits. What is not in it is answered `NotImplemented`, never with a 200. */
 import {
   createBucket,
   deleteObjects,
@@ -7,15 +7,25 @@ import {
   headBucket,
   listBuckets,
 } from "./bucket.ts";
+import { abortMultipartUpload, completeMultipartUpload } from "./complete.ts";
+import { copyObject } from "./copy.ts";
 import { S3Error } from "./error.ts";
 import { overrides, refuseUnknown } from "./headers.ts";
 import { listObjects, listObjectsV2 } from "./list.ts";
+import {
+  createMultipartUpload,
+  listMultipartUploads,
+  listParts,
+  uploadPart,
+  uploadPartCopy,
+} from "./multipart.ts";
 import { deleteObject, getObject, headObject, putObject } from "./object.ts";
+import type { Parts } from "./parts.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
 
 /** What operations work with. */
-export type Endpoint = { store: Store; region: string; now: () => number };
+export type Endpoint = { store: Store; parts: Parts; region: string; now: () => number };
 
 type Operation = {
   on: "service" | "bucket" | "object";
@@ -33,7 +43,7 @@ const listing = ["prefix", "delimiter", "max-keys", "encoding-type"];
 
 const operations: readonly Operation[] = [
   { on: "service", method: "GET", run: (r, { store }) => listBuckets(r, store) },
-  { on: "bucket", method: "HEAD", run: (r, { store }) => headBucket(r, store) },
+  { on: "bucket", method: "HEAD", run: (r, { store, region }) => headBucket(r, store, region) },
   { on: "bucket", method: "PUT", run: (r, { store }) => createBucket(r, store) },
   { on: "bucket", method: "POST", needs: ["delete"], run: (r, { store }) => deleteObjects(r, store) },
   {
@@ -58,8 +68,59 @@ const operations: readonly Operation[] = [
   {
     on: "bucket",
     method: "GET",
+    needs: ["uploads"],
+    takes: ["prefix", "key-marker", "upload-id-marker", "max-uploads", "encoding-type"],
+    run: (r, { store, parts }) => listMultipartUploads(r, store, parts),
+  },
+  {
+    on: "bucket",
+    method: "GET",
     takes: [...listing, "marker"],
     run: (r, { store }) => listObjects(r, store),
+  },
+  {
+    on: "object",
+    method: "POST",
+    needs: ["uploads"],
+    run: (r, { store, parts, now }) => createMultipartUpload(r, store, parts, now()),
+  },
+  {
+    on: "object",
+    method: "PUT",
+    needs: ["partNumber", "uploadId"],
+    header: "x-amz-copy-source",
+    run: (r, { store, parts, now }) => uploadPartCopy(r, store, parts, now()),
+  },
+  {
+    on: "object",
+    method: "PUT",
+    needs: ["partNumber", "uploadId"],
+    run: (r, { store, parts, now }) => uploadPart(r, store, parts, now()),
+  },
+  {
+    on: "object",
+    method: "GET",
+    needs: ["uploadId"],
+    takes: ["max-parts", "part-number-marker"],
+    run: (r, { parts }) => listParts(r, parts),
+  },
+  {
+    on: "object",
+    method: "POST",
+    needs: ["uploadId"],
+    run: (r, { store, parts, now }) => completeMultipartUpload(r, store, parts, now()),
+  },
+  {
+    on: "object",
+    method: "DELETE",
+    needs: ["uploadId"],
+    run: (r, { parts }) => abortMultipartUpload(r, parts),
+  },
+  {
+    on: "object",
+    method: "PUT",
+    header: "x-amz-copy-source",
+    run: (r, { store, now }) => copyObject(r, store, now()),
   },
   { on: "object", method: "PUT", run: (r, { store, now }) => putObject(r, store, now()) },
   { on: "object", method: "GET", takes: overrides, run: (r, { store }) => getObject(r, store) },

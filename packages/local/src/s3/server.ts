@@ -9,6 +9,8 @@ import { corsHeaders, type Origins, preflight } from "./cors.ts";
 import { errorOf, S3Error } from "./error.ts";
 import type { ObjectEvent } from "./event.ts";
 import { type Endpoint, perform } from "./operations.ts";
+import { openParts } from "./parts.ts";
+import { isForm, postObject } from "./post-object.ts";
 import { checkKey, headerText, type S3Request, type S3Response } from "./request.ts";
 import { openStore } from "./store.ts";
 import { errorDocument } from "./xml.ts";
@@ -47,7 +49,7 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
   server.requestTimeout = 0;
   server.keepAliveTimeout = 75_000;
   const port = await listen(server, options.port);
-  const endpoint = openStore({ ...options, now }).then((store) => ({ store, region: options.region, now }));
+  const endpoint = open(options, now);
   server.on("request", (message, response) => {
     const work = answer(message, response, endpoint, options, now).finally(() => underway.delete(work));
     underway.add(work);
@@ -69,6 +71,11 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
       clearTimeout(patience);
     },
   };
+}
+
+async function open(options: S3Options, now: () => number): Promise<Endpoint> {
+  const store = await openStore({ ...options, now });
+  return { store, parts: await openParts(options.dataDir), region: options.region, now };
 }
 
 function listen(server: Server, port: number): Promise<number> {
@@ -111,6 +118,7 @@ async function answerOf(
   now: number,
 ): Promise<S3Response> {
   if (message.method === "OPTIONS") return preflight(message.headers, options.corsOrigins);
+  if (isForm(message)) return await postObject(message, endpoint.store, { ...options, service: "s3" }, now);
   return await perform(await authenticated(message, options, now), endpoint);
 }
 
@@ -144,11 +152,7 @@ async function authenticated(message: IncomingMessage, options: S3Options, now: 
     else if (/^x-amz-/i.test(name)) hoisted(name.toLowerCase(), value, headers);
     else parameters.set(name, value);
   for (const [name, values] of Object.entries(headersDistinct)) headers[name] = values?.join(", ");
-  const [bucket = "", key = ""] =
-    /^\/([^/]*)(?:\/(.*))?$/s
-      .exec(path)
-      ?.slice(1)
-      .map((part) => decodeURIComponent(part ?? "")) ?? [];
+  const [, bucket = "", key = ""] = /^\/([^/]*)\/?(.*)$/s.exec(path) ?? [];
   return {
     method,
     bucket,
@@ -181,9 +185,13 @@ async function send(
   if (typeof body === "string" || body instanceof Buffer)
     all["content-length"] = String(Buffer.byteLength(body));
   else if (body === undefined && status !== 204 && status !== 304) all["content-length"] ??= "0";
-  response.writeHead(status, all);
-  if (body instanceof Readable && message.method !== "HEAD") return await pipeline(body, response);
-  response.end(message.method === "HEAD" ? undefined : body);
+  if (!(body instanceof Readable))
+    return void response.writeHead(status, all).end(message.method === "HEAD" ? undefined : body);
+  try {
+    await pipeline(body, response.writeHead(status, all));
+  } finally {
+    body.destroy(); // Also where the headers could not be written: it holds a file open.
+  }
 }
 
 const failure = (error: S3Error | SignatureError, id: string, url: string): S3Response => ({

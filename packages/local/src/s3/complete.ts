@@ -1,0 +1,212 @@
+/** CompleteMultipartUpload: the parts become one object. */
+import { createHash } from "node:crypto";
+import { receiveText } from "./body.ts";
+import { algorithmNamed, digestOf, digestsOf } from "./checksum.ts";
+import { writeConditions } from "./conditions.ts";
+import type { Draft } from "./draft.ts";
+import { S3Error } from "./error.ts";
+import { createLock } from "./lock.ts";
+import { wholeSeconds } from "./object.ts";
+import type { Checksum, Meta } from "./object-file.ts";
+import type { Parts, Pending } from "./parts.ts";
+import type { S3Request, S3Response } from "./request.ts";
+import type { Store } from "./store.ts";
+import { children, document, parse } from "./xml.ts";
+
+/** Every part but the last must have this much, as at S3. */
+const partBytesMin = 5 << 20;
+
+/** Ten thousand parts, each with its checksum. */
+const bodyBytesMax = 8 << 20;
+
+/** CompleteMultipartUpload. Repeated, it answers the same as long as its object is there. */
+export async function completeMultipartUpload(
+  request: S3Request,
+  store: Store,
+  parts: Parts,
+  now: number,
+): Promise<S3Response> {
+  const { bucket, key, headers, query } = request;
+  const id = query.get("uploadId") ?? "";
+  // Here the checksum headers speak of the object, not of this body.
+  const text = await receiveText({ ...request, headers: withoutChecksums(headers) }, bodyBytesMax);
+  const listed = listedIn(text);
+  return await oneAtATime(id, async () => {
+    const done = await completedBefore(store, bucket, key, id);
+    if (done) {
+      await parts.end(id);
+      return answer(request, done);
+    }
+    const check = writeConditions(headers, store.keys(bucket).get(key));
+    const pending = await parts.find(id, bucket, key);
+    const chosen = choose(listed, parts.saved(id));
+    const draft = await store.draft();
+    try {
+      const meta: Meta = {
+        key,
+        size: chosen.reduce((sum, { size }) => sum + size, 0),
+        etag: etagOf(chosen),
+        modified: wholeSeconds(now),
+        headers: pending.headers,
+        checksum: await join(pending, chosen, parts, draft),
+        uploadID: id,
+      };
+      holdTo(headers, meta);
+      await store.publish(bucket, meta, draft, "ObjectCreated:CompleteMultipartUpload", check);
+      await parts.end(id);
+      return answer(request, meta);
+    } finally {
+      await draft.discard();
+    }
+  });
+}
+
+/** AbortMultipartUpload. */
+export async function abortMultipartUpload(
+  { bucket, key, query }: S3Request,
+  parts: Parts,
+): Promise<S3Response> {
+  const id = query.get("uploadId") ?? "";
+  return await oneAtATime(id, async () => {
+    await parts.find(id, bucket, key);
+    await parts.end(id);
+    return { status: 204 };
+  });
+}
+
+const oneAtATime = createLock();
+
+type Listed = { number: number; etag: string; checksums: Record<string, string> };
+
+function listedIn(text: string): Listed[] {
+  const listed = children(parse(text, "CompleteMultipartUpload"), "Part").map(
+    ({ PartNumber = "", ETag = "", ...checksums }) => ({
+      number: Number(PartNumber),
+      etag: ETag.trim().replaceAll('"', ""),
+      checksums,
+    }),
+  );
+  if (listed.length === 0) throw new S3Error("MalformedXML", "You must specify at least one part");
+  return listed;
+}
+
+/** The parts that were listed, in order. Throws unless each is there as it was listed, in order, and large enough. */
+function choose(listed: readonly Listed[], saved: ReadonlyMap<number, Meta>): Meta[] {
+  return listed.map(({ number, etag, checksums }, index) => {
+    const meta = saved.get(number);
+    const { algorithm, value } = meta?.checksum ?? {};
+    const claimed = checksums[`Checksum${algorithm?.toUpperCase()}`];
+    if (!meta || meta.etag !== etag || (claimed !== undefined && claimed !== value))
+      throw new S3Error(
+        "InvalidPart",
+        "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag or checksum may not match the part's.",
+        { PartNumber: String(number) },
+      );
+    const before = listed[index - 1];
+    if (before && before.number >= number)
+      throw new S3Error("InvalidPartOrder", "The list of parts was not in ascending order.");
+    if (index < listed.length - 1 && meta.size < partBytesMin)
+      throw new S3Error("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", {
+        ProposedSize: String(meta.size),
+        MinSizeAllowed: String(partBytesMin),
+        PartNumber: String(number),
+      });
+    return meta;
+  });
+}
+
+/** S3's ETag of a multipart object: the MD5 of the parts' MD5s, and how many there were. */
+function etagOf(chosen: readonly Meta[]): string {
+  const hash = createHash("md5");
+  for (const { etag } of chosen) hash.update(Buffer.from(etag, "hex"));
+  return `${hash.digest("hex")}-${chosen.length}`;
+}
+
+/** Writes the parts one after another, and computes the checksum that was chosen when the upload began. */
+async function join(
+  { id, checksum }: Pending,
+  chosen: readonly Meta[],
+  parts: Parts,
+  draft: Draft,
+): Promise<Checksum | undefined> {
+  const digests = digestsOf(checksum?.type === "FULL_OBJECT" ? [checksum.algorithm] : []);
+  for (const { key, etag, size } of chosen) {
+    const { handle, meta } = await parts.open(id, Number(key));
+    try {
+      // Replaced since we looked: what was listed is gone.
+      if (meta.etag !== etag)
+        throw new S3Error("InvalidPart", "A part was replaced meanwhile.", { PartNumber: key });
+      if (size === 0) continue;
+      const bytes = handle.createReadStream({ end: size - 1, autoClose: false, highWaterMark: 1 << 20 });
+      for await (const chunk of bytes) {
+        digests.update(chunk);
+        await draft.write(chunk);
+      }
+    } finally {
+      await handle.close();
+    }
+  }
+  if (!checksum) return undefined;
+  const { algorithm, type } = checksum;
+  if (type === "FULL_OBJECT")
+    return { algorithm, type, value: (await digests.finish()).get(algorithm)?.toString("base64") ?? "" };
+  const values = chosen.map((meta) => Buffer.from(meta.checksum?.value ?? "", "base64"));
+  const value = (await digestOf(algorithm, Buffer.concat(values))).toString("base64");
+  return { algorithm, type, value: `${value}-${chosen.length}` };
+}
+
+/** Throws if the object is not what the headers say it is. */
+function holdTo(headers: S3Request["headers"], { size, checksum }: Meta): void {
+  const given = headers["x-amz-mp-object-size"];
+  if (given !== undefined && given !== String(size))
+    throw new S3Error(
+      "InvalidRequest",
+      `The provided 'x-amz-mp-object-size' header does not match what was computed, ${size}.`,
+    );
+  for (const [name, value] of Object.entries(headers)) {
+    const algorithm =
+      name.startsWith("x-amz-checksum-") && algorithmNamed(name.slice("x-amz-checksum-".length));
+    if (!algorithm || value === undefined) continue;
+    // Of a composite checksum, clients may leave off the number of parts.
+    if (checksum?.algorithm !== algorithm || checksum.value.split("-")[0] !== value.split("-")[0])
+      throw new S3Error(
+        "BadDigest",
+        `The ${algorithm.toUpperCase()} you specified did not match the calculated checksum.`,
+      );
+  }
+}
+
+/** The object, if it is what this very upload became: a client that missed the answer asks again. */
+async function completedBefore(
+  store: Store,
+  bucket: string,
+  key: string,
+  id: string,
+): Promise<Meta | undefined> {
+  if (!store.keys(bucket).get(key)) return undefined;
+  const { meta, handle } = await store.open(bucket, key);
+  await handle.close();
+  return meta.uploadID === id ? meta : undefined;
+}
+
+/** Uppy takes an upload for failed unless both Location and Key are there. */
+const answer = ({ bucket, key, headers }: S3Request, { etag, checksum }: Meta): S3Response => ({
+  status: 200,
+  body: document("CompleteMultipartUploadResult", {
+    Location: locationOf(headers.host, bucket, key),
+    Bucket: bucket,
+    Key: key,
+    ETag: `"${etag}"`,
+    ...(checksum && {
+      [`Checksum${checksum.algorithm.toUpperCase()}`]: checksum.value,
+      ChecksumType: checksum.type,
+    }),
+  }),
+});
+
+/** Where an object is, for whoever may read it. */
+export const locationOf = (host: string | undefined, bucket: string, key: string): string =>
+  `http://${host}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
+
+const withoutChecksums = (headers: S3Request["headers"]): S3Request["headers"] =>
+  Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith("x-amz-checksum-")));

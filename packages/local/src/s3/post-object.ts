@@ -1,0 +1,155 @@
+/** A browser's POST upload (PostObject): a form whose fields its policy allows, then the file. */
+import type { IncomingMessage } from "node:http";
+import { hmacHex, type Identity, parseTarget, same, scopeOf } from "../sigv4.ts";
+import { claimsOf, holdTo, type Received, tooLarge } from "./body.ts";
+import { locationOf } from "./complete.ts";
+import { S3Error } from "./error.ts";
+import { type Form, readForm } from "./form.ts";
+import { keptHeaders, refuseUnknown } from "./headers.ts";
+import { wholeSeconds } from "./object.ts";
+import type { Meta } from "./object-file.ts";
+import { type Bounds, checkPolicy } from "./post-policy.ts";
+import { bodyBytesMax, checkKey, headerText, type S3Response } from "./request.ts";
+import type { Store } from "./store.ts";
+import { document } from "./xml.ts";
+
+/** Whether a request is a form; those carry their signature in a field. */
+export const isForm = ({ method, headers }: IncomingMessage): boolean =>
+  method === "POST" && /^multipart\/form-data\b/i.test(headers["content-type"] ?? "");
+
+/** PostObject. */
+export async function postObject(
+  message: IncomingMessage,
+  store: Store,
+  identity: Identity,
+  now: number,
+): Promise<S3Response> {
+  const bucket = bucketIn(message);
+  store.keys(bucket);
+  const form = await readForm(message, message.headers["content-type"] ?? "");
+  try {
+    const { fields } = form;
+    const policy = await signedPolicy(fields, identity);
+    const key = keyIn(form);
+    const bounds = checkPolicy(policy, new Map([...fields, ["bucket", bucket], ["key", key]]), now);
+    const headers = headersIn(fields);
+    const draft = await store.draft();
+    try {
+      const { bytes, digests, checksum } = await receiveFile(form, headers, bounds, draft.write);
+      const meta: Meta = {
+        key,
+        size: bytes,
+        etag: digests.get("md5")?.toString("hex") ?? "",
+        modified: wholeSeconds(now),
+        headers: keptHeaders(headers),
+        checksum: checksum && { ...checksum, type: "FULL_OBJECT" },
+      };
+      await store.publish(bucket, meta, draft, "ObjectCreated:Post", () => {});
+      return answer(fields, locationOf(message.headers.host, bucket, key), bucket, meta);
+    } finally {
+      await draft.discard();
+    }
+  } finally {
+    // What is left is read past the form reader, which would wait for somebody to take the file.
+    message.unpipe();
+  }
+}
+
+function bucketIn(message: IncomingMessage): string {
+  const { path, query } = parseTarget(message.url ?? "");
+  const bucket = /^\/([^/]+)\/?$/.exec(path)?.[1];
+  if (!bucket || query.length > 0)
+    throw new S3Error("MethodNotAllowed", "A form is posted to a bucket: http://host/bucket.");
+  return bucket;
+}
+
+/** The policy, still in base64, if the form is signed by us. */
+async function signedPolicy(fields: Form["fields"], identity: Identity): Promise<string> {
+  const policy = fields.get("policy");
+  if (!policy) throw new S3Error("AccessDenied", "Access Denied: the form has no policy.");
+  if (fields.get("x-amz-algorithm") !== "AWS4-HMAC-SHA256")
+    throw new S3Error("InvalidArgument", "X-Amz-Algorithm only supports AWS4-HMAC-SHA256.");
+  const { signingKey } = await scopeOf(fields.get("x-amz-credential") ?? "", identity);
+  if (!same(hmacHex(signingKey, policy), fields.get("x-amz-signature") ?? ""))
+    throw new S3Error(
+      "SignatureDoesNotMatch",
+      "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
+    );
+  return policy;
+}
+
+function keyIn({ fields, filename }: Form): string {
+  const key = fields.get("key");
+  if (!key)
+    throw new S3Error(
+      "InvalidArgument",
+      "Bucket POST must contain a field named 'key'. If it is specified, please check the order of the fields.",
+      { ArgumentName: "key" },
+    );
+  // A function, because `$&` in a file's name would mean something in a replacement.
+  return checkKey(key.replaceAll(/\$\{filename\}/g, () => filename));
+}
+
+/** Fields that S3 has and this endpoint has not; any other unknown one is only data. */
+const unsupported = ["tagging", "if-match", "if-none-match", "redirect"];
+
+/** What the form says as headers of a PUT would say it. */
+function headersIn(fields: Form["fields"]): Record<string, string> {
+  const headers: Record<string, string> = {};
+  for (const [name, value] of fields) {
+    if (unsupported.includes(name))
+      throw new S3Error("NotImplemented", `The form field ${name} is not implemented.`);
+    if (/^(policy|key|x-amz-(algorithm|credential|date|signature))$/.test(name)) continue;
+    headers[name === "acl" ? "x-amz-acl" : name] = headerText(value);
+  }
+  refuseUnknown(headers);
+  return headers;
+}
+
+async function receiveFile(
+  { file, ended }: Form,
+  headers: Record<string, string>,
+  { bytesMin, bytesMax }: Bounds,
+  write: (chunk: Buffer) => Promise<void>,
+): Promise<Received> {
+  const most = Math.min(bytesMax, bodyBytesMax);
+  let bytes = 0;
+  const received = await holdTo(claimsOf(headers, ""), ["md5"], write, async (take) => {
+    for await (const chunk of file) {
+      bytes += chunk.length;
+      if (bytes > most) throw tooLarge(bytes, most);
+      await take(chunk);
+    }
+    await ended;
+    return new Map();
+  });
+  if (bytes < bytesMin)
+    throw new S3Error("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", {
+      ProposedSize: String(bytes),
+      MinSizeAllowed: String(bytesMin),
+    });
+  return received;
+}
+
+function answer(fields: Form["fields"], location: string, bucket: string, { key, etag }: Meta): S3Response {
+  const headers = { etag: `"${etag}"`, location };
+  const redirect = URL.parse(fields.get("success_action_redirect") ?? "");
+  // S3 goes on as if the field were not there when it is no URL.
+  if (redirect && /^https?:$/.test(redirect.protocol)) {
+    redirect.searchParams.set("bucket", bucket);
+    redirect.searchParams.set("key", key);
+    redirect.searchParams.set("etag", `"${etag}"`);
+    return { status: 303, headers: { ...headers, location: redirect.href } };
+  }
+  const status = fields.get("success_action_status");
+  if (status === "201") {
+    const body = document("PostResponse", {
+      Location: location,
+      Bucket: bucket,
+      Key: key,
+      ETag: `"${etag}"`,
+    });
+    return { status: 201, headers, body };
+  }
+  return { status: status === "200" ? 200 : 204, headers };
+}

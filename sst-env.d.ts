@@ -5,6 +5,12 @@
 
 declare module "sst" {
   export interface Resource {
+    "Allowance": {
+      "mapping": string
+      "perDayMax": number
+      "processor": string
+      "type": "sst.sst.Linkable"
+    }
     "CursorKey": {
       "type": "sst.sst.Linkable"
       "value": string
@@ -28,16 +34,22 @@ declare module "sst" {
     "Settings": {
       "anonymous": boolean
       "bytesMax": number
+      "bytesPerDayMax": number
       "corsOrigins": any
       "decodeSecondsMax": number
       "formats": any
       "framesMax": number
+      "jwtAudience": string
+      "jwtIssuer": string
+      "jwtJwksUrl": string
       "location": boolean
+      "pendingMax": number
       "pixelsMax": number
       "processorTimeoutSeconds": number
       "sideMax": number
       "type": "sst.sst.Linkable"
       "uploadSecondsMax": number
+      "uploadsPerDayMax": number
     }
     "Uploads": {
       "name": string

@@ -18,6 +18,7 @@ export const codes = [
   "idempotency_key_reused",
   "request_in_progress",
   "quota_exceeded",
+  "identity_unavailable",
   "internal_error",
 ] as const;
 

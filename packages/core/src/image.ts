@@ -1,6 +1,7 @@
 /** An uploaded picture and the variants made from it. */
 export * as Image from "./image.ts";
 
+import { setTimeout } from "node:timers/promises";
 import { Resource } from "sst";
 import * as v from "valibot";
 import { VisibleError } from "./error.ts";
@@ -137,97 +138,8 @@ export const Info = v.pipe(
 );
 export type Info = v.InferOutput<typeof Info>;
 
-/** The content types that an upload may be announced with. What the bytes are is decided by the bytes. */
-export const contentTypes = [
-  "image/jpeg",
-  "image/png",
-  "image/webp",
-  "image/avif",
-  "image/gif",
-  "image/heic",
-  "image/heif",
-  "image/tiff",
-] as const;
-
-export const Announcement = v.pipe(
-  v.strictObject({
-    filename: text(255, "The client's name for the file. Data, never part of a key."),
-    contentType: v.pipe(v.picklist(contentTypes), v.description("Signed into the upload.")),
-    bytes: v.pipe(
-      v.number(),
-      v.integer(),
-      v.minValue(1),
-      v.metadata({ format: "int64" }),
-      v.description("Exact size of the file; signed into the upload."),
-    ),
-    sha256: v.optional(
-      v.pipe(
-        v.string(),
-        v.regex(/^[0-9a-f]{64}$/),
-        v.description("Of the file, in hex; the store then checks it."),
-      ),
-    ),
-    title: v.optional(title),
-    alt: v.optional(alt),
-    tags: v.optional(tags),
-    metadata: v.optional(metadata),
-  }),
-  v.metadata({ ref: "Announcement" }),
-);
-export type Announcement = v.InferOutput<typeof Announcement>;
-
-/** A day after it was announced, an image whose bytes never came is forgotten. */
-const pendingSeconds = 86_400;
-
 /** How often a change is tried anew because somebody else wrote first. */
 const triesMax = 8;
-
-/**
- * Announces an upload: writes the `pending` record and returns it with the request that sends the bytes. Throws
- * `invalid_request` for more than `bytesMax` bytes.
- */
-export const create = fn(
-  v.object({
-    announcement: Announcement,
-    owner: ID.owner,
-    by: v.string(),
-    bytesMax: v.number(),
-    seconds: v.number(),
-  }),
-  async ({ announcement, owner, by, bytesMax, seconds }): Promise<Info & { upload: Upload.Info }> => {
-    const { filename, contentType, bytes, sha256, ...described } = announcement;
-    if (bytes > bytesMax) {
-      throw new VisibleError(
-        "invalid_request",
-        `The file has ${bytes} bytes; at most ${bytesMax} are accepted.`,
-      );
-    }
-    const now = Date.now();
-    const imageID = ID.createImageID();
-    const key = ID.keyOf(owner, imageID);
-    const createdAt = new Date(now).toISOString();
-    const [upload] = await Promise.all([
-      Upload.presign({ key, contentType, bytes, sha256, seconds }),
-      Tag.add({ imageID, owner, createdAt }, described.tags ?? []),
-    ]);
-    const draft: Draft = {
-      imageID,
-      owner,
-      key,
-      createdAt,
-      status: "pending",
-      attempt: 0,
-      filename,
-      ...described,
-      declared: { contentType, bytes, sha256 },
-      dueAt: new Date(now + (seconds + 60) * 1000).toISOString(),
-      expiresAt: Math.ceil(now / 1000) + seconds + pendingSeconds,
-    };
-    const record = await write(undefined, draft, { type: "announced", by });
-    if (!record) throw new Error(`The new id ${imageID} is taken.`);
-    return { ...serialize(record), upload };
-  },
-);
 
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 
@@ -237,30 +149,63 @@ const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
  */
 export const fromID = fn(Reference, async (reference): Promise<Info> => serialize(await find(reference)));
 
-/** Changes what people say of an image; `null` takes a field away. Throws `image_not_found`, `version_conflict`. */
+/**
+ * Looks an image up when it is `ready`, `rejected` or `failed`, or after `seconds` as it is then. Throws
+ * `image_not_found`, also when it is deleted meanwhile.
+ */
+export const whenFinal = fn(
+  v.object({ ...Reference.entries, seconds: v.number() }),
+  async ({ seconds, ...reference }): Promise<Info> => {
+    const end = Date.now() + seconds * 1000;
+    for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 1.5, 1000)) {
+      const record = await find(reference);
+      const leftMs = end - Date.now();
+      if (Protocol.isSettled(record) || leftMs <= 0) return serialize(record);
+      await setTimeout(Math.min(pauseMs, leftMs));
+    }
+  },
+);
+
+/**
+ * An address that hands out the original for `seconds`. Throws `image_not_found`, `image_not_ready` before anything
+ * was uploaded.
+ */
+export const original = fn(
+  v.object({ ...Reference.entries, seconds: v.number() }),
+  async ({ seconds, ...reference }): Promise<string> => {
+    const { key, filename, etag } = await find(reference);
+    if (etag === undefined) throw new VisibleError("image_not_ready", "Nothing has been uploaded yet.");
+    return Upload.original(key, filename, seconds);
+  },
+);
+
+/** What may be changed; `null` takes a field away. */
+export const Changes = v.pipe(
+  v.strictObject({
+    title: v.nullish(title),
+    alt: v.nullish(alt),
+    tags: v.nullish(tags),
+    metadata: v.nullish(metadata),
+  }),
+  v.metadata({ ref: "Changes" }),
+);
+
+/**
+ * Changes what people say of an image; with `version` only if it still has that one. Throws `image_not_found`,
+ * `version_conflict`.
+ */
 export const update = fn(
   v.object({
     ...Reference.entries,
     by: v.string(),
-    /** Only if the image still has this version. */
     version: v.optional(v.number()),
-    changes: v.strictObject({
-      title: v.nullish(title),
-      alt: v.nullish(alt),
-      tags: v.nullish(tags),
-      metadata: v.nullish(metadata),
-    }),
+    changes: Changes,
   }),
   async ({ id, owner, by, version, changes }): Promise<Info> => {
     const added = changes.tags ?? [];
     let dropped: string[] = [];
     const after = await change({ id, owner }, (record) => {
-      if (version !== undefined && record.version !== version) {
-        throw new VisibleError(
-          "version_conflict",
-          `The image is at version ${record.version}. Look it up and try again.`,
-        );
-      }
+      mustBe(version, record);
       const kept = changes.tags === undefined ? (record.tags ?? []) : added;
       dropped = (record.tags ?? []).filter((tag) => !kept.includes(tag));
       const { version: _, ...draft } = record;
@@ -296,12 +241,15 @@ export const reprocess = fn(
 
 /**
  * Deletes an image: from now on it is in no list, and original and variants follow at once. A crash in between is
- * made good by the reconciler. Throws `image_not_found`.
+ * made good by the reconciler. Throws `image_not_found`, `version_conflict`.
  */
 export const remove = fn(
-  v.object({ ...Reference.entries, by: v.string() }),
-  async ({ id, owner, by }): Promise<void> => {
-    const after = await change({ id, owner }, (record) => Protocol.onDelete(record, by, Date.now()));
+  v.object({ ...Reference.entries, by: v.string(), version: v.optional(v.number()) }),
+  async ({ id, owner, by, version }): Promise<void> => {
+    const after = await change({ id, owner }, (record) => {
+      mustBe(version, record);
+      return Protocol.onDelete(record, by, Date.now());
+    });
     await Upload.remove(after.key);
     // Where nothing was uploaded yet, no event says that it is gone.
     await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
@@ -316,6 +264,14 @@ async function find({ id, owner }: v.InferOutput<typeof Reference>): Promise<Ima
     throw new VisibleError("image_not_found", `There is no image ${id}.`);
   }
   return record;
+}
+
+function mustBe(version: number | undefined, record: ImageRecord): void {
+  if (version === undefined || version === record.version) return;
+  throw new VisibleError(
+    "version_conflict",
+    `The image is at version ${record.version}. Look it up and try again.`,
+  );
 }
 
 type Change = { before?: () => Promise<void>; draft: Draft; entry: Entry };

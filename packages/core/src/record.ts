@@ -88,7 +88,8 @@ export async function keep({ imageID, owner, last }: ImageRecord): Promise<void>
 /** A version as it stands in a sort key. */
 export const orderOf = (version: number) => String(version).padStart(10, "0");
 
-function isConditionFailure(error: unknown) {
+/** Whether a write was refused because its condition did not hold. */
+export function isConditionFailure(error: unknown): boolean {
   return (
     error instanceof ElectroError &&
     error.cause instanceof Error &&

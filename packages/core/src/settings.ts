@@ -49,6 +49,34 @@ const pipeline = {
     "false",
     "Whether callers without credentials may use the API, as the owner `default`. `npm start` turns it on for itself.",
   ),
+  jwtIssuer: text(
+    "JWT_ISSUER",
+    "",
+    "Whose tokens end users come with: the `iss` of the tokens, exactly. Empty: no tokens are accepted.",
+  ),
+  jwtAudience: text("JWT_AUDIENCE", "", "The `aud` that a token must have been made for."),
+  jwtJwksUrl: text("JWT_JWKS_URL", "", "Where the issuer publishes its keys, such as https://…/jwks.json."),
+  pendingMax: whole(
+    "PENDING_MAX",
+    "100",
+    0,
+    1_000,
+    "Most announced images of one owner whose bytes have not come yet. 0: no limit.",
+  ),
+  uploadsPerDayMax: whole(
+    "UPLOADS_PER_DAY_MAX",
+    "1000",
+    0,
+    1_000_000_000,
+    "Most uploads that one owner may announce in a day (UTC). 0: no limit.",
+  ),
+  bytesPerDayMax: whole(
+    "BYTES_PER_DAY_MAX",
+    "26214400000",
+    0,
+    1_000_000_000_000_000,
+    "Most bytes that one owner may announce in a day (UTC). 0: no limit.",
+  ),
   corsOrigins: list(
     "CORS_ORIGINS",
     "",
@@ -79,6 +107,20 @@ const cloud = {
     1_000,
     "Most images processed at once.",
   ),
+  processedPerDayMax: whole(
+    "PROCESSED_PER_DAY_MAX",
+    "50000",
+    0,
+    1_000_000_000,
+    "Runs of the processor in a day (UTC), retries included, after which work waits in the queue until the next day. 0: no limit.",
+  ),
+  budgetDollars: whole(
+    "BUDGET_DOLLARS",
+    "50",
+    0,
+    1_000_000,
+    "Monthly cost of the whole AWS account, in US dollars, about which ALARM_EMAIL is told. 0: no budget.",
+  ),
 } as const;
 
 /** Where the embedded mode (`npm start`) listens and keeps its data; read by `packages/local` alone. */
@@ -99,7 +141,21 @@ export type Local = Values<typeof local>;
 type Environment = Record<string, string | undefined>;
 
 /** Throws `invalid_request`, naming every setting that is wrong and why. An empty value means the default. */
-export const readPipeline = (env: Environment): Pipeline => read(pipeline, env);
+export function readPipeline(env: Environment): Pipeline {
+  const settings = read(pipeline, env);
+  const { jwtIssuer, jwtAudience, jwtJwksUrl } = settings;
+  const given = [jwtIssuer, jwtAudience, jwtJwksUrl].filter(Boolean).length;
+  if (given !== 0 && given !== 3) {
+    throw new VisibleError(
+      "invalid_request",
+      "JWT_ISSUER, JWT_AUDIENCE and JWT_JWKS_URL belong together: set all three, or none.",
+    );
+  }
+  if (jwtJwksUrl && !URL.canParse(jwtJwksUrl)) {
+    throw new VisibleError("invalid_request", `JWT_JWKS_URL=${jwtJwksUrl}: must be an address.`);
+  }
+  return settings;
+}
 export const readCloud = (env: Environment): Cloud => read(cloud, env);
 export const readLocal = (env: Environment): Local => read(local, env);
 

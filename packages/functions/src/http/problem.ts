@@ -23,6 +23,7 @@ export const problems = {
   unsupported_media_type: { status: 415, title: "The body is of the wrong type." },
   idempotency_key_reused: { status: 422, title: "This idempotency key belongs to another request." },
   quota_exceeded: { status: 429, title: "Too much at once." },
+  identity_unavailable: { status: 503, title: "Who is asking cannot be found out just now." },
   internal_error: { status: 500, title: "Something went wrong on our side." },
 } as const satisfies Record<Code, { status: ContentfulStatusCode; title: string }>;
 

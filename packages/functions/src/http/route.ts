@@ -3,10 +3,10 @@
  * can have a description without a guard; the description becomes the OpenAPI document.
  */
 import { type Code, VisibleError } from "@image-pipeline/core/error";
+import type { Scope } from "@image-pipeline/core/scope";
 import type { Hono, MiddlewareHandler } from "hono";
 import type * as v from "valibot";
 import { type Caller, identify } from "./caller.ts";
-import type { Scope } from "./scope.ts";
 
 /** One answer of a route. Without a schema it has no body. */
 export type Answer = {
@@ -26,6 +26,8 @@ export type Declaration = {
   scope: Scope | "open";
   answers: Partial<Record<200 | 201 | 204 | 302 | 304, Answer>>;
   errors: readonly Code[];
+  /** Request headers that the route heeds, beside those that all do. */
+  headers?: readonly ("Idempotency-Key" | "If-Match" | "If-None-Match")[];
 };
 
 /** What the handlers of a guarded route know. */

@@ -1,0 +1,33 @@
+/**
+ * An API key. There are few and each is cached by whoever checks it, so that one partition holds them all and can be
+ * listed.
+ *
+ * | index | question                  | partition | order |
+ * | byID  | this key; all keys        | -         | keyID |
+ */
+import { CustomAttributeType, Entity } from "electrodb";
+import type { Scope } from "./scope.ts";
+import { configuration } from "./table.ts";
+import { primary } from "./table-schema.ts";
+
+export const KeyEntity = new Entity(
+  {
+    model: { service: "images", entity: "key", version: "1" },
+    attributes: {
+      keyID: { type: "string", required: true },
+      name: { type: "string", required: true },
+      secretHash: { type: "string", required: true },
+      scopes: { type: CustomAttributeType<Scope[]>("any"), required: true },
+      owner: { type: "string" },
+      createdAt: { type: "string", required: true },
+      revokedAt: { type: "string" },
+    },
+    indexes: {
+      byID: {
+        pk: { field: primary.pk, composite: [], casing: "none" },
+        sk: { field: primary.sk, composite: ["keyID"], casing: "none" },
+      },
+    },
+  },
+  configuration,
+);

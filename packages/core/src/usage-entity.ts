@@ -1,0 +1,29 @@
+/**
+ * What an owner has announced in a day (UTC).
+ *
+ * | index | question                          | partition  | order |
+ * | byDay | how much has it been today?       | owner, day | -     |
+ */
+import { Entity } from "electrodb";
+import { configuration } from "./table.ts";
+import { primary } from "./table-schema.ts";
+
+export const UsageEntity = new Entity(
+  {
+    model: { service: "images", entity: "usage", version: "1" },
+    attributes: {
+      owner: { type: "string", required: true },
+      day: { type: "string", required: true },
+      uploads: { type: "number" },
+      bytes: { type: "number" },
+      expiresAt: { type: "number" },
+    },
+    indexes: {
+      byDay: {
+        pk: { field: primary.pk, composite: ["owner", "day"], casing: "none" },
+        sk: { field: primary.sk, composite: [], casing: "none" },
+      },
+    },
+  },
+  configuration,
+);

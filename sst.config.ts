@@ -20,7 +20,10 @@ export default $config({
     await import("./infra/processing.ts");
     await import("./infra/reconciling.ts");
     await import("./infra/api.ts");
+    await import("./infra/breaker.ts");
     await import("./infra/alarms.ts");
+    await import("./infra/budget.ts");
+    await import("./infra/dashboard.ts");
     return { url: router.url, uploads: uploads.name, table: images.name };
   },
 });

@@ -1,1 +1,134 @@
-export {};
+/**
+ * What somebody should be told of, by e-mail where the stage names an address. Production has its alarms in any
+ * case; other stages only with an address, because each costs ten cents a month.
+ */
+
+import { indexes } from "../packages/core/src/table-schema.ts";
+import { type Alarm, type Metric, notify, raise } from "./alarm.ts";
+import { api } from "./api.ts";
+import { breaker, pausedMetric } from "./breaker.ts";
+import { deadLetter, processor } from "./processing.ts";
+import { deadLetters, processing } from "./queues.ts";
+import { reconciler } from "./reconciling.ts";
+import { router } from "./router.ts";
+import { cloud, production } from "./stage.ts";
+import { images } from "./table.ts";
+
+const functions = {
+  Processor: processor,
+  DeadLetter: deadLetter,
+  Reconciler: reconciler,
+  Api: api,
+  ...(breaker && { Breaker: breaker }),
+};
+
+const ofFunction = (name: $util.Input<string>, metricName: string): Metric => ({
+  namespace: "AWS/Lambda",
+  metricName,
+  dimensions: { FunctionName: name },
+});
+
+const ofQueue = (queue: sst.aws.Queue, metricName: string): Metric => ({
+  namespace: "AWS/SQS",
+  metricName,
+  dimensions: { QueueName: queue.nodes.queue.name },
+});
+
+/** The table's own and each index's: an index that is throttled holds back the writes of the table. */
+const ofTable = (metricName: string): Metric[] => [
+  { namespace: "AWS/DynamoDB", metricName, dimensions: { TableName: images.name } },
+  ...Object.keys(indexes).map((GlobalSecondaryIndexName) => ({
+    namespace: "AWS/DynamoDB",
+    metricName,
+    dimensions: { TableName: images.name, GlobalSecondaryIndexName },
+  })),
+];
+
+const alarms: Record<string, Alarm> = {
+  // The handler takes dead letters off their queue at once, so a look at the queue every minute would miss them.
+  DeadLetters: {
+    metrics: [ofFunction(deadLetter.name, "Invocations")],
+    statistic: "Sum",
+    above: 0,
+    about:
+      "Images have failed six times and are marked `failed`. The processor's log says why; then reprocess.",
+  },
+  DeadLettersLeft: {
+    metrics: [ofQueue(deadLetters, "ApproximateNumberOfMessagesVisible")],
+    statistic: "Maximum",
+    above: 0,
+    seconds: 900,
+    about: "Dead letters cannot be marked either. See the log of the DeadLetter function.",
+  },
+  // Half an hour is five receives: what is older is no single bad file.
+  OldestMessage: {
+    metrics: [ofQueue(processing, "ApproximateAgeOfOldestMessage")],
+    statistic: "Maximum",
+    above: 1800,
+    about:
+      "Uploads wait for more than half an hour. Is the processor at its concurrency, throttled or paused?",
+  },
+  TableReadThrottles: {
+    metrics: ofTable("ReadThrottleEvents"),
+    statistic: "Sum",
+    above: 0,
+    about:
+      "DynamoDB refuses reads. An on-demand table needs minutes to grow beyond twice its highest traffic.",
+  },
+  TableWriteThrottles: {
+    metrics: ofTable("WriteThrottleEvents"),
+    statistic: "Sum",
+    above: 0,
+    about: "DynamoDB refuses writes, of the table or of an index.",
+  },
+};
+
+for (const [name, fn] of Object.entries(functions)) {
+  alarms[`${name}Errors`] = {
+    metrics: [ofFunction(fn.name, "Errors")],
+    statistic: "Sum",
+    above: 0,
+    about: `${name} has thrown, run out of time or out of memory. See its log.`,
+  };
+  alarms[`${name}Throttles`] = {
+    metrics: [ofFunction(fn.name, "Throttles")],
+    statistic: "Sum",
+    above: 0,
+    about: `${name} was refused: the account's concurrent executions are used up.`,
+  };
+}
+
+if (breaker) {
+  alarms.ProcessingPaused = {
+    metrics: [pausedMetric],
+    statistic: "Maximum",
+    above: 0,
+    about: "The day's allowance (PROCESSED_PER_DAY_MAX) is used up. Uploads wait until midnight UTC.",
+  };
+}
+
+if (production || cloud.alarmEmail) {
+  const actions = notify("Alarms");
+  for (const [name, alarm] of Object.entries(alarms)) raise(name, alarm, actions);
+
+  // CloudFront reports in us-east-1 alone, and an alarm speaks to topics of its own region.
+  const everywhere = { provider: new aws.Provider("UsEast1", { region: "us-east-1" }) };
+  raise(
+    "EdgeErrors",
+    {
+      metrics: [
+        {
+          namespace: "AWS/CloudFront",
+          metricName: "5xxErrorRate",
+          dimensions: { DistributionId: router.distributionID, Region: "Global" },
+        },
+      ],
+      statistic: "Average",
+      above: 1,
+      periods: 2,
+      about: "More than one in a hundred answers at the edge is a 5xx.",
+    },
+    notify("EdgeAlarms", everywhere),
+    everywhere,
+  );
+}

@@ -34,8 +34,7 @@ export const mocks = (graph: Graph): $util.runtime.Mocks => ({
       case "aws:index/getCallerIdentity:getCallerIdentity":
         return { accountId: account, arn: `arn:aws:iam::${account}:user/deployer`, userId: "deployer" };
       case "aws:index/getRegion:getRegion":
-        // Provider 7 calls it `region`.
-        return { name: region, region };
+        return { id: region, name: region };
       case "aws:index/getPartition:getPartition":
         return { partition: "aws" };
       default:

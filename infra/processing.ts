@@ -28,7 +28,8 @@ export const processor = new sst.aws.Function("Processor", {
   ],
 });
 
-processing.subscribe(processor.arn, {
+/** What connects the queue to the processor. */
+export const subscription = processing.subscribe(processor.arn, {
   batch: oneByOne,
   transform: {
     // Not reserved concurrency: the poller does not see that, and throttled messages become dead letters.

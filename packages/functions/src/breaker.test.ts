@@ -44,7 +44,7 @@ async function answer(request: IncomingMessage): Promise<[number, string]> {
   const body = Buffer.concat(chunks).toString();
   seen.push(`${method} ${decodeURIComponent(pathname)}`);
   if (!request.headers.authorization?.includes("/us-east-1/")) return [403, "not signed"];
-  if (cloud.refuse && method === cloud.refuse) return [400, "refused"];
+  if (cloud.refuse && pathname !== "/" && method === cloud.refuse) return [400, "refused"];
   if (pathname === "/") {
     const asked = new URLSearchParams(body);
     if (asked.get("Dimensions.member.1.Value") !== "the-processor") return [400, "another function"];
@@ -95,6 +95,13 @@ test("a pause that failed half-way is made good the next time", async () => {
   cloud.refuse = "";
   expect(await breaker.handler()).toEqual({ runs: 500, did: "paused" });
   expect(cloud).toMatchObject({ state: "Disabled", tags: { "paused-by": "image-pipeline-breaker" } });
+});
+
+test("nothing is paused that could not be marked as paused by us", async () => {
+  cloud.sums = [500];
+  cloud.refuse = "POST";
+  await expect(breaker.handler()).rejects.toThrow("lambda refused POST");
+  expect(cloud.state).toBe("Enabled");
 });
 
 test("a resumption that failed half-way is made good the next time", async () => {

@@ -296,8 +296,8 @@ const mismatch = (message: string) => new SignatureError("SignatureDoesNotMatch"
 const noSessions = () =>
   new SignatureError("InvalidToken", "Session tokens are not known here. Use the local key pair alone.");
 
-/** Node's SHA-256 in the form that `getSigningKey` asks for. */
-class Sha256 {
+/** Node's SHA-256 in the form that the SDK's signing functions ask for. */
+export class Sha256 {
   readonly hash;
 
   constructor(secret?: string | ArrayBuffer | ArrayBufferView) {

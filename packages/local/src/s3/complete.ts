@@ -87,10 +87,12 @@ function listedIn(text: string): Listed[] {
     }),
   );
   if (listed.length === 0) throw new S3Error("MalformedXML", "You must specify at least one part");
+  if (listed.some(({ number }, index) => number <= (listed[index - 1]?.number ?? 0)))
+    throw new S3Error("InvalidPartOrder", "The list of parts was not in ascending order.");
   return listed;
 }
 
-/** The parts that were listed, in order. Throws unless each is there as it was listed, in order, and large enough. */
+/** The parts that were listed. Throws unless each is there as it was listed, and large enough. */
 function choose(listed: readonly Listed[], saved: ReadonlyMap<number, Meta>): Meta[] {
   return listed.map(({ number, etag, checksums }, index) => {
     const meta = saved.get(number);
@@ -102,9 +104,6 @@ function choose(listed: readonly Listed[], saved: ReadonlyMap<number, Meta>): Me
         "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag or checksum may not match the part's.",
         { PartNumber: String(number) },
       );
-    const before = listed[index - 1];
-    if (before && before.number >= number)
-      throw new S3Error("InvalidPartOrder", "The list of parts was not in ascending order.");
     if (index < listed.length - 1 && meta.size < partBytesMin)
       throw new S3Error("EntityTooSmall", "Your proposed upload is smaller than the minimum allowed size", {
         ProposedSize: String(meta.size),

@@ -1,7 +1,7 @@
 /** A browser's form as it comes in: fields first, then the file, which nobody has to hold in memory. */
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import { Busboy } from "@fastify/busboy";
+import { Busboy, type BusboyHeaders, type BusboyInstance } from "@fastify/busboy";
 import { S3Error } from "./error.ts";
 
 /** What S3 takes before the file. */
@@ -13,21 +13,17 @@ export type Form = {
   fields: Map<string, string>;
   /** Without folders; empty where the file came without a name. */
   filename: string;
-  file: Readable;
+  file: AsyncIterable<Buffer>;
   /** Resolves when the form was whole; rejects if it broke off or was not one. */
   ended: Promise<void>;
 };
 
 /** Reads up to the file. Throws `MalformedPOSTRequest`, or `InvalidArgument` if there is no file. */
-export function readForm(message: IncomingMessage, contentType: string): Promise<Form> {
+export async function readForm(message: IncomingMessage, contentType: string): Promise<Form> {
   const { promise, resolve, reject } = Promise.withResolvers<Form>();
   const ended = Promise.withResolvers<void>();
   ended.promise.catch(() => {}); // Whoever is given the form waits for it; if nobody is, `promise` says the same.
-  const busboy = new Busboy({
-    headers: { ...message.headers, "content-type": contentType },
-    limits: { files: 1, fields: fieldsMax, fieldSize: fieldBytesMax },
-    isPartAFile: (name) => name?.toLowerCase() === "file",
-  });
+  const busboy = parserFor({ ...message.headers, "content-type": contentType });
   const fields = new Map<string, string>();
   let fieldBytes = 0;
   let file: Readable | undefined;
@@ -51,7 +47,8 @@ export function readForm(message: IncomingMessage, contentType: string): Promise
   });
   busboy.on("file", (_, stream, filename) => {
     file = stream;
-    resolve({ fields, filename: filename ?? "", file, ended: ended.promise });
+    stream.on("error", () => {}); // Whoever reads it meets the error; if nobody does, it must not end the process.
+    resolve({ fields, filename: filename ?? "", file: bytesOf(stream), ended: ended.promise });
   });
   busboy.on("finish", () => {
     if (!file) fail(new S3Error("InvalidArgument", "POST requires exactly one file upload per request."));
@@ -62,7 +59,27 @@ export function readForm(message: IncomingMessage, contentType: string): Promise
     if (!message.complete) fail(malformed("It breaks off."));
   });
   message.pipe(busboy);
-  return promise;
+  return await promise;
+}
+
+function parserFor(headers: BusboyHeaders): BusboyInstance {
+  try {
+    return new Busboy({
+      headers,
+      limits: { files: 1, fields: fieldsMax, fieldSize: fieldBytesMax },
+      isPartAFile: (name) => name?.toLowerCase() === "file",
+    });
+  } catch (cause) {
+    throw malformed(String(cause)); // No boundary.
+  }
+}
+
+async function* bytesOf(stream: Readable): AsyncGenerator<Buffer> {
+  try {
+    yield* stream;
+  } catch (cause) {
+    throw cause instanceof S3Error ? cause : malformed(String(cause));
+  }
 }
 
 const malformed = (why: string) =>

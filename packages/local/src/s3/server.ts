@@ -2,7 +2,7 @@
 import { randomBytes } from "node:crypto";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
-import { Readable } from "node:stream";
+import { type Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { type Identity, parseTarget, type SignatureError, verify } from "../sigv4.ts";
 import { corsHeaders, type Origins, preflight } from "./cors.ts";
@@ -48,6 +48,7 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
   // A large upload over a slow line may take longer than Node's five minutes, and clients keep connections for later.
   server.requestTimeout = 0;
   server.keepAliveTimeout = 75_000;
+  server.on("clientError", refuseBroken);
   const port = await listen(server, options.port);
   const endpoint = open(options, now);
   server.on("request", (message, response) => {
@@ -71,6 +72,19 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
       clearTimeout(patience);
     },
   };
+}
+
+/** Answers what is no whole HTTP request: a connection that its client closed in the middle of a body, or noise. */
+function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
+  if (!socket.writable) return void socket.destroy();
+  const isCutOff = error.code === "HPE_INVALID_EOF_STATE";
+  const body = errorDocument({
+    Code: isCutOff ? "IncompleteBody" : "InvalidRequest",
+    Message: isCutOff ? "The connection ended before the request did." : `This is not HTTP: ${error.message}`,
+  });
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nConnection: close\r\nContent-Type: application/xml\r\nContent-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  );
 }
 
 async function open(options: S3Options, now: () => number): Promise<Endpoint> {
@@ -189,6 +203,10 @@ async function send(
     return void response.writeHead(status, all).end(message.method === "HEAD" ? undefined : body);
   try {
     await pipeline(body, response.writeHead(status, all));
+  } catch (error) {
+    // A client may leave before it has read everything.
+    if (!(error instanceof Error && "code" in error && error.code === "ERR_STREAM_PREMATURE_CLOSE"))
+      throw error;
   } finally {
     body.destroy(); // Also where the headers could not be written: it holds a file open.
   }

@@ -15,6 +15,10 @@ declare module "sst" {
       "type": "sst.sst.Linkable"
       "value": string
     }
+    "DeadLetters": {
+      "type": "sst.aws.Queue"
+      "url": string
+    }
     "Images": {
       "name": string
       "type": "sst.aws.Dynamo"

@@ -5,6 +5,7 @@ import { Settings } from "./packages/core/src/settings.ts";
 const resources = {
   App: { name: "image-pipeline", stage: "test" },
   CursorKey: { value: "a key for tests alone" },
+  DeadLetters: { url: "http://127.0.0.1:9/dead-letters" },
   Images: { name: "images" },
   Processed: { name: "processed" },
   Processing: { url: "http://127.0.0.1:9/processing" },

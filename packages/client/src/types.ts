@@ -17,7 +17,7 @@ export type VariantName = keyof NonNullable<Image["variants"]>;
 export type Variant = NonNullable<NonNullable<Image["variants"]>[VariantName]>;
 
 /** A page of a list; without `nextCursor` it is the last. */
-export type Page = InferResponseType<Api["images"]["$get"], 200>;
+export type Page = { items: Image[]; nextCursor?: string };
 
 /** What is said of a file before it is sent. */
 export type Announcement = InferRequestType<Api["images"]["$post"]>["json"];

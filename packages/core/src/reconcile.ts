@@ -17,7 +17,7 @@ import { Upload } from "./upload.ts";
 /** What a run did. `done: false`: time ran out, and the next run goes on from its checkpoint. */
 export type Report = { looked: number; checks: number; removed: number; done: boolean };
 
-const by = "reconciler";
+const self = "reconciler";
 
 /** Orphans are left alone for a day, far longer than any worker can still be about to commit them. */
 const orphanMs = 86_400_000;
@@ -71,7 +71,7 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
         .go({ limit: 1000, pages: 1, cursor, attributes: ["imageID"] });
       const unseen = page.data.map(({ imageID }) => imageID).filter((imageID) => !seen?.has(imageID));
       const gone = await withoutObject(await readMany(unseen), seen !== undefined);
-      await Queue.send(gone.map(({ key, attempt }) => ({ key, attempt, by })));
+      await Queue.send(gone.map(({ key, attempt }) => ({ key, attempt, by: self })));
       report.looked += page.data.length;
       report.checks += gone.length;
       cursor = page.cursor;
@@ -107,12 +107,19 @@ async function nudge(record: ImageRecord): Promise<boolean> {
   const next = await write(record, { ...draft, dueAt });
   if (!next) return false;
   if (next.status === "deleting") await Upload.remove(next.key);
-  await Queue.send([{ key: next.key, attempt: next.attempt, by }]);
+  await Queue.send([{ key: next.key, attempt: next.attempt, by: self }]);
   return true;
 }
 
-/** The objects of a page whose records are missing, dead or of another upload. */
-async function differing(page: readonly Listed[], seen: Set<string> | undefined) {
+/**
+ * A check, asked for by `by`, for each object of a page whose record is missing, dead or of another upload. The images
+ * that have a record are added to `seen`.
+ */
+export async function differing(
+  page: readonly Listed[],
+  seen?: Set<string>,
+  by = self,
+): Promise<Queue.Sent[]> {
   const objects = page.map((object) => ({ ...object, imageID: imageIDOf(object.key) }));
   const records = new Map((await readMany(objects.map(({ imageID }) => imageID))).map((r) => [r.imageID, r]));
   const now = Date.now();

@@ -93,13 +93,20 @@ export async function removeOriginal(key: string): Promise<void> {
 /** What a listing says of an object: `etag` without quotes, `modified` in milliseconds since 1970. */
 export type Listed = { key: string; etag: string; modified: number };
 
-/** Every object of a bucket in the order of keys, after the key `after`, a page of up to 1,000 at a time. */
-export async function* pages(bucket: "uploads" | "processed", after?: string): AsyncGenerator<Listed[]> {
+/**
+ * Every object of a bucket whose key starts with `prefix`, in the order of keys, after the key `after`, a page of up
+ * to 1,000 at a time.
+ */
+export async function* pages(
+  bucket: "uploads" | "processed",
+  after?: string,
+  prefix?: string,
+): AsyncGenerator<Listed[]> {
   const Bucket = bucket === "uploads" ? Resource.Uploads.name : Resource.Processed.name;
   let ContinuationToken: string | undefined;
   do {
     const page = await client.send(
-      new ListObjectsV2Command({ Bucket, StartAfter: after, ContinuationToken }),
+      new ListObjectsV2Command({ Bucket, Prefix: prefix, StartAfter: after, ContinuationToken }),
     );
     yield (page.Contents ?? []).map(({ Key = "", ETag = "", LastModified }) => ({
       key: Key,

@@ -3,12 +3,12 @@
  * door, around the very handlers that are deployed. Everything listens on 127.0.0.1 alone.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Settings } from "@image-pipeline/core/settings";
 import { AwsClient } from "aws4fetch";
-import { type Credentials, enter, names } from "./environment.ts";
+import { type Credentials, enter, environmentFile, names, variables } from "./environment.ts";
 import { createFrontDoor, type Rooms } from "./front-door.ts";
 import { callFunction, type Handler } from "./function-url.ts";
 import { closeServer, listen } from "./listen.ts";
@@ -109,6 +109,9 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   };
   enter(process.env, { ...places, pipeline });
   const env = { ...process.env };
+  const found = join(dataDir, environmentFile);
+  await writeFile(found, JSON.stringify(variables({ ...places, pipeline })), { mode: 0o600 });
+  stops.first.push(() => rm(found, { force: true }));
 
   const { processorTimeoutSeconds: timeoutSeconds } = pipeline;
   const running = startProcessing({ region, env, workers, timeoutSeconds, memoryMB });
@@ -125,7 +128,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const identity = { ...credentials, region, service: "sqs" };
   rooms.resolve({
     media: (request, response) => sendMedia(media, request, response),
-    sqs: sqsEndpoint({ path: queuePath, queue: running.queue, identity }),
+    sqs: sqsEndpoint({ path: queuePath, queue: running.queue, deadLetters: running.deadLetters, identity }),
     api: (request, response) => callFunction(handler as Handler, request, response, api),
   });
   const settled = async () => {

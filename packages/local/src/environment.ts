@@ -37,6 +37,16 @@ const foreign = [
 
 /** Makes `env` that of a function. Before anything imports `sst`, which reads it once. */
 export function enter(env: NodeJS.ProcessEnv, places: Places): void {
+  for (const name of foreign) delete env[name];
+  Object.assign(env, variables(places), {
+    POWERTOOLS_SERVICE_NAME: "image-pipeline",
+    POWERTOOLS_LOG_LEVEL: env.POWERTOOLS_LOG_LEVEL ?? "WARN",
+    POWERTOOLS_METRICS_DISABLED: "true",
+  });
+}
+
+/** Where everything is, as environment variables: what `sst shell` would give for a deployed stage. */
+export function variables(places: Places): Record<string, string> {
   const { region, credentials, s3Url, dynamodbUrl, url, queuePath, cursorKey, pipeline } = places;
   const resources = {
     App: { name: "image-pipeline", stage: "local" },
@@ -44,28 +54,28 @@ export function enter(env: NodeJS.ProcessEnv, places: Places): void {
     Processed: { name: names.processed },
     Images: { name: names.table },
     Processing: { url: url + queuePath },
+    DeadLetters: { url: `${url}${deadLettersOf(queuePath)}` },
     Router: { url },
     CursorKey: { value: cursorKey },
     Settings: pipeline,
   };
-  for (const name of foreign) delete env[name];
-  Object.assign(
-    env,
-    {
-      AWS_REGION: region,
-      AWS_ACCESS_KEY_ID: credentials.accessKeyId,
-      AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
-      AWS_ENDPOINT_URL_S3: s3Url,
-      AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
-      // A profile in the user's home may name endpoints and regions of its own.
-      AWS_CONFIG_FILE: "/dev/null",
-      AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
-      POWERTOOLS_SERVICE_NAME: "image-pipeline",
-      POWERTOOLS_LOG_LEVEL: env.POWERTOOLS_LOG_LEVEL ?? "WARN",
-      POWERTOOLS_METRICS_DISABLED: "true",
-    },
-    Object.fromEntries(
+  return {
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_ENDPOINT_URL_S3: s3Url,
+    AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
+    // A profile in the user's home may name endpoints and regions of its own.
+    AWS_CONFIG_FILE: "/dev/null",
+    AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
+    ...Object.fromEntries(
       Object.entries(resources).map(([name, value]) => [`SST_RESOURCE_${name}`, JSON.stringify(value)]),
     ),
-  );
+  };
 }
+
+/** The path of the queue that takes what another gives up on. */
+export const deadLettersOf = (queuePath: string) => `${queuePath}-dead-letters`;
+
+/** The file in the data folder by which the command line finds a running cloud. */
+export const environmentFile = "environment.json";

@@ -5,7 +5,12 @@ import { type Queue, startQueue } from "./queue.ts";
 import { startRuntime } from "./runtime.ts";
 
 /** `settled` resolves when no message is left. */
-export type Processing = { queue: Queue; settled(): Promise<void>; close(graceMs: number): Promise<void> };
+export type Processing = {
+  queue: Queue;
+  deadLetters: Queue;
+  settled(): Promise<void>;
+  close(graceMs: number): Promise<void>;
+};
 
 /** As in the cloud (`infra/processing.ts`). */
 const maxReceiveCount = 6;
@@ -52,6 +57,7 @@ export function startProcessing(options: {
   });
   return {
     queue,
+    deadLetters,
     settled: async () => {
       await queue.idle();
       await deadLetters.idle();

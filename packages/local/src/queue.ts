@@ -48,10 +48,15 @@ export type Options = {
   clock?: Clock;
 };
 
-/** `idle` resolves when no message is left in any state. `stop` hands out no more and waits for those under way. */
+/**
+ * `depth` counts the messages that wait and those that are hidden; `drain` takes away those that wait. `idle` resolves
+ * when no message is left in any state. `stop` hands out no more and waits for those under way.
+ */
 export type Queue = {
   send(body: string, delayMs?: number): Message;
   take(message: Message): void;
+  depth(): { waiting: number; hidden: number };
+  drain(): Message[];
   idle(): Promise<void>;
   stop(): Promise<void>;
 };
@@ -137,6 +142,12 @@ export function startQueue(options: Options): Queue {
       const message = { id: randomUUID(), body, sentAt: clock.now(), receives: 0 };
       take(message, delayMs);
       return message;
+    },
+    depth: () => ({ waiting: visible.size, hidden: kept.size - visible.size }),
+    drain: () => {
+      const messages = [...visible];
+      for (const message of messages) forget(message);
+      return messages;
     },
     idle: () => (kept.size === 0 ? Promise.resolve() : new Promise((done) => waiting.push(done))),
     stop: async () => {

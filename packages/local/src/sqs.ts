@@ -1,8 +1,12 @@
-/** The two SQS operations by which our own functions send to the processing queue, over its JSON protocol. */
+/**
+ * The SQS operations by which our own functions send to the processing queue, and operators look into it and move
+ * its dead letters back, over SQS's JSON protocol.
+ */
 import { createHash } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import * as v from "valibot";
 import { readBody } from "./body.ts";
+import { deadLettersOf } from "./environment.ts";
 import type { Queue } from "./queue.ts";
 import { type Identity, parseTarget, SignatureError, verify } from "./sigv4.ts";
 
@@ -25,12 +29,19 @@ const SendMessageBatch = v.object({
   ),
 });
 
+const GetQueueAttributes = v.object({ QueueUrl: v.string() });
+const MessageMove = v.object({ SourceArn: v.string() });
+
+/** The queue's path and the queue; `deadLetters` where it has some. */
+export type Served = { path: string; queue: Queue; deadLetters?: Queue; identity: Identity };
+
 /** Whether a request is meant for SQS rather than for whoever else listens on the same port. */
 export const isForSqs = (request: IncomingMessage): boolean =>
   String(request.headers["x-amz-target"] ?? "").startsWith("AmazonSQS.");
 
 /** Answers requests for one queue, which is known by the path of its URL. Every request must be signed. */
-export function sqsEndpoint({ path, queue, identity }: { path: string; queue: Queue; identity: Identity }) {
+export function sqsEndpoint({ path, queue, deadLetters, identity }: Served) {
+  let moved: number | undefined;
   const operations: Record<string, (input: unknown) => object> = {
     SendMessage: (input) => {
       const { QueueUrl, ...message } = v.parse(SendMessage, input);
@@ -45,6 +56,37 @@ export function sqsEndpoint({ path, queue, identity }: { path: string; queue: Qu
         Failed: [],
       };
     },
+    GetQueueAttributes: (input) => {
+      const { QueueUrl } = v.parse(GetQueueAttributes, input);
+      const isDead = deadLetters && pathOf(QueueUrl) === deadLettersOf(path);
+      if (!isDead) mustBe(path, QueueUrl);
+      const { waiting, hidden } = (isDead ? deadLetters : queue).depth();
+      return {
+        Attributes: {
+          ApproximateNumberOfMessages: String(waiting),
+          ApproximateNumberOfMessagesNotVisible: String(hidden),
+        },
+      };
+    },
+    StartMessageMoveTask: (input) => {
+      mustBeDead(input);
+      const messages = deadLetters?.drain() ?? [];
+      for (const { body } of messages) queue.send(body);
+      moved = messages.length;
+      return { TaskHandle: "moved" };
+    },
+    ListMessageMoveTasks: (input) => {
+      mustBeDead(input);
+      const Results =
+        moved === undefined ? [] : [{ Status: "COMPLETED", ApproximateNumberOfMessagesMoved: moved }];
+      return { Results };
+    },
+  };
+  const mustBeDead = (input: unknown) => {
+    const { SourceArn } = v.parse(MessageMove, input);
+    const name = deadLettersOf(path).split("/").at(-1);
+    if (!deadLetters || SourceArn.split(":").at(-1) !== name)
+      throw new Refusal("ResourceNotFoundException", `There are no dead letters ${SourceArn}.`);
   };
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     try {
@@ -74,9 +116,10 @@ function send(queue: Queue, { MessageBody, DelaySeconds }: { MessageBody: string
   return { MessageId: id, MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex") };
 }
 
+const pathOf = (queueURL: string) => (URL.canParse(queueURL) ? new URL(queueURL).pathname : undefined);
+
 function mustBe(path: string, queueURL: string) {
-  if (!URL.canParse(queueURL) || new URL(queueURL).pathname !== path)
-    throw new Refusal("QueueDoesNotExist", `There is no queue ${queueURL}.`);
+  if (pathOf(queueURL) !== path) throw new Refusal("QueueDoesNotExist", `There is no queue ${queueURL}.`);
 }
 
 class Refusal extends Error {

@@ -61,7 +61,10 @@ export const Source = v.pipe(
     camera: v.optional(v.string()),
     lens: v.optional(v.string()),
     location: v.optional(
-      v.object({ latitude: v.number(), longitude: v.number(), altitude: v.optional(v.number()) }),
+      v.pipe(
+        v.object({ latitude: v.number(), longitude: v.number(), altitude: v.optional(v.number()) }),
+        v.metadata({ ref: "Location" }),
+      ),
     ),
   }),
   v.metadata({ ref: "Source" }),
@@ -72,8 +75,8 @@ export const alt = text(1000, "What the picture shows, for those who cannot see 
 export const tags = v.pipe(
   v.array(Tag.Info),
   v.maxLength(Tag.tagsMax),
-  v.transform((given) => [...new Set(given)]),
   v.description("Words to find the image by."),
+  v.transform((given) => [...new Set(given)]),
 );
 export const metadata = v.pipe(
   v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), v.pipe(v.string(), v.maxLength(512))),

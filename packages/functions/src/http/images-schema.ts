@@ -26,11 +26,11 @@ function whole(min: number, max: number, description: string, other: Record<stri
   return v.pipe(
     v.string(),
     v.regex(/^\d{1,9}$/, "A whole number."),
+    v.metadata({ jsonSchema: { type: "integer", format: "int32", minimum: min, maximum: max, ...other } }),
+    v.description(description),
     v.transform(Number),
     v.minValue(min, `At least ${min}.`),
     v.maxValue(max, `At most ${max}.`),
-    v.metadata({ jsonSchema: { type: "integer", format: "int32", minimum: min, maximum: max, ...other } }),
-    v.description(description),
   );
 }
 
@@ -50,9 +50,9 @@ const limit = { default: 20, max: 100 };
 /** One id, or several as the same parameter again. */
 const ids = v.pipe(
   v.union([ID.imageID, v.pipe(v.array(ID.imageID), v.maxLength(limit.max, `At most ${limit.max} ids.`))]),
-  v.transform((given) => [given].flat()),
   v.metadata({ jsonSchema: { type: "array", items: { type: "string" }, maxItems: limit.max } }),
   v.description("Only these images. May be repeated; goes with no other filter."),
+  v.transform((given) => [given].flat()),
 );
 
 /** Anything that is not asked for by its name is refused, so that a slip of the pen does not list everything. */

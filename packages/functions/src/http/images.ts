@@ -8,6 +8,7 @@ import { Hono } from "hono";
 import { Resource } from "sst";
 import { actingFor } from "./caller.ts";
 import { etagOf, has, versionOf } from "./conditions.ts";
+import { Example } from "./examples.ts";
 import { Announced, Events, ListQuery, LookUpQuery, NewImage, Page, Path } from "./images-schema.ts";
 import { once } from "./once.ts";
 import { route } from "./route.ts";
@@ -30,11 +31,13 @@ export const images = new Hono()
         201: {
           description: "Announced. Now send the bytes as `upload` says.",
           schema: Announced,
+          example: Example.announced,
           headers: { Location: "The image's address." },
         },
         200: {
           description: "These bytes are there already; nothing needs to be sent.",
           schema: Image.Info,
+          example: Example.image,
           headers: { Location: "The image's address." },
         },
       },
@@ -48,6 +51,7 @@ export const images = new Hono()
         "quota_exceeded",
       ],
       headers: ["Idempotency-Key"],
+      body: Example.newImage,
     }),
     valid("json", NewImage),
     async (c) => {
@@ -75,6 +79,7 @@ export const images = new Hono()
         200: {
           description: "A page. Without `nextCursor` it is the last one.",
           schema: Page,
+          example: Example.page,
           headers: { Link: 'The next page, as `rel="next"`.' },
         },
       },
@@ -103,6 +108,7 @@ export const images = new Hono()
         200: {
           description: "The image as it is now.",
           schema: Image.Info,
+          example: Example.image,
           headers: {
             ETag: "The image's version.",
             "Retry-After": "Seconds after which to look again, while the image is unfinished.",
@@ -142,6 +148,7 @@ export const images = new Hono()
         200: {
           description: "The image as it is now.",
           schema: Image.Info,
+          example: Example.image,
           headers: { ETag: "The image's version." },
         },
       },
@@ -154,6 +161,7 @@ export const images = new Hono()
         "version_conflict",
       ],
       headers: ["If-Match"],
+      body: Example.changes,
     }),
     valid("param", Path),
     valid("json", Image.Changes),
@@ -193,7 +201,7 @@ export const images = new Hono()
       summary: "Make an image's variants anew",
       description: "The variants that it has stay readable until the new ones are there.",
       scope: "images:write",
-      answers: { 200: { description: "On its way again.", schema: Image.Info } },
+      answers: { 200: { description: "On its way again.", schema: Image.Info, example: Example.image } },
       errors: [
         "invalid_request",
         "image_not_found",
@@ -237,7 +245,7 @@ export const images = new Hono()
       summary: "What happened to an image",
       description: "Oldest first. Stays readable after the image is deleted.",
       scope: "images:read",
-      answers: { 200: { description: "Every transition.", schema: Events } },
+      answers: { 200: { description: "Every transition.", schema: Events, example: Example.events } },
       errors: ["image_not_found"],
     }),
     valid("param", Path),

@@ -27,11 +27,14 @@ export const problems = {
   internal_error: { status: 500, title: "Something went wrong on our side." },
 } as const satisfies Record<Code, { status: ContentfulStatusCode; title: string }>;
 
-const Fault = v.object({
-  pointer: v.optional(v.pipe(v.string(), v.description("The place in the body, as a JSON pointer."))),
-  parameter: v.optional(v.pipe(v.string(), v.description("The parameter's name."))),
-  detail: v.pipe(v.string(), v.description("What is wrong there.")),
-});
+const Fault = v.pipe(
+  v.object({
+    pointer: v.optional(v.pipe(v.string(), v.description("The place in the body, as a JSON pointer."))),
+    parameter: v.optional(v.pipe(v.string(), v.description("The parameter's name."))),
+    detail: v.pipe(v.string(), v.description("What is wrong there.")),
+  }),
+  v.metadata({ ref: "Fault" }),
+);
 export type Fault = v.InferOutput<typeof Fault>;
 
 export const Problem = v.pipe(

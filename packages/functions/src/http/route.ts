@@ -28,6 +28,8 @@ export type Declaration = {
   errors: readonly Code[];
   /** Request headers that the route heeds, beside those that all do. */
   headers?: readonly ("Idempotency-Key" | "If-Match" | "If-None-Match")[];
+  /** An example of the body. */
+  body?: unknown;
 };
 
 /** What the handlers of a guarded route know. */

@@ -1,0 +1,116 @@
+/** One example of everything that the API takes and gives: for the document, and for tests. */
+import type { Announcement } from "@image-pipeline/core/announcement";
+import type { Event } from "@image-pipeline/core/event";
+import type { Image } from "@image-pipeline/core/image";
+import type { Signing } from "@image-pipeline/core/signing";
+import type { Upload } from "@image-pipeline/core/upload";
+
+const id = "img_01M840E3836646KR31ZDGQHSZX";
+const media = `https://images.example.com/media/${id}/1-05793f97`;
+const sha256 = "df5b359c4515ea99ad4ad5497a1a90f9bd664272675732891526f86f5fa8c417";
+
+const described = {
+  title: "The old lighthouse",
+  alt: "A white lighthouse on a cliff, seen from the sea",
+  tags: ["sea", "summer"],
+  metadata: { album: "42" },
+};
+
+const newImage: Omit<Announcement.Info, "method"> = {
+  filename: "IMG_2041.jpg",
+  contentType: "image/jpeg",
+  bytes: 3481190,
+  sha256,
+  ...described,
+};
+
+const pending: Image.Info = {
+  id,
+  status: "pending",
+  version: 1,
+  owner: "default",
+  filename: newImage.filename,
+  ...described,
+  source: { key: `default/${id}` },
+  createdAt: "2026-11-23T10:50:09Z",
+  updatedAt: "2026-11-23T10:50:09Z",
+};
+
+const image: Image.Info = {
+  ...pending,
+  status: "ready",
+  version: 3,
+  source: {
+    ...pending.source,
+    bytes: newImage.bytes,
+    format: "jpeg",
+    contentType: "image/jpeg",
+    width: 4032,
+    height: 3024,
+    alpha: false,
+    frames: 1,
+    takenAt: "2026-08-02T18:41:07+02:00",
+    camera: "Apple iPhone 15",
+    sha256,
+  },
+  placeholder: { thumbhash: "IosCBYBZSH+Jh3h4eIh4eE+H91SI", color: "#7a8b9c" },
+  variants: {
+    thumbnail: variant("thumbnail", 200, 200, 6120),
+    small: variant("small", 480, 360, 21604),
+    medium: variant("medium", 1080, 810, 84380),
+    large: variant("large", 1920, 1440, 214876),
+  },
+  updatedAt: "2026-11-23T10:50:11Z",
+  processedAt: "2026-11-23T10:50:11Z",
+};
+
+function variant(name: string, width: number, height: number, bytes: number) {
+  return { url: `${media}/${name}.webp`, width, height, format: "webp", contentType: "image/webp", bytes };
+}
+
+const upload: Upload.Info = {
+  method: "PUT",
+  url: `https://uploads.s3.eu-central-1.amazonaws.com/default/${id}?X-Amz-Signature=…`,
+  headers: { "content-type": "image/jpeg", "if-none-match": "*" },
+  expiresAt: "2026-11-23T11:05:09Z",
+};
+
+const events: Event.Info[] = [
+  { type: "announced", at: pending.createdAt, by: "user:2h7q0c5w8m1x4z6n9r3t0v2y5b" },
+  {
+    type: "uploaded",
+    at: "2026-11-23T10:50:10Z",
+    by: "storage",
+    detail: { etag: "05793f9740cdfc7b02866e3acbee140f" },
+  },
+  { type: "ready", at: image.updatedAt, by: "processor", detail: { attempt: "1" } },
+];
+
+const signing: Signing.Request = {
+  method: "PUT",
+  key: "7d3f7a52-6f0c-4f53-9a54-0a3f6a1f2b11-IMG_2041.jpg",
+  contentType: "image/jpeg",
+};
+
+const signed: Signing.Signed = {
+  url: "https://uploads.s3.eu-central-1.amazonaws.com",
+  key: `default/${id}`,
+  fields: {
+    key: `default/${id}`,
+    "Content-Type": "image/jpeg",
+    Policy: "eyJleHBpcmF0aW9uIjoi…",
+    "X-Amz-Signature": "…",
+  },
+};
+
+/** What the document shows, and what tests start from. */
+export const Example = {
+  newImage,
+  image,
+  announced: { ...pending, upload },
+  page: { items: [image], nextCursor: "XCcjLRkekKluljLoFodx3lsiMjAyNi0xMS0yM1Qx" },
+  changes: { title: "The lighthouse", alt: null },
+  events: { items: events },
+  signing,
+  signed,
+};

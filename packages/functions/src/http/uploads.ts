@@ -1,0 +1,42 @@
+/** The route of uploaders that speak S3 themselves. */
+import { Signing } from "@image-pipeline/core/signing";
+import { Hono } from "hono";
+import { Resource } from "sst";
+import { Example } from "./examples.ts";
+import { route } from "./route.ts";
+import { valid } from "./valid.ts";
+
+export const uploads = new Hono().post(
+  "/uploads/sign",
+  route({
+    operationId: "signUpload",
+    tag: "Uploads",
+    summary: "Sign one request to the store",
+    description:
+      "What Uppy 6 calls `signRequest`: `new Uppy().use(AwsS3, { signRequest: (request) => post('/uploads/sign', request) })`. A PUT or POST without `uploadId` announces an image.",
+    scope: "images:write",
+    answers: {
+      200: {
+        description: "The request to make.",
+        schema: Signing.Signed,
+        example: Example.signed,
+      },
+    },
+    errors: [
+      "invalid_request",
+      "malformed_json",
+      "body_too_large",
+      "unsupported_media_type",
+      "image_not_found",
+      "image_not_ready",
+      "quota_exceeded",
+    ],
+    body: Example.signing,
+  }),
+  valid("json", Signing.Request),
+  async (c) => {
+    const { owner, by } = c.var.caller;
+    const request = c.req.valid("json");
+    return c.json(await Signing.sign({ request, owner, by, limits: Resource.Settings }), 200);
+  },
+);

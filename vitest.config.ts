@@ -16,7 +16,23 @@ const resources = {
 
 export default defineConfig({
   test: {
-    include: ["packages/*/src/**/*.test.ts", "infra/**/*.test.ts", "bench/**/*.test.ts"],
+    projects: [
+      {
+        extends: true,
+        test: { name: "packages", include: ["packages/*/src/**/*.test.ts", "bench/**/*.test.ts"] },
+      },
+      {
+        extends: true,
+        // Evaluates the whole deployment, with SST's own code.
+        test: {
+          name: "infra",
+          include: ["infra/**/*.test.ts"],
+          globalSetup: ["infra/test-setup.ts"],
+          testTimeout: 120_000,
+          hookTimeout: 120_000,
+        },
+      },
+    ],
     env: {
       AWS_REGION: "us-east-1",
       AWS_ACCESS_KEY_ID: "local",

@@ -7,4 +7,13 @@ export const common = {
   architecture: "arm64",
   logging: { format: "json", retention: production ? "3 months" : "1 week" },
   nodejs: { minify: true },
+  transform: {
+    // SST lets every principal of the account take the role on, which only `sst dev` needs.
+    role: (args: { assumeRolePolicy: $util.Input<string | object> }) => {
+      if (!$dev) {
+        args.assumeRolePolicy = aws.iam.assumeRolePolicyForPrincipal({ Service: "lambda.amazonaws.com" });
+      }
+      return undefined;
+    },
+  },
 } as const;

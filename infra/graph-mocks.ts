@@ -12,7 +12,7 @@ export const mocks = (graph: Graph): $util.runtime.Mocks => ({
     else graph.resources.push({ type, name, inputs, retainOnDelete: false });
     const named = inputs.name ?? inputs.bucket ?? name;
     return {
-      id: id ?? `${name}-id`,
+      id: id || `${name}-id`,
       state: {
         ...inputs,
         name: named,
@@ -23,7 +23,14 @@ export const mocks = (graph: Graph): $util.runtime.Mocks => ({
         functionUrl: `https://${name.toLowerCase()}.lambda-url.${region}.on.aws/`,
         url: `https://sqs.${region}.amazonaws.com/${account}/${named}`,
         base64: Buffer.alloc(32, name).toString("base64"),
-        result: name,
+        domainValidationOptions: [
+          {
+            domainName: inputs.domainName,
+            resourceRecordName: "_validate",
+            resourceRecordType: "CNAME",
+            resourceRecordValue: "_valid",
+          },
+        ],
       },
     };
   },

@@ -1,25 +1,24 @@
 /**
- * The resources that a deployment would ask for, without a cloud: sst.config.ts is bundled as SST's command line does
- * it and evaluated by SST's own platform code (`.sst/platform`, which `sst install` brings from npm).
+ * The resources that a deployment would ask for, found without a cloud: SST's own platform code evaluates
+ * sst.config.ts while Pulumi is told what a cloud would answer.
  */
 import { execFile } from "node:child_process";
-import { randomUUID } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { createHash, randomUUID } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
-import { build } from "esbuild";
+import { platform, program, root } from "./graph-bundle.ts";
 
-/** A resource as Pulumi is asked for it; `retainOnDelete` says whether it outlives its removal. */
+/** A resource as Pulumi is asked for it; `retainOnDelete` says whether it outlives its removal from the app. */
 export type Resource = {
   type: string;
   name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a resource's arguments are the provider's business.
+  // biome-ignore lint/suspicious/noExplicitAny: a resource's arguments are its provider's business.
   inputs: Record<string, any>;
   retainOnDelete: boolean;
 };
 
-/** What SST asks its bundler for: a function's handler, its links and its options. */
+/** What SST asks its bundler for: a function's handler, what `Resource` will hold in it, and its options. */
 export type Build = {
   functionID: string;
   handler: string;
@@ -28,7 +27,7 @@ export type Build = {
   properties: { install?: string[]; minify?: boolean; architecture: string };
 };
 
-/** A whole evaluated app. `links` are what `Resource` holds; `outputs` what the deployment prints. */
+/** A whole evaluated app: its own settings, its resources, its functions' builds, everything linkable, its outputs. */
 export type Graph = {
   app: Record<string, unknown>;
   resources: Resource[];
@@ -40,87 +39,50 @@ export type Graph = {
 /** Which stage to evaluate, deployed or under `sst dev`, with which settings (environment variables). */
 export type Stage = { stage: string; dev?: boolean; env?: Record<string, string> };
 
-/** Handed to `graph-program.ts`. */
-export type Request = {
-  stage: string;
-  dev: boolean;
+/** Handed to `graph-program.ts`, which writes its graph to `out`. */
+export type Request = Required<Omit<Stage, "env">> & {
   root: string;
-  work: string;
   platform: string;
+  work: string;
   out: string;
 };
 
-const repository = fileURLToPath(new URL("..", import.meta.url));
-
-/** The installed platform of an app; `root` holds its sst.config.ts. */
-export const platformOf = (root: string) => join(root, ".sst/platform");
-
-/** Bundles the app together with SST's platform. Needed once before `evaluate`, and again after every change. */
-export async function bundle(root = repository): Promise<void> {
-  const platform = platformOf(root);
-  if (!existsSync(platform)) throw new Error(`SST is not installed in ${root}. Run \`npx sst install\`.`);
-  await build({
-    absWorkingDir: root,
-    entryPoints: [join(root, "infra/graph-program.ts")],
-    outfile: programOf(platform),
-    bundle: true,
-    format: "esm",
-    platform: "node",
-    mainFields: ["module", "main"],
-    // Types of the app see `aws`, `sst` and `random` as globals; SST's bundler makes them imports.
-    inject: [join(platform, "src/shim/run.js")],
-    plugins: [
-      {
-        name: "globals",
-        setup({ onLoad }) {
-          onLoad({ filter: /\.ts$/ }, ({ path }) => {
-            if (path.startsWith(platform) || path.includes("node_modules")) return undefined;
-            return { contents: `${globals(platform)}\n${readFileSync(path, "utf8")}`, loader: "ts" };
-          });
-        },
-      },
-    ],
-    nodePaths: [join(platform, "node_modules")],
-    external: ["@pulumi/*", "@pulumiverse/*", "@aws-sdk/*", "esbuild", "archiver", "glob", "undici", "vite"],
-    banner: {
-      js: [
-        'import { createRequire as requireFrom } from "node:module";',
-        'import { fileURLToPath as toPath } from "node:url";',
-        "const require = requireFrom(import.meta.url);",
-        "const __filename = toPath(import.meta.url);",
-        'const __dirname = toPath(new URL(".", import.meta.url));',
-      ].join("\n"),
-    },
-    logLevel: "error",
-  });
+/** Evaluates a stage. Once evaluated it is kept beside the bundle, for as long as that stays the same. */
+export async function evaluate({ stage, dev = false, env = {} }: Stage): Promise<Graph> {
+  const key = createHash("sha256")
+    .update(readFileSync(program))
+    .update(JSON.stringify([stage, dev, env]))
+    .digest("hex");
+  const kept = join(root, ".sst/graph", `${key.slice(0, 16)}.json`);
+  if (!existsSync(kept)) await write(kept, { stage, dev, env });
+  return JSON.parse(readFileSync(kept, "utf8")) as Graph;
 }
 
-/** Evaluates a stage in a process of its own, because Pulumi keeps its state in globals. */
-export async function evaluate({ stage, dev = false, env = {} }: Stage, root = repository): Promise<Graph> {
-  const platform = platformOf(root);
+/** In a process of its own, because Pulumi keeps its state in globals. */
+async function write(kept: string, { stage, dev, env }: Required<Stage>): Promise<void> {
   const work = join(root, ".sst/graph", randomUUID());
   const out = join(work, "graph.json");
   mkdirSync(work, { recursive: true });
-  const request: Request = { stage, dev, root, work, platform, out };
+  const request: Request = { stage, dev, root, platform, work, out };
   try {
-    const { stderr } = await promisify(execFile)(process.execPath, [programOf(platform)], {
+    await promisify(execFile)(process.execPath, [program], {
       cwd: root,
       // Nothing of the developer's own settings or account.
       env: { PATH: process.env.PATH, HOME: work, ...env, GRAPH_REQUEST: JSON.stringify(request) },
-      maxBuffer: 64 * 1024 * 1024,
     });
-    if (!existsSync(out)) throw new Error(`The evaluation of ${stage} wrote nothing. ${stderr}`);
-    return JSON.parse(readFileSync(out, "utf8")) as Graph;
+    renameSync(out, kept);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-const programOf = (platform: string) => join(platform, "graph.mjs");
+/** The resources whose type matches, in the order of their names. */
+export const resourcesOf = ({ resources }: Graph, type: RegExp): Resource[] =>
+  resources.filter((resource) => type.test(resource.type)).sort((a, b) => (a.name < b.name ? -1 : 1));
 
-const globals = (platform: string) =>
-  [
-    'import * as aws from "@pulumi/aws";',
-    'import * as random from "@pulumi/random";',
-    `import * as sst from ${JSON.stringify(join(platform, "src/components"))};`,
-  ].join("");
+/** The arguments of the one resource of a type and name. Throws if there is none. */
+export function argsOf(graph: Graph, type: RegExp, name: string): Resource["inputs"] {
+  const found = resourcesOf(graph, type).find((resource) => resource.name === name);
+  if (!found) throw new Error(`There is no ${name} of type ${type}.`);
+  return found.inputs;
+}

@@ -101,6 +101,21 @@ export const router = new sst.aws.Router("Router", {
       },
     },
     cdn: (args) => {
+      // Where a request goes that no route takes, as every one would if the routes could not be read: with its
+      // `Authorization`, and in SST's default over plain HTTP to a host of SST's.
+      args.origins = [
+        {
+          originId: "default",
+          domainName: "unrouted.invalid",
+          customOriginConfig: {
+            httpPort: 80,
+            httpsPort: 443,
+            originProtocolPolicy: "https-only",
+            originReadTimeout: 20,
+            originSslProtocols: ["TLSv1.2"],
+          },
+        },
+      ];
       const behavior = $output(args.defaultCacheBehavior);
       args.defaultCacheBehavior = behavior.apply((api) => ({
         ...api,

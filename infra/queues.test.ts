@@ -1,0 +1,102 @@
+import { describe, expect, test } from "vitest";
+import { argsOf, resourcesOf } from "./graph.ts";
+import { all, short } from "./test-graphs.ts";
+
+const day = 86_400;
+
+describe.each(all)("%s", (name, graph) => {
+  const versioned = name === "production" || name === "configured";
+  const mapping = (queue: string) => {
+    const found = resourcesOf(graph, /eventSourceMapping:EventSourceMapping/).find(({ inputs }) =>
+      inputs.eventSourceArn.includes(`-${queue}Queue-`),
+    );
+    return found?.inputs;
+  };
+
+  test("what happens in the uploads bucket, and nothing else, goes to the queue under whatever key", () => {
+    const notifications = resourcesOf(graph, /bucketNotification:/);
+    expect(notifications).toHaveLength(1);
+    const { bucket, queues, lambdaFunctions, topics } = notifications[0]?.inputs ?? {};
+    expect(bucket).toMatch(/-uploadsbucket-/);
+    expect([lambdaFunctions, topics]).toEqual([[], []]);
+    // With versions, `Delete` tells of an old version's end and not of the picture's.
+    const kind = versioned ? "DeleteMarkerCreated" : "Delete";
+    expect(queues).toEqual([
+      {
+        id: "Processing",
+        queueArn: expect.stringMatching(/-ProcessingQueue-/),
+        events: ["s3:ObjectCreated:*", `s3:ObjectRemoved:${kind}`, `s3:LifecycleExpiration:${kind}`],
+      },
+    ]);
+  });
+
+  test("only our bucket of our account may send to the queue, and no queue policy admits anybody else", () => {
+    const policies = resourcesOf(graph, /queuePolicy:/);
+    expect(policies.map(({ inputs }) => JSON.parse(inputs.policy).Statement)).toEqual([
+      [
+        {
+          sid: "OurBucketAlone",
+          principals: [{ type: "Service", identifiers: ["s3.amazonaws.com"] }],
+          actions: ["sqs:SendMessage"],
+          resources: [expect.stringMatching(/-ProcessingQueue-/)],
+          conditions: [
+            {
+              test: "ArnEquals",
+              variable: "aws:SourceArn",
+              values: [expect.stringMatching(/-uploadsbucket-/)],
+            },
+            { test: "StringEquals", variable: "aws:SourceAccount", values: ["123456789012"] },
+          ],
+        },
+      ],
+    ]);
+    expect(policies[0]?.inputs.queueUrl).toMatch(/-ProcessingQueue-/);
+  });
+
+  test("messages become dead letters after six receives, and only this queue's do", () => {
+    const { redrivePolicy } = argsOf(graph, /sqs\/queue:/, "ProcessingQueue");
+    expect(JSON.parse(redrivePolicy)).toEqual({
+      deadLetterTargetArn: expect.stringMatching(/-DeadLettersQueue-/),
+      maxReceiveCount: 6,
+    });
+    const { redriveAllowPolicy } = argsOf(graph, /redriveAllowPolicy:/, "DeadLettersSource");
+    const { redrivePermission, sourceQueueArns } = JSON.parse(redriveAllowPolicy);
+    expect([redrivePermission, sourceQueueArns.map(short)]).toEqual(["byQueue", ["{Processing}"]]);
+  });
+
+  test("work is kept four days, dead letters fourteen", () => {
+    expect(argsOf(graph, /sqs\/queue:/, "ProcessingQueue").messageRetentionSeconds).toBe(4 * day);
+    expect(argsOf(graph, /sqs\/queue:/, "DeadLettersQueue").messageRetentionSeconds).toBe(14 * day);
+  });
+
+  test("a message comes back no sooner than after six times its function's timeout", () => {
+    for (const [queue, fn] of [
+      ["Processing", "Processor"],
+      ["DeadLetters", "DeadLetter"],
+    ]) {
+      const { visibilityTimeoutSeconds } = argsOf(graph, /sqs\/queue:/, `${queue}Queue`);
+      const { timeout } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
+      expect(visibilityTimeoutSeconds).toBeGreaterThanOrEqual(6 * timeout);
+    }
+  });
+
+  test("each message is handed out alone, answered for alone, and to the right function", () => {
+    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(2);
+    const alone = { batchSize: 1, functionResponseTypes: ["ReportBatchItemFailures"] };
+    expect(mapping("Processing")).toMatchObject({
+      ...alone,
+      functionName: expect.stringMatching(/-ProcessorFunction-/),
+      scalingConfig: { maximumConcurrency: name === "configured" ? 7 : 50 },
+    });
+    expect(mapping("DeadLetters")).toMatchObject({
+      ...alone,
+      functionName: expect.stringMatching(/-DeadLetterFunction-/),
+    });
+  });
+
+  test("messages are never filtered, because what a filter leaves out is lost", () => {
+    for (const { inputs } of resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)) {
+      expect(inputs.filterCriteria).toBeUndefined();
+    }
+  });
+});

@@ -1,0 +1,24 @@
+/** The evaluated stages, for the tests. */
+import { evaluate, type Graph } from "./graph.ts";
+import { stages } from "./test-stages.ts";
+
+/** Every stage with its name. */
+export const all: [name: string, graph: Graph][] = await Promise.all(
+  Object.entries(stages).map(
+    async ([name, stage]): Promise<[string, Graph]> => [name, await evaluate(stage)],
+  ),
+);
+
+/** One of them. */
+export const graphOf = (name: keyof typeof stages): Promise<Graph> => evaluate(stages[name]);
+
+/** An ARN with what it belongs to in place of the physical name: `{Uploads}/img_*`. */
+export const short = (arn: string): string =>
+  arn
+    .replace(/^arn:aws:s3:::image-pipeline-[a-z]+-(\w+)bucket-[a-z]+/, (_, name) => `{${name}}`)
+    .replace(
+      /^arn:aws:\w+:us-east-1:123456789012:(?:table\/)?image-pipeline-[a-z]+-(\w+?)(?:Table|Queue)-[a-z]+/,
+      "{$1}",
+    )
+    .replace("{uploads}", "{Uploads}")
+    .replace("{processed}", "{Processed}");

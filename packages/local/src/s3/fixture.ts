@@ -1,8 +1,10 @@
 /** What the tests of the S3 endpoint share: an endpoint over a folder of its own, and the real SDK against it. */
+import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { S3Client, type S3ClientConfig, S3ServiceException } from "@aws-sdk/client-s3";
 import type { ObjectEvent } from "./event.ts";
 import { type S3Options, startS3 } from "./server.ts";
@@ -58,14 +60,7 @@ export async function serve(options: Partial<S3Options> = {}): Promise<Served> {
     events,
     clock,
     client(config) {
-      const client = new S3Client({
-        endpoint: url,
-        region: "us-east-1",
-        credentials: keys,
-        forcePathStyle: true,
-        maxAttempts: 1,
-        ...config,
-      });
+      const client = clientFor(url, config);
       clients.push(client);
       return client;
     },
@@ -76,6 +71,61 @@ export async function serve(options: Partial<S3Options> = {}): Promise<Served> {
     },
   };
 }
+
+export type Spawned = {
+  url: string;
+  /** Every event that the process spoke of, in order. */
+  events: ObjectEvent[];
+  /** What it said on stderr. */
+  log(): string;
+  /** Passes a line to the shell that started it. */
+  tell(line: string): void;
+  /** SIGKILL; resolves when it is dead and all that it said has been read. */
+  kill(): Promise<void>;
+};
+
+/** Starts the endpoint as a process. `shell` may stand around it; there `"$@"` is the command. */
+export async function spawnServer(dataDir: string, shell = 'exec "$@"'): Promise<Spawned> {
+  const script = path.join(import.meta.dirname, "fixture-process.ts");
+  const command = [shell, "sh", process.execPath, script, dataDir];
+  const child = spawn("sh", ["-c", ...command], { stdio: "pipe", detached: true });
+  const events: ObjectEvent[] = [];
+  let log = "";
+  child.stderr.on("data", (text) => {
+    log += text;
+  });
+  const closed = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  const url = await new Promise<string>((resolve, reject) => {
+    createInterface(child.stdout).on("line", (line) => {
+      const said: { url?: string; event?: ObjectEvent } = JSON.parse(line);
+      if (said.event) events.push(said.event);
+      if (said.url) resolve(said.url);
+    });
+    void closed.then(() => reject(new Error(`The endpoint did not start: ${log}`)));
+  });
+  return {
+    url,
+    events,
+    log: () => log,
+    tell: (line) => child.stdin.write(`${line}\n`),
+    async kill() {
+      // The whole group: a shell may stand around it.
+      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+      await closed;
+    },
+  };
+}
+
+/** The SDK's client for an endpoint. */
+export const clientFor = (endpoint: string, config: S3ClientConfig = {}): S3Client =>
+  new S3Client({
+    endpoint,
+    region: "us-east-1",
+    credentials: keys,
+    forcePathStyle: true,
+    maxAttempts: 1,
+    ...config,
+  });
 
 /** Bytes that no two calls share. */
 export const bytesOf = (length: number): Buffer => randomBytes(length);

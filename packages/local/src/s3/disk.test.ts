@@ -1,0 +1,101 @@
+import { spawnSync } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import {
+  CreateMultipartUploadCommand,
+  DeleteObjectCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  UploadPartCommand,
+} from "@aws-sdk/client-s3";
+import { afterEach, expect, test } from "vitest";
+import { bytesOf, clientFor, refusal, type Spawned, spawnServer } from "./fixture.ts";
+
+const Bucket = "uploads";
+const MB = 1 << 20;
+
+/** A disk of 4 MB that goes read-only when it is told a line. It needs no rights: it lives in a namespace of its own. */
+const smallDisk = `
+for folder; do :; done
+mount -t tmpfs -o size=4m tmpfs "$folder" || exit 9
+"$@" </dev/null & read -r _ && mount -o remount,ro "$folder" && read -r _`;
+
+const canMount =
+  spawnSync("unshare", ["-Urm", "mount", "-t", "tmpfs", "tmpfs", tmpdir()], { stdio: "ignore" }).status === 0;
+if (!canMount)
+  console.warn(
+    "disk.test.ts: a full and a read-only disk are NOT tested: it takes Linux with user namespaces (unshare -Urm).",
+  );
+
+let server: Spawned | undefined;
+let folder = "";
+afterEach(async () => {
+  await server?.kill();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function begin() {
+  folder = await mkdtemp(path.join(tmpdir(), "s3-disk-"));
+  server = await spawnServer(folder, `exec unshare -Urm sh -c '${smallDisk}' sh "$@"`);
+  const client = clientFor(server.url);
+  const put = (Key: string, Body: Buffer) => client.send(new PutObjectCommand({ Bucket, Key, Body }));
+  const read = async (Key: string) => {
+    const { Body } = await client.send(new GetObjectCommand({ Bucket, Key }));
+    return Buffer.from((await Body?.transformToByteArray()) ?? []);
+  };
+  const list = async () => {
+    const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }));
+    return Contents.map(({ Key, Size }) => `${Key} ${Size}`);
+  };
+  return { server, client, put, read, list };
+}
+
+test.runIf(canMount)(
+  "a full disk refuses clearly, keeps what it has, and goes on once there is room",
+  async () => {
+    const { client, put, read, list, server } = await begin();
+    const [first, second] = [bytesOf(2 * MB), bytesOf(MB)];
+    await put("first", first);
+    const before = server.events.length;
+    const large = client.send(new PutObjectCommand({ Bucket, Key: "large", Body: bytesOf(3 * MB) }));
+    await expect(large).rejects.toMatchObject({
+      name: "ServiceUnavailable",
+      message: expect.stringContaining("The disk is full. Free some space"),
+      $metadata: { httpStatusCode: 503 },
+    });
+    expect(await refusal(put("first", bytesOf(3 * MB)))).toBe("ServiceUnavailable 503");
+    const { UploadId } = await client.send(new CreateMultipartUploadCommand({ Bucket, Key: "parts" }));
+    const part = client.send(
+      new UploadPartCommand({ Bucket, Key: "parts", UploadId, PartNumber: 1, Body: bytesOf(3 * MB) }),
+    );
+    expect(await refusal(part)).toBe("ServiceUnavailable 503");
+    expect(server.events.length).toBe(before);
+    expect(await list()).toEqual([`first ${2 * MB}`]);
+    expect((await read("first")).equals(first)).toBe(true);
+    // Nothing of what was refused takes room.
+    await put("second", second);
+    await client.send(new DeleteObjectCommand({ Bucket, Key: "first" }));
+    await put("third", first);
+    expect(await list()).toEqual([`second ${MB}`, `third ${2 * MB}`]);
+    client.destroy();
+  },
+);
+
+test.runIf(canMount)("a read-only disk refuses to write, and still reads", async () => {
+  const { client, put, read, list, server } = await begin();
+  const bytes = bytesOf(MB);
+  await put("first", bytes);
+  server.tell("read-only");
+  await expect.poll(() => refusal(put("second", bytes))).toBe("InternalError 500");
+  await expect(put("second", bytes)).rejects.toMatchObject({
+    message: expect.stringContaining("read-only file system"),
+  });
+  expect(await refusal(client.send(new DeleteObjectCommand({ Bucket, Key: "first" })))).toBe(
+    "InternalError 500",
+  );
+  expect((await read("first")).equals(bytes)).toBe(true);
+  expect(await list()).toContain(`first ${MB}`);
+  client.destroy();
+});

@@ -8,7 +8,7 @@ export function banner({ url, s3Url, dynamodbUrl, region, credentials }: Cloud, 
   return `
   Image pipeline, whole on this machine
 
-    Front door   ${url.padEnd(24)} the API; files under /media
+    Front door   ${url.padEnd(24)} the gallery and the API; files under /media
     S3           ${s3Url.padEnd(24)} buckets ${names.uploads} and ${names.processed}
     DynamoDB     ${dynamodbUrl.padEnd(24)} table ${names.table}
     Region       ${region.padEnd(24)} access key ${accessKeyId}, secret ${secretAccessKey}

@@ -13,6 +13,7 @@ import { createFrontDoor, type Rooms } from "./front-door.ts";
 import { callFunction, type Handler } from "./function-url.ts";
 import { closeServer, listen } from "./listen.ts";
 import { sendMedia } from "./media.ts";
+import { pageServer } from "./page.ts";
 import { type Processing, startProcessing } from "./processing.ts";
 import { startReconciling } from "./reconciling.ts";
 import type { Origins } from "./s3/cors.ts";
@@ -128,6 +129,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const identity = { ...credentials, region, service: "sqs" };
   rooms.resolve({
     media: (request, response) => sendMedia(media, request, response),
+    page: pageServer({ store: new URL(buckets.url).origin, media: url }),
     sqs: sqsEndpoint({ path: queuePath, queue: running.queue, deadLetters: running.deadLetters, identity }),
     api: (request, response) => callFunction(handler as Handler, request, response, api),
   });

@@ -2,13 +2,14 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { isIP } from "node:net";
 import { prefix } from "./media.ts";
+import { isForPage } from "./page.ts";
 import { problem } from "./problem.ts";
 import { isForSqs } from "./sqs.ts";
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
 
-/** Who answers what: files, the queue's endpoint, and the API for all the rest. */
-export type Rooms = { media: Answer; sqs: Answer; api: Answer };
+/** Who answers what: files, the gallery page, the queue's endpoint, and the API for all the rest. */
+export type Rooms = { media: Answer; page: Answer; sqs: Answer; api: Answer };
 
 /** A server that sends each request to its room. It does not listen yet; requests wait until `rooms` are ready. */
 export function createFrontDoor(rooms: Promise<Rooms>): Server {
@@ -24,7 +25,7 @@ export function createFrontDoor(rooms: Promise<Rooms>): Server {
 }
 
 async function enter(rooms: Promise<Rooms>, request: IncomingMessage, response: ServerResponse) {
-  const { media, sqs, api } = await rooms;
+  const { media, page, sqs, api } = await rooms;
   if (!isLocal(request.headers.host)) {
     return problem(
       response,
@@ -34,6 +35,7 @@ async function enter(rooms: Promise<Rooms>, request: IncomingMessage, response: 
     );
   }
   if (request.url?.startsWith(prefix)) return media(request, response);
+  if (isForPage(request)) return page(request, response);
   return isForSqs(request) ? sqs(request, response) : api(request, response);
 }
 

@@ -1,0 +1,111 @@
+/** The room of pictures: filters, the grid, and what is said when there is nothing in it. */
+import { ClientError } from "@image-pipeline/client/client";
+import { go, route } from "../route.ts";
+import { mustSignIn } from "../session.ts";
+import { Pickers } from "../upload/pickers.tsx";
+import { wordsOf } from "../words.ts";
+import { list, tiles } from "./current.ts";
+import { Filters } from "./filters.tsx";
+import { Grid } from "./grid.tsx";
+
+export function Gallery() {
+  const count = list.value.waiting.value.length;
+  return (
+    <>
+      <h1 class="hidden-label">Gallery</h1>
+      <Filters />
+      <p id="grid-keys" class="hidden-label">
+        Move with the arrow keys, open with Enter, delete with Delete.
+      </p>
+      {count > 0 ? (
+        <button
+          type="button"
+          class="button primary arrivals"
+          onClick={() => {
+            list.value.show();
+            scrollTo({ top: 0 });
+          }}
+        >
+          {count === 1 ? "1 new image" : `${count} new images`}
+        </button>
+      ) : null}
+      <Grid />
+      <Foot />
+    </>
+  );
+}
+
+/** What stands under the last row: that more is coming, that it cannot come, or why there is nothing. */
+function Foot() {
+  const { error, isLoading, isComplete, more } = list.value;
+  const isEmpty = tiles.value.length === 0;
+  if (error.value) return <Trouble error={error.value} onRetry={more} />;
+  if (isLoading.value) {
+    return isEmpty ? (
+      <Waiting />
+    ) : (
+      <p class="foot" role="status">
+        <i class="spinner" aria-hidden="true" /> Loading more
+      </p>
+    );
+  }
+  if (!isEmpty || !isComplete.value) return null;
+  return Object.keys(route.value.filter).length > 0 ? <NothingFound /> : <Welcome />;
+}
+
+/** Grey rows in the shape of pictures: less restless than something that turns. */
+function Waiting() {
+  return (
+    <div class="waiting" role="status" aria-label="Loading images">
+      {[1.5, 0.8, 1.4, 1, 1.6, 1.2, 0.75, 1.5, 1.8, 1].map((ratio, index) => (
+        <i
+          key={index}
+          style={{ flexGrow: ratio * 10, flexBasis: `${ratio * 12}rem`, aspectRatio: `${ratio}` }}
+        />
+      ))}
+    </div>
+  );
+}
+
+function Welcome() {
+  return (
+    <section class="empty">
+      <h2>No images yet</h2>
+      <p>Drop pictures or whole folders anywhere on this page, paste one, or pick them here.</p>
+      <Pickers />
+    </section>
+  );
+}
+
+function NothingFound() {
+  return (
+    <section class="empty">
+      <h2>No image matches</h2>
+      <p>Nothing here has this status, tag or date.</p>
+      <button type="button" class="button" onClick={() => go({ filter: {} })}>
+        Show all images
+      </button>
+    </section>
+  );
+}
+
+function Trouble({ error, onRetry }: { error: unknown; onRetry: () => Promise<void> }) {
+  const { what, help } = wordsOf(error);
+  const isUnknown = error instanceof ClientError && error.code === "unauthenticated";
+  return (
+    <section class="empty" role="alert">
+      <h2>{what}</h2>
+      {help ? <p>{help}</p> : null}
+      <button
+        type="button"
+        class="button"
+        onClick={() => {
+          if (isUnknown) mustSignIn.value = true;
+          else void onRetry();
+        }}
+      >
+        {isUnknown ? "Sign in" : "Try again"}
+      </button>
+    </section>
+  );
+}

@@ -1,0 +1,166 @@
+/** One image over the grid: the picture, and beside it all there is to know and to do. */
+import type { Image } from "@image-pipeline/client/client";
+import { srcset } from "@image-pipeline/client/show";
+import { useEffect, useRef } from "preact/hooks";
+import { Dialog } from "../dialog.tsx";
+import { list, tiles } from "../gallery/current.ts";
+import { previewOf } from "../gallery/placeholder.ts";
+import { nameOf, type Tile } from "../gallery/tile.ts";
+import { Icon } from "../icons.tsx";
+import { go } from "../route.ts";
+import { transferOf } from "../upload/transfers.ts";
+import { wordsFor, wordsOf } from "../words.ts";
+import { Actions } from "./actions.tsx";
+import { Code } from "./code.tsx";
+import { Describe } from "./describe.tsx";
+import { Facts } from "./facts.tsx";
+import { History } from "./history.tsx";
+import { openLightbox } from "./lightbox.ts";
+import { useImage } from "./load.ts";
+import { Variants } from "./variants.tsx";
+
+export function Detail({ id }: { id: string }) {
+  const { image: loaded, events, error } = useImage(id);
+  const all = tiles.value;
+  const index = all.findIndex((tile) => tile.id === id);
+  const tile = all[index];
+  const image = loaded.value;
+  const name = image ? nameOf(image) : (tile?.label ?? "Image");
+  const close = () => go({ imageID: undefined });
+  const step = (by: number) => {
+    const next = all[index + by];
+    if (next) go({ imageID: next.id }, { replace: true });
+  };
+
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (
+      event.target instanceof Element &&
+      event.target.closest("input, textarea, pre, .pswp, [role=tablist]")
+    )
+      return;
+    if (event.key === "ArrowLeft") step(-1);
+    if (event.key === "ArrowRight") step(1);
+  };
+
+  useEffect(() => {
+    document.title = `${name} · Images`;
+    return () => {
+      document.title = "Images";
+    };
+  }, [name]);
+
+  // The next one is loaded before it is asked for.
+  useEffect(() => {
+    if (index >= all.length - 3) void list.value.more();
+  }, [index, all.length]);
+
+  return (
+    <Dialog class="detail" label={name} onClose={close} onKeyDown={onKeyDown}>
+      <div class="detail-frame">
+        <Stage key={id} id={id} image={image} tile={tile} />
+        {all[index - 1] ? (
+          <button type="button" class="step before" aria-label="Newer image" onClick={() => step(-1)}>
+            <Icon name="back" />
+          </button>
+        ) : null}
+        {index >= 0 && all[index + 1] ? (
+          <button type="button" class="step after" aria-label="Older image" onClick={() => step(1)}>
+            <Icon name="next" />
+          </button>
+        ) : null}
+        <button type="button" class="quiet close" aria-label="Close" onClick={close}>
+          <Icon name="close" />
+        </button>
+        <div class="panel">
+          {error.value && !image ? (
+            <div class="empty" role="alert">
+              <h2>{wordsOf(error.value).what}</h2>
+              <p>{wordsOf(error.value).help}</p>
+            </div>
+          ) : null}
+          {image ? (
+            <>
+              <Heading image={image} name={name} />
+              <Describe key={image.id} image={image} />
+              <Facts image={image} />
+              <Variants image={image} />
+              <Code image={image} />
+              <History events={events.value} />
+              <Actions image={image} name={name} onRemoved={close} />
+            </>
+          ) : null}
+        </div>
+      </div>
+    </Dialog>
+  );
+}
+
+function Heading({ image, name }: { image: Image; name: string }) {
+  const { status, error } = image;
+  const words = {
+    pending: "Announced",
+    processing: "Processing",
+    ready: "Ready",
+    rejected: "Refused",
+    failed: "Failed",
+  };
+  const why = error ? wordsFor(error.code, error.message) : undefined;
+  return (
+    <header>
+      <h2>{name}</h2>
+      <p class={`status ${status}`} role="status">
+        {status in words ? words[status as keyof typeof words] : status}
+      </p>
+      {why ? (
+        <p class="why">
+          {why.what} {why.help}
+          {error && error.message !== why.what ? <small>{error.message}</small> : null}
+        </p>
+      ) : null}
+    </header>
+  );
+}
+
+/** The picture. A click or Enter shows it alone, to be zoomed into. */
+function Stage({ id, image, tile }: { id: string; image?: Image; tile?: Tile }) {
+  const button = useRef<HTMLButtonElement>(null);
+  const largest = tile?.largest;
+  const source = image?.variants?.large ?? image?.variants?.medium;
+  const src = source?.url ?? tile?.src;
+  const width = source?.width ?? largest?.width;
+  const height = source?.height ?? largest?.height;
+  const preview = transferOf.value.get(id)?.preview;
+  const thumbhash = image?.placeholder?.thumbhash ?? tile?.thumbhash;
+  const alt = image?.alt ?? tile?.alt ?? "";
+  if (!src || !width || !height) {
+    return (
+      <div class="stage">
+        {preview ? <img class="shown" src={preview} alt={alt} /> : <Icon name="picture" />}
+      </div>
+    );
+  }
+  return (
+    <div class="stage">
+      <button
+        ref={button}
+        type="button"
+        aria-label={`${alt}. Show it alone`}
+        onClick={() => {
+          const within = button.current?.closest("dialog");
+          if (within && tile) void openLightbox(within, id);
+        }}
+      >
+        <img
+          src={src}
+          srcset={image ? srcset(image) : tile?.srcset}
+          sizes="(min-width: 60rem) calc(100vw - 26rem), 100vw"
+          width={width}
+          height={height}
+          alt=""
+          style={{ backgroundImage: previewOf(thumbhash) }}
+        />
+      </button>
+    </div>
+  );
+}

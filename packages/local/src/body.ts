@@ -5,7 +5,8 @@ export async function readBody(request: IncomingMessage, bytesMax: number): Prom
   if (Number(request.headers["content-length"] ?? 0) > bytesMax) return undefined;
   const chunks: Buffer[] = [];
   let length = 0;
-  for await (const chunk of request) {
+  // Left whole, so that the refusal can still be sent.
+  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
     length += chunk.length;
     if (length > bytesMax) return undefined;
     chunks.push(chunk);

@@ -13,6 +13,7 @@ import db, {
   type Store,
   type Table,
 } from "dynalite/db/index.js";
+import { StartError } from "./start-error.ts";
 
 /**
  * Opens dynalite's files in a folder; the server does not listen yet. Every write of an item is one LevelDB batch:
@@ -33,7 +34,7 @@ export async function openDynalite(path: string): Promise<Server> {
   } catch (error) {
     const why = reasonOf(error);
     const advice = /lock/i.test(why) ? " Another process uses it: stop that one, or set DATA_DIR." : "";
-    throw new Error(`The table's folder ${path} cannot be opened: ${why}.${advice}`, { cause: error });
+    throw new StartError(`The table's folder ${path} cannot be opened: ${why}.${advice}`, { cause: error });
   }
   return server;
 }

@@ -10,6 +10,9 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { openDynalite } from "./dynalite-store.ts";
 import { listen } from "./listen.ts";
 
+/** How long requests under way may take when the endpoint is closed. */
+const graceMs = 2_000;
+
 /** A running endpoint. `close` lets requests under way finish before the files are closed. */
 export type Dynamodb = { url: string; close(): Promise<void> };
 
@@ -32,8 +35,12 @@ export async function startDynamodb({ folder, port }: { folder: string; port: nu
   const url = await listen(server, port);
   const close = () =>
     new Promise<void>((done, fail) => {
-      server.close((error) => (error ? fail(error) : done()));
-      server.closeIdleConnections();
+      const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+      server.close((error) => {
+        clearTimeout(timer);
+        if (error) fail(error);
+        else done();
+      });
     });
   return { url, close };
 }

@@ -5,6 +5,7 @@ import { VisibleError } from "@image-pipeline/core/error";
 import { Settings } from "@image-pipeline/core/settings";
 import { banner } from "./banner.ts";
 import { startCloud } from "./cloud.ts";
+import { StartError } from "./start-error.ts";
 
 /** `.env` and the data folder are the repository's, wherever the command was given. */
 process.chdir(fileURLToPath(new URL("../../../", import.meta.url)));
@@ -64,13 +65,12 @@ function portTaken(error: unknown, { port, s3Port, dynamodbPort }: Settings.Loca
   const ports = { PORT: port, S3_PORT: s3Port, DYNAMODB_PORT: dynamodbPort };
   const names = Object.entries(ports).flatMap(([name, value]) => (value === error.port ? [name] : []));
   const why = error.code === "EADDRINUSE" ? "is taken" : `cannot be used (${error.code})`;
-  return new VisibleError(
-    "invalid_request",
+  return new StartError(
     `Port ${error.port} ${why}. Set ${names.join(" or ")} to another, or stop what listens there.`,
   );
 }
 
 /** What the user is told: a sentence where the fault has one, otherwise everything that is known. */
 function explain(error: unknown): unknown {
-  return error instanceof VisibleError ? error.message : error;
+  return error instanceof VisibleError || error instanceof StartError ? error.message : error;
 }

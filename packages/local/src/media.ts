@@ -54,7 +54,8 @@ export async function sendMedia(
   if (found.status >= 400) {
     await found.body?.cancel();
     const { status } = found;
-    if (status === 404 || status === 403) return missing(response);
+    // 400: a key that cannot be one, such as one that is too long.
+    if ([400, 403, 404].includes(status)) return missing(response);
     if (status === 412) return problem(response, 412, "Precondition failed", "The file is another one.");
     if (status === 416) return problem(response, 416, "Range not satisfiable", "The file is not that long.");
     return problem(response, 502, "Bad gateway", "The store could not be read.");

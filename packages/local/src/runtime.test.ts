@@ -126,8 +126,10 @@ test("gives what runs the time it is told when it is closed, and kills what has 
   const patient = start();
   const { pid } = await tell(patient);
   const done = patient.invoke({ do: "wait", ms: 300 });
-  await patient.close(5_000);
+  const began = Date.now();
+  await patient.close(10_000);
   expect(await done).toBe(pid);
+  expect(Date.now() - began).toBeLessThan(5_000);
   expect(isRunning(pid)).toBe(false);
 
   const hasty = start();

@@ -9,6 +9,7 @@ import type { Origins } from "./s3/cors.ts";
 import type { ObjectEvent } from "./s3/event.ts";
 import { startS3 } from "./s3/server.ts";
 import { every } from "./schedule.ts";
+import { StartError } from "./start-error.ts";
 import { caller, ensureTable } from "./table.ts";
 
 export type Options = {
@@ -64,7 +65,7 @@ export async function openBuckets(options: Options): Promise<Store> {
     const response = await aws.fetch(`${url}/${bucket}`, { method: "PUT" });
     // 409: it is there already, and ours.
     if (!response.ok && response.status !== 409)
-      throw new Error(`${url} has no bucket ${bucket} and will not make it (${response.status}).`);
+      throw new StartError(`${url} has no bucket ${bucket} and will not make it (${response.status}).`);
   }
   return { url, close: async () => {} };
 }

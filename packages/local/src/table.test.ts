@@ -1,0 +1,329 @@
+/**
+ * Every access pattern of the table, against dynalite as the embedded mode starts it, or against whatever
+ * `AWS_ENDPOINT_URL_DYNAMODB` names: DynamoDB Local, or the real one.
+ */
+import { randomUUID } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { ImageRecord } from "@image-pipeline/core/image-entity";
+import { AwsClient } from "aws4fetch";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Dynamodb, startDynamodb } from "./dynamodb.ts";
+import { expire } from "./expiry.ts";
+import { type Call, caller, ensureTable } from "./table.ts";
+
+const name = `images-test-${randomUUID()}`;
+let folder: string;
+let own: Dynamodb | undefined;
+let call: Call;
+let core: Awaited<ReturnType<typeof load>>;
+
+/** The entities read where the table is when they are loaded. */
+async function load() {
+  const { ImageEntity, indexed } = await import("@image-pipeline/core/image-entity");
+  const { EventEntity } = await import("@image-pipeline/core/event-entity");
+  const { TagEntity } = await import("@image-pipeline/core/tag-entity");
+  const { readMany, write } = await import("@image-pipeline/core/record");
+  return { ImageEntity, EventEntity, TagEntity, indexed, readMany, write };
+}
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "table-"));
+  const named = process.env.AWS_ENDPOINT_URL_DYNAMODB;
+  own = named ? undefined : await startDynamodb({ folder, port: 0 });
+  const url = named ?? own?.url ?? "";
+  const { AWS_ACCESS_KEY_ID = "", AWS_SECRET_ACCESS_KEY = "", AWS_SESSION_TOKEN, AWS_REGION } = process.env;
+  const aws = new AwsClient({
+    accessKeyId: AWS_ACCESS_KEY_ID,
+    secretAccessKey: AWS_SECRET_ACCESS_KEY,
+    sessionToken: AWS_SESSION_TOKEN,
+    region: AWS_REGION,
+    service: "dynamodb",
+  });
+  call = caller(aws, url);
+  process.env.AWS_ENDPOINT_URL_DYNAMODB = url;
+  process.env.SST_RESOURCE_Images = JSON.stringify({ name });
+  await ensureTable(call, name);
+  core = await load();
+});
+
+afterAll(async () => {
+  await call("DeleteTable", { TableName: name });
+  await own?.close();
+  await rm(folder, { recursive: true });
+});
+
+let serial = 0;
+
+/** A record of its own owner unless told otherwise, `ago` seconds old. */
+function record(change: Partial<ImageRecord> & { ago?: number } = {}): ImageRecord {
+  const { ago = 0, ...rest } = change;
+  const createdAt = new Date(Date.UTC(2026, 10, 23) - ago * 1000).toISOString();
+  const imageID = `img_${String(++serial).padStart(26, "0")}`;
+  const record = {
+    imageID,
+    owner: `owner${serial}`,
+    status: "ready" as const,
+    shard: "0",
+    createdAt,
+    updatedAt: createdAt,
+    version: 1,
+    attempt: 1,
+    key: `photos/${serial}.jpg`,
+    writeID: "w",
+    last: { version: 1, type: "uploaded" as const, at: createdAt, by: "storage" },
+    ...rest,
+  };
+  return { ...record, ...core.indexed(record) };
+}
+
+const create = async (change: Parameters<typeof record>[0] = {}) => {
+  const made = record(change);
+  await core.ImageEntity.create(made).go();
+  return made;
+};
+
+const idsOf = ({ data }: { data: { imageID: string }[] }) => data.map(({ imageID }) => imageID);
+
+describe("a record", () => {
+  test("is read back whole: text, numbers, lists, maps, nested and empty", async () => {
+    const made = await create({
+      title: "",
+      tags: ["a", "ü"],
+      metadata: { any: "thing" },
+      bytes: 12_345_678,
+      variants: {
+        thumbnail: { key: "k", contentType: "image/webp", format: "webp", width: 200, height: 200, bytes: 9 },
+      },
+      superseded: [{ keys: ["x", "y"], at: "2026-11-23T00:00:00.000Z" }],
+      expiresAt: 4_102_444_800,
+    });
+    const { data } = await core.ImageEntity.get({ imageID: made.imageID }).go({ consistent: true });
+    const { dueOrder, content, ...rest } = made;
+    expect(data).toMatchObject(rest);
+  });
+
+  test("cannot be created twice", async () => {
+    const made = await create();
+    await expect(core.ImageEntity.create(made).go()).rejects.toThrow(/conditional/i);
+  });
+
+  test("is replaced only while the condition holds; of ten at once exactly one wins", async () => {
+    const made = await create();
+    const results = await Promise.allSettled(
+      Array.from({ length: 10 }, (_, index) =>
+        core.ImageEntity.put({ ...made, version: 2, title: String(index) })
+          .where(({ version }, { eq }) => eq(version, 1))
+          .go(),
+      ),
+    );
+    expect(results.filter(({ status }) => status === "fulfilled")).toHaveLength(1);
+    const { data } = await core.ImageEntity.get({ imageID: made.imageID }).go({ consistent: true });
+    expect(data?.title).toBe(String(results.findIndex(({ status }) => status === "fulfilled")));
+  });
+
+  test("loses the attributes that its replacement has not", async () => {
+    const made = await create({ title: "gone" });
+    const { title, ...rest } = made;
+    await core.ImageEntity.put({ ...rest, version: 2 })
+      .where(({ version }, { eq }) => eq(version, 1))
+      .go();
+    const { data } = await core.ImageEntity.get({ imageID: made.imageID }).go({ consistent: true });
+    expect(data).not.toHaveProperty("title");
+  });
+
+  test("is patched only if it is there", async () => {
+    const made = await create();
+    await core.ImageEntity.patch({ imageID: made.imageID })
+      .set({ alt: "A cat" })
+      .where(({ status }, { eq }) => eq(status, "ready"))
+      .go();
+    const { data } = await core.ImageEntity.get({ imageID: made.imageID }).go({ consistent: true });
+    expect(data?.alt).toBe("A cat");
+    await expect(
+      core.ImageEntity.patch({ imageID: "img_nowhere" }).set({ alt: "A ghost" }).go(),
+    ).rejects.toThrow(/conditional/i);
+    expect((await core.ImageEntity.get({ imageID: "img_nowhere" }).go()).data).toBeNull();
+  });
+
+  test("is found among a hundred and fifty, in the order asked for", async () => {
+    const made = await Promise.all(Array.from({ length: 150 }, () => create()));
+    const ids = made.map(({ imageID }) => imageID).reverse();
+    const found = await core.readMany(["img_nowhere", ...ids]);
+    expect(found.map(({ imageID }) => imageID)).toEqual(ids);
+  });
+
+  test("written by two who read the same version is written by one of them", async () => {
+    const { version, last, writeID, shard, updatedAt, dueOrder, content, ...draft } = record();
+    const entry = { type: "uploaded", by: "storage" } as const;
+    const first = await core.write(undefined, draft, entry);
+    const both = await Promise.all([core.write(first, draft, entry), core.write(first, draft, entry)]);
+    expect(both.filter(Boolean)).toHaveLength(1);
+    const { data } = await core.EventEntity.query
+      .byImage({ imageID: draft.imageID })
+      .go({ consistent: true });
+    expect(data).toHaveLength(1);
+  });
+});
+
+describe("the index", () => {
+  test("byOwner pages through an owner's images by time, both ways, and holds all of each", async () => {
+    const owner = "pages";
+    const made = [];
+    for (let ago = 0; ago < 45; ago++) made.push(await create({ owner, ago }));
+    await create({ owner: "pages2" });
+    for (const order of ["asc", "desc"] as const) {
+      const ids: string[] = [];
+      const sizes: number[] = [];
+      let cursor: string | null = null;
+      do {
+        const page: { data: ImageRecord[]; cursor: string | null } = await core.ImageEntity.query
+          .byOwner({ owner })
+          .go({ limit: 20, pages: 1, order, cursor });
+        ids.push(...idsOf(page));
+        sizes.push(page.data.length);
+        cursor = page.cursor;
+      } while (cursor);
+      const newestFirst = made.map(({ imageID }) => imageID);
+      expect(ids).toEqual(order === "desc" ? newestFirst : newestFirst.toReversed());
+      expect(sizes).toEqual([20, 20, 5]);
+    }
+    const { data } = await core.ImageEntity.query.byOwner({ owner }).go({ limit: 1, pages: 1 });
+    expect(data[0]).toHaveProperty("last");
+  });
+
+  test("byOwner takes ends in time, both included", async () => {
+    const owner = "ends";
+    const made: ImageRecord[] = [];
+    for (let ago = 0; ago < 5; ago++) made.push(await create({ owner, ago }));
+    const end = (index: number) => ({
+      createdAt: made[index]?.createdAt ?? "",
+      imageID: made[index]?.imageID ?? "",
+    });
+    const page = await core.ImageEntity.query.byOwner({ owner }).between(end(3), end(1)).go();
+    expect(idsOf(page)).toEqual([3, 2, 1].map((index) => made[index]?.imageID));
+  });
+
+  test("byOwnerStatus moves an image with its status and forgets it when it is deleted", async () => {
+    const made = await create({ owner: "moves", status: "processing" });
+    const list = async (status: ImageRecord["status"]) =>
+      idsOf(await core.ImageEntity.query.byOwnerStatus({ owner: "moves", status }).go());
+    expect(await list("processing")).toEqual([made.imageID]);
+    await core.ImageEntity.put({ ...made, status: "ready" }).go();
+    expect(await list("processing")).toEqual([]);
+    expect(await list("ready")).toEqual([made.imageID]);
+    await core.ImageEntity.put({ ...made, status: "deleted" }).go();
+    expect(await list("ready")).toEqual([]);
+    expect(await list("deleted")).toEqual([]);
+    expect(idsOf(await core.ImageEntity.query.byOwner({ owner: "moves" }).go())).toEqual([]);
+  });
+
+  test("recent holds everybody's images of a shard, newest first, and only where to find them", async () => {
+    const [old, young] = [await create({ shard: "5", ago: 9 }), await create({ shard: "5" })];
+    const { data } = await core.ImageEntity.query
+      .recent({ shard: "5" })
+      .go({ order: "desc", attributes: ["imageID", "createdAt"] });
+    expect(data).toEqual([young, old].map(({ imageID, createdAt }) => ({ imageID, createdAt })));
+  });
+
+  test("stuck holds what is due, by when, and nothing that is finished", async () => {
+    const shard = "6";
+    const due = (minute: number) => `2026-11-23T10:0${minute}:00.000Z`;
+    const late = await create({ shard, status: "processing", dueAt: due(3) });
+    const early = await create({ shard, status: "pending", dueAt: due(1) });
+    await create({ shard, status: "processing", dueAt: due(8) });
+    await create({ shard, status: "ready" });
+    const list = async () =>
+      idsOf(
+        await core.ImageEntity.query
+          .stuck({ shard })
+          .lt({ dueOrder: due(5) })
+          .go({ limit: 100, pages: 1, attributes: ["imageID"] }),
+      );
+    expect(await list()).toEqual([early.imageID, late.imageID]);
+    const { dueAt, ...finished } = early;
+    await core.ImageEntity.put({ ...finished, status: "ready", ...core.indexed({}) }).go();
+    expect(await list()).toEqual([late.imageID]);
+  });
+
+  test("byContent finds an owner's ready image by its bytes, and no one else's", async () => {
+    const sha256 = "ab".repeat(32);
+    const made = await create({ owner: "mine", sha256 });
+    await create({ owner: "yours", sha256 });
+    await create({ owner: "mine", sha256, status: "rejected" });
+    const page = await core.ImageEntity.query
+      .byContent({ owner: "mine", content: sha256 })
+      .go({ attributes: ["imageID"] });
+    expect(idsOf(page)).toEqual([made.imageID]);
+  });
+
+  test("byTag lists a tag's images newest first, one row to each", async () => {
+    const row = { owner: "tagger", tagHash: "cat", tag: "cat" };
+    const rows = [1, 2, 3].map((n) => ({
+      ...row,
+      imageID: `img_tag${n}`,
+      createdAt: `2026-11-23T10:00:0${n}.000Z`,
+    }));
+    for (const each of [...rows, ...rows]) await core.TagEntity.put(each).go();
+    await core.TagEntity.delete({ imageID: "img_tag2", tagHash: "cat" }).go();
+    const page = await core.TagEntity.query.byTag({ owner: "tagger", tagHash: "cat" }).go({ order: "desc" });
+    expect(idsOf(page)).toEqual(["img_tag3", "img_tag1"]);
+  });
+
+  test("byImage holds the audit trail in order, and a row written twice once", async () => {
+    const row = {
+      imageID: "img_trail",
+      owner: "o",
+      type: "ready" as const,
+      at: "2026-11-23",
+      by: "processor",
+    };
+    for (const order of ["0000000010", "0000000002", "0000000010"])
+      await core.EventEntity.put({ ...row, order, detail: { attempt: 1, known: true } }).go();
+    const { data } = await core.EventEntity.query.byImage({ imageID: "img_trail" }).go({ consistent: true });
+    expect(data.map(({ order }) => order)).toEqual(["0000000002", "0000000010"]);
+    expect(data[0]?.detail).toEqual({ attempt: 1, known: true });
+  });
+});
+
+test("making the table again changes nothing", async () => {
+  const made = await create();
+  await ensureTable(call, name);
+  expect((await core.ImageEntity.get({ imageID: made.imageID }).go()).data?.imageID).toBe(made.imageID);
+});
+
+test("a table that was laid out otherwise is refused", async () => {
+  const TableName = `other-${name}`;
+  await call("CreateTable", {
+    TableName,
+    BillingMode: "PAY_PER_REQUEST",
+    AttributeDefinitions: ["pk", "sk"].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
+    KeySchema: [
+      { AttributeName: "pk", KeyType: "HASH" },
+      { AttributeName: "sk", KeyType: "RANGE" },
+    ],
+  });
+  await expect(ensureTable(call, TableName)).rejects.toThrow("made by another version of this product");
+  await call("DeleteTable", { TableName });
+});
+
+test("what has expired is removed, page by page, and nothing else", async () => {
+  const now = Date.UTC(2026, 10, 23);
+  const at = (seconds: number) => ({ status: "deleted" as const, expiresAt: now / 1000 + seconds });
+  const [over, second, still, ever] = [
+    await create(at(-1)),
+    await create(at(-9)),
+    await create(at(60)),
+    await create(),
+  ];
+  let start: object | undefined;
+  let pages = 0;
+  do {
+    start = await expire(call, name, { start, limit: 50, now });
+    pages++;
+  } while (start);
+  expect(pages).toBeGreaterThan(3);
+  const left = await core.readMany([over, second, still, ever].map(({ imageID }) => imageID));
+  expect(left.map(({ imageID }) => imageID)).toEqual([still.imageID, ever.imageID]);
+});

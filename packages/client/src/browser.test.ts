@@ -104,6 +104,21 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     expect(halfway?.at).toBeLessThan(0.8 * took);
   });
 
+  test("a file over 16 MB goes in parts, past the page's own rules for foreign origins", async () => {
+    const page = await open();
+    const { status, bytes, last } = await page.evaluate(async (baseUrl) => {
+      const file = new File([new Uint8Array(17_000_001)], "grey.jpg", { type: "image/jpeg" });
+      let last = 0;
+      const { status, source } = await images.createClient({ baseUrl }).upload(file, {
+        onProgress({ sent }) {
+          last = sent;
+        },
+      });
+      return { status, bytes: source.bytes, last };
+    }, cloud.url);
+    expect({ status, bytes, last }).toEqual({ status: "rejected", bytes: 17_000_001, last: 17_000_001 });
+  });
+
   test("an upload outlives a network that is gone for a while", async () => {
     const page = await open();
     await throttle(page, 500_000);

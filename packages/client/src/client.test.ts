@@ -1,12 +1,12 @@
-import { createHash } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
 import sharp from "sharp";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
-import { type Client, createClient, type Image, type Progress } from "./client.ts";
+import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
+import { type Client, createClient, type Image, type Progress, type Ticket } from "./client.ts";
 import { srcset } from "./show.ts";
 
 let dataDir: string;
@@ -100,34 +100,44 @@ test("a deleted image is gone, and its history stays", async () => {
   expect(types.slice(0, 4)).toEqual(["announced", "uploaded", "ready", "deleting"]);
 });
 
-/** What befalls the next PUTs to the store: refused unseen, cut before or after they arrive. */
-type Fault = "503" | "before" | "after";
+/** What befalls the next writes to the store: refused unseen, cut before or after they arrive, or never taken. */
+type Fault = "none" | "503" | "before" | "after" | "stall";
 const faults: Fault[] = [];
+const written: string[] = [];
 const realFetch = globalThis.fetch;
 
 globalThis.fetch = async (input, init) => {
-  const fault = init?.method === "PUT" ? faults.shift() : undefined;
+  const url = String(input);
+  const isWrite = url.startsWith(cloud?.s3Url) && (init?.method === "PUT" || init?.method === "POST");
+  if (!isWrite) return realFetch(input, init);
+  const fault = faults.shift();
   if (fault === "503") return new Response("<Error><Code>SlowDown</Code></Error>", { status: 503 });
   if (fault === "before") throw new TypeError("fetch failed");
+  if (fault === "stall") await new Promise((_, reject) => init?.signal?.addEventListener("abort", reject));
   const response = await realFetch(input, init);
+  if (response.ok)
+    written.push(`${init?.method} ${new URL(url).searchParams.get("partNumber") ?? ""}`.trim());
   if (fault === "after") throw new TypeError("fetch failed");
   return response;
 };
 
 afterEach(() => {
   faults.length = 0;
+  written.length = 0;
 });
 
-test.each<Fault[]>([["503"], ["before", "before"], ["after"], ["503", "before", "after"]])(
-  "a file arrives once and whole through the faults %j",
-  async (...befalling) => {
-    const file = await photo(700, 500);
-    faults.push(...befalling);
-    const image = await client.upload(file);
-    expect(faults).toEqual([]);
-    expect(image).toMatchObject({ status: "ready", source: { bytes: file.size } });
-  },
-);
+test.each<{ befalling: Fault[] }>([
+  { befalling: ["503"] },
+  { befalling: ["before", "before"] },
+  { befalling: ["after"] },
+  { befalling: ["503", "before", "after"] },
+])("a file arrives once and whole through $befalling", async ({ befalling }) => {
+  const file = await photo(700, 500);
+  faults.push(...befalling);
+  const image = await client.upload(file);
+  expect(faults).toEqual([]);
+  expect(image).toMatchObject({ status: "ready", source: { bytes: file.size } });
+});
 
 test("gives up after so many tries with the store's own reason", async () => {
   faults.push("503", "503");
@@ -175,6 +185,72 @@ test("waiting ends after the time that was given", async () => {
   const { id } = (await announced.json()) as Image;
   await expect(client.images.wait(id, { seconds: 1 })).rejects.toMatchObject({ code: "timed_out" });
 });
+
+test("a file over 16 MB goes in parts and arrives as it was", async () => {
+  const file = large();
+  const progress: Progress[] = [];
+  const image = await client.upload(file, { title: "Large", onProgress: (step) => progress.push(step) });
+  expect(image).toMatchObject({ status: "rejected", title: "Large", source: await factsOf(file) });
+  expect(written.sort()).toEqual(["POST", "POST", "PUT 1", "PUT 2", "PUT 3"]);
+  expect(progress.at(0)?.sent).toBe(0);
+  expect(progress.findLast(({ phase }) => phase === "uploading")?.sent).toBe(file.size);
+});
+
+test.each<{ what: string; befalling: Fault[] }>([
+  { what: "the beginning", befalling: ["503", "after"] },
+  { what: "the parts", befalling: ["none", "503", "before", "after", "503"] },
+  { what: "the end", befalling: ["none", "none", "none", "none", "after", "503"] },
+])("a file in parts arrives whole through faults at $what", async ({ befalling }) => {
+  const file = large();
+  faults.push(...befalling);
+  const image = await client.upload(file);
+  expect(faults).toEqual([]);
+  expect(image).toMatchObject({ status: "rejected", source: await factsOf(file) });
+});
+
+test("cancelled and resumed with its ticket, it sends only the parts that had not arrived", async () => {
+  const file = large();
+  const cancel = new AbortController();
+  let ticket: Ticket | undefined;
+  const uploading = client.upload(file, {
+    signal: cancel.signal,
+    onTicket: (given) => {
+      ticket = JSON.parse(JSON.stringify(given));
+    },
+  });
+  faults.push("none", "none", "stall", "stall");
+  await vi.waitUntil(() => written.includes("PUT 1"), 10_000);
+  cancel.abort();
+  await expect(uploading).rejects.toMatchObject({ name: "AbortError" });
+  written.length = 0;
+
+  const progress: Progress[] = [];
+  const image = await client.upload(file, { resume: ticket, onProgress: (step) => progress.push(step) });
+  expect(image).toMatchObject({ id: ticket?.id, status: "rejected", source: await factsOf(file) });
+  expect(written.sort()).toEqual(["POST", "PUT 2", "PUT 3"]);
+  expect(progress[1]?.sent).toBe(6_291_456);
+
+  const again = await client.upload(file, { resume: ticket });
+  expect(again.status).toBe("rejected");
+});
+
+test("a part that fails for good ends the upload with the store's reason", async () => {
+  faults.push("none", "503", "503", "503", "503", "503", "503");
+  await expect(client.upload(large(), { tries: 2 })).rejects.toMatchObject({
+    code: "upload_refused",
+    message: "The store refused the file: SlowDown (503).",
+  });
+});
+
+/** 17 MB in three parts, the last one smaller. No picture: what counts is whether it arrives. */
+function large(): File {
+  return new File([randomBytes(17_000_001)], "large.jpg", { type: "image/jpeg" });
+}
+
+async function factsOf(file: File) {
+  const bytes = new Uint8Array(await file.arrayBuffer());
+  return { bytes: file.size, sha256: createHash("sha256").update(bytes).digest("hex") };
+}
 
 /** A picture that nobody has uploaded before. */
 async function photo(width: number, height: number): Promise<File> {

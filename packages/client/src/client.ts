@@ -16,7 +16,7 @@ export { isFinal } from "./images.ts";
 export { ClientError, type Code } from "./problem.ts";
 export type { Options } from "./request.ts";
 export type { Event, Image, Page, Status, Variant, VariantName } from "./types.ts";
-export type { Progress, Source, UploadOptions } from "./upload.ts";
+export type { Progress, Source, Ticket, UploadOptions } from "./upload.ts";
 
 /** A client of the API at `baseUrl`. Makes no request by itself. Every call throws `ClientError`, typed by `code`. */
 export function createClient(options: Options) {

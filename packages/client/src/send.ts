@@ -16,13 +16,17 @@ export type Answer = { status: number; text: string; etag?: string };
  * Sends a body, with `XMLHttpRequest` where there is one (browsers and React Native, whose `fetch` tells nothing of
  * an upload's progress) and as a counted stream elsewhere. Throws `network_error`, or the signal's reason.
  */
-export function send(target: Target, body: Body, options: SendOptions = {}): Promise<Answer> {
+export function send(target: Target, body?: Body, options: SendOptions = {}): Promise<Answer> {
   return typeof XMLHttpRequest === "undefined"
     ? sendByFetch(target, body, options)
     : sendByXHR(target, body, options);
 }
 
-function sendByXHR({ method, url, headers = {} }: Target, body: Body, { onSent, signal }: SendOptions) {
+function sendByXHR(
+  { method, url, headers = {} }: Target,
+  body: Body | undefined,
+  { onSent, signal }: SendOptions,
+) {
   return new Promise<Answer>((resolve, reject) => {
     signal?.throwIfAborted();
     const request = new XMLHttpRequest();
@@ -45,16 +49,16 @@ function sendByXHR({ method, url, headers = {} }: Target, body: Body, { onSent, 
     request.onabort = settle(() => reject(signal?.reason));
     signal?.addEventListener("abort", onAbort, { once: true });
     // React Native takes `{ uri }` here; the browser's types do not know it.
-    request.send(body as Blob);
+    request.send(body as Blob | undefined);
   });
 }
 
 async function sendByFetch(
   { method, url, headers }: Target,
-  body: Body,
+  body: Body | undefined,
   { onSent, signal }: SendOptions,
 ): Promise<Answer> {
-  if (!(body instanceof Blob)) {
+  if (body && !(body instanceof Blob)) {
     throw new ClientError(
       "invalid_request",
       "A file named by its `uri` can be uploaded in React Native only.",
@@ -64,10 +68,13 @@ async function sendByFetch(
     const response = await fetch(url, {
       method,
       signal,
+      headers,
       // The length is signed into the upload; without it a stream would go out in chunks of unknown number.
-      headers: { ...headers, "content-length": String(body.size) },
-      body: counted(body, onSent),
-      ...{ duplex: "half" },
+      ...(body && {
+        headers: { ...headers, "content-length": String(body.size) },
+        body: counted(body, onSent),
+        duplex: "half",
+      }),
     });
     return {
       status: response.status,
@@ -78,6 +85,18 @@ async function sendByFetch(
     if (signal?.aborted) throw signal.reason;
     throw unreached(cause);
   }
+}
+
+/** An answer that says the store did as it was asked. Throws `upload_refused` for any other. */
+export function accept(answer: Answer): Answer {
+  const { status, text } = answer;
+  const [, code] = /<Code>([^<]*)<\/Code>/.exec(text) ?? [];
+  // S3 may notice only after its 200 that it cannot put the parts together.
+  if (status >= 200 && status < 300 && code === undefined) return answer;
+  const message = `The store refused the file: ${code ?? "no reason given"} (${status}).`;
+  // 409: an earlier try of the same upload is still under way.
+  const isTransient = status < 300 || status === 409 || status >= 500;
+  throw new ClientError("upload_refused", message, { status, isTransient });
 }
 
 const chunkBytes = 65_536;

@@ -30,3 +30,6 @@ export type Announced = InferResponseType<Api["images"]["$post"], 201>;
 
 /** One entry of an image's audit trail. */
 export type Event = InferResponseType<Api["images"][":id"]["events"]["$get"], 200>["items"][number];
+
+/** A request to the store, signed. */
+export type Signed = InferResponseType<Api["uploads"]["sign"]["$post"], 200>;

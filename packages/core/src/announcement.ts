@@ -56,9 +56,10 @@ export const Info = v.pipe(
     method: v.optional(
       v.pipe(
         v.picklist(["PUT", "POST"]),
-        v.description("How the bytes will be sent: as the body of a PUT, or as an HTML form."),
+        v.description(
+          "How the bytes will be sent: as the body of a PUT (the usual way), or as an HTML form.",
+        ),
       ),
-      "PUT",
     ),
     title: v.optional(Image.title),
     alt: v.optional(Image.alt),
@@ -91,7 +92,7 @@ export const create = fn(
     limits: v.custom<Limits>(() => true),
   }),
   async ({ announcement, owner, by, limits }): Promise<Announced> => {
-    const { filename, contentType, bytes, sha256, method, ...described } = announcement;
+    const { filename, contentType, bytes, sha256, method = "PUT", ...described } = announcement;
     if (bytes > limits.bytesMax) {
       throw new VisibleError(
         "invalid_request",

@@ -31,6 +31,9 @@ export const statuses = [
 ] as const;
 export type Status = (typeof statuses)[number];
 
+/** The statuses of images that callers may see; the others are on their way out. */
+export const visibleStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
+
 /** A variant as recorded: where it lies in the processed bucket and what it is. Sizes in pixels and bytes. */
 export type StoredVariant = {
   key: string;

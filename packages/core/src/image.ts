@@ -7,7 +7,7 @@ import * as v from "valibot";
 import { VisibleError } from "./error.ts";
 import { fn } from "./fn.ts";
 import { ID } from "./id.ts";
-import { type ImageRecord, statuses } from "./image-entity.ts";
+import { type ImageRecord, visibleStatuses } from "./image-entity.ts";
 import { Protocol } from "./protocol.ts";
 import { Queue } from "./queue.ts";
 import { type Name, names } from "./recipe.ts";
@@ -86,15 +86,15 @@ export const metadata = v.pipe(
 
 export const Info = v.pipe(
   v.object({
-    id: ID.imageID,
-    status: v.pipe(v.picklist(statuses), v.description("How far it is. More statuses may come.")),
+    id: v.pipe(ID.imageID, v.description("Its name for ever.")),
+    status: v.pipe(v.picklist(visibleStatuses), v.description("How far it is. More statuses may come.")),
     version: v.pipe(
       v.number(),
       v.integer(),
       v.metadata({ format: "int32" }),
       v.description("Grows with every change; the ETag says it too."),
     ),
-    owner: ID.owner,
+    owner: v.pipe(ID.owner, v.description("Whose it is.")),
     filename: v.optional(text(255, "The client's name for the file.")),
     title: v.optional(title),
     alt: v.optional(alt),
@@ -205,6 +205,8 @@ export const update = fn(
     changes: Changes,
   }),
   async ({ id, owner, by, version, changes }): Promise<Info> => {
+    const fields = Object.entries(changes).filter(([, value]) => value !== undefined);
+    if (fields.length === 0) return fromID({ id, owner });
     const added = changes.tags ?? [];
     let dropped: string[] = [];
     const after = await change({ id, owner }, (record) => {
@@ -212,7 +214,6 @@ export const update = fn(
       const kept = changes.tags === undefined ? (record.tags ?? []) : added;
       dropped = (record.tags ?? []).filter((tag) => !kept.includes(tag));
       const { version: _, ...draft } = record;
-      const fields = Object.entries(changes).filter(([, value]) => value !== undefined);
       return {
         before: () => Tag.add(record, added),
         draft: { ...draft, ...Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined])) },
@@ -298,14 +299,15 @@ async function change(
 export const isVisible = ({ status, expiresAt }: ImageRecord) =>
   status !== "deleting" && status !== "deleted" && (expiresAt === undefined || expiresAt * 1000 > Date.now());
 
-/** A record as callers see it: nothing of keys, attempts and leases, and no `null`. */
+/** A visible record as callers see it: nothing of attempts and leases, and no `null`. */
 export function serialize(record: ImageRecord): Info {
-  const { imageID, status, version, owner, filename, title, alt, tags, metadata, placeholder, error } =
-    record;
+  const { imageID, version, owner, filename, title, alt, tags, metadata, placeholder, error } = record;
   const variants = names.flatMap((name) => {
     const { key, ...variant } = record.variants?.[name] ?? {};
     return key ? [[name, { url: `${Resource.Router.url}/media/${key}`, ...variant }] as const] : [];
   });
+  const status = visibleStatuses.find((visible) => visible === record.status);
+  if (!status) throw new Error(`${imageID} is ${record.status}, which is shown to nobody.`);
   return {
     id: imageID,
     status,

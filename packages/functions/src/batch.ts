@@ -13,10 +13,15 @@ export type Run = (signal: Signal, receives: number) => Promise<Pipeline.Report>
 /** Runs every signal of every message. A message stays in the queue unless all of its signals may go. */
 export function eachSignal(event: SQSEvent, context: Context, run: Run): Promise<SQSBatchResponse> {
   // A batch that fails whole is no invocation error: Lambda would slow the queue down for everybody.
-  return processPartialResponse(event, (record: SQSRecord) => handle(record, run), new BatchProcessor(EventType.SQS), {
-    context,
-    throwOnFullBatchFailure: false,
-  });
+  return processPartialResponse(
+    event,
+    (record: SQSRecord) => handle(record, run),
+    new BatchProcessor(EventType.SQS),
+    {
+      context,
+      throwOnFullBatchFailure: false,
+    },
+  );
 }
 
 async function handle({ messageId, body, attributes }: SQSRecord, run: Run): Promise<void> {

@@ -1,4 +1,5 @@
 /** The HTTP API, put together. */
+import { randomUUID } from "node:crypto";
 import { VisibleError } from "@image-pipeline/core/error";
 import type { Settings } from "@image-pipeline/core/settings";
 import { Hono } from "hono";
@@ -8,6 +9,7 @@ import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import { Resource } from "sst";
 import { accessLog } from "./access-log.ts";
+import { docs } from "./docs.ts";
 import { headers } from "./headers.ts";
 import { health } from "./health.ts";
 import { images } from "./images.ts";
@@ -23,7 +25,7 @@ const bodyBytesMax = 65_536;
 const root = new Hono();
 
 root.use(
-  requestId({ limitLength: 64 }),
+  requestId({ limitLength: 64, generator: ({ env }) => env?.lambdaContext?.awsRequestId ?? randomUUID() }),
   accessLog,
   headers,
   cors({
@@ -58,7 +60,7 @@ root.onError(answer);
 root.notFound((c) => answer(new VisibleError("route_not_found", "See /docs for what there is."), c));
 
 /** The whole application: every route with its middleware. */
-export const app = root.route("/", images).route("/", uploads).route("/", health);
+export const app = root.route("/", images).route("/", uploads).route("/", health).route("/", docs);
 
 /** What the typed clients know of the API: `hc<Routes>(url)`. */
 export type Routes = typeof app;

@@ -16,7 +16,7 @@ const described = {
   metadata: { album: "42" },
 };
 
-const newImage: Omit<Announcement.Info, "method"> = {
+const newImage: Announcement.Info = {
   filename: "IMG_2041.jpg",
   contentType: "image/jpeg",
   bytes: 3481190,

@@ -3,6 +3,7 @@ import { Announcement } from "@image-pipeline/core/announcement";
 import { Event } from "@image-pipeline/core/event";
 import { ID } from "@image-pipeline/core/id";
 import { Image } from "@image-pipeline/core/image";
+import { visibleStatuses } from "@image-pipeline/core/image-entity";
 import { Tag } from "@image-pipeline/core/tag";
 import { Upload } from "@image-pipeline/core/upload";
 import * as v from "valibot";
@@ -60,12 +61,7 @@ export const ListQuery = v.pipe(
   v.strictObject({
     id: v.optional(ids),
     owner,
-    status: v.optional(
-      v.pipe(
-        v.picklist(["pending", "processing", "ready", "rejected", "failed"]),
-        v.description("Only images in this status."),
-      ),
-    ),
+    status: v.optional(v.pipe(v.picklist(visibleStatuses), v.description("Only images in this status."))),
     tag: v.optional(v.pipe(Tag.Info, v.description("Only images with this tag."))),
     createdAfter: time("Only images from then on."),
     createdBefore: time("Only images from before then."),

@@ -76,21 +76,23 @@ const config = (mode: Mode, schemas: Map<string, v.GenericSchema> | undefined): 
   ...(schemas ? { definitions: Object.fromEntries(schemas) } : {}),
   overrideRef: ({ referenceId }) => `#/components/schemas/${referenceId}`,
   overrideAction: ({ valibotAction, jsonSchema }) => {
-    if (valibotAction.type !== "metadata" || !("metadata" in valibotAction)) return undefined;
-    const { format, jsonSchema: given } = valibotAction.metadata as {
-      format?: string;
-      jsonSchema?: JsonSchema;
-    };
-    const { pattern, anyOf, ...rest } = jsonSchema;
-    return given ? { ...rest, ...given } : format ? { ...jsonSchema, format } : undefined;
+    if (valibotAction.type !== "metadata") return undefined;
+    // Our own words in metadata: `ref` names a schema, `jsonSchema` stands in for what cannot be derived.
+    const {
+      ref,
+      jsonSchema: given,
+      ...rest
+    } = jsonSchema as JsonSchema & { ref?: string; jsonSchema?: JsonSchema };
+    const { pattern, anyOf, ...plain } = rest;
+    return given ? { ...plain, ...given } : rest;
   },
   overrideSchema: ({ valibotSchema, jsonSchema }) => {
     const { enum: values, anyOf, required, propertyNames, default: fallback, ...rest } = jsonSchema;
     if (mode === "output" && valibotSchema.type === "picklist")
       return { anyOf: [{ type: "string", enum: values ?? [] }, { type: "string" }] };
     if (valibotSchema.type === "nullish") return nullable(anyOf, rest);
-    if (valibotSchema.type === "record") return { ...jsonSchema, propertyNames: undefined };
-    if (required?.length === 0) return { ...jsonSchema, required: undefined };
+    if (valibotSchema.type === "record") return rest;
+    if (required?.length === 0) return rest;
     if (rest.type === "integer" && typeof fallback === "string")
       return { ...rest, default: Number(fallback) };
     return undefined;

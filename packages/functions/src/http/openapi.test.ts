@@ -1,8 +1,223 @@
-import { expect, test } from "vitest";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import openapiTS, { astToString } from "openapi-typescript";
+import ts from "typescript";
+import { describe, expect, test } from "vitest";
+import manifest from "../../package.json" with { type: "json" };
 import { app } from "./app.ts";
 import { documentOf } from "./openapi.ts";
 
+const document = documentOf(app, manifest.version);
+const here = fileURLToPath(new URL("../../", import.meta.url));
+
 test("the committed document is what the routes declare: `npm run openapi` writes it", async () => {
-  const text = `${JSON.stringify(documentOf(app, "0.1.0"), null, 2)}\n`;
-  await expect(text).toMatchFileSnapshot("../../openapi.json");
+  await expect(`${JSON.stringify(document, null, 2)}\n`).toMatchFileSnapshot("../../openapi.json");
+});
+
+/** Every object of the document with the path that leads to it. */
+function* nodes(
+  value: unknown,
+  path: string[] = [],
+): Generator<{ node: Record<string, unknown>; path: string[] }> {
+  if (typeof value !== "object" || value === null) return;
+  if (!Array.isArray(value)) yield { node: value as Record<string, unknown>, path };
+  for (const [name, child] of Object.entries(value)) {
+    // Examples are data, not description.
+    if (name !== "example") yield* nodes(child, [...path, name]);
+  }
+}
+
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(([method, operation]) => ({ method, path, ...(operation as Operation) })),
+);
+type Operation = {
+  operationId: string;
+  summary: string;
+  tags: string[];
+  security: object[];
+  requestBody?: { content: Record<string, { schema: object; example?: unknown }> };
+  responses: Record<string, { content?: Record<string, { schema?: object; example?: unknown }> }>;
+};
+
+/** What is sent only, and may therefore be strict and take `null`. */
+const requests = new Set(["NewImage", "Changes", "SigningRequest"]);
+
+describe("what generators of Swift and Kotlin clients stumble over is not in it", () => {
+  const answers = Object.fromEntries(
+    Object.entries(document.components.schemas).filter(([name]) => !requests.has(name)),
+  );
+  const faults = (schemas: object, isFault: (node: Record<string, unknown>, path: string[]) => boolean) =>
+    [...nodes(schemas)].filter(({ node, path }) => isFault(node, path)).map(({ path }) => path.join("/"));
+  const isOpen = ({ anyOf }: Record<string, unknown>) =>
+    Array.isArray(anyOf) &&
+    anyOf.length === 2 &&
+    "enum" in anyOf[0] &&
+    JSON.stringify(anyOf[1]) === '{"type":"string"}';
+
+  test("no answer has a null", () => {
+    expect(faults(answers, ({ type }) => [type].flat().includes("null"))).toEqual([]);
+  });
+
+  test("no union, and an answer's enumeration may grow", () => {
+    expect(
+      faults(document, (node) => ["oneOf", "allOf", "not", "discriminator"].some((word) => word in node)),
+    ).toEqual([]);
+    expect(faults(document, (node) => "anyOf" in node && !isOpen(node))).toEqual([]);
+    const closed = ({ enum: values }: Record<string, unknown>, path: string[]) =>
+      values !== undefined && !path.includes("anyOf");
+    expect(faults(answers, closed)).toEqual([]);
+  });
+
+  test("no answer forbids the fields that come later", () => {
+    expect(faults(answers, ({ additionalProperties }) => additionalProperties === false)).toEqual([]);
+  });
+
+  test("every whole number says how large it is, and sizes in bytes have 64 bits", () => {
+    expect(
+      faults(document, ({ type, format }) => type === "integer" && format !== "int32" && format !== "int64"),
+    ).toEqual([]);
+    const small = ({ format }: Record<string, unknown>, path: string[]) =>
+      /bytes/i.test(path.at(-1) ?? "") && format === "int32";
+    expect(faults(document, small)).toEqual([]);
+  });
+
+  test("no object without a name lies in another", () => {
+    const nested = ({ properties }: Record<string, unknown>, path: string[]) =>
+      properties !== undefined && path.length > 1;
+    expect(faults(document.components.schemas, nested)).toEqual([]);
+    const anonymous = ({ properties }: Record<string, unknown>) =>
+      properties !== undefined && "type" in document;
+    expect(faults(document.paths, anonymous)).toEqual([]);
+  });
+
+  test("nothing but JSON Schema's own words is in a schema", () => {
+    const words = new Set([
+      "$ref",
+      "type",
+      "format",
+      "description",
+      "properties",
+      "required",
+      "items",
+      "additionalProperties",
+      "anyOf",
+      "enum",
+      "default",
+      "minimum",
+      "maximum",
+      "minLength",
+      "maxLength",
+      "minItems",
+      "maxItems",
+      "pattern",
+      "const",
+    ]);
+    const foreign = (node: Record<string, unknown>, path: string[]) =>
+      path.length > 0 && path.at(-1) !== "properties" && Object.keys(node).some((word) => !words.has(word));
+    expect(faults(document.components.schemas, foreign)).toEqual([]);
+  });
+
+  test("names of operations are unique, lower camel case, a verb first", () => {
+    const names = operations.map(({ operationId }) => operationId);
+    expect(new Set(names).size).toBe(names.length);
+    expect(
+      names.filter((name) => !/^(create|list|get|update|delete|reprocess|sign)[A-Z][A-Za-z]+$/.test(name)),
+    ).toEqual([]);
+  });
+});
+
+describe("examples", () => {
+  const ajv = new Ajv2020({ strict: false });
+  addFormats.default(ajv);
+  ajv.addSchema(document, "openapi");
+  const examples = operations.flatMap(({ operationId, requestBody, responses }) => {
+    const contents = [requestBody, ...Object.values(responses)].flatMap((part) =>
+      Object.values(part?.content ?? {}),
+    );
+    return contents.flatMap(({ schema, example }) =>
+      schema && example ? [{ operationId, schema, example }] : [],
+    );
+  });
+
+  test.each(examples)("are what their schema says: $operationId", ({ schema, example }) => {
+    const absolute = JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"openapi#/'));
+    const check = ajv.compile(absolute);
+    expect(check(example), ajv.errorsText(check.errors)).toBe(true);
+  });
+
+  test("are there for every body that is sent, and for every JSON that is answered", () => {
+    const without = operations.filter(({ requestBody, responses }) => {
+      const ok = Object.entries(responses).filter(([status]) => status < "300");
+      const contents = [requestBody, ...ok.map(([, answer]) => answer)].flatMap((part) =>
+        Object.entries(part?.content ?? {}),
+      );
+      return contents.some(
+        ([type, { schema, example }]) => type === "application/json" && schema && !example,
+      );
+    });
+    expect(without.map(({ operationId }) => operationId)).toEqual([]);
+  });
+});
+
+test("Redocly finds nothing to complain about", async () => {
+  const cli = fileURLToPath(import.meta.resolve("@redocly/cli/bin/cli.js"));
+  const args = [cli, "lint", "openapi.json", "--config", "redocly.yaml", "--format", "json"];
+  const env = { ...process.env, REDOCLY_TELEMETRY: "off", REDOCLY_SUPPRESS_UPDATE_NOTICE: "true" };
+  const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: here, env });
+  expect(JSON.parse(stdout)).toMatchObject({ totals: { errors: 0, warnings: 0, ignored: 0 } });
+}, 60_000);
+
+test("openapi-typescript makes types of it that compile, with the fields that apps need", async () => {
+  const types = astToString(await openapiTS(JSON.stringify(document)));
+  const use = `
+    import type { components, operations } from "./schema.ts";
+    declare const image: components["schemas"]["Image"];
+    export const url: string | undefined = image.variants?.thumbnail?.url;
+    export const status: string = image.status;
+    export const query: operations["listImages"]["parameters"]["query"] = { limit: 5, order: "asc" };
+    export const body: operations["createImage"]["requestBody"]["content"]["application/json"] = { filename: "a", contentType: "image/png", bytes: 1 };
+    // @ts-expect-error: there is no such field.
+    export const none = image.nothing;
+  `;
+  const folder = await mkdtemp(join(tmpdir(), "image-types-"));
+  await writeFile(join(folder, "schema.ts"), types);
+  await writeFile(join(folder, "use.ts"), use);
+  const program = ts.createProgram([join(folder, "use.ts")], {
+    strict: true,
+    noEmit: true,
+    allowImportingTsExtensions: true,
+    module: ts.ModuleKind.NodeNext,
+    moduleResolution: ts.ModuleResolutionKind.NodeNext,
+    target: ts.ScriptTarget.ES2023,
+    types: [],
+  });
+  const faults = ts
+    .getPreEmitDiagnostics(program)
+    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
+  expect(faults).toEqual([]);
+}, 60_000);
+
+describe("served", () => {
+  test("the document is the committed one", async () => {
+    const response = await app.request("/openapi.json");
+    expect(response.headers.get("content-type")).toBe("application/json");
+    expect(await response.json()).toEqual(JSON.parse(await readFile(join(here, "openapi.json"), "utf8")));
+  });
+
+  test("the page shows every operation, every shape and every error code, and loads nothing", async () => {
+    const page = await (await app.request("/docs")).text();
+    for (const { operationId } of operations) expect(page).toContain(`id="${operationId}"`);
+    for (const name of Object.keys(document.components.schemas)) expect(page).toContain(`id="shape-${name}"`);
+    expect(page).toContain('id="image_not_found"');
+    expect(page).not.toMatch(/<script|<img|<link|@import|url\(/);
+    // Every link within the page leads somewhere.
+    const links = [...page.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);
+    expect(links.filter((id) => !page.includes(`id="${id}"`))).toEqual([]);
+  });
 });

@@ -72,9 +72,13 @@ export type Document = ReturnType<typeof documentOf>;
 
 const description = `Upload pictures, get optimised variants, and find them again.
 
-Announce a file with \`POST /images\`, send its bytes as \`upload\` says, then look the image up with \`GET /images/{id}?wait=20\` until it is \`ready\`. Variants have addresses of their own that never change.
+Announce a file with \`POST /images\`, send its bytes as \`upload\` says, then look the image up with \`GET /images/{id}?wait=20\` until it is \`ready\`, \`rejected\` or \`failed\`. Variants have addresses of their own that never change.
 
-Every answer carries \`X-Request-Id\`; errors are problems (RFC 9457) with a \`code\`. New fields, codes, statuses and event types may come at any time: ignore what you do not know. A field that is absent has no value; \`null\` is never sent. Times are UTC in whole seconds.`;
+Every answer carries \`X-Request-Id\`; errors are problems (RFC 9457) with a \`code\`. After a 429 or 503 try again in \`Retry-After\` seconds. After a 500, or none at all, try again later; a POST under the same \`Idempotency-Key\`, so that it is not carried out twice.
+
+Lists come in pages: ask again with the page's \`nextCursor\` and the same filters until there is none.
+
+New fields, codes, statuses and event types may come at any time: ignore what you do not know. A field that is absent has no value; \`null\` is never sent. Times are UTC in whole seconds.`;
 
 /** The schemas that a route's handlers read with. */
 const readsOfRoute = (app: Pick<Hono, "routes">, { method, path }: Declared) =>

@@ -29,7 +29,7 @@ export function valid<T extends Target, S extends v.GenericSchema>(
   schema: S,
 ): MiddlewareHandler<Env, string, Read<T, S>> {
   const reader: MiddlewareHandler<Env, string, Read<T, S>> = async (c, next) => {
-    const result = v.safeParse(schema, await readers[target](c));
+    const result = v.safeParse(schema, await readers[target](c), { abortPipeEarly: true });
     if (!result.success) {
       if (target === "param") throw new VisibleError("image_not_found", "No image has an id like this.");
       throw new InvalidRequest(result.issues.map((issue) => faultOf(target, issue)));
@@ -50,11 +50,18 @@ const readers = {
   param: ({ req }: Context) => req.param(),
 } satisfies Record<Target, (c: Context) => unknown>;
 
-async function readJson({ req }: Context): Promise<unknown> {
+async function readJson({ req }: Context): Promise<object> {
   const type = req.header("content-type") ?? "";
   if (!/^application\/json\s*(;|$)/i.test(type)) {
     throw new VisibleError("unsupported_media_type", "Send the body as application/json.");
   }
+  const body = await parse(req);
+  // To the library a list is an object with numbers for names.
+  if (typeof body === "object" && body !== null && !Array.isArray(body)) return body;
+  throw new InvalidRequest([{ pointer: "", detail: "Must be an object." }]);
+}
+
+async function parse(req: Context["req"]): Promise<unknown> {
   try {
     return await req.json();
   } catch (cause) {
@@ -64,10 +71,19 @@ async function readJson({ req }: Context): Promise<unknown> {
 
 function faultOf(target: Target, issue: v.BaseIssue<unknown>): Fault {
   const path = (issue.path ?? []).map(({ key }) => String(key));
-  const detail = issue.message;
+  const detail = detailOf(target, issue);
   if (target !== "json") return { parameter: path[0] ?? "", detail };
   return {
     pointer: path.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
     detail,
   };
+}
+
+/** In our own words where the library speaks of keys. What was sent is not repeated: it may be long. */
+function detailOf(target: Target, { type, expected, message }: v.BaseIssue<unknown>): string {
+  if (type === "strict_object" && expected === "never") {
+    return target === "json" ? "There is no such field." : "There is no such parameter.";
+  }
+  if (/object$/.test(type) && expected?.startsWith('"')) return "Is needed.";
+  return message.replace(/ but received .*$/s, ".");
 }

@@ -1,0 +1,44 @@
+/** The API's description: as a document for generators, and as a page for people. Both come from here alone. */
+import { createHash } from "node:crypto";
+import { Hono } from "hono";
+import { Resource } from "sst";
+import { type Document, page, style } from "./docs-page.ts";
+import { route } from "./route.ts";
+
+/** The page may show its own style and load nothing, so that it works wherever the API does. */
+const policy = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'; frame-ancestors 'none'`;
+
+/** Read when somebody asks, because most instances are never asked. */
+async function load(): Promise<Document> {
+  const { default: document }: { default: unknown } = await import("../../openapi.json", {
+    with: { type: "json" },
+  });
+  // Written by `openapi.ts`, whose test compares the two.
+  return document as Document;
+}
+
+export const docs = new Hono()
+  .get(
+    "/openapi.json",
+    route({
+      operationId: "getDocument",
+      tag: "Service",
+      summary: "This API as an OpenAPI 3.1 document",
+      scope: "open",
+      answers: { 200: { description: "The document.", contentType: "application/json" } },
+      errors: [],
+    }),
+    async (c) => c.body(JSON.stringify(await load()), 200, { "content-type": "application/json" }),
+  )
+  .get(
+    "/docs",
+    route({
+      operationId: "getDocs",
+      tag: "Service",
+      summary: "This API as a page",
+      scope: "open",
+      answers: { 200: { description: "The page.", contentType: "text/html" } },
+      errors: [],
+    }),
+    async (c) => c.html(page(await load(), Resource.Router.url), 200, { "content-security-policy": policy }),
+  );

@@ -142,11 +142,13 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
 
 /** A key of this data folder's own, made when it is first needed, so that cursors survive a restart. */
 async function secretIn(file: string): Promise<string> {
-  try {
-    return await readFile(file, "utf8");
-  } catch {
-    const secret = randomBytes(32).toString("base64url");
-    await writeFile(file, secret, { mode: 0o600 });
-    return secret;
-  }
+  const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return "";
+    throw error;
+  });
+  // Empty: the process was killed while it wrote it.
+  if (kept !== "") return kept;
+  const secret = randomBytes(32).toString("base64url");
+  await writeFile(file, secret, { mode: 0o600 });
+  return secret;
 }

@@ -96,7 +96,7 @@ export function sqsEndpoint({ path, queue, deadLetters, identity }: Served) {
       const hash = createHash("sha256").update(body).digest("hex");
       await verify({ method, ...parseTarget(url), headers }, identity, Date.now(), hash);
       const name = String(request.headers["x-amz-target"]).slice("AmazonSQS.".length);
-      const operation = operations[name];
+      const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
       if (!operation) {
         throw new Refusal("UnsupportedOperation", `NotImplemented: ${name} is not offered here.`, 501);
       }

@@ -7,7 +7,8 @@
 import { createRequire } from "node:module";
 import type { Sharp, default as SharpModule, SharpOptions } from "sharp";
 import { type Facts, readExif } from "./facts.ts";
-import { admit, admitHeader, type Format, type Header } from "./gate.ts";
+import { admit, admitHeader, type Format } from "./gate.ts";
+import type { Header } from "./header.ts";
 import { type Placeholder, placeholderOf } from "./placeholder.ts";
 import { plan, type Size } from "./plan.ts";
 import { type Name, recipe, type Spec } from "./recipe.ts";
@@ -41,11 +42,10 @@ type Raster = Size & { pixels: Buffer; channels: 3 | 4 };
  * fault; anything else thrown is a fault of ours, worth another try.
  */
 export async function render(bytes: Buffer, limits: Settings.Pipeline): Promise<Rendered> {
-  const format = admit(bytes, limits);
+  const header = admit(bytes, limits);
   allow(limits.formats);
   const options: SharpOptions = { failOn: "warning", limitInputPixels: limits.pixelsMax, pages: 1 };
-  const { header, exif, ...seen } = await readHeader(bytes, format, options);
-  admitHeader(header, limits);
+  const { exif, ...seen } = await inspect(bytes, header, options, limits);
 
   const steps = plan(seen, recipe);
   const [largest] = steps;
@@ -118,12 +118,13 @@ function allow(formats: readonly string[]): void {
   allowed = formats.join();
 }
 
-async function readHeader(bytes: Buffer, format: Format, options: SharpOptions) {
-  // The limits are checked right after, each with a code of its own; libvips' own would hide them.
+/** What libvips makes of the header: its word counts where it differs from ours, so it must pass the gate too. */
+async function inspect(bytes: Buffer, header: Header, options: SharpOptions, limits: Settings.Pipeline) {
+  // Without a limit of libvips' own, which has no code to tell it from damage.
   const found = await blame(sharp(bytes, { ...options, limitInputPixels: false }).metadata());
-  const { width, height, pages = 1, compression, autoOrient, exif, hasAlpha } = found;
-  const header: Header = { format, width, height, frames: pages, codec: compression };
-  return { header, exif, alpha: hasAlpha, width: autoOrient.width, height: autoOrient.height };
+  const { width, height, autoOrient, exif, hasAlpha } = found;
+  admitHeader({ ...header, width, height }, limits);
+  return { exif, alpha: hasAlpha, width: autoOrient.width, height: autoOrient.height };
 }
 
 /** The upright picture in sRGB, as raw pixels. */
@@ -169,7 +170,8 @@ async function placehold(raster: Raster): Promise<Placeholder> {
 const open = ({ pixels, width, height, channels }: Raster) =>
   sharp(pixels, { raw: { width, height, channels } });
 
-const exactly = (picture: Sharp, { width, height }: Size) => picture.resize(width, height, { fit: "fill" });
+const exactly = (picture: Sharp, { width, height }: Size) =>
+  picture.resize(width, height, { fit: "fill", kernel: "lanczos2" });
 
 function rasterOf(pixels: Buffer, { width, height, channels }: Size & { channels: number }): Raster {
   if (channels !== 3 && channels !== 4) throw new Error(`A raster of ${channels} channels is not sRGB.`);

@@ -57,7 +57,7 @@ const statuses = {
 const skewMsMax = 15 * 60_000;
 
 /** The longest life of a presigned URL, as at AWS: seven days. */
-const expirySecondsMax = 604_800;
+export const expirySecondsMax = 604_800;
 
 /**
  * Splits a request target into its path and its query, both decoded. `new URL` would not do: it resolves
@@ -255,7 +255,8 @@ function canonicalRequest(
   ].join("\n");
 }
 
-const encodePath = (path: string) =>
+/** Percent-encodes a path as signatures do: everything but letters, digits, `-_.~` and `/`. */
+export const encodePath = (path: string): string =>
   path
     .split("/")
     .map((part) =>

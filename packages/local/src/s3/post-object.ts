@@ -10,6 +10,7 @@ import { wholeSeconds } from "./object.ts";
 import type { Meta } from "./object-file.ts";
 import { type Bounds, checkPolicy } from "./post-policy.ts";
 import { bodyBytesMax, checkKey, headerText, type S3Response } from "./request.ts";
+import { verifyPolicy } from "./sigv2.ts";
 import type { Store } from "./store.ts";
 import { document } from "./xml.ts";
 
@@ -67,6 +68,10 @@ function bucketIn(message: IncomingMessage): string {
 async function signedPolicy(fields: Form["fields"], identity: Identity): Promise<string> {
   const policy = fields.get("policy");
   if (!policy) throw new S3Error("AccessDenied", "Access Denied: the form has no policy.");
+  if (fields.has("awsaccesskeyid")) {
+    verifyPolicy(policy, fields, identity);
+    return policy;
+  }
   if (fields.get("x-amz-algorithm") !== "AWS4-HMAC-SHA256")
     throw new S3Error("InvalidArgument", "X-Amz-Algorithm only supports AWS4-HMAC-SHA256.");
   const { signingKey } = await scopeOf(fields.get("x-amz-credential") ?? "", identity);

@@ -12,6 +12,7 @@ import { type Endpoint, perform } from "./operations.ts";
 import { openParts } from "./parts.ts";
 import { isForm, postObject } from "./post-object.ts";
 import { checkKey, headerText, type S3Request, type S3Response } from "./request.ts";
+import { isSigned, verifyUrl } from "./sigv2.ts";
 import { openStore } from "./store.ts";
 import { errorDocument } from "./xml.ts";
 
@@ -136,24 +137,19 @@ async function answerOf(
   return await perform(await authenticated(message, options, now), endpoint);
 }
 
-/** Parameters of the signature, and the SDK's note of which operation it means: they say nothing to an operation. */
+/** Parameters of either signature, and the SDK's note of which operation it means: they say nothing to an operation. */
 const signatureParameter =
-  /^(x-amz-(algorithm|credential|date|expires|signature|signedheaders|content-sha256)|x-id)$/i;
+  /^(x-amz-(algorithm|credential|date|expires|signature|signedheaders|content-sha256)|x-id|AWSAccessKeyId|Signature|Expires)$/i;
 
 async function authenticated(message: IncomingMessage, options: S3Options, now: number): Promise<S3Request> {
   const { method = "", headersDistinct } = message;
   const { path, query } = parseTarget(message.url ?? "");
   const identity: Identity = { ...options, service: "s3" };
-  const payload =
-    message.headers["x-amz-content-sha256"] ??
-    new Map(query).get("X-Amz-Content-Sha256") ??
-    "UNSIGNED-PAYLOAD";
-  const signed = await verify(
-    { method, path, query, headers: headersDistinct },
-    identity,
-    now,
-    String(payload),
-  );
+  const request = { method, path, query, headers: headersDistinct };
+  const payload = message.headers["x-amz-content-sha256"] ?? new Map(query).get("X-Amz-Content-Sha256");
+  const signed = isSigned(new Map(query))
+    ? verifyUrl(request, identity, now)
+    : await verify(request, identity, now, String(payload ?? "UNSIGNED-PAYLOAD"));
   if (message.headers.authorization && !message.headers["x-amz-content-sha256"])
     throw new S3Error(
       "MissingSecurityHeader",
@@ -163,7 +159,7 @@ async function authenticated(message: IncomingMessage, options: S3Options, now: 
   const parameters = new Map<string, string>();
   for (const [name, value] of query)
     if (signatureParameter.test(name)) continue;
-    else if (/^x-amz-/i.test(name)) hoisted(name.toLowerCase(), value, headers);
+    else if (/^(x-amz-|content-(type|md5)$)/i.test(name)) hoisted(name.toLowerCase(), value, headers);
     else parameters.set(name, value);
   for (const [name, values] of Object.entries(headersDistinct)) headers[name] = values?.join(", ");
   const [, bucket = "", key = ""] = /^\/([^/]*)\/?(.*)$/s.exec(path) ?? [];

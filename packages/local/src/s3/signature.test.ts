@@ -1,3 +1,4 @@
+import { createHmac } from "node:crypto";
 import { request as httpRequest } from "node:http";
 import {
   GetObjectCommand,
@@ -262,6 +263,49 @@ describe("a presigned URL", () => {
     expect(await outcome(fetch(url, { method: "DELETE" }))).toBe("403 SignatureDoesNotMatch");
     const smuggled = `${url}&response-content-type=text/html`;
     expect(await outcome(fetch(smuggled))).toBe("403 SignatureDoesNotMatch");
+  });
+});
+
+describe("a URL that was presigned the old way, as AWS CLI 1 does", () => {
+  const sign = (Key: string, aheadSeconds = 60, method = "GET", amz = "") => {
+    const expires = String(Math.floor(Date.now() / 1000) + aheadSeconds);
+    const text = `${method}\n\n\n${expires}\n${amz}/uploads/${Key}`;
+    const signature = createHmac("sha1", keys.secretAccessKey).update(text).digest("base64");
+    const query = new URLSearchParams({
+      AWSAccessKeyId: keys.accessKeyId,
+      Signature: signature,
+      Expires: expires,
+    });
+    return `${s3.url}/uploads/${Key}?${query}`;
+  };
+
+  test("is good for what was signed, until it expires", async () => {
+    await put("old", "hello");
+    const url = sign("old");
+    expect(await (await fetch(url)).text()).toBe("hello");
+    expect(await outcome(fetch(url, { method: "DELETE" }))).toBe("403 SignatureDoesNotMatch");
+    expect(await outcome(fetch(url.replace("/old", "/other")))).toBe("403 SignatureDoesNotMatch");
+    expect(await outcome(fetch(`${url}&response-content-type=text/html`))).toBe("403 SignatureDoesNotMatch");
+    expect(await outcome(fetch(`${url}&uploadId=x`))).toBe("403 SignatureDoesNotMatch");
+    expect(await outcome(fetch(url, { headers: { "x-amz-meta-owner": "admin" } }))).toBe(
+      "403 SignatureDoesNotMatch",
+    );
+    expect(await outcome(fetch(url.replace(keys.accessKeyId, "other")))).toBe("403 InvalidAccessKeyId");
+    expect(await outcome(fetch(sign("old", -1)))).toBe("403 AccessDenied");
+    expect(await outcome(fetch(sign("old", 8 * 86_400)))).toBe("403 AccessDenied");
+    s3.clock.aheadMs = 62_000;
+    expect(await outcome(fetch(url))).toBe("403 AccessDenied");
+  });
+
+  test("stores with the metadata that was signed, and no other", async () => {
+    const url = `${sign("old-put", 60, "PUT", "x-amz-meta-owner:u1\n")}&x-amz-meta-owner=u1`;
+    expect(await outcome(fetch(url.replace("owner=u1", "owner=u2"), { method: "PUT", body: "x" }))).toBe(
+      "403 SignatureDoesNotMatch",
+    );
+    expect(await outcome(fetch(url, { method: "PUT" }))).toBe("200");
+    expect((await client.send(new GetObjectCommand({ Bucket, Key: "old-put" }))).Metadata).toEqual({
+      owner: "u1",
+    });
   });
 });
 

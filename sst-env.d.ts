@@ -2,6 +2,7 @@
 /* tslint:disable */
 /* eslint-disable */
 /* deno-fmt-ignore-file */
+/* biome-ignore-all lint: auto-generated */
 
 declare module "sst" {
   export interface Resource {
@@ -11,9 +12,22 @@ declare module "sst" {
       "processor": string
       "type": "sst.sst.Linkable"
     }
+    "Api": {
+      "name": string
+      "type": "sst.aws.Function"
+      "url": string
+    }
+    "Breaker": {
+      "name": string
+      "type": "sst.aws.Function"
+    }
     "CursorKey": {
       "type": "sst.sst.Linkable"
       "value": string
+    }
+    "DeadLetter": {
+      "name": string
+      "type": "sst.aws.Function"
     }
     "DeadLetters": {
       "type": "sst.aws.Queue"
@@ -31,11 +45,20 @@ declare module "sst" {
       "type": "sst.aws.Queue"
       "url": string
     }
+    "Processor": {
+      "name": string
+      "type": "sst.aws.Function"
+    }
+    "Reconciler": {
+      "name": string
+      "type": "sst.aws.Function"
+    }
     "Router": {
       "type": "sst.aws.Router"
       "url": string
     }
     "Settings": {
+      "animatedPixelsMax": number
       "anonymous": boolean
       "bytesMax": number
       "bytesPerDayMax": number
@@ -43,6 +66,7 @@ declare module "sst" {
       "decodeSecondsMax": number
       "formats": any
       "framesMax": number
+      "heifPixelsMax": number
       "jwtAudience": string
       "jwtIssuer": string
       "jwtJwksUrl": string
@@ -50,6 +74,7 @@ declare module "sst" {
       "pendingMax": number
       "pixelsMax": number
       "processorTimeoutSeconds": number
+      "progressivePixelsMax": number
       "sideMax": number
       "type": "sst.sst.Linkable"
       "uploadSecondsMax": number

@@ -20,5 +20,6 @@ export const short = (arn: string): string =>
       /^arn:aws:\w+:us-east-1:123456789012:(?:table\/)?image-pipeline-[a-z]+-(\w+?)(?:Table|Queue)-[a-z]+/,
       "{$1}",
     )
+    .replace(/^.*ProcessingSubscriber\w+EventSourceMapping$/, "{mapping}")
     .replace("{uploads}", "{Uploads}")
     .replace("{processed}", "{Processed}");

@@ -1,0 +1,94 @@
+import { describe, expect, test } from "vitest";
+import { argsOf, resourcesOf } from "./graph.ts";
+import { all } from "./test-graphs.ts";
+
+/** Each function's memory in MB and its timeout in seconds. */
+const sizes: Record<string, [memory: number, timeout: number]> = {
+  Api: [1024, 30],
+  Breaker: [256, 30],
+  DeadLetter: [512, 30],
+  Processor: [2048, 60],
+  Reconciler: [512, 900],
+};
+
+describe.each(all)("%s", (name, graph) => {
+  const live = name === "sst dev";
+  const kept = name === "production" || name === "configured";
+  const names = Object.keys(sizes).filter((fn) => !live || fn !== "Breaker");
+  const functions = resourcesOf(graph, /lambda\/function:/);
+
+  test("there are exactly these functions", () => {
+    expect(functions.map((fn) => fn.name)).toEqual(names.map((fn) => `${fn}Function`));
+  });
+
+  test.each(names)("%s has the memory and the time that it needs", (fn) => {
+    const { memorySize, timeout } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
+    const set = name === "configured" && fn === "Processor";
+    expect([memorySize, timeout]).toEqual(set ? [3008, 120] : sizes[fn]);
+  });
+
+  test.each(names)("%s runs on Node 22 and Arm, and under `sst dev` as a stub", (fn) => {
+    const { runtime, architectures } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
+    expect([runtime, architectures]).toEqual(
+      live ? ["provided.al2023", ["x86_64"]] : ["nodejs22.x", ["arm64"]],
+    );
+  });
+
+  test.each(names)(
+    "%s has no reserved concurrency, which queues do not see and new accounts do not have",
+    (fn) => {
+      const { reservedConcurrentExecutions } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
+      expect(reservedConcurrentExecutions).toBeUndefined();
+    },
+  );
+
+  test.each(names)("%s logs JSON that is kept for a while, and not for ever", (fn) => {
+    const { loggingConfig } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
+    expect(loggingConfig.logFormat).toBe("JSON");
+    const { retentionInDays, name } = argsOf(graph, /logGroup:/, `${fn}LogGroup`);
+    expect(loggingConfig.logGroup).toBe(name);
+    expect(retentionInDays).toBe(kept ? 90 : 7);
+  });
+
+  test("sharp is installed for the processor alone, for Lambda's own platform", () => {
+    const installed = graph.builds.map((build) => [
+      build.functionID,
+      build.properties.install,
+      build.properties.architecture,
+    ]);
+    expect(installed.sort()).toEqual(
+      live ? [] : names.map((fn) => [fn, fn === "Processor" ? ["sharp"] : undefined, "arm64"]),
+    );
+  });
+
+  test("the API answers at one address, and decides CORS itself", () => {
+    const urls = resourcesOf(graph, /lambda\/functionUrl:/);
+    expect(urls.map((url) => url.name)).toEqual(["ApiUrl"]);
+    expect(urls[0]?.inputs.cors).toBeUndefined();
+    expect(urls[0]?.inputs.invokeMode).toBe("BUFFERED");
+  });
+
+  test("jobs run on time", () => {
+    const schedules = resourcesOf(graph, /eventRule:/).map(({ name, inputs }) => [
+      name,
+      inputs.scheduleExpression,
+    ]);
+    expect(schedules).toEqual([
+      ...(live ? [] : [["AllowRule", "rate(5 minutes)"]]),
+      ["CompareRule", "cron(20 2 * * ? *)"],
+      ["StuckRule", "rate(15 minutes)"],
+      ["SweepRule", "cron(20 4 * * ? *)"],
+    ]);
+    const targets = resourcesOf(graph, /eventTarget:/).map(({ name, inputs }) => [
+      name,
+      inputs.arn.replace(/^.*-(\w+)Function-.*$/, "$1"),
+      JSON.parse(inputs.input),
+    ]);
+    expect(targets).toEqual([
+      ...(live ? [] : [["AllowTarget", "Breaker", {}]]),
+      ["CompareTarget", "Reconciler", { job: "compare" }],
+      ["StuckTarget", "Reconciler", { job: "stuck" }],
+      ["SweepTarget", "Reconciler", { job: "sweep" }],
+    ]);
+  });
+});

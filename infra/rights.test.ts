@@ -1,0 +1,181 @@
+import { describe, expect, test } from "vitest";
+import { CheckpointEntity } from "../packages/core/src/checkpoint-entity.ts";
+import { argsOf, type Graph, resourcesOf } from "./graph.ts";
+import { all, graphOf, short } from "./test-graphs.ts";
+
+type Statement = {
+  effect: string;
+  actions: string[];
+  resources: string[];
+  conditions?: { test: string; variable: string; values: string[] }[];
+};
+
+/** Every right of a role, one action on one resource a line; `if` where there is a condition. */
+function rightsOf(graph: Graph, role: string): string[] {
+  const { inlinePolicies } = argsOf(graph, /iam\/role:/, role);
+  const statements: Statement[] = inlinePolicies.flatMap(
+    ({ policy }: { policy: string }) => JSON.parse(policy).Statement,
+  );
+  return statements
+    .flatMap(({ effect, actions, resources, conditions = [] }) => {
+      const only = conditions
+        .map(({ variable, values }) => ` if ${variable} is ${values.join(" or ")}`)
+        .join("");
+      return actions.flatMap((action) => resources.map((arn) => `${effect} ${action} ${short(arn)}${only}`));
+    })
+    .map((line) => line.replace(/^Allow /, ""))
+    .sort();
+}
+
+/** Everything that any function may do. What is not here, it may not. */
+const rights: Record<string, string[]> = {
+  Processor: [
+    "dynamodb:GetItem {Images}",
+    "dynamodb:PutItem {Images}",
+    "s3:DeleteObject {Processed}/img_*",
+    "s3:GetObject {Uploads}/*",
+    "s3:ListBucket {Uploads}",
+    "s3:PutObject {Processed}/img_*",
+    "sqs:DeleteMessage {Processing}",
+    "sqs:GetQueueAttributes {Processing}",
+    "sqs:ReceiveMessage {Processing}",
+  ],
+  DeadLetter: [
+    "dynamodb:GetItem {Images}",
+    "dynamodb:PutItem {Images}",
+    "sqs:DeleteMessage {DeadLetters}",
+    "sqs:GetQueueAttributes {DeadLetters}",
+    "sqs:ReceiveMessage {DeadLetters}",
+  ],
+  Reconciler: [
+    "dynamodb:BatchGetItem {Images}",
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#job_*",
+    "dynamodb:GetItem {Images}",
+    "dynamodb:PutItem {Images}",
+    "dynamodb:Query {Images}/index/gsi3",
+    "dynamodb:Query {Images}/index/gsi4",
+    "s3:DeleteObject {Processed}/img_*",
+    "s3:DeleteObject {Uploads}/*",
+    "s3:GetObject {Uploads}/*",
+    "s3:ListBucket {Processed}",
+    "s3:ListBucket {Uploads}",
+    "sqs:SendMessage {Processing}",
+  ],
+  Api: [
+    "dynamodb:BatchGetItem {Images}",
+    "dynamodb:DeleteItem {Images}",
+    "dynamodb:GetItem {Images}",
+    "dynamodb:PutItem {Images}",
+    "dynamodb:Query {Images}",
+    "dynamodb:Query {Images}/index/gsi1",
+    "dynamodb:Query {Images}/index/gsi2",
+    "dynamodb:Query {Images}/index/gsi3",
+    "s3:DeleteObject {Uploads}/*",
+    "s3:GetObject {Uploads}/*",
+    "s3:PutObject {Uploads}/*/img_*",
+    "sqs:SendMessage {Processing}",
+  ],
+  Breaker: [
+    "cloudwatch:GetMetricStatistics *",
+    "lambda:GetEventSourceMapping {mapping}",
+    "lambda:ListTags {mapping}",
+    "lambda:TagResource {mapping}",
+    "lambda:UntagResource {mapping}",
+    "lambda:UpdateEventSourceMapping {mapping}",
+  ],
+};
+
+/** What SST adds under `sst dev`, so that the function can be run on the developer's machine. */
+const live = ["appsync:* *", "s3:* arn:aws:s3:::sst-asset", "s3:* arn:aws:s3:::sst-asset/*"];
+
+describe.each(all)("%s", (name, graph) => {
+  const functions = Object.keys(rights).filter((fn) => name !== "sst dev" || fn !== "Breaker");
+
+  test("there is one role a function, and no other", () => {
+    expect(resourcesOf(graph, /iam\/role:/).map((role) => role.name)).toEqual(
+      functions.map((fn) => `${fn}Role`).sort(),
+    );
+    expect(resourcesOf(graph, /iam\/(policy|rolePolicy|rolePolicyAttachment|user|group):/)).toEqual([]);
+  });
+
+  test.each(functions)("%s may do this and nothing else", (fn) => {
+    const expected = [...(rights[fn] ?? []), ...(name === "sst dev" ? live : [])].sort();
+    expect(rightsOf(graph, `${fn}Role`)).toEqual(expected);
+  });
+
+  test.each(functions)("%s has no right from anywhere else than its own log", (fn) => {
+    expect(argsOf(graph, /iam\/role:/, `${fn}Role`).managedPolicyArns).toEqual([
+      "arn:aws:iam::aws:policy/service-role/AWSLambdaBasicExecutionRole",
+    ]);
+  });
+
+  test("no right on data, queues or functions has a wildcard for its action", () => {
+    for (const fn of functions) {
+      const own = rightsOf(graph, `${fn}Role`).filter((right) => !live.includes(right));
+      expect(own.filter((right) => /^\w+:\S*\*/.test(right))).toEqual([]);
+      expect(own.filter((right) => right.endsWith(" *"))).toEqual(
+        fn === "Breaker" ? ["cloudwatch:GetMetricStatistics *"] : [],
+      );
+    }
+  });
+
+  test("only schedules, queues and the API's address call functions", () => {
+    const callers = resourcesOf(graph, /lambda\/permission:/).map(({ inputs }) => [
+      inputs.principal,
+      inputs.function.replace(/^.*-(\w+)Function-.*$/, "$1"),
+      inputs.sourceArn?.replace(/^.*-(\w+)Rule-.*$/, "$1"),
+    ]);
+    expect(callers.sort()).toEqual(
+      [
+        ...(functions.includes("Breaker") ? [["events.amazonaws.com", "Breaker", "Allow"]] : []),
+        // SST 3 asks no more of a caller than that, see docs/decisions.md.
+        ["*", "Api", undefined],
+        ["events.amazonaws.com", "Reconciler", "Compare"],
+        ["events.amazonaws.com", "Reconciler", "Stuck"],
+        ["events.amazonaws.com", "Reconciler", "Sweep"],
+      ].sort(),
+    );
+  });
+});
+
+// Under `sst dev` the developer's machine takes the roles on.
+describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (_name, graph) => {
+  test.each(Object.keys(rights))("nobody but Lambda takes on the role of %s", (fn) => {
+    const { assumeRolePolicy } = argsOf(graph, /iam\/role:/, `${fn}Role`);
+    const { Statement } =
+      typeof assumeRolePolicy === "string" ? JSON.parse(assumeRolePolicy) : assumeRolePolicy;
+    expect(Statement).toEqual([
+      {
+        Sid: "AllowAssumeRole",
+        Effect: "Allow",
+        Action: "sts:AssumeRole",
+        Principal: { Service: "lambda.amazonaws.com" },
+      },
+    ]);
+  });
+});
+
+test("the reconciler may delete its own checkpoints, whose keys begin as its right says", () => {
+  const { Key } = CheckpointEntity.delete({ job: "compare" }).params<{ Key: { pk: string } }>();
+  expect(Key.pk).toMatch(/^\$images#job_/);
+});
+
+test("the processor cannot write where it reads, so that it can never set itself off", async () => {
+  const graph = await graphOf("production");
+  const writes = rightsOf(graph, "ProcessorRole").filter((right) => /s3:(Put|Delete|\*)/.test(right));
+  expect(writes.filter((right) => right.includes("{Uploads}"))).toEqual([]);
+});
+
+test("the API cannot read, write or list what is processed", async () => {
+  const graph = await graphOf("production");
+  expect(rightsOf(graph, "ApiRole").filter((right) => right.includes("{Processed}"))).toEqual([]);
+});
+
+test("no function scans the table", () => {
+  for (const [, graph] of all) {
+    const roles = resourcesOf(graph, /iam\/role:/).map((role) => role.name);
+    expect(
+      roles.flatMap((role) => rightsOf(graph, role)).filter((right) => /Scan|dynamodb:\*/.test(right)),
+    ).toEqual([]);
+  }
+});

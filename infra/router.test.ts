@@ -1,0 +1,196 @@
+import { describe, expect, test } from "vitest";
+import { type EdgeRequest, pass } from "./edge.ts";
+import { argsOf, resourcesOf } from "./graph.ts";
+import { all, graphOf } from "./test-graphs.ts";
+
+const image = "/img_01/1-abcd/small.webp";
+const none = {
+  cookiesConfig: { cookieBehavior: "none" },
+  queryStringsConfig: { queryStringBehavior: "none" },
+};
+
+describe.each(all)("%s", (name, graph) => {
+  const distribution = argsOf(graph, /cloudfront\/distribution:/, "RouterCdnDistribution");
+  const host = name === "configured" ? "images.example.com" : "d111.cloudfront.net";
+  const api = distribution.defaultCacheBehavior;
+  const [media, ...others] = distribution.orderedCacheBehaviors;
+
+  test("HTTP is redirected to HTTPS, for files and for the API", () => {
+    expect(others).toEqual([]);
+    expect([api.viewerProtocolPolicy, media.viewerProtocolPolicy]).toEqual([
+      "redirect-to-https",
+      "redirect-to-https",
+    ]);
+  });
+
+  test("files can be read and nothing else; the API takes every method", () => {
+    expect(media.pathPattern).toBe("/media/*");
+    expect(media.allowedMethods).toEqual(["GET", "HEAD", "OPTIONS"]);
+    expect(api.allowedMethods).toEqual(["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]);
+  });
+
+  test("a file's cache key is its path, for up to a year, and as long as the file says", () => {
+    expect(media.cachePolicyId).toBe("MediaCache-id");
+    expect(argsOf(graph, /cachePolicy:/, "MediaCache")).toMatchObject({
+      minTtl: 0,
+      defaultTtl: 0,
+      maxTtl: 31_536_000,
+      parametersInCacheKeyAndForwardedToOrigin: {
+        ...none,
+        headersConfig: { headerBehavior: "none" },
+        enableAcceptEncodingBrotli: false,
+        enableAcceptEncodingGzip: false,
+      },
+    });
+  });
+
+  test("nothing a viewer sends beside the path reaches the bucket, where it could change the answer for all", () => {
+    expect(media.originRequestPolicyId).toBeUndefined();
+    expect(media.forwardedValues).toBeUndefined();
+  });
+
+  test("no two requests of the API share a cache key, and what they ask reaches it whole", async () => {
+    expect(argsOf(graph, /cachePolicy:/, api.cachePolicyId.replace(/-id$/, ""))).toMatchObject({
+      minTtl: 0,
+      defaultTtl: 0,
+      maxTtl: 1,
+      parametersInCacheKeyAndForwardedToOrigin: {
+        ...none,
+        headersConfig: { headerBehavior: "whitelist", headers: { items: ["x-request-key"] } },
+      },
+    });
+    // Managed-AllViewerExceptHostHeader
+    expect(api.originRequestPolicyId).toBe("b689b0a8-53d0-40ab-baf2-68738e2966ac");
+    for (const requestId of ["one", "two"]) {
+      const forged = { "x-request-key": { value: "forged" } };
+      const { result } = await pass(graph, "/images", { host, requestId, headers: forged });
+      expect((result as EdgeRequest).headers["x-request-key"]).toEqual({ value: requestId });
+    }
+  });
+
+  test("the API's answers are compressed; files are already", () => {
+    expect([api.compress, media.compress]).toEqual([true, false]);
+    expect(
+      argsOf(graph, /cachePolicy:/, "RouterServerCachePolicy").parametersInCacheKeyAndForwardedToOrigin,
+    ).toMatchObject({ enableAcceptEncodingBrotli: true, enableAcceptEncodingGzip: true });
+  });
+
+  test("both go through the router's function, which sends files to the bucket, signed, without the prefix", async () => {
+    expect(media.functionAssociations).toEqual(api.functionAssociations);
+    expect(api.functionAssociations).toEqual([
+      {
+        eventType: "viewer-request",
+        functionArn: expect.stringContaining("RouterCloudfrontFunctionRequest"),
+      },
+    ]);
+    const { result, origin } = await pass(graph, `/media${image}`, { host });
+    expect((result as EdgeRequest).uri).toBe(image);
+    expect(origin).toMatchObject({
+      domainName: expect.stringMatching(/-processedbucket-\w+\.s3\.us-east-1\.amazonaws\.com$/),
+      originAccessControlConfig: { enabled: true, signingBehavior: "always", signingProtocol: "sigv4" },
+    });
+  });
+
+  test.each(["/", "/images", "/images/img_01", "/mediafile", "/docs"])(
+    "%s goes to the API over TLS 1.2",
+    async (uri) => {
+      const { result, origin } = await pass(graph, uri, { host });
+      expect((result as EdgeRequest).uri).toBe(uri);
+      expect(origin).toMatchObject({
+        domainName: expect.stringMatching(/\.lambda-url\.us-east-1\.on\.aws$/),
+        customOriginConfig: { protocol: "https", sslProtocols: ["TLSv1.2"] },
+        originAccessControlConfig: { enabled: false },
+      });
+      // The API may hold an answer for 20 s.
+      expect(origin?.timeouts?.readTimeout).toBeGreaterThan(20);
+    },
+  );
+
+  test("a request that no route takes goes nowhere, least of all with its credentials to somebody else", async () => {
+    const { origin } = await pass(graph, "/images", { host, broken: true });
+    expect(origin).toBeUndefined();
+    expect(distribution.origins).toEqual([
+      {
+        originId: "default",
+        domainName: "unrouted.invalid",
+        customOriginConfig: expect.objectContaining({ originProtocolPolicy: "https-only" }),
+      },
+    ]);
+    expect([api.targetOriginId, media.targetOriginId]).toEqual(["default", "default"]);
+  });
+
+  test("a page that shows an answer of the API may load and run nothing", () => {
+    expect(api.responseHeadersPolicyId).toBe("ApiHeaders-id");
+    const { securityHeadersConfig, customHeadersConfig } = argsOf(
+      graph,
+      /responseHeadersPolicy:/,
+      "ApiHeaders",
+    );
+    expect(securityHeadersConfig).toMatchObject({
+      strictTransportSecurity: { accessControlMaxAgeSec: 63_072_000, includeSubdomains: true },
+      contentTypeOptions: { override: true },
+      contentSecurityPolicy: { contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'" },
+      referrerPolicy: { referrerPolicy: "no-referrer" },
+    });
+    expect(customHeadersConfig.items).toEqual([
+      { header: "Cross-Origin-Resource-Policy", value: "same-origin", override: false },
+    ]);
+  });
+
+  test("files are shown anywhere and run nowhere", () => {
+    expect(media.responseHeadersPolicyId).toBe("MediaHeaders-id");
+    const { securityHeadersConfig, customHeadersConfig } = argsOf(
+      graph,
+      /responseHeadersPolicy:/,
+      "MediaHeaders",
+    );
+    expect(securityHeadersConfig).toMatchObject({
+      strictTransportSecurity: { accessControlMaxAgeSec: 63_072_000, includeSubdomains: true },
+      contentTypeOptions: { override: true },
+      contentSecurityPolicy: {
+        contentSecurityPolicy: "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+        override: true,
+      },
+    });
+    expect(customHeadersConfig.items).toEqual([
+      { header: "Cross-Origin-Resource-Policy", value: "cross-origin", override: true },
+    ]);
+  });
+
+  test("there is one distribution, and its address is what the deployment prints and the API knows", () => {
+    expect(resourcesOf(graph, /cloudfront\/distribution:/)).toHaveLength(1);
+    const url =
+      name === "configured" ? "https://images.example.com" : "https://routercdndistribution.cloudfront.net";
+    expect(graph.outputs.url).toBe(url);
+    expect(graph.links.Router).toEqual({ url });
+  });
+});
+
+test("a custom domain has its own certificate, TLS 1.2 at the least, and DNS records", async () => {
+  const graph = await graphOf("configured");
+  const { aliases, viewerCertificate } = argsOf(graph, /cloudfront\/distribution:/, "RouterCdnDistribution");
+  expect(aliases).toEqual(["images.example.com"]);
+  expect(viewerCertificate).toEqual({
+    acmCertificateArn: expect.stringMatching(/^arn:aws:acm:us-east-1:/),
+    sslSupportMethod: "sni-only",
+    minimumProtocolVersion: "TLSv1.2_2021",
+  });
+  const records = resourcesOf(graph, /route53\/record:/).map(({ inputs }) => `${inputs.type} ${inputs.name}`);
+  expect(records.sort()).toEqual(["A images.example.com", "AAAA images.example.com", "CNAME _validate"]);
+});
+
+test("with a custom domain the distribution's own address answers nothing", async () => {
+  const { result } = await pass(await graphOf("configured"), "/images", { host: "d111.cloudfront.net" });
+  expect(result).toMatchObject({ statusCode: 403 });
+});
+
+test("only named origins may read a file's pixels", async () => {
+  const corsOf = async (name: "production" | "configured") =>
+    argsOf(await graphOf(name), /responseHeadersPolicy:/, "MediaHeaders").corsConfig;
+  expect(await corsOf("production")).toBeUndefined();
+  expect(await corsOf("configured")).toMatchObject({
+    accessControlAllowCredentials: false,
+    accessControlAllowOrigins: { items: ["https://app.example.com", "https://admin.example.com"] },
+    accessControlAllowMethods: { items: ["GET", "HEAD"] },
+  });
+});

@@ -1,0 +1,74 @@
+import { readdirSync } from "node:fs";
+import { Entity } from "electrodb";
+import { describe, expect, test } from "vitest";
+import { argsOf, resourcesOf } from "./graph.ts";
+import { all } from "./test-graphs.ts";
+
+type Keys = { name: string; hashKey: string; rangeKey: string };
+
+type Indexed = { indexes: Record<string, { index?: string; pk: { field: string }; sk?: { field: string } }> };
+
+const core = new URL("../packages/core/src/", import.meta.url);
+
+/** The keys that the entities really read and write, as ElectroDB has understood them; the table's own are "". */
+const used: Keys[] = [];
+for (const file of readdirSync(core).filter((name) => name.endsWith("-entity.ts"))) {
+  for (const entity of Object.values<unknown>(await import(new URL(file, core).href))) {
+    if (!(entity instanceof Entity)) continue;
+    const { indexes } = entity.schema as Indexed;
+    for (const { index = "", pk, sk } of Object.values(indexes)) {
+      used.push({ name: index, hashKey: pk.field, rangeKey: sk?.field ?? "" });
+    }
+  }
+}
+
+const distinct = (keys: Keys[]) =>
+  [...new Set(keys.map(({ name, hashKey, rangeKey }) => `${name}: ${hashKey}, ${rangeKey}`))].sort();
+
+describe.each(all)("%s", (name, graph) => {
+  const kept = name === "production" || name === "configured";
+  const table = argsOf(graph, /dynamodb\/table:/, "ImagesTable");
+
+  test("the table has the keys and the indexes that the entities use, and no others", () => {
+    expect(resourcesOf(graph, /dynamodb\/table:/)).toHaveLength(1);
+    const { hashKey, rangeKey, globalSecondaryIndexes, localSecondaryIndexes } = table;
+    expect(distinct([{ name: "", hashKey, rangeKey }, ...globalSecondaryIndexes])).toEqual(distinct(used));
+    expect(localSecondaryIndexes).toEqual([]);
+  });
+
+  test("keys are strings, and no attribute is declared that is not a key", () => {
+    const keys = [table, ...table.globalSecondaryIndexes].flatMap((each) => [each.hashKey, each.rangeKey]);
+    expect(table.attributes).toEqual(keys.map((each) => ({ name: each, type: "S" })));
+  });
+
+  test("lists that answer with images copy them whole; the rest copy no more than they need", () => {
+    const projections = table.globalSecondaryIndexes.map((each: Record<string, unknown>) => [
+      each.name,
+      each.nonKeyAttributes ?? each.projectionType,
+    ]);
+    const place = ["imageID", "createdAt"];
+    expect(Object.fromEntries(projections)).toEqual({
+      gsi1: "ALL",
+      gsi2: "ALL",
+      gsi3: place,
+      gsi4: place,
+      gsi5: place,
+    });
+  });
+
+  test("announcements that nobody used expire", () => {
+    expect(table.ttl).toEqual({ attributeName: "expiresAt", enabled: true });
+  });
+
+  test("the table is paid by request and can be put back to any second", () => {
+    expect(table.billingMode).toBe("PAY_PER_REQUEST");
+    expect(table.pointInTimeRecovery).toEqual({ enabled: true });
+    expect(table.streamEnabled).toBe(false);
+  });
+
+  test(kept ? "the table cannot be deleted" : "the table goes with its stage", () => {
+    expect(table.deletionProtectionEnabled).toBe(kept);
+    const [resource] = resourcesOf(graph, /dynamodb\/table:/);
+    expect(resource?.retainOnDelete).toBe(kept);
+  });
+});

@@ -160,7 +160,7 @@ async function announce({ owner, by, limits, filename, described, declared }: Wa
   const imageID = ID.createImageID();
   const key = ID.keyOf(owner, imageID);
   const createdAt = new Date(now).toISOString();
-  await Tag.add({ imageID, owner, createdAt }, described.tags ?? []);
+  await Tag.add({ imageID, owner, createdAt, version: 1 }, described.tags ?? []);
   const draft: Draft = {
     imageID,
     owner,

@@ -215,12 +215,12 @@ export const update = fn(
       dropped = (record.tags ?? []).filter((tag) => !kept.includes(tag));
       const { version: _, ...draft } = record;
       return {
-        before: () => Tag.add(record, added),
+        before: () => Tag.add({ ...record, version: record.version + 1 }, added),
         draft: { ...draft, ...Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined])) },
         entry: { type: "updated", by, detail: { fields: fields.map(([name]) => name).join(", ") } },
       };
     });
-    await Tag.remove(id, dropped);
+    await Tag.remove(after, dropped);
     return serialize(after);
   },
 );
@@ -257,7 +257,6 @@ export const remove = fn(
     await Upload.remove(after.key);
     // Where nothing was uploaded yet, no event says that it is gone.
     await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
-    await Tag.remove(id, after.tags ?? []);
   },
 );
 

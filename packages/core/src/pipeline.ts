@@ -16,6 +16,7 @@ import { render } from "./render.ts";
 import type { Settings } from "./settings.ts";
 import type { Signal } from "./signal.ts";
 import { Storage } from "./storage.ts";
+import { Tag } from "./tag.ts";
 
 /** What became of a signal, for the log. Only `acknowledge: true` lets the message go. */
 export type Report = { acknowledge: boolean; imageID: string; did: string };
@@ -59,21 +60,23 @@ export async function giveUp(
       return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why };
     }
     const written = await write(record, decision.draft, decision.entry);
-    if (written) return { acknowledge: true, imageID, did: `wrote ${written.status}` };
+    if (!written) continue;
+    await purge(written);
+    return { acknowledge: true, imageID, did: `wrote ${written.status}` };
   }
   throw new Error(`${imageID} is being written by too many at once; the queue will try again.`);
 }
 
 /**
- * Removes what a tombstone still names in the processed bucket, and then puts its last transition on file, because
- * nothing will be written after it that would.
+ * Removes what a tombstone still names, variants and tags. Its last transition is put on file first, because nothing
+ * may be written after it that would.
  */
 export async function purge(record: ImageRecord): Promise<void> {
   if (record.status !== "deleted") return;
   await keep(record);
-  const keys = Protocol.keysToPurge(record);
-  if (keys.length === 0) return;
-  await Storage.removeVariants(keys);
+  if (!Protocol.isToPurge(record)) return;
+  await Storage.removeVariants(Protocol.keysToPurge(record));
+  await Tag.remove(record, record.tags ?? []);
   // If somebody else wrote meanwhile, that writer or the reconciler sees to what is left.
   await write(record, Protocol.onPurged(record).draft);
 }

@@ -186,6 +186,40 @@ describe("an event for a known image", () => {
   });
 });
 
+test("what comes back under a deleted image's key is a new picture, in the old one's place in the order", () => {
+  const said = { title: "Old", tags: ["cat"], metadata: { shown: "yes" }, filename: "old.jpg", failures: 2 };
+  const variants = {
+    large: { key: "k", contentType: "image/webp", format: "webp", width: 1, height: 1, bytes: 1 },
+  };
+  const removed = Protocol.onRemoved(
+    { ...record, ...said, variants },
+    { kind: "removed", key: record.key, sequencer: "3" },
+    context,
+  );
+  if (removed.do !== "write") throw new Error(removed.do);
+  expect(removed.draft).toEqual({
+    imageID: record.imageID,
+    owner: record.owner,
+    key: record.key,
+    createdAt: record.createdAt,
+    status: "deleted",
+    sequencer: "3",
+    attempt: 4,
+    tags: ["cat"],
+    superseded: [{ keys: ["k"], at: "2026-01-01T00:10:00.000Z" }],
+    dueAt: "2026-01-01T00:10:00.000Z",
+    expiresAt: Date.parse("2026-01-31T00:10:00Z") / 1000,
+  });
+  const back = Protocol.onCreated({ ...record, ...removed.draft }, created("4", "d"), {
+    ...context,
+    now: context.now + 60_000,
+  });
+  if (back.do !== "claim") throw new Error(back.do);
+  expect(back.draft).toMatchObject({ attempt: 5, sequencer: "4", createdAt: "2026-01-01T00:11:00.000Z" });
+  expect(back.draft).not.toHaveProperty("title");
+  expect(back.draft).not.toHaveProperty("tags");
+});
+
 test("a failed image is tried again by itself three times, further and further apart", () => {
   const hours = [];
   let failed: ImageRecord | undefined = { ...record, status: "processing", sequencer: "2" };

@@ -246,9 +246,9 @@ export function onReprocess(record: ImageRecord, by: string, now: number): { dra
   };
 }
 
-/** The tombstone's variants are gone from the bucket: nothing is left to do. */
+/** The tombstone's variants are gone from the bucket and its tags from their lists: nothing is left to do. */
 export function onPurged(record: ImageRecord): { draft: Draft } {
-  return { draft: { ...keptOf(record), superseded: undefined, dueAt: undefined } };
+  return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt: undefined } };
 }
 
 /** Rule 2: a message may go once the record is settled for its sequencer or a newer one. */
@@ -272,6 +272,10 @@ export function keysInUse(record: ImageRecord, now: number): Set<string> {
   return new Set((superseded(record, now) ?? []).flatMap(({ keys }) => keys));
 }
 
+/** Whether anything of a tombstone is left to be removed. */
+export const isToPurge = ({ superseded, tags }: Pick<ImageRecord, "superseded" | "tags">): boolean =>
+  superseded !== undefined || (tags ?? []).length > 0;
+
 /** Every key that a tombstone still has to remove. */
 export const keysToPurge = (record: ImageRecord): string[] =>
   (record.superseded ?? []).flatMap(({ keys }) => keys);
@@ -289,7 +293,8 @@ function claimed(
 ): Draft {
   const leaseUntil = iso(context.now + context.leaseSeconds * 1000);
   return {
-    ...(record ? keptOf(record) : { createdAt: iso(context.now) }),
+    // What comes back after it was deleted is another picture: nothing that was said of the first holds for it.
+    ...(record && record.status !== "deleted" ? keptOf(record) : { createdAt: iso(context.now) }),
     imageID: context.imageID,
     owner: record?.owner ?? context.owner,
     ...upload,
@@ -302,21 +307,23 @@ function claimed(
   };
 }
 
+/** Holds the image's place in the order, and what is left to be removed; nothing of what it showed or was called. */
 function tombstone(record: ImageRecord | undefined, key: string, context: Context): Draft {
-  const doomed = record ? superseded(record, context.now, Number.POSITIVE_INFINITY) : undefined;
+  const doomed = {
+    superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
+    tags: record?.tags,
+  };
   return {
-    ...(record ? withoutPicture(keptOf(record)) : { createdAt: iso(context.now) }),
+    ...doomed,
     imageID: context.imageID,
     owner: record?.owner ?? context.owner,
     key,
+    createdAt: record?.createdAt ?? iso(context.now),
     status: "deleted",
+    sequencer: record?.sequencer,
     attempt: (record?.attempt ?? 0) + 1,
-    etag: undefined,
-    leaseUntil: undefined,
-    error: undefined,
-    // Due at once: until its variants are removed, the reconciler looks after it.
-    dueAt: doomed ? iso(context.now) : undefined,
-    superseded: doomed,
+    // Due at once: until everything is removed, the reconciler looks after it.
+    dueAt: isToPurge(doomed) ? iso(context.now) : undefined,
     expiresAt: Math.ceil((context.now + tombstoneMs) / 1000),
   };
 }

@@ -1,6 +1,7 @@
 /**
  * One row for each image and tag. A row more than the image has tags is harmless (readers look at the image);
- * one fewer would lose it from the list, so rows are written before the image and removed after it.
+ * one fewer would lose it from the list, so rows are written before the image and removed after it, and one who
+ * removes late leaves alone what was written for a later version.
  *
  * | index   | question                                    | partition  | order              |
  * | byImage | this image's tags                           | imageID    | tag                |
@@ -21,6 +22,8 @@ export const TagEntity = new Entity(
       tagHash: { type: "string", required: true },
       tag: { type: "string", required: true },
       createdAt: { type: "string", required: true },
+      // The image's version that this row was last written for.
+      version: { type: "number", required: true },
     },
     indexes: {
       byImage: {

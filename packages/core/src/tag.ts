@@ -4,6 +4,7 @@ export * as Tag from "./tag.ts";
 import { createHash } from "node:crypto";
 import * as v from "valibot";
 import type { ImageRecord } from "./image-entity.ts";
+import { isConditionFailure } from "./record.ts";
 import { TagEntity } from "./tag-entity.ts";
 
 /** A word to find images by: 1–64 characters, as the client wrote it. */
@@ -15,19 +16,38 @@ export const tagsMax = 20;
 /** A tag as it stands in keys. */
 export const hashOf = (tag: string) => createHash("sha256").update(tag).digest("hex").slice(0, 32);
 
-/** Makes the image findable by these tags. Goes before the write of the image itself; may be repeated. */
+/** Makes version `version` of the image findable by these tags. Goes before that is written; may be repeated. */
 export async function add(
-  image: Pick<ImageRecord, "imageID" | "owner" | "createdAt">,
+  image: Pick<ImageRecord, "imageID" | "owner" | "createdAt" | "version">,
   tags: readonly string[],
 ): Promise<void> {
-  const { imageID, owner, createdAt } = image;
-  await Promise.all(
-    tags.map((tag) => TagEntity.put({ imageID, owner, createdAt, tag, tagHash: hashOf(tag) }).go()),
+  const { imageID, owner, createdAt, version } = image;
+  const rows = tags.map((tag) =>
+    TagEntity.put({ imageID, owner, createdAt, version, tag, tagHash: hashOf(tag) })
+      .where((row, { notExists, lt }) => `${notExists(row.version)} OR ${lt(row.version, version)}`)
+      .go(),
   );
+  await Promise.all(rows.map(unlessLater));
 }
 
-/** Takes the image out of these tags' lists. Goes after the write of the image itself; may be repeated. */
-export async function remove(imageID: string, tags: readonly string[]): Promise<void> {
-  // ElectroDB's `delete` carries no condition; none is wanted here.
-  await Promise.all(tags.map((tag) => TagEntity.delete({ imageID, tagHash: hashOf(tag) }).go()));
+/** Takes the image out of these tags' lists, as of its version `version`. Goes after that is written; may be repeated. */
+export async function remove(
+  { imageID, version }: Pick<ImageRecord, "imageID" | "version">,
+  tags: readonly string[],
+): Promise<void> {
+  const rows = tags.map((tag) =>
+    TagEntity.remove({ imageID, tagHash: hashOf(tag) })
+      .where((row, { lte }) => lte(row.version, version))
+      .go(),
+  );
+  await Promise.all(rows.map(unlessLater));
+}
+
+/** A row of a later version stays as it is: whoever wrote it knows better. */
+async function unlessLater(written: Promise<unknown>): Promise<void> {
+  try {
+    await written;
+  } catch (error) {
+    if (!isConditionFailure(error)) throw error;
+  }
 }

@@ -264,6 +264,7 @@ describe("the index", () => {
       ...row,
       imageID: `img_tag${n}`,
       createdAt: `2026-11-23T10:00:0${n}.000Z`,
+      version: 1,
     }));
     for (const each of [...rows, ...rows]) await core.TagEntity.put(each).go();
     await core.TagEntity.delete({ imageID: "img_tag2", tagHash: "cat" }).go();

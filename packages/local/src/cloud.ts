@@ -122,7 +122,8 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const reconciling = startReconciling({ region, env, memoryMB, events: !endpoints.s3 });
   stops.first.push(() => reconciling.close(graceMs));
 
-  const { handler } = await import("@image-pipeline/functions/api");
+  // Hono has its own names for what AWS's types call an event; a function URL sends the same.
+  const handler = (await import("@image-pipeline/functions/api")).handler as unknown as Handler;
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
   const media = { aws, s3Url: buckets.url, bucket: names.processed, corsOrigins };
   const api = { name: "api", region, timeoutSeconds: 30 };
@@ -131,7 +132,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
     media: (request, response) => sendMedia(media, request, response),
     page: pageServer({ store: new URL(buckets.url).origin, media: url }),
     sqs: sqsEndpoint({ path: queuePath, queue: running.queue, deadLetters: running.deadLetters, identity }),
-    api: (request, response) => callFunction(handler as Handler, request, response, api),
+    api: (request, response) => callFunction(handler, request, response, api),
   });
   const settled = async () => {
     await reconciling.compared;

@@ -1,5 +1,4 @@
-import type { LambdaFunctionURLEvent } from "aws-lambda";
-import type { LambdaContext } from "hono/aws-lambda";
+import type { Context } from "aws-lambda";
 import { expect, test } from "vitest";
 import { handler } from "./api.ts";
 
@@ -12,8 +11,8 @@ const call = async (method: string, path: string, body?: string) => {
     requestContext: { domainName: "images.example.com", http: { method, path } },
     body,
     isBase64Encoded: false,
-  } as unknown as LambdaFunctionURLEvent;
-  return handler(event, { awsRequestId: "lambda-1" } as LambdaContext);
+  } as unknown as Parameters<typeof handler>[0];
+  return handler(event, { awsRequestId: "lambda-1" } as Context);
 };
 
 test("a function URL's event is answered in its own form", async () => {

@@ -15,6 +15,7 @@ import { health } from "./health.ts";
 import { images } from "./images.ts";
 import { answer } from "./problem.ts";
 import { declared } from "./route.ts";
+import { stats } from "./stats.ts";
 import { uploads } from "./uploads.ts";
 
 const { corsOrigins }: Pick<Settings.Pipeline, "corsOrigins"> = Resource.Settings;
@@ -60,7 +61,12 @@ root.onError(answer);
 root.notFound((c) => answer(new VisibleError("route_not_found", "See /docs for what there is."), c));
 
 /** The whole application: every route with its middleware. */
-export const app = root.route("/", images).route("/", uploads).route("/", health).route("/", docs);
+export const app = root
+  .route("/", images)
+  .route("/", uploads)
+  .route("/", stats)
+  .route("/", health)
+  .route("/", docs);
 
 /** What the typed clients know of the API: `hc<Routes>(url)`. */
 export type Routes = typeof app;

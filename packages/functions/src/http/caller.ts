@@ -21,6 +21,9 @@ export type Caller = {
 /** What an owner may do with images of their own. */
 const own = ["images:read", "images:write"] as const;
 
+/** On one machine, for its own user alone, there is nobody to keep the operations page from. */
+const isEmbedded = Resource.App.stage === "local";
+
 /** Longer than any token that an issuer makes; what is longer is not even taken apart. */
 const credentialMax = 8_192;
 
@@ -30,7 +33,8 @@ export async function identify(c: Context): Promise<Caller> {
   if (header === undefined) {
     if (!Resource.Settings.anonymous)
       throw refusal("Send `Authorization: Bearer` with a token or an API key.");
-    return { kind: "anonymous", by: "anonymous", scopes: own, owner: ID.ownerDefault };
+    const scopes = isEmbedded ? ([...own, "service"] as const) : own;
+    return { kind: "anonymous", by: "anonymous", scopes, owner: ID.ownerDefault };
   }
   const credential = /^Bearer +([\w.~+/=-]+)$/i.exec(header)?.[1];
   if (!credential || credential.length > credentialMax) {

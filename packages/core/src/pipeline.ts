@@ -5,27 +5,17 @@
 export * as Pipeline from "./pipeline.ts";
 
 import { createHash } from "node:crypto";
-import { Resource } from "sst";
-import { ID } from "./id.ts";
 import type { ImageRecord, StoredVariant } from "./image-entity.ts";
 import { Protocol } from "./protocol.ts";
+import { purge } from "./purge.ts";
 import type { Name } from "./recipe.ts";
-import { keep, read, write } from "./record.ts";
+import { read, write } from "./record.ts";
 import { Rejection } from "./rejection.ts";
 import { render } from "./render.ts";
 import type { Settings } from "./settings.ts";
 import type { Signal } from "./signal.ts";
 import { Storage } from "./storage.ts";
-import { Tag } from "./tag.ts";
-
-/** What became of a signal, for the log. Only `acknowledge: true` lets the message go. */
-export type Report = { acknowledge: boolean; imageID: string; did: string };
-
-/** The lease outlasts the function, so that a worker that still runs always still holds it. */
-const leaseMarginSeconds = 15;
-
-/** How often a decision is made anew because somebody else wrote first. */
-const triesMax = 8;
+import { contextOf, find, type Report, triesMax } from "./subject.ts";
 
 /** Handles one signal to its end. Throws on faults of ours, with the lease given back; the queue tries again. */
 export async function handle(signal: Signal, settings: Settings.Pipeline): Promise<Report> {
@@ -45,56 +35,6 @@ export async function handle(signal: Signal, settings: Settings.Pipeline): Promi
     return { acknowledge: true, imageID, did: `wrote ${written.status}` };
   }
   throw new Error(`${imageID} is being written by too many at once; the queue will try again.`);
-}
-
-/** Takes the queue's word that it has given up on a signal. */
-export async function giveUp(
-  signal: Signal,
-  letter: { receives: number; reason: string },
-  settings: Settings.Pipeline,
-): Promise<Report> {
-  const { imageID, owner, record: found } = await find(signal.key);
-  for (let tries = 0, record = found; tries < triesMax; tries++, record = await read(imageID)) {
-    const decision = Protocol.onDeadLetter(record, signal, letter, contextOf(imageID, owner, settings));
-    if (decision.do === "acknowledge" || decision.do === "retry") {
-      return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why };
-    }
-    const written = await write(record, decision.draft, decision.entry);
-    if (!written) continue;
-    await purge(written);
-    return { acknowledge: true, imageID, did: `wrote ${written.status}` };
-  }
-  throw new Error(`${imageID} is being written by too many at once; the queue will try again.`);
-}
-
-/**
- * Removes what a tombstone still names, variants and tags. Its last transition is put on file first, because nothing
- * may be written after it that would.
- */
-export async function purge(record: ImageRecord): Promise<void> {
-  if (record.status !== "deleted") return;
-  await keep(record);
-  if (!Protocol.isToPurge(record)) return;
-  await Storage.removeVariants(Protocol.keysToPurge(record));
-  await Tag.remove(record, record.tags ?? []);
-  // If somebody else wrote meanwhile, that writer or the reconciler sees to what is left.
-  await write(record, Protocol.onPurged(record).draft);
-}
-
-/**
- * Whose image a key is, and its record if there is one. An announced upload's key names its image; any other key is
- * an image of its own, and so is a key that names an image announced under another.
- */
-async function find(
-  key: string,
-): Promise<{ imageID: string; owner: string; record: ImageRecord | undefined }> {
-  const announced = ID.parseKey(key);
-  if (announced) {
-    const record = await read(announced.imageID);
-    if (!record || record.key === key) return { ...announced, record };
-  }
-  const imageID = ID.imageIDFromKey(Resource.Uploads.name, key);
-  return { imageID, owner: ID.ownerDefault, record: await read(imageID) };
 }
 
 function decide(
@@ -179,10 +119,3 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
     return { is: "rejected", code: error.code, message: error.message, bytes: bytes.length, sha256 };
   }
 }
-
-const contextOf = (imageID: string, owner: string, settings: Settings.Pipeline): Protocol.Context => ({
-  imageID,
-  owner,
-  now: Date.now(),
-  leaseSeconds: settings.processorTimeoutSeconds + leaseMarginSeconds,
-});

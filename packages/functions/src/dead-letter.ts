@@ -1,5 +1,5 @@
 /** Marks as `failed` what the queue has given up on, so that it can be seen and sent through again. */
-import { Pipeline } from "@image-pipeline/core/pipeline";
+import { DeadLetter } from "@image-pipeline/core/dead-letter";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";
 import { eachSignal } from "./batch.ts";
@@ -9,5 +9,5 @@ const reason =
 
 export const handler: SQSHandler = (event, context) =>
   eachSignal(event, context, (signal, receives) =>
-    Pipeline.giveUp(signal, { receives, reason }, Resource.Settings),
+    DeadLetter.giveUp(signal, { receives, reason }, Resource.Settings),
   );

@@ -9,20 +9,27 @@
  */
 import { createImages } from "./images.ts";
 import { createRequest, type Options } from "./request.ts";
+import type { Stats } from "./types.ts";
 import { createUpload } from "./upload.ts";
 
 export type { Changes, Query } from "./images.ts";
 export { isFinal } from "./images.ts";
 export { ClientError, type Code } from "./problem.ts";
 export type { Options } from "./request.ts";
-export type { Event, Image, Page, Status, Variant, VariantName } from "./types.ts";
+export type { Event, Image, Page, Stats, Status, Variant, VariantName } from "./types.ts";
 export type { Progress, Source, Ticket, UploadOptions } from "./upload.ts";
 
 /** A client of the API at `baseUrl`. Makes no request by itself. Every call throws `ClientError`, typed by `code`. */
 export function createClient(options: Options) {
   const request = createRequest(options);
   const images = createImages(request);
-  return { images, upload: createUpload(request, images) };
+  return {
+    images,
+    upload: createUpload(request, images),
+    /** How the pipeline is doing, and did in the last `hours` (24, up to 48). Needs the scope `service`. */
+    stats: ({ hours, signal }: { hours?: number; signal?: AbortSignal } = {}): Promise<Stats> =>
+      request("GET", "/stats", { query: { hours }, signal }),
+  };
 }
 
 export type Client = ReturnType<typeof createClient>;

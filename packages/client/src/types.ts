@@ -28,6 +28,9 @@ export type Description = Pick<Announcement, "title" | "alt" | "tags" | "metadat
 /** An image that was announced, with the request that sends its bytes. */
 export type Announced = InferResponseType<Api["images"]["$post"], 201>;
 
+/** How the pipeline is doing. */
+export type Stats = InferResponseType<Api["stats"]["$get"], 200>;
+
 /** One entry of an image's audit trail. */
 export type Event = InferResponseType<Api["images"][":id"]["events"]["$get"], 200>["items"][number];
 

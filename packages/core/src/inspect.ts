@@ -88,7 +88,7 @@ export async function mend(repair: Repair): Promise<void> {
 
 async function* uploads(before: number, seen: Set<string>): AsyncGenerator<Step> {
   for await (const page of Storage.pages("uploads")) {
-    const wrong = await Reconcile.differing(page, seen, by);
+    const wrong = await Reconcile.differing(page, ({ imageID }) => seen.add(imageID), by);
     const calm = new Set(page.filter(({ modified }) => modified < before).map(({ key }) => key));
     const findings = wrong
       .filter(({ key }) => calm.has(key))

@@ -7,11 +7,13 @@ export * as Reconcile from "./reconcile.ts";
 import { Resource } from "sst";
 import { CheckpointEntity } from "./checkpoint-entity.ts";
 import { ID } from "./id.ts";
+import { Image } from "./image.ts";
 import { ImageEntity, type ImageRecord } from "./image-entity.ts";
 import { Protocol } from "./protocol.ts";
 import { Queue } from "./queue.ts";
 import { read, readMany, write } from "./record.ts";
 import { type Listed, Storage } from "./storage.ts";
+import { Tally } from "./tally.ts";
 import { Upload } from "./upload.ts";
 
 /** What a run did. `done: false`: time ran out, and the next run goes on from its checkpoint. */
@@ -48,15 +50,19 @@ export async function stuck(deadline = Number.POSITIVE_INFINITY): Promise<Report
 
 /**
  * Compares the uploads with the table, both ways: every object must have a record of its present ETag, and every
- * record an object.
+ * record an object. A run that looks at every image also puts the tally right.
  */
 export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Report> {
   const report: Report = { looked: 0, checks: 0, removed: 0, done: true };
   const after = await resume("compare");
   // Complete only if this run saw every object itself; otherwise the missing are looked up one by one.
-  const seen = after === undefined ? new Set<string>() : undefined;
+  const seen = after === undefined ? new Map<string, ImageRecord["status"]>() : undefined;
+  const tallied = seen && (await Tally.now());
+  // What has lapsed is not shown any more, and so is not counted either.
+  const saw = (record: ImageRecord) =>
+    seen?.set(record.imageID, Image.isVisible(record) ? record.status : "deleted");
   for await (const page of Storage.pages("uploads", after)) {
-    const wrong = await differing(page, seen);
+    const wrong = await differing(page, saw);
     await Queue.send(wrong);
     report.looked += page.length;
     report.checks += wrong.length;
@@ -70,13 +76,16 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
         .recent({ shard })
         .go({ limit: 1000, pages: 1, cursor, attributes: ["imageID"] });
       const unseen = page.data.map(({ imageID }) => imageID).filter((imageID) => !seen?.has(imageID));
-      const gone = await withoutObject(await readMany(unseen), seen !== undefined);
+      const records = await readMany(unseen);
+      records.forEach(saw);
+      const gone = await withoutObject(records, seen !== undefined);
       await Queue.send(gone.map(({ key, attempt }) => ({ key, attempt, by: self })));
       report.looked += page.data.length;
       report.checks += gone.length;
       cursor = page.cursor;
     } while (cursor);
   }
+  if (seen && tallied) await Tally.repair(Tally.census([...seen.values()]), tallied);
   await finish("compare");
   return report;
 }
@@ -112,12 +121,12 @@ async function nudge(record: ImageRecord): Promise<boolean> {
 }
 
 /**
- * A check, asked for by `by`, for each object of a page whose record is missing, dead or of another upload. The images
- * that have a record are added to `seen`.
+ * A check, asked for by `by`, for each object of a page whose record is missing, dead or of another upload. Told
+ * of every record that it finds is `saw`.
  */
 export async function differing(
   page: readonly Listed[],
-  seen?: Set<string>,
+  saw?: (record: ImageRecord) => void,
   by = self,
 ): Promise<Queue.Sent[]> {
   const objects = page.map((object) => ({ ...object, imageID: imageIDOf(object.key) }));
@@ -128,7 +137,7 @@ export async function differing(
     let record = records.get(imageID);
     // A key that looks announced but is not the one its image was announced under is an image of its own.
     if (record && record.key !== key) record = await read(ID.imageIDFromKey(Resource.Uploads.name, key));
-    if (record) seen?.add(record.imageID);
+    if (record) saw?.(record);
     if (record && (record.etag === etag || record.status === "deleting" || Protocol.isLeased(record, now)))
       continue;
     wrong.push({ key, attempt: record?.attempt ?? 0, by });

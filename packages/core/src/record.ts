@@ -11,6 +11,7 @@ import { ElectroError } from "electrodb";
 import { EventEntity, type Transition } from "./event-entity.ts";
 import { shardOf } from "./id.ts";
 import { ImageEntity, type ImageRecord, indexed } from "./image-entity.ts";
+import { Tally } from "./tally.ts";
 
 /** What a transition adds to the audit trail; when and as which version it happened is filled in by `write`. */
 export type Entry = Pick<Transition, "type" | "by" | "detail">;
@@ -70,13 +71,14 @@ export async function write(
     } else {
       await ImageEntity.create(after).go();
     }
-    return after;
   } catch (error) {
     if (!isConditionFailure(error)) throw error;
     // A write that timed out may have been applied all the same, and its retry then fails its own condition.
     const current = await read(draft.imageID);
-    return current?.writeID === after.writeID ? current : undefined;
+    if (current?.writeID !== after.writeID) return undefined;
   }
+  await Tally.count(before, after);
+  return after;
 }
 
 /** Puts the record's newest transition into its row of the audit trail. May be repeated. */

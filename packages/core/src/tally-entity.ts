@@ -1,0 +1,53 @@
+/**
+ * Counters of what happens to images: a row for each shard and hour, and one for each shard of how many images there
+ * are in which status.
+ *
+ * | index  | question                                             | partition | order                           |
+ * | bySlot | what has happened since this hour, and what is there | shard     | `2026-11-23T10`, ... then `now` |
+ */
+import { Entity, type EntityItem } from "electrodb";
+import { visibleStatuses } from "./image-entity.ts";
+import { codes } from "./rejection.ts";
+import { configuration } from "./table.ts";
+import { primary } from "./table-schema.ts";
+
+type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
+
+/** The counter of images that became ready in one minute of the hour: `m00`–`m59`. */
+export type Minute = `m${0 | 1 | 2 | 3 | 4 | 5}${Digit}`;
+
+/** The counter of images that became ready within one of the times of `tally.ts`. */
+export type Time = `t${Digit}`;
+
+const minutes = Array.from({ length: 60 }, (_, minute) => `m${String(minute).padStart(2, "0")}` as Minute);
+const times = Array.from({ length: 10 }, (_, index) => `t${index}` as Time);
+
+/** A row of `now` counts statuses, a row of an hour what became of images: the statuses that they reached, and why. */
+const counters = [...visibleStatuses, "deleted", ...minutes, ...times, ...codes] as const;
+export type Counter = (typeof counters)[number];
+
+const attributes = Object.fromEntries(counters.map((name) => [name, { type: "number" }])) as Record<
+  Counter,
+  { type: "number" }
+>;
+
+export const TallyEntity = new Entity(
+  {
+    model: { service: "images", entity: "tally", version: "1" },
+    attributes: {
+      shard: { type: "string", required: true },
+      slot: { type: "string", required: true },
+      expiresAt: { type: "number" },
+      ...attributes,
+    },
+    indexes: {
+      bySlot: {
+        pk: { field: primary.pk, composite: ["shard"], casing: "none" },
+        sk: { field: primary.sk, composite: ["slot"], casing: "none" },
+      },
+    },
+  },
+  configuration,
+);
+
+export type Row = EntityItem<typeof TallyEntity>;

@@ -3,6 +3,7 @@ import type { Announcement } from "@image-pipeline/core/announcement";
 import type { Event } from "@image-pipeline/core/event";
 import type { Image } from "@image-pipeline/core/image";
 import type { Signing } from "@image-pipeline/core/signing";
+import type { Stats } from "@image-pipeline/core/stats";
 import type { Upload } from "@image-pipeline/core/upload";
 
 const id = "img_01M840E3836646KR31ZDGQHSZX";
@@ -103,6 +104,16 @@ const signed: Signing.Signed = {
   },
 };
 
+const stats: Stats.Info = {
+  at: "2026-11-23T10:50:30Z",
+  images: { pending: 1, processing: 2, ready: 1204, rejected: 3, failed: 0 },
+  queue: { waiting: 1, taken: 2, deadLetters: 0 },
+  hours: [{ at: "2026-11-23T10:00:00Z", ready: 41, rejected: 1, failed: 0, deleted: 2 }],
+  readyByMinute: Array.from({ length: 60 }, (_, minute) => (minute < 41 ? 1 : 0)),
+  timeToReady: { p50: 0.7, p95: 1.8, times: [{ upTo: 1, count: 30 }, { upTo: 2, count: 11 }, { count: 0 }] },
+  rejections: [{ code: "corrupt_image", count: 1 }],
+};
+
 /** What the document shows, and what tests start from. */
 export const Example = {
   newImage,
@@ -113,4 +124,5 @@ export const Example = {
   events: { items: events },
   signing,
   signed,
+  stats,
 };

@@ -2,6 +2,7 @@
 import { Stats } from "@image-pipeline/core/stats";
 import { Hono } from "hono";
 import * as v from "valibot";
+import { Example } from "./examples.ts";
 import { route } from "./route.ts";
 import { valid } from "./valid.ts";
 
@@ -39,7 +40,9 @@ export const stats = new Hono().get(
     description:
       "From counters, whatever the number of images. A count that was lost in a crash is put right within a day.",
     scope: "service",
-    answers: { 200: { description: "Now, and in the last hours.", schema: Stats.Info } },
+    answers: {
+      200: { description: "Now, and in the last hours.", schema: Stats.Info, example: Example.stats },
+    },
     errors: ["invalid_request"],
   }),
   valid("query", Query),

@@ -1,4 +1,3 @@
-import { type ChildProcess, spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -10,6 +9,7 @@ import { Settings } from "@image-pipeline/core/settings";
 import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { jsonLines, run, start } from "./fixture.ts";
 
 let folder: string;
 let cloud: Cloud;
@@ -30,7 +30,7 @@ test("uploads files and prints their records as JSON lines and nothing else", as
   const paths = [await photo("one.jpg", 800, 600), await photo("two.png", 300, 300)];
   const { code, stdout } = await image("upload", ...paths, "--tag", "holiday", "--json");
   expect(code).toBe(0);
-  const images = jsonLines(stdout);
+  const images = jsonLines<Line>(stdout);
   expect(images.map(({ filename }) => filename).sort()).toEqual(["one.jpg", "two.png"]);
   for (const { status, tags, variants } of images) {
     expect({ status, tags }).toEqual({ status: "ready", tags: ["holiday"] });
@@ -55,9 +55,11 @@ test("what cannot become an image is named with its reason, the rest goes throug
 });
 
 test("lists newest first, shows one with its history, and deletes it once it is told yes", async () => {
-  const [uploaded] = jsonLines((await image("upload", await photo("last.jpg", 320, 240), "--json")).stdout);
+  const [uploaded] = jsonLines<Line>(
+    (await image("upload", await photo("last.jpg", 320, 240), "--json")).stdout,
+  );
   const id = uploaded?.id ?? "";
-  const listed = jsonLines((await image("list", "--limit", "1", "--json")).stdout);
+  const listed = jsonLines<Line>((await image("list", "--limit", "1", "--json")).stdout);
   expect(listed.map((image) => image.id)).toEqual([id]);
   expect((await image("get", id)).stdout).toContain("320 × 240, jpeg");
   expect((await image("get", id, "--events")).stdout).toMatch(/announced[\s\S]*uploaded[\s\S]*ready/);
@@ -120,36 +122,19 @@ test("Ctrl-C cancels what is being sent and ends with 130", async () => {
     store.closeAllConnections();
     store.close();
   });
-  const [running, result] = start(
+  const [running, result] = start([
     "upload",
     await file("big.jpg", randomBytes(1e6)),
     "--url",
     `http://127.0.0.1:${port}`,
-  );
+  ]);
   await Promise.race([sending.promise, result]);
   running.kill("SIGINT");
   expect(await result).toMatchObject({ code: 130 });
 });
 
-type Result = { code: number | null; stdout: string; stderr: string };
-
-/** Runs the command line as people do, in a process of its own. */
-const image = (...line: string[]): Promise<Result> => start(...line)[1];
-
-function start(...line: string[]): [ChildProcess, Promise<Result>] {
-  const main = join(import.meta.dirname, "main.ts");
-  const env: NodeJS.ProcessEnv = { ...process.env, IMAGE_API_URL: cloud.url, NO_COLOR: "1" };
-  delete env.FORCE_COLOR;
-  const child = spawn(process.execPath, [main, ...line], { env, stdio: ["ignore", "pipe", "pipe"] });
-  const result = { code: null, stdout: "", stderr: "" };
-  child.stdout.setEncoding("utf8").on("data", (text) => {
-    result.stdout += text;
-  });
-  child.stderr.setEncoding("utf8").on("data", (text) => {
-    result.stderr += text;
-  });
-  return [child, once(child, "close").then(([code]) => ({ ...result, code }))];
-}
+/** Runs the command line against this cloud. */
+const image = (...line: string[]) => run(line, { IMAGE_API_URL: cloud.url });
 
 type Line = {
   id: string;
@@ -158,12 +143,6 @@ type Line = {
   tags?: string[];
   variants?: Record<string, { width: number; height: number }>;
 };
-
-const jsonLines = (text: string) =>
-  text
-    .trim()
-    .split("\n")
-    .map((line) => JSON.parse(line) as Line);
 
 async function file(name: string, content: string | Uint8Array): Promise<string> {
   const path = join(folder, name);

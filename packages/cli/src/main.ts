@@ -1,15 +1,23 @@
 /** `npm run image -- <command>`: finds the command, runs it, and turns what it throws into words and an exit code. */
 import { ClientError } from "@image-pipeline/client/client";
+import { backfill } from "./backfill.ts";
 import { type Command, helpOf, overview, parse, UsageError } from "./command.ts";
 import { explain } from "./connect.ts";
 import { deletion } from "./delete.ts";
+import { doctor } from "./doctor.ts";
 import { get } from "./get.ts";
+import { key } from "./key.ts";
 import { list } from "./list.ts";
+import { redrive } from "./redrive.ts";
+import { reprocess } from "./reprocess.ts";
+import { isUnreachable, NoStageError } from "./stage.ts";
 import { red } from "./terminal.ts";
 import { upload } from "./upload.ts";
 
 const groups: Record<string, Record<string, Command>> = {
   Images: { upload, list, get, delete: deletion },
+  // On the embedded mode of this machine, or on a deployed stage inside of `npx sst shell --stage NAME --`.
+  Operations: { doctor, backfill, reprocess, redrive, key },
 };
 
 async function main([name, ...line]: readonly string[]): Promise<number> {
@@ -31,8 +39,21 @@ async function main([name, ...line]: readonly string[]): Promise<number> {
       process.stderr.write(`${red("✗")} ${explain(error)}\n`);
       return 1;
     }
-    throw error;
+    return fault(error);
   }
+}
+
+/** What went wrong outside of this program, in a sentence. A bug of ours keeps its stack. */
+function fault(error: unknown): number {
+  const words =
+    error instanceof NoStageError
+      ? error.message
+      : isUnreachable(error)
+        ? "The stage does not answer. Is `npm start` still running?"
+        : undefined;
+  if (words === undefined) throw error;
+  process.stderr.write(`${red("✗")} ${words}\n`);
+  return 1;
 }
 
 function misunderstood(message: string, help: string): number {

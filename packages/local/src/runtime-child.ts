@@ -54,5 +54,6 @@ async function run({ requestID, event, deadline }: Extract<Assignment, { kind: "
 }
 
 function answer(message: Answer) {
-  process.send?.(message);
+  // A parent that is gone is no error here: the channel's end follows, and ends this process.
+  process.send?.(message, undefined, undefined, () => {});
 }

@@ -1,0 +1,172 @@
+import { randomBytes } from "node:crypto";
+import { photo } from "@image-pipeline/core/fixture";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
+
+let world: World;
+let issuer: Issuer;
+let as: string;
+let bytes: Buffer;
+
+beforeAll(async () => {
+  issuer = await startIssuer();
+  world = await startWorld({ ...issuer.settings, pendingMax: 0 });
+  as = await issuer.token("alice");
+  bytes = await photo({ width: 400, height: 300 });
+});
+afterAll(async () => {
+  await world.stop();
+  await issuer.stop();
+});
+
+type Signed = { url: string; key: string; headers?: Record<string, string>; fields?: Record<string, string> };
+
+const ask = (json: object, who = as) => world.ask("/uploads/sign", { json, as: who });
+async function sign(json: object): Promise<Signed> {
+  const response = await ask(json);
+  expect(response.status).toBe(200);
+  return (await response.json()) as Signed;
+}
+const idOf = (key: string) => key.slice(key.indexOf("/") + 1);
+
+async function statusOf(key: string): Promise<string> {
+  const response = await world.ask(`/images/${idOf(key)}?wait=20`, { as });
+  return ((await response.json()) as { status: string }).status;
+}
+
+/** Sends a file in parts as a client would, and says how completing it was answered. */
+async function multipart(key: string, file: Buffer): Promise<number> {
+  const create = await sign({ method: "POST", key });
+  const xml = await (await fetch(create.url, { method: "POST" })).text();
+  const uploadId = /<UploadId>([^<]+)/.exec(xml)?.[1] ?? "";
+  const part = await sign({ method: "PUT", key: create.key, uploadId, partNumber: 1, bytes: file.length });
+  const sent = await fetch(part.url, { method: "PUT", body: new Uint8Array(file) });
+  const list = await fetch((await sign({ method: "GET", key: create.key, uploadId })).url);
+  expect(await list.text()).toContain("<PartNumber>1</PartNumber>");
+  const complete = await sign({ method: "POST", key: create.key, uploadId });
+  const etag = sent.headers.get("etag") ?? "";
+  const body = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${etag}</ETag></Part></CompleteMultipartUpload>`;
+  return (await fetch(complete.url, { method: "POST", headers: complete.headers, body })).status;
+}
+
+describe("signing for uploaders", () => {
+  test("a whole file goes as a form to a key that we chose, under the file's own name", async () => {
+    const { url, fields, key } = await sign({
+      method: "PUT",
+      key: "7d3f7a52-6f0c-4f53-9a54-0a3f6a1f2b11-boat.jpg",
+      contentType: "image/jpeg",
+    });
+    expect(key).toMatch(/^[a-z0-9]{26}\/img_[0-9A-Z]{26}$/);
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields ?? {})) form.set(name, value);
+    form.set("file", new Blob([new Uint8Array(bytes)]));
+    expect((await fetch(url, { method: "POST", body: form })).status).toBe(204);
+    expect(await statusOf(key)).toBe("ready");
+    const image = await (await world.ask(`/images/${idOf(key)}`, { as })).json();
+    expect(image).toMatchObject({ filename: "boat.jpg" });
+  });
+
+  test("a form takes nothing over the limit", async () => {
+    const { url, fields } = await sign({ method: "PUT", key: "big.png", contentType: "image/png" });
+    const form = new FormData();
+    for (const [name, value] of Object.entries(fields ?? {})) form.set(name, value);
+    form.set("file", new Blob([new Uint8Array(randomBytes(26_214_401))]));
+    expect((await fetch(url, { method: "POST", body: form })).status).toBe(400);
+  });
+
+  test("a file goes in parts, can be listed, and becomes an image", async () => {
+    const { key } = await sign({ method: "POST", key: "boat.jpg" });
+    expect(await multipart(key, bytes)).toBe(200);
+    expect(await statusOf(key)).toBe("ready");
+  });
+
+  test("an image that was announced in full takes its bytes in parts, and keeps what was said of it", async () => {
+    const json = { filename: "boat.jpg", contentType: "image/jpeg", bytes: bytes.length, title: "A boat" };
+    const announced = (await (await world.ask("/images", { json, as })).json()) as {
+      source: { key: string };
+    };
+    const { key } = announced.source;
+    expect(await multipart(key, bytes)).toBe(200);
+    expect(await statusOf(key)).toBe("ready");
+    expect(await (await world.ask(`/images/${idOf(key)}`, { as })).json()).toMatchObject({ title: "A boat" });
+    expect(await codeOf(await ask({ method: "POST", key }))).toBe("image_not_ready");
+    expect(await codeOf(await ask({ method: "PUT", key, uploadId: "u", partNumber: 1 }))).toBe(
+      "image_not_ready",
+    );
+  });
+
+  test("two uploads to one key: the first that is completed stays", async () => {
+    const { key } = await sign({ method: "POST", key: "boat.jpg" });
+    const open = async () => {
+      const { url } = await sign({ method: "POST", key });
+      const xml = await (await fetch(url, { method: "POST" })).text();
+      const uploadId = /<UploadId>([^<]+)/.exec(xml)?.[1] ?? "";
+      const part = await sign({ method: "PUT", key, uploadId, partNumber: 1 });
+      const sent = await fetch(part.url, { method: "PUT", body: new Uint8Array(bytes) });
+      const { url: end, headers } = await sign({ method: "POST", key, uploadId });
+      const body = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${sent.headers.get("etag")}</ETag></Part></CompleteMultipartUpload>`;
+      return {
+        complete: async () => (await fetch(end, { method: "POST", headers, body })).status,
+        // The header is signed: leaving it out does not help.
+        completeWithout: async () => (await fetch(end, { method: "POST", body })).status,
+      };
+    };
+    const [first, second] = [await open(), await open()];
+    expect(await second.completeWithout()).toBe(403);
+    expect(await first.complete()).toBe(200);
+    expect(await second.complete()).toBe(412);
+  });
+
+  test("a part of another size than was signed is refused", async () => {
+    const { url, key } = await sign({ method: "POST", key: "boat.jpg" });
+    const uploadId = /<UploadId>([^<]+)/.exec(await (await fetch(url, { method: "POST" })).text())?.[1] ?? "";
+    const part = await sign({ method: "PUT", key, uploadId, partNumber: 1, bytes: 10 });
+    expect((await fetch(part.url, { method: "PUT", body: new Uint8Array(bytes) })).status).toBe(403);
+  });
+
+  test("an upload that was given up can be aborted", async () => {
+    const { url, key } = await sign({ method: "POST", key: "boat.jpg" });
+    const uploadId = /<UploadId>([^<]+)/.exec(await (await fetch(url, { method: "POST" })).text())?.[1] ?? "";
+    expect(
+      (await fetch((await sign({ method: "DELETE", key, uploadId })).url, { method: "DELETE" })).status,
+    ).toBe(204);
+    expect((await fetch((await sign({ method: "GET", key, uploadId })).url)).status).toBe(404);
+  });
+
+  test("a signature does not outlive what the stage allows", async () => {
+    const { url } = await sign({ method: "POST", key: "boat.jpg", expiresIn: 604_800 });
+    expect(new URL(url).searchParams.get("X-Amz-Expires")).toBe("900");
+    const short = await sign({ method: "POST", key: "boat.jpg", expiresIn: 60 });
+    expect(new URL(short.url).searchParams.get("X-Amz-Expires")).toBe("60");
+  });
+
+  test.each<[string, object, string]>([
+    ["deleting an object", { method: "DELETE", key: "boat.jpg" }, "forbidden"],
+    ["reading an object", { method: "GET", key: "boat.jpg" }, "invalid_request"],
+    [
+      "a type that is no picture's",
+      { method: "PUT", key: "a.html", contentType: "text/html" },
+      "invalid_request",
+    ],
+    ["no type", { method: "PUT", key: "a.jpg" }, "invalid_request"],
+    ["a part without a number", { method: "PUT", key: "k", uploadId: "u" }, "image_not_found"],
+    [
+      "a key that nobody announced",
+      { method: "PUT", key: `default/img_${"0".repeat(26)}`, uploadId: "u", partNumber: 1 },
+      "image_not_found",
+    ],
+    ["a key that is any object's", { method: "GET", key: "any/key.jpg", uploadId: "u" }, "image_not_found"],
+    ["an empty key", { method: "POST", key: "" }, "invalid_request"],
+    ["a field that nobody knows", { method: "POST", key: "k", acl: "public-read" }, "invalid_request"],
+  ])("refuses %s", async (_, json, code) => {
+    expect(await codeOf(await ask(json))).toBe(code);
+  });
+
+  test("refuses more parts than the largest file has", async () => {
+    const { key } = await sign({ method: "POST", key: "boat.jpg" });
+    const part = (partNumber: number) => ask({ method: "PUT", key, uploadId: "u", partNumber });
+    expect((await part(5)).status).toBe(200);
+    expect(await codeOf(await part(6))).toBe("invalid_request");
+    expect(await codeOf(await ask({ method: "PUT", key, uploadId: "u" }))).toBe("invalid_request");
+  });
+});

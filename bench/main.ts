@@ -9,6 +9,7 @@ import { machine } from "./measure.ts";
 const benches: Record<string, () => Promise<{ run(): Promise<string> }>> = {
   engine: () => import("./engine.ts"),
   processor: () => import("./processor.ts"),
+  throughput: () => import("./throughput.ts"),
 };
 
 const { values, positionals } = parseArgs({

@@ -1,0 +1,115 @@
+/**
+ * How many images a second go from upload to ready in the embedded mode, against the engine alone, both with one
+ * worker for each of two cores. Uploads, storage, table, queue and the uploading client share those cores.
+ */
+import { fork } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { AwsClient } from "aws4fetch";
+import { startRuntime } from "../packages/local/src/runtime.ts";
+import { median, table } from "./measure.ts";
+import { photos, provenance } from "./photos.ts";
+
+const workers = 2;
+const rounds = 5;
+const imagesPerRound = 12;
+/** How many uploads an app has under way at once. */
+const uploadsAtOnce = 4;
+
+/** Prints the throughput's figures. */
+export async function run(): Promise<string> {
+  const dir = mkdtempSync(join(tmpdir(), "bench-"));
+  const inputs = (await photos(12)).map((bytes, index) => {
+    const file = join(dir, `${index}.jpg`);
+    writeFileSync(file, bytes);
+    return { file, bytes };
+  });
+  const batch = Array.from({ length: imagesPerRound }, (_, index) => inputs[index % inputs.length]).filter(
+    (input) => input !== undefined,
+  );
+  const engine = startRuntime({
+    name: "engine",
+    module: new URL("render-handler.ts", import.meta.url),
+    region: "us-east-1",
+    workers,
+    timeoutSeconds: 120,
+    memoryMB: 1024,
+    env: process.env,
+  });
+  const cloud = fork(new URL("cloud.ts", import.meta.url), [join(dir, "data"), String(workers)]);
+  try {
+    const [{ s3Url }] = await once(cloud, "message");
+    const aws = new AwsClient({
+      accessKeyId: "local",
+      secretAccessKey: "local-secret",
+      region: "us-east-1",
+      service: "s3",
+      retries: 0,
+    });
+    let uploads = 0;
+    const upload = async ({ bytes }: { bytes: Buffer }) => {
+      const response = await aws.fetch(`${s3Url}/uploads/bench/${++uploads}.jpg`, {
+        method: "PUT",
+        body: new Uint8Array(bytes),
+        headers: { "x-amz-content-sha256": "UNSIGNED-PAYLOAD" },
+      });
+      if (!response.ok) throw new Error(await response.text());
+    };
+    /** Resolves when nothing is left to do: with the CPU that the main process has used so far, in ms. */
+    const settled = async () => {
+      cloud.send("settled?");
+      const [{ cpu }] = await once(cloud, "message");
+      return (cpu.user + cpu.system) / 1000;
+    };
+    const seconds = async (work: () => Promise<unknown>) => {
+      const began = performance.now();
+      await work();
+      return (performance.now() - began) / 1000;
+    };
+    const alone = () => Promise.all(batch.map(({ file }) => engine.invoke({ file })));
+    const whole = async () => {
+      const left = [...batch];
+      const client = async () => {
+        for (let next = left.shift(); next; next = left.shift()) await upload(next);
+      };
+      await Promise.all(Array.from({ length: uploadsAtOnce }, client));
+      await settled();
+    };
+    // Not counted: both have their workers' code loaded and compiled afterwards.
+    await alone();
+    await whole();
+    const pairs: { engine: number; embedded: number }[] = [];
+    const before = await settled();
+    for (let round = 0; round < rounds; round++) {
+      // Turn about, so that a slow moment of the machine meets both alike.
+      const first = round % 2 === 0 ? await seconds(alone) : undefined;
+      const embedded = await seconds(whole);
+      pairs.push({ engine: first ?? (await seconds(alone)), embedded });
+    }
+    const mainCpu = ((await settled()) - before) / (rounds * imagesPerRound);
+    const perSecond = (name: "engine" | "embedded") =>
+      (imagesPerRound / median(pairs.map((pair) => pair[name]))).toFixed(2);
+    const ratio = median(pairs.map(({ engine, embedded }) => engine / embedded));
+    return [
+      `Upload to ready, two workers (${provenance()}, 12 MP JPEG; ${rounds} rounds of ${imagesPerRound} images; the target in brackets):`,
+      "",
+      table(
+        [
+          "engine alone, images/s",
+          "embedded mode, images/s",
+          "embedded / engine",
+          "main process, CPU ms per image",
+        ],
+        [[perSecond("engine"), perSecond("embedded"), `${ratio.toFixed(3)} (≥ 0.8)`, Math.round(mainCpu)]],
+      ),
+      "",
+      "The embedded mode shares the cores with the client that uploads. Ratio: median over rounds taken side by side.",
+    ].join("\n");
+  } finally {
+    cloud.disconnect();
+    await Promise.all([once(cloud, "exit"), engine.close(0)]);
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

@@ -1,11 +1,12 @@
 /** The page: its head, the room that the route names, and what lies over every room. */
 import { useEffect } from "preact/hooks";
+import { route } from "./address.ts";
 import { isReachable } from "./connection.ts";
 import { Gallery } from "./gallery/gallery.tsx";
 import { Icon } from "./icons.tsx";
 import { Detail } from "./image/detail.tsx";
 import { Operations } from "./operations/operations.tsx";
-import { format, route } from "./route.ts";
+import { format } from "./route.ts";
 import { SignIn } from "./sign-in.tsx";
 import { Toasts } from "./toasts.tsx";
 import { DropZone } from "./upload/drop-zone.tsx";

@@ -1,16 +1,17 @@
 /** Numbers and times as people read them, in their own language and time zone. */
 
-const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+const units = ["kilobyte", "megabyte", "gigabyte"] as const;
 
-/** Bytes with two significant digits or three: `840B`, `1.4 MB`. */
+/** Bytes with two significant digits or three: `840 B`, `1.4 MB`. */
 export function bytes(count: number): string {
-  const step = count < 1000 ? 0 : Math.min(Math.floor(Math.log10(count) / 3), units.length - 1);
+  if (count < 1000) return `${count} B`;
+  const step = Math.min(Math.floor(Math.log10(count) / 3), units.length);
   const value = count / 1000 ** step;
   return new Intl.NumberFormat(undefined, {
     style: "unit",
-    unit: units[step],
-    unitDisplay: step === 0 ? "narrow" : "short",
-    maximumFractionDigits: value < 10 && step > 0 ? 1 : 0,
+    unit: units[step - 1],
+    unitDisplay: "short",
+    maximumFractionDigits: value < 10 ? 1 : 0,
   }).format(value);
 }
 

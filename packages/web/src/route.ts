@@ -1,6 +1,5 @@
-/** Where in the page somebody is. It stands in the address's hash, so that one file serves every route. */
+/** Where in the page somebody is, as it stands in the address's hash: so that one file serves every route. */
 import type { Status } from "@image-pipeline/client/client";
-import { signal } from "@preact/signals";
 
 /** Which images are shown. A status and a tag exclude each other, as they do in the API. Days in local time, both included. */
 export type Filter = { status?: Status; tag?: string; from?: string; to?: string };
@@ -39,18 +38,4 @@ export function format({ page, imageID, filter }: Route): string {
   const search = new URLSearchParams(filter).toString();
   const path = page === "operations" ? "operations" : imageID ? `images/${imageID}` : "";
   return `#/${path}${search ? `?${search}` : ""}`;
-}
-
-/** Where we are now. Follows the address; `go` changes it. */
-export const route = signal(parse(location.hash));
-
-addEventListener("hashchange", () => {
-  route.value = parse(location.hash);
-});
-
-/** Goes to another route, from which Back returns; or in its place, where there is nothing to return to. */
-export function go(change: Partial<Route>, { replace = false } = {}): void {
-  const next = { ...route.peek(), ...change };
-  history[replace ? "replaceState" : "pushState"](null, "", format(next));
-  route.value = next;
 }

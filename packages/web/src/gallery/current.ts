@@ -1,8 +1,9 @@
 /** The list that the gallery shows now: another one for every filter, and for everybody who signs in. */
 import { computed, effect, signal, untracked } from "@preact/signals";
+import { route } from "../address.ts";
 import { isReachable } from "../connection.ts";
 import { doomed } from "../removal.ts";
-import { type Filter, route } from "../route.ts";
+import type { Filter } from "../route.ts";
 import { token } from "../session.ts";
 import { createList } from "./list.ts";
 

@@ -1,8 +1,9 @@
 /** Which images are shown: by how far they are, by tag, by day. The filter stands in the address, to be kept and passed on. */
 import type { Status } from "@image-pipeline/client/client";
 import { useState } from "preact/hooks";
+import { go, route } from "../address.ts";
 import { Icon } from "../icons.tsx";
-import { type Filter, go, route } from "../route.ts";
+import type { Filter } from "../route.ts";
 import { tagsSeen } from "./current.ts";
 
 const choices: readonly [Status | undefined, string][] = [

@@ -1,6 +1,6 @@
 /** The room of pictures: filters, the grid, and what is said when there is nothing in it. */
 import { ClientError } from "@image-pipeline/client/client";
-import { go, route } from "../route.ts";
+import { go, route } from "../address.ts";
 import { mustSignIn } from "../session.ts";
 import { Pickers } from "../upload/pickers.tsx";
 import { wordsOf } from "../words.ts";

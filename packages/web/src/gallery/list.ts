@@ -5,6 +5,7 @@ import { api } from "../api.ts";
 import { isReachable } from "../connection.ts";
 import { listen } from "../live.ts";
 import type { Filter } from "../route.ts";
+import { matches, queryOf, wholeSeconds } from "./filter.ts";
 import { isUnfinished, type Tile, tileOf } from "./tile.ts";
 
 export type List = ReturnType<typeof createList>;
@@ -126,34 +127,6 @@ export function createList(filter: Filter) {
     },
   };
 }
-
-/** Whether an image belongs into a list. */
-export function matches(filter: Filter, { status, tags, createdAt }: Tile): boolean {
-  const { createdAfter, createdBefore } = queryOf(filter);
-  return (
-    (filter.status === undefined || filter.status === status) &&
-    (filter.tag === undefined || tags.includes(filter.tag)) &&
-    (createdAfter === undefined || createdAt >= createdAfter) &&
-    (createdBefore === undefined || createdAt < createdBefore)
-  );
-}
-
-/** The API's query for a filter: a day begins and ends where the person at the page is. */
-export function queryOf({ status, tag, from, to }: Filter): Query {
-  return {
-    ...(status ? { status } : {}),
-    ...(tag ? { tag } : {}),
-    ...(from ? { createdAfter: wholeSeconds(startOf(from, 0)) } : {}),
-    ...(to ? { createdBefore: wholeSeconds(startOf(to, 1)) } : {}),
-  };
-}
-
-function startOf(day: string, later: number): number {
-  const [year = 0, month = 1, date = 1] = day.split("-").map(Number);
-  return new Date(year, month - 1, date + later).getTime();
-}
-
-const wholeSeconds = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
 const byAge = (a: Tile, b: Tile) =>
   a.createdAt === b.createdAt ? (a.id < b.id ? 1 : -1) : a.createdAt < b.createdAt ? 1 : -1;

@@ -1,7 +1,8 @@
 /** One image in the grid: its blurred preview, then the picture; or how far it is, or why there is none. */
 import { Component } from "preact";
+import { route } from "../address.ts";
 import { Icon } from "../icons.tsx";
-import { format, route } from "../route.ts";
+import { format } from "../route.ts";
 import { transferOf } from "../upload/transfers.ts";
 import { wordsFor } from "../words.ts";
 import { previewOf } from "./placeholder.ts";

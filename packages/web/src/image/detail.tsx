@@ -2,12 +2,12 @@
 import type { Image } from "@image-pipeline/client/client";
 import { srcset } from "@image-pipeline/client/show";
 import { useEffect, useRef } from "preact/hooks";
+import { closeImage, go } from "../address.ts";
 import { Dialog } from "../dialog.tsx";
 import { list, tiles } from "../gallery/current.ts";
 import { previewOf } from "../gallery/placeholder.ts";
 import { nameOf, type Tile } from "../gallery/tile.ts";
 import { Icon } from "../icons.tsx";
-import { go } from "../route.ts";
 import { transferOf } from "../upload/transfers.ts";
 import { wordsFor, wordsOf } from "../words.ts";
 import { Actions } from "./actions.tsx";
@@ -26,7 +26,6 @@ export function Detail({ id }: { id: string }) {
   const tile = all[index];
   const image = loaded.value;
   const name = image ? nameOf(image) : (tile?.label ?? "Image");
-  const close = () => go({ imageID: undefined });
   const step = (by: number) => {
     const next = all[index + by];
     if (next) go({ imageID: next.id }, { replace: true });
@@ -56,7 +55,7 @@ export function Detail({ id }: { id: string }) {
   }, [index, all.length]);
 
   return (
-    <Dialog class="detail" label={name} onClose={close} onKeyDown={onKeyDown}>
+    <Dialog class="detail" label={name} onClose={closeImage} onKeyDown={onKeyDown}>
       <div class="detail-frame">
         <Stage key={id} id={id} image={image} tile={tile} />
         {all[index - 1] ? (
@@ -69,7 +68,7 @@ export function Detail({ id }: { id: string }) {
             <Icon name="next" />
           </button>
         ) : null}
-        <button type="button" class="quiet close" aria-label="Close" onClick={close}>
+        <button type="button" class="quiet close" aria-label="Close" onClick={closeImage}>
           <Icon name="close" />
         </button>
         <div class="panel">
@@ -87,7 +86,7 @@ export function Detail({ id }: { id: string }) {
               <Variants image={image} />
               <Code image={image} />
               <History events={events.value} />
-              <Actions image={image} name={name} onRemoved={close} />
+              <Actions image={image} name={name} onRemoved={closeImage} />
             </>
           ) : null}
         </div>

@@ -1,8 +1,9 @@
 /** The pictures of the gallery one by one, alone on the screen, to be zoomed and swiped: PhotoSwipe, loaded when first wanted. */
+
+import { go } from "../address.ts";
 import { list, tiles } from "../gallery/current.ts";
 import type { Tile } from "../gallery/tile.ts";
 import { iconHTML } from "../icons.tsx";
-import { go } from "../route.ts";
 
 /** Opens on one image of the gallery, on top of whatever `within` shows. The page follows from picture to picture. */
 export async function openLightbox(within: HTMLElement, id: string): Promise<void> {

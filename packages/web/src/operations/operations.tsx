@@ -1,3 +1,157 @@
+/** How the pipeline is doing: what there is, what waits, how fast it goes and what was refused. */
+import { ClientError, type Stats } from "@image-pipeline/client/client";
+import { clock, duration, hour, number } from "../format.ts";
+import { format } from "../route.ts";
+import { mustSignIn } from "../session.ts";
+import { wordsFor, wordsOf } from "../words.ts";
+import { useStats } from "./load.ts";
+import { Plot } from "./plot.tsx";
+
 export function Operations() {
-  return <h1>Operations</h1>;
+  const { stats, error } = useStats();
+  const shown = stats.value;
+  return (
+    <div class="operations">
+      <header>
+        <h1>Operations</h1>
+        {shown ? <p>As of {clock(shown.at)}</p> : null}
+      </header>
+      {error.value ? <Trouble error={error.value} /> : null}
+      {shown ? <Board stats={shown} /> : null}
+      {shown || error.value ? null : (
+        <p role="status" class="foot">
+          <i class="spinner" aria-hidden="true" /> Loading the numbers
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Board({ stats }: { stats: Stats }) {
+  const { images, queue, hours, readyByMinute, timeToReady, rejections } = stats;
+  const inHour = readyByMinute.reduce((sum, count) => sum + count, 0);
+  const inDay = hours.reduce((sum, { ready }) => sum + ready, 0);
+  const longest = timeToReady.times.at(-2)?.upTo ?? 0;
+  const { p50, p95 } = timeToReady;
+  const made = timeToReady.times.reduce((sum, { count }) => sum + count, 0);
+  return (
+    <>
+      <dl class="counts">
+        <Count name="Ready" value={images.ready} status="ready" />
+        <Count name="Processing" value={images.processing} status="processing" />
+        <Count name="Announced" value={images.pending} status="pending" />
+        <Count name="Refused" value={images.rejected} status="rejected" />
+        <Count name="Failed" value={images.failed} status="failed" />
+        <Count name="In the queue" value={queue.waiting} />
+        <Count name="Being worked on" value={queue.taken} />
+        <Count name="Dead letters" value={queue.deadLetters} isBad={queue.deadLetters > 0} />
+      </dl>
+      <div class="plots">
+        <Plot
+          title="Images a minute"
+          summary={
+            inHour === 1
+              ? "1 became ready in the last hour."
+              : `${number(inHour)} became ready in the last hour.`
+          }
+          ends={["An hour ago", "Now"]}
+          columns={["Minute", "Images"]}
+          bars={readyByMinute.map((value, index) => ({
+            label: index === 59 ? "This minute" : index === 58 ? "1 minute ago" : `${59 - index} minutes ago`,
+            value,
+          }))}
+        />
+        <Plot
+          title="Images an hour"
+          summary={`${number(inDay)} became ready in ${hours.length} hours.`}
+          ends={[hour(hours[0]?.at ?? stats.at), "Now"]}
+          columns={["Hour", "Images"]}
+          bars={hours.map(({ at, ready, rejected, failed }) => ({
+            label: hour(at),
+            value: ready,
+            amiss: rejected + failed,
+          }))}
+        />
+        <Plot
+          title="Time to ready"
+          summary={
+            made === 0
+              ? "None in these hours."
+              : `Half within ${p50 === undefined ? "more than 5 minutes" : duration(p50)}, 19 of 20 within ${
+                  p95 === undefined ? "more than 5 minutes" : duration(p95)
+                }.`
+          }
+          ends={["1 second", "Over 5 minutes"]}
+          columns={["Time", "Images"]}
+          bars={timeToReady.times.map(({ upTo, count }) => ({
+            label: upTo === undefined ? `Over ${duration(longest)}` : `Up to ${duration(upTo)}`,
+            value: count,
+          }))}
+        />
+        <section class="plot">
+          <h2>Refused, and why</h2>
+          {rejections.length === 0 ? (
+            <p>Nothing in {hours.length} hours.</p>
+          ) : (
+            <Reasons rejections={rejections} />
+          )}
+        </section>
+      </div>
+    </>
+  );
+}
+
+type CountProps = { name: string; value: number; status?: keyof Stats["images"]; isBad?: boolean };
+
+function Count({ name, value, status, isBad = status === "failed" && value > 0 }: CountProps) {
+  return (
+    <div class={isBad ? "bad" : undefined}>
+      <dt>{name}</dt>
+      <dd>
+        {status ? (
+          <a href={format({ page: "gallery", filter: { status } })}>{number(value)}</a>
+        ) : (
+          number(value)
+        )}
+      </dd>
+    </div>
+  );
+}
+
+function Reasons({ rejections }: { rejections: Stats["rejections"] }) {
+  const most = Math.max(...rejections.map(({ count }) => count));
+  return (
+    <ul class="reasons">
+      {rejections.map(({ code, count }) => (
+        <li key={code}>
+          <span>{wordsFor(code).what}</span>
+          <b>{number(count)}</b>
+          <i style={{ width: `${(count / most) * 100}%` }} aria-hidden="true" />
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+function Trouble({ error }: { error: unknown }) {
+  const isUnknown =
+    error instanceof ClientError && (error.code === "unauthenticated" || error.code === "forbidden");
+  const { what, help } = wordsOf(error);
+  return (
+    <section class="empty" role="alert">
+      <h2>{isUnknown ? "These numbers are for the service’s own people" : what}</h2>
+      <p>{isUnknown ? "They take an API key with the scope service." : help}</p>
+      {isUnknown ? (
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            mustSignIn.value = true;
+          }}
+        >
+          Sign in
+        </button>
+      ) : null}
+    </section>
+  );
 }

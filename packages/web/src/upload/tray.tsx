@@ -1,9 +1,10 @@
 /** The files on their way, in a corner of every room: how far each is, and what went wrong. */
 import { useState } from "preact/hooks";
+import { route } from "../address.ts";
 import { isReachable } from "../connection.ts";
 import { bytes } from "../format.ts";
 import { Icon } from "../icons.tsx";
-import { format, route } from "../route.ts";
+import { format } from "../route.ts";
 import {
   cancel,
   clear,

@@ -1,0 +1,47 @@
+import type { Image } from "@image-pipeline/client/client";
+import { expect, test } from "vitest";
+import { snippetsOf } from "./snippets.ts";
+
+const variant = (width: number) => ({
+  url: `https://images.example.com/media/img/1-ab/${width}.webp`,
+  width,
+  height: width / 2,
+  format: "webp",
+  contentType: "image/webp",
+  bytes: 1000,
+});
+
+const image: Image = {
+  id: "img_01M840E3836646KR31ZDGQHSZX",
+  status: "ready",
+  version: 3,
+  owner: "default",
+  alt: 'A "quoted" sign: $5 & <more>',
+  source: { key: "default/a" },
+  placeholder: { thumbhash: "", color: "#ff8000" },
+  variants: { small: variant(480), medium: variant(1080) },
+  createdAt: "2026-11-23T10:50:09Z",
+  updatedAt: "2026-11-23T10:50:09Z",
+};
+
+const textOf = (name: string) => snippetsOf(image).find((snippet) => snippet.name === name)?.text ?? "";
+
+test("every kind of app gets the address of a middling variant and the picture's shape", () => {
+  expect(snippetsOf(image).map(({ name }) => name)).toEqual(["HTML", "React", "Swift", "Kotlin"]);
+  for (const name of ["HTML", "Swift", "Kotlin"]) expect(textOf(name)).toContain("/1080.webp");
+});
+
+test("alternative text is quoted as each language wants it", () => {
+  expect(textOf("HTML")).toContain('alt="A &quot;quoted&quot; sign: $5 &amp; <more>"');
+  expect(textOf("Swift")).toContain('.accessibilityLabel("A \\"quoted\\" sign: $5 & <more>")');
+  expect(textOf("Kotlin")).toContain('contentDescription = "A \\"quoted\\" sign: \\$5 & <more>"');
+});
+
+test("colours are written as each platform wants them", () => {
+  expect(textOf("Swift")).toContain("Color(red: 1.00, green: 0.50, blue: 0.00)");
+  expect(textOf("Kotlin")).toContain("Color(0xFFFF8000)");
+});
+
+test("an image that shows nothing yet has no code", () => {
+  expect(snippetsOf({ ...image, variants: undefined })).toEqual([]);
+});

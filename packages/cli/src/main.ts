@@ -16,7 +16,6 @@ import { upload } from "./upload.ts";
 
 const groups: Record<string, Record<string, Command>> = {
   Images: { upload, list, get, delete: deletion },
-  // On the embedded mode of this machine, or on a deployed stage inside of `npx sst shell --stage NAME --`.
   Operations: { doctor, backfill, reprocess, redrive, key },
 };
 

@@ -2,11 +2,14 @@
 import { createHash } from "node:crypto";
 import { Hono } from "hono";
 import { Resource } from "sst";
+import * as v from "valibot";
 import { type Document, page, style } from "./docs-page.ts";
 import { route } from "./route.ts";
 
 /** The page may show its own style and load nothing, so that it works wherever the API does. */
 const policy = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(style).digest("base64")}'; frame-ancestors 'none'`;
+
+const Described = v.pipe(v.looseObject({ openapi: v.string() }), v.metadata({ ref: "Document" }));
 
 /** Read when somebody asks, because most instances are never asked. */
 async function load(): Promise<Document> {
@@ -25,7 +28,7 @@ export const docs = new Hono()
       tag: "Service",
       summary: "This API as an OpenAPI 3.1 document",
       scope: "open",
-      answers: { 200: { description: "The document.", contentType: "application/json" } },
+      answers: { 200: { description: "The document.", schema: Described, example: { openapi: "3.1.0" } } },
       errors: [],
     }),
     async (c) => c.body(JSON.stringify(await load()), 200, { "content-type": "application/json" }),
@@ -37,7 +40,7 @@ export const docs = new Hono()
       tag: "Service",
       summary: "This API as a page",
       scope: "open",
-      answers: { 200: { description: "The page.", contentType: "text/html" } },
+      answers: { 200: { description: "The page.", schema: v.string(), contentType: "text/html" } },
       errors: [],
     }),
     async (c) => c.html(page(await load(), Resource.Router.url), 200, { "content-security-policy": policy }),

@@ -10,9 +10,8 @@ import { Problem, problems } from "./problem.ts";
 import { type Answer, type Declared, declared } from "./route.ts";
 import { type Reads, readsOf } from "./valid.ts";
 
-/** What can go wrong on every route, and on every route that asks who is calling. */
-const always: readonly Code[] = ["internal_error"];
-const guarded: readonly Code[] = ["unauthenticated", "forbidden", "identity_unavailable"];
+/** What can go wrong on every route that asks who is calling. The others look nothing up that could fail. */
+const guarded: readonly Code[] = ["unauthenticated", "forbidden", "identity_unavailable", "internal_error"];
 
 const headerTexts = {
   "Idempotency-Key":
@@ -90,7 +89,7 @@ type Names = Map<string, v.GenericSchema>;
 
 function describe({ declaration, reads }: Operation, incoming: Names, outgoing: Names) {
   const { operationId, tag, summary, description, scope, answers, errors, headers = [], body } = declaration;
-  const codes = [...errors, ...(scope === "open" ? [] : guarded), ...always];
+  const codes = [...errors, ...(scope === "open" ? [] : guarded)];
   const json = reads.find(({ target }) => target === "json");
   const parameters = [
     ...reads.flatMap(({ target, schema }) =>

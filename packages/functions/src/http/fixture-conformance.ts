@@ -1,0 +1,202 @@
+/** Random requests made from the OpenAPI document, and what an answer must be like to agree with it. */
+import type { JsonSchema } from "@valibot/to-json-schema";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import fc from "fast-check";
+import type { Ask } from "./fixture.ts";
+
+type Parameter = { in: string; name: string; required?: boolean; schema: JsonSchema };
+type Content = Record<string, { schema?: JsonSchema }>;
+
+/** An operation of the document. */
+export type Operation = {
+  operationId: string;
+  method: string;
+  path: string;
+  parameters?: Parameter[];
+  requestBody?: { content: Content };
+  responses: Record<string, { description: string; content?: Content }>;
+};
+
+type Document = {
+  paths: Record<string, Record<string, object>>;
+  components: { schemas: Record<string, JsonSchema> };
+};
+
+/** Every operation of a document. */
+export const operationsOf = (document: Document): Operation[] =>
+  Object.entries(document.paths).flatMap(([path, methods]) =>
+    Object.entries(methods).map(([method, operation]) => ({
+      ...(operation as Omit<Operation, "method" | "path">),
+      method: method.toUpperCase(),
+      path,
+    })),
+  );
+
+/** The codes that an operation says it may answer with. */
+export const codesOf = ({ responses }: Operation): string[] =>
+  Object.entries(responses)
+    .filter(([status]) => status >= "400")
+    .flatMap(([, { description }]) => [...description.matchAll(/^`(\w+)`/gm)].map(([, code = ""]) => code));
+
+/** Text that breaks things: bounds, quotes, traversals, null bytes, halves of characters. */
+const nasty = fc.constantFrom(
+  "",
+  " ",
+  "null",
+  "0",
+  "-1",
+  "1e9",
+  "999999999999999999999",
+  "%00",
+  "\0",
+  "../..",
+  "'\"<>`{}$",
+  "é",
+  "😀",
+  "\ud800",
+  "a".repeat(3000),
+  "__proto__",
+  "constructor",
+  "true",
+  "[]",
+  "{}",
+  "2026-13-01T00:00:00Z",
+  "9".repeat(30),
+);
+const anything = fc.oneof(nasty, fc.string({ unit: "binary", maxLength: 40 }), fc.integer().map(String));
+
+/** Values that a schema lets through. */
+function good(schema: JsonSchema, document: Document): fc.Arbitrary<unknown> {
+  if (schema.$ref)
+    return good(
+      document.components.schemas[schema.$ref.slice(schema.$ref.lastIndexOf("/") + 1)] ?? {},
+      document,
+    );
+  if (schema.enum) return fc.constantFrom(...schema.enum);
+  if (schema.format === "date-time")
+    return fc
+      .date({ min: new Date("2020-01-01"), max: new Date("2030-01-01"), noInvalidDate: true })
+      .map((date) => date.toISOString());
+  if (schema.pattern) return fc.stringMatching(new RegExp(schema.pattern));
+  const { minimum = 0, maximum = 100_000, minLength = 0, maxLength = 40, maxItems = 5 } = schema;
+  switch ([schema.type].flat()[0]) {
+    case "integer":
+      return fc.integer({ min: minimum, max: Math.min(maximum, 2_000_000_000) });
+    case "boolean":
+      return fc.boolean();
+    case "array":
+      return fc.array(good(schema.items as JsonSchema, document), { maxLength: Math.min(maxItems, 5) });
+    case "object": {
+      const { properties, required = [], additionalProperties } = schema;
+      if (!properties)
+        return fc.dictionary(
+          fc.string({ minLength: 1, maxLength: 20 }),
+          good(additionalProperties as JsonSchema, document),
+          { maxKeys: 5 },
+        );
+      const fields = Object.entries(properties).map(
+        ([name, field]) => [name, good(field as JsonSchema, document)] as const,
+      );
+      return fc.record(Object.fromEntries(fields), { requiredKeys: required });
+    }
+    default:
+      return fc.string({ unit: "grapheme", minLength, maxLength: Math.min(maxLength, 60) });
+  }
+}
+
+/** A body as it is sent: mostly good, sometimes spoilt in one place, sometimes no JSON at all. */
+function body(schema: JsonSchema, document: Document): fc.Arbitrary<Pick<Ask, "body" | "headers">> {
+  const json = { "content-type": "application/json" };
+  const whole = good(schema, document).map((value) => JSON.stringify(value));
+  const spoilt = fc
+    .tuple(
+      good(schema, document),
+      fc.oneof(anything, fc.constantFrom("filename", "bytes", "tags", "key", "title")),
+      fc.oneof(fc.anything(), anything),
+    )
+    .map(([value, name, other]) => JSON.stringify({ ...(value as object), [name]: other }));
+  return fc.oneof(
+    { weight: 6, arbitrary: whole.map((body) => ({ body, headers: json })) },
+    { weight: 3, arbitrary: spoilt.map((body) => ({ body, headers: json })) },
+    { weight: 1, arbitrary: fc.string({ maxLength: 50 }).map((body) => ({ body, headers: json })) },
+    { weight: 1, arbitrary: whole.map((body) => ({ body, headers: { "content-type": "text/plain" } })) },
+  );
+}
+
+/** One random request to an operation. `ids` are images that there are, `as` whoever may come. */
+export function request(
+  operation: Operation,
+  document: Document,
+  { ids, keys, as }: { ids: string[]; keys: string[]; as: string[] },
+): fc.Arbitrary<{ path: string; init: Ask }> {
+  const parameters = operation.parameters ?? [];
+  const values = parameters.map(({ name, schema }) => {
+    const known = name === "id" ? fc.constantFrom(...ids) : good(schema, document);
+    return [name, fc.oneof({ weight: 5, arbitrary: known }, { weight: 1, arbitrary: anything })] as const;
+  });
+  const required = parameters.filter(({ in: place }) => place === "path").map(({ name }) => name);
+  const schema = operation.requestBody?.content["application/json"]?.schema;
+  return fc
+    .record({
+      given: fc.record(Object.fromEntries(values), { requiredKeys: required }),
+      sent: schema ? body(schema, document) : fc.constant<Pick<Ask, "body" | "headers">>({}),
+      key: fc.option(fc.constantFrom(...keys), { nil: undefined, freq: 3 }),
+      as: fc.constantFrom(...as),
+      extra: fc.option(anything, { nil: undefined, freq: 15 }),
+    })
+    .map(({ given, sent, key, as, extra }) => {
+      const query = new URLSearchParams();
+      const headers: Record<string, string> = { ...sent.headers };
+      let path = operation.path;
+      for (const { in: place, name } of parameters) {
+        const value = (given as Record<string, unknown>)[name];
+        if (value === undefined) continue;
+        if (place === "path") path = path.replace(`{${name}}`, encode(String(value)));
+        else if (place === "query") for (const each of [value].flat()) query.append(name, String(each));
+        // What no header can hold never gets as far as the API.
+        else if (/^[\x20-\x7e]*$/.test(String(value))) headers[name] = String(value);
+      }
+      if (extra !== undefined) query.append("extra", extra);
+      // A key of the uploads that there are, where one is asked for.
+      const text = key && sent.body ? sent.body.replace(/"key":"[^"]*"/, `"key":"${key}"`) : sent.body;
+      const search = query.size > 0 ? `?${query}` : "";
+      return {
+        path: path + search,
+        init: { method: operation.method, headers, body: text, as: as || undefined },
+      };
+    });
+}
+
+/** Lone halves of characters have no encoding. */
+const encode = (text: string) => encodeURIComponent(text.toWellFormed()) || "%20";
+
+/** Checks answers against a document; says what is wrong with one, or nothing. */
+export function conforming(document: Document) {
+  const ajv = new Ajv2020({ strict: false, allErrors: true });
+  addFormats.default(ajv);
+  ajv.addSchema(document, "openapi");
+  const checks = new Map<JsonSchema, ReturnType<typeof ajv.compile>>();
+  const checkOf = (schema: JsonSchema) => {
+    const check =
+      checks.get(schema) ?? ajv.compile(JSON.parse(JSON.stringify(schema).replaceAll('"#/', '"openapi#/')));
+    checks.set(schema, check);
+    return check;
+  };
+  return (operation: Operation, status: number, type: string | null, text: string): string | undefined => {
+    const answer = operation.responses[status];
+    if (!answer) return `status ${status} is not in the document`;
+    const media = (type ?? "").split(";")[0] ?? "";
+    if (!answer.content)
+      return text === "" ? undefined : `a body where none is documented: ${text.slice(0, 80)}`;
+    const content = answer.content[media];
+    if (!content?.schema) return `content type ${type} is not in the document for ${status}`;
+    const value: unknown = media === "text/html" ? text : JSON.parse(text);
+    const check = checkOf(content.schema);
+    if (!check(value)) return `${status}: ${ajv.errorsText(check.errors)} in ${text.slice(0, 200)}`;
+    const code = (value as { code?: string }).code;
+    if (status >= 400 && code && !codesOf(operation).includes(code))
+      return `the code ${code} is not in the document`;
+    return undefined;
+  };
+}

@@ -1,10 +1,10 @@
 /** The HTTP API, behind the router. */
 import { common } from "./function.ts";
-import { processing } from "./queues.ts";
+import { deadLetters, processing } from "./queues.ts";
 import { router } from "./router.ts";
 import { cursorKey, settings } from "./settings.ts";
 import { uploads } from "./storage.ts";
-import { images, indexArn } from "./table.ts";
+import { images, indexArn, itemRight, recordRights } from "./table.ts";
 
 export const api = new sst.aws.Function("Api", {
   ...common,
@@ -13,23 +13,24 @@ export const api = new sst.aws.Function("Api", {
   memory: "1024 MB",
   // The API answers CORS itself, by setting; SST's default would be every origin.
   url: { cors: false },
-  link: [uploads, images, processing, router, cursorKey, settings],
+  link: [uploads, images, processing, deadLetters, router, cursorKey, settings],
   permissions: [
-    {
-      actions: ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"],
-      resources: [images.arn],
-    },
-    // The rows of tags that an image no longer has.
-    { actions: ["dynamodb:DeleteItem"], resources: [images.arn] },
-    {
-      actions: ["dynamodb:Query"],
-      resources: [images.arn, indexArn("gsi1"), indexArn("gsi2"), indexArn("gsi3")],
-    },
+    ...recordRights,
+    itemRight(["dynamodb:BatchGetItem"], "image"),
+    itemRight(["dynamodb:GetItem"], "owner", "key"),
+    itemRight(["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], "owner"),
+    itemRight(["dynamodb:Query"], "image", "tally"),
+    { actions: ["dynamodb:Query"], resources: [indexArn("gsi1"), indexArn("gsi2"), indexArn("gsi3")] },
     // Signed on behalf of whoever announced: only keys of the form owner/image.
-    { actions: ["s3:PutObject"], resources: [$interpolate`${uploads.arn}/*/img_*`] },
+    {
+      actions: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],
+      resources: [$interpolate`${uploads.arn}/*/img_*`],
+    },
     // The original, signed for its owner; whatever key it came under.
     { actions: ["s3:GetObject", "s3:DeleteObject"], resources: [$interpolate`${uploads.arn}/*`] },
     { actions: ["sqs:SendMessage"], resources: [processing.arn] },
+    // How much waits, for the figures.
+    { actions: ["sqs:GetQueueAttributes"], resources: [processing.arn, deadLetters.arn] },
   ],
 });
 

@@ -5,7 +5,7 @@ import { consume, deadLetters, processing } from "./queues.ts";
 import { settings } from "./settings.ts";
 import { cloud, pipeline } from "./stage.ts";
 import { processed, uploads } from "./storage.ts";
-import { images } from "./table.ts";
+import { images, recordRights } from "./table.ts";
 
 /** One file a message: what kills the process takes nothing else with it. */
 const oneByOne = { size: 1, partialResponses: true };
@@ -24,7 +24,7 @@ export const processor = new sst.aws.Function("Processor", {
     // So that a missing original is a 404, not a 403.
     { actions: ["s3:ListBucket"], resources: [uploads.arn] },
     { actions: ["s3:PutObject", "s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
-    { actions: ["dynamodb:GetItem", "dynamodb:PutItem"], resources: [images.arn] },
+    ...recordRights,
   ],
 });
 
@@ -42,10 +42,12 @@ export const deadLetter = new sst.aws.Function("DeadLetter", {
   handler: "packages/functions/src/dead-letter.handler",
   timeout: "30 seconds",
   memory: "512 MB",
-  link: [uploads, images, settings],
+  link: [uploads, processed, images, settings],
   permissions: [
     consume(deadLetters),
-    { actions: ["dynamodb:GetItem", "dynamodb:PutItem"], resources: [images.arn] },
+    // What is left of an image that was deleted meanwhile.
+    { actions: ["s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
+    ...recordRights,
   ],
 });
 

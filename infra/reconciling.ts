@@ -2,7 +2,7 @@
 import { common } from "./function.ts";
 import { processing } from "./queues.ts";
 import { processed, uploads } from "./storage.ts";
-import { images, indexArn } from "./table.ts";
+import { images, indexArn, itemRight } from "./table.ts";
 
 export const reconciler = new sst.aws.Function("Reconciler", {
   ...common,
@@ -17,19 +17,10 @@ export const reconciler = new sst.aws.Function("Reconciler", {
     // Finishes what the API began to delete.
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${uploads.arn}/*`] },
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
-    {
-      actions: ["dynamodb:GetItem", "dynamodb:BatchGetItem", "dynamodb:PutItem"],
-      resources: [images.arn],
-    },
+    itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"], "image"),
+    itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "job"),
+    itemRight(["dynamodb:UpdateItem", "dynamodb:Query"], "tally"),
     { actions: ["dynamodb:Query"], resources: [indexArn("gsi3"), indexArn("gsi4")] },
-    {
-      actions: ["dynamodb:DeleteItem"],
-      resources: [images.arn],
-      // Its own checkpoints, and nothing else.
-      conditions: [
-        { test: "ForAllValues:StringLike", variable: "dynamodb:LeadingKeys", values: ["$images#job_*"] },
-      ],
-    },
     { actions: ["sqs:SendMessage"], resources: [processing.arn] },
   ],
 });

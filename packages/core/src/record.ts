@@ -31,7 +31,8 @@ export async function read(imageID: string): Promise<ImageRecord | undefined> {
 /** The records of these ids that exist, in their order: consistent reads of 100 at a time. */
 export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
   const found = new Map<string, ImageRecord>();
-  let wanted = ids.map((imageID) => ({ imageID }));
+  // Two keys may name one image, and DynamoDB refuses to be asked for the same item twice.
+  let wanted = [...new Set(ids)].map((imageID) => ({ imageID }));
   while (wanted.length > 0) {
     const { data, unprocessed } = await ImageEntity.get(wanted).go({ consistent: true });
     for (const record of data) found.set(record.imageID, record);

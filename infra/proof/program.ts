@@ -9,10 +9,10 @@ import { mkdirSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
-import { run } from "../.sst/platform/src/auto/run.ts";
-import config from "../sst.config.ts";
+import { run } from "../../.sst/platform/src/auto/run.ts";
+import config from "../../sst.config.ts";
 import type { Build, Graph, Request } from "./graph.ts";
-import { mocks } from "./graph-mocks.ts";
+import { mocks } from "./mocks.ts";
 
 const request: Request = JSON.parse(process.env.GRAPH_REQUEST ?? "{}");
 const { stage, dev, root, platform, work } = request;

@@ -3,8 +3,8 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { envTypes } from "./env-types.ts";
 import { evaluate } from "./graph.ts";
-import { bundle, root } from "./graph-bundle.ts";
 import { ensureInstalled } from "./install.ts";
+import { bundle, root } from "./platform.ts";
 
 ensureInstalled();
 await bundle();

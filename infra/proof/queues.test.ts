@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all, short } from "./test-graphs.ts";
+import { all, short } from "./graphs.ts";
 
 const day = 86_400;
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all } from "./test-graphs.ts";
+import { all } from "./graphs.ts";
 
 /** Each function's memory in MB and its timeout in seconds. */
 const sizes: Record<string, [memory: number, timeout: number]> = {

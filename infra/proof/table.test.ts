@@ -2,13 +2,13 @@ import { readdirSync } from "node:fs";
 import { Entity } from "electrodb";
 import { describe, expect, test } from "vitest";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all } from "./test-graphs.ts";
+import { all } from "./graphs.ts";
 
 type Keys = { name: string; hashKey: string; rangeKey: string };
 
 type Indexed = { indexes: Record<string, { index?: string; pk: { field: string }; sk?: { field: string } }> };
 
-const core = new URL("../packages/core/src/", import.meta.url);
+const core = new URL("../../packages/core/src/", import.meta.url);
 
 /** The keys that the entities really read and write, as ElectroDB has understood them; the table's own are "". */
 const used: Keys[] = [];

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { argsOf, type Graph, resourcesOf } from "./graph.ts";
-import { all, graphOf } from "./test-graphs.ts";
+import { all, graphOf } from "./graphs.ts";
 
 const functions = ["Api", "Breaker", "DeadLetter", "Processor", "Reconciler"];
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { type EdgeRequest, pass } from "./edge.ts";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all, graphOf } from "./test-graphs.ts";
+import { all, graphOf } from "./graphs.ts";
 
 const image = "/img_01/1-abcd/small.webp";
 const none = {

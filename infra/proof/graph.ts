@@ -7,7 +7,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { platform, program, root } from "./graph-bundle.ts";
+import { platform, program, root } from "./platform.ts";
 
 /** A resource as Pulumi is asked for it; `retainOnDelete` says whether it outlives its removal from the app. */
 export type Resource = {
@@ -39,7 +39,7 @@ export type Graph = {
 /** Which stage to evaluate, deployed or under `sst dev`, with which settings (environment variables). */
 export type Stage = { stage: string; dev?: boolean; env?: Record<string, string> };
 
-/** Handed to `graph-program.ts`, which writes its graph to `out`. */
+/** Handed to `program.ts`, which writes its graph to `out`. */
 export type Request = Required<Omit<Stage, "env">> & {
   root: string;
   platform: string;

@@ -5,7 +5,8 @@ import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
 /** The folder of sst.config.ts. `SST_ROOT` names another, where the same app stands under another version of SST. */
-export const root = process.env.SST_ROOT ?? fileURLToPath(new URL("..", import.meta.url)).replace(/\/$/, "");
+export const root =
+  process.env.SST_ROOT ?? fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
 /** SST's platform code, which `sst install` brings from npm. */
 export const platform = join(root, ".sst/platform");
@@ -17,7 +18,7 @@ export const program = join(platform, "graph.mjs");
 export async function bundle(): Promise<void> {
   await build({
     absWorkingDir: root,
-    entryPoints: [join(root, "infra/graph-program.ts")],
+    entryPoints: [join(root, "infra/proof/program.ts")],
     outfile: program,
     bundle: true,
     format: "esm",

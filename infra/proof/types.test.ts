@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { root } from "./graph-bundle.ts";
+import { root } from "./platform.ts";
 
 test("sst.config.ts and infra/ are what SST's own types allow", () => {
   const check = () =>

@@ -1,6 +1,6 @@
 /** The evaluated stages, for the tests. */
 import { evaluate, type Graph } from "./graph.ts";
-import { stages } from "./test-stages.ts";
+import { stages } from "./stages.ts";
 
 /** Every stage with its name. */
 export const all: [name: string, graph: Graph][] = await Promise.all(

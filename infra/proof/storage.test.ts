@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all, graphOf, short } from "./test-graphs.ts";
+import { all, graphOf, short } from "./graphs.ts";
 
 const bucket = /s3\/bucket(V2)?:/;
 const statementsOf = (policy: string) => JSON.parse(policy).Statement;

@@ -1,8 +1,8 @@
 /** Once before the tests of `infra/`: SST's platform code is there, and every stage has been evaluated with it. */
 import { evaluate } from "./graph.ts";
-import { bundle } from "./graph-bundle.ts";
 import { ensureInstalled } from "./install.ts";
-import { stages } from "./test-stages.ts";
+import { bundle } from "./platform.ts";
+import { stages } from "./stages.ts";
 
 export default async function setup(): Promise<void> {
   ensureInstalled();

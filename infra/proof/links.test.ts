@@ -2,19 +2,19 @@ import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { envTypes } from "./env-types.ts";
 import { resourcesOf } from "./graph.ts";
-import { all, graphOf } from "./test-graphs.ts";
+import { all, graphOf } from "./graphs.ts";
 
 /** What each function is told. Names and addresses, never a right. */
 const links: Record<string, string[]> = {
-  Api: ["CursorKey", "Images", "Processing", "Router", "Settings", "Uploads"],
+  Api: ["CursorKey", "DeadLetters", "Images", "Processing", "Router", "Settings", "Uploads"],
   Breaker: ["Allowance"],
-  DeadLetter: ["Images", "Settings", "Uploads"],
+  DeadLetter: ["Images", "Processed", "Settings", "Uploads"],
   Processor: ["Images", "Processed", "Settings", "Uploads"],
   Reconciler: ["Images", "Processed", "Processing", "Uploads"],
 };
 
 test("sst-env.d.ts is what SST writes for this app (`npm run types`)", async () => {
-  const committed = readFileSync(new URL("../sst-env.d.ts", import.meta.url), "utf8");
+  const committed = readFileSync(new URL("../../sst-env.d.ts", import.meta.url), "utf8");
   expect(committed).toBe(envTypes(await graphOf("production")));
 });
 

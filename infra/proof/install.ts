@@ -2,7 +2,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { platform, root } from "./graph-bundle.ts";
+import { platform, root } from "./platform.ts";
 
 /** Installs what is missing. Throws if npm cannot be reached. */
 export function ensureInstalled(): void {

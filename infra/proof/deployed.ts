@@ -1,0 +1,154 @@
+/**
+ * A deployment on one machine: the very bundles that would be uploaded, each in a process of its own with nothing but
+ * the links and the rights of its stage, on the embedded S3, DynamoDB and queue.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer, type Server } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import type { SQSBatchResponse } from "aws-lambda";
+import { deadLettersOf, names } from "../../packages/local/src/environment.ts";
+import { callFunction } from "../../packages/local/src/function-url.ts";
+import { closeServer, listen } from "../../packages/local/src/listen.ts";
+import { startQueue } from "../../packages/local/src/queue.ts";
+import { type Runtime, startRuntime } from "../../packages/local/src/runtime.ts";
+import { eventRecord } from "../../packages/local/src/s3/event.ts";
+import { sqsEndpoint } from "../../packages/local/src/sqs.ts";
+import { openBuckets, openTable } from "../../packages/local/src/stores.ts";
+import type { Graph } from "./graph.ts";
+import { type Guard, startGuard } from "./guard.ts";
+import { bundleFunction } from "./lambda-bundle.ts";
+import { rightsOf } from "./rights.ts";
+
+const region = "us-east-1";
+const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
+const queuePath = `/123456789012/${names.queue}`;
+
+/** The functions that the embedded cloud has something to run on for. */
+const functions = ["Api", "Processor", "DeadLetter", "Reconciler"] as const;
+type Name = (typeof functions)[number];
+
+/** `guards` tell which rights were used; `settled` resolves when no message is left. */
+export type Deployment = {
+  url: string;
+  s3Url: string;
+  dynamodbUrl: string;
+  guards: Record<Name, Guard>;
+  invoke(name: Name, event: unknown): Promise<unknown>;
+  send(body: object): void;
+  settled(): Promise<void>;
+  stop(): Promise<void>;
+};
+
+/** Bundles a stage's functions and starts them. */
+export async function deploy(graph: Graph): Promise<Deployment> {
+  const dataDir = await mkdtemp(join(tmpdir(), "deployed-"));
+  const runtimes = {} as Record<Name, Runtime>;
+  const queue = startQueue({
+    name: names.queue,
+    region,
+    concurrency: 1,
+    visibilityTimeoutMs: 30_000,
+    consume: async (event) => (await runtimes.Processor.invoke(event)) as SQSBatchResponse,
+  });
+  const stores = {
+    dataDir,
+    s3Port: 0,
+    dynamodbPort: 0,
+    region,
+    credentials,
+    endpoints: {},
+    corsOrigins: [],
+    onEvent: (event: Parameters<typeof eventRecord>[0]) => {
+      if (event.bucket === names.uploads)
+        queue.send(JSON.stringify({ Records: [eventRecord(event, region)] }));
+    },
+  };
+  const deadLetters = startQueue({
+    name: "dead-letters",
+    region,
+    concurrency: 1,
+    visibilityTimeoutMs: 30_000,
+    consume: async (event) => (await runtimes.DeadLetter.invoke(event)) as SQSBatchResponse,
+  });
+  const table = await openTable(stores);
+  const buckets = await openBuckets(stores);
+  const sqs = createServer(
+    sqsEndpoint({
+      path: queuePath,
+      queue,
+      deadLetters,
+      identity: { ...credentials, region, service: "sqs" },
+    }),
+  );
+  const backends = { s3: buckets.url, dynamodb: table.url, sqs: await listen(sqs, 0) };
+
+  const guards = {} as Record<Name, Guard>;
+  const api = createServer((request, response) =>
+    callFunction((event) => runtimes.Api.invoke(event), request, response, {
+      name: "Api",
+      region,
+      timeoutSeconds: 30,
+    }),
+  );
+  const url = await listen(api, 0);
+  for (const name of functions) {
+    const build = graph.builds.find(({ functionID }) => functionID === name);
+    if (!build) throw new Error(`The stage has no function ${name}.`);
+    const guard = await startGuard(rightsOf(graph, name), backends);
+    guards[name] = guard;
+    runtimes[name] = startRuntime({
+      name,
+      module: pathToFileURL((await bundleFunction(build)).file),
+      region,
+      workers: 1,
+      // The reconciler stops a minute before its end: so after every page, and the next run goes on from there.
+      timeoutSeconds: 60,
+      memoryMB: 1024,
+      env: environmentOf(build.links, url, guard.url),
+    });
+  }
+  return {
+    url,
+    s3Url: buckets.url,
+    dynamodbUrl: table.url,
+    guards,
+    invoke: (name, event) => runtimes[name].invoke(event),
+    send: (body) => void queue.send(JSON.stringify(body)),
+    settled: () => queue.idle(),
+    async stop() {
+      await Promise.all([queue.stop(), deadLetters.stop()]);
+      await Promise.all(Object.values(runtimes).map((runtime) => runtime.close(2_000)));
+      await Promise.all([api, sqs].map((server: Server) => closeServer(server, 0)));
+      await Promise.all(Object.values(guards).map((guard) => guard.close()));
+      await Promise.all([table.close(), buckets.close()]);
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** What the function is linked to and no more, at this machine's addresses. */
+function environmentOf(links: Graph["links"], url: string, guard: string): NodeJS.ProcessEnv {
+  const here: Graph["links"] = {
+    Uploads: { name: names.uploads, url: `${guard}/${names.uploads}` },
+    Processed: { name: names.processed },
+    Images: { name: names.table },
+    Processing: { url: guard + queuePath },
+    DeadLetters: { url: guard + deadLettersOf(queuePath) },
+    Router: { url },
+    Settings: { ...links.Settings, anonymous: true },
+  };
+  const resources = Object.keys(links).map((name) => [name, here[name] ?? links[name]]);
+  return {
+    PATH: process.env.PATH,
+    AWS_REGION: region,
+    AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+    AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    AWS_ENDPOINT_URL_S3: guard,
+    AWS_ENDPOINT_URL_DYNAMODB: guard,
+    POWERTOOLS_LOG_LEVEL: "SILENT",
+    SST_RESOURCE_App: JSON.stringify({ name: "image-pipeline", stage: "dev" }),
+    ...Object.fromEntries(resources.map(([name, value]) => [`SST_RESOURCE_${name}`, JSON.stringify(value)])),
+  };
+}

@@ -1,0 +1,57 @@
+/**
+ * A function's code as SST would upload it: bundled by esbuild with SST's own options (`pkg/runtime/node/build.go` of
+ * SST 3.19). What SST installs beside the bundle, sharp, is found in this repository's node_modules instead.
+ */
+import { join } from "node:path";
+import { build } from "esbuild";
+import type { Build } from "./graph.ts";
+import { root } from "./platform.ts";
+
+/** `bytes` is the minified size; `packages` what went into it, by bytes; `imports` what it still asks Node for. */
+export type LambdaBundle = {
+  file: string;
+  bytes: number;
+  packages: Map<string, number>;
+  imports: string[];
+};
+
+/** Bundles the handler of a build that SST has asked for, into `.sst/bundles`. */
+export async function bundleFunction({ functionID, handler, properties }: Build): Promise<LambdaBundle> {
+  const outfile = join(root, ".sst/bundles", functionID, "bundle.mjs");
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [`${handler.replace(/\.[^.]+$/, "")}.ts`],
+    outfile,
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    target: "es2023",
+    mainFields: ["module", "main"],
+    keepNames: true,
+    minify: properties.minify ?? false,
+    sourcemap: "linked",
+    metafile: true,
+    external: ["sharp", "pg-native", ...(properties.install ?? [])],
+    banner: {
+      js: [
+        "import { createRequire as topLevelCreateRequire } from 'module';",
+        "const require = topLevelCreateRequire(import.meta.url);",
+        'import { fileURLToPath as topLevelFileUrlToPath, URL as topLevelURL } from "url"',
+        "const __filename = topLevelFileUrlToPath(import.meta.url)",
+        'const __dirname = topLevelFileUrlToPath(new topLevelURL(".", import.meta.url))',
+      ].join("\n"),
+    },
+    logLevel: "error",
+  });
+  const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint);
+  if (!output) throw new Error(`${functionID} has no bundle.`);
+  const packages = new Map<string, number>();
+  for (const [path, { bytesInOutput }] of Object.entries(output.inputs)) {
+    const name = packageOf(path);
+    packages.set(name, (packages.get(name) ?? 0) + bytesInOutput);
+  }
+  return { file: outfile, bytes: output.bytes, packages, imports: output.imports.map(({ path }) => path) };
+}
+
+const packageOf = (path: string) =>
+  /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path.split("/").slice(0, 2).join("/");

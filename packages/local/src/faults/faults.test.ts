@@ -1,0 +1,48 @@
+import { describe, expect, test } from "vitest";
+import { mutants } from "./mutants.ts";
+import { type Ended, prove } from "./run.ts";
+import { stories } from "./stories.ts";
+
+const minutes = (n: number) => n * 60_000;
+
+describe("one by one, over the real processor, API, dead-letter handler and reconciler", {
+  timeout: minutes(5),
+}, () => {
+  let played: Promise<Ended> | undefined;
+
+  test.each(Object.values(stories))("$title", async ({ title }) => {
+    played ??= prove("stories");
+    const { output } = await played;
+    expect(output).toContain(`✓ ${title}\n`);
+  });
+});
+
+describe("left out of the real code, it is missed:", { timeout: minutes(5) }, () => {
+  test.each(Object.entries(mutants))("%s", async (name, { without }) => {
+    const { code, output } = await prove("stories", "--mutant", name);
+    expect(output, without).toContain(`✗ ${stories[name]?.title}: `);
+    expect(code).toBe(1);
+  });
+});
+
+describe("whatever happens to events, workers, requests and clocks", { timeout: minutes(15) }, () => {
+  const seed = String(Date.now() % 1_000_000);
+
+  test.each([
+    ["every image ends right by events alone, if none is lost", "calm", 100],
+    ["every image ends right with one event in twenty lost", "rough", 60],
+    ["every image ends right with three events in ten lost", "storm", 40],
+  ])("%s", async (_, weather, runs) => {
+    const { code, output } = await prove(
+      "model",
+      "--weather",
+      weather,
+      "--runs",
+      String(runs),
+      "--seed",
+      seed,
+    );
+    console.log(`Seed ${seed}, ${weather}: ${output}`);
+    expect(code, output).toBe(0);
+  });
+});

@@ -1,0 +1,59 @@
+/** Tiny pictures of one colour each, so that a variant tells which upload it was made from. */
+import { createHash } from "node:crypto";
+import sharp from "sharp";
+
+/** A file to upload. Bad ones have no colour and must be rejected. `etag` is the MD5 that S3 gives it. */
+export type File = { name: string; bytes: Buffer; etag: string; color?: Color };
+type Color = readonly [red: number, green: number, blue: number];
+
+const colors: Record<string, Color> = {
+  red: [208, 40, 32],
+  green: [48, 176, 64],
+  blue: [40, 72, 200],
+  sand: [224, 208, 160],
+};
+
+/** Lossy encoding moves a flat colour by a few steps; these four are over a hundred apart. */
+const nearMax = 40;
+
+/** Four good files of 8 × 8 pixels, one that is no picture, and one that ends too early. */
+export async function makeFiles(): Promise<File[]> {
+  const good = await Promise.all(
+    Object.entries(colors).map(async ([name, color]) => {
+      const [r, g, b] = color;
+      const create = { width: 8, height: 8, channels: 3, background: { r, g, b } } as const;
+      return fileOf(name, await sharp({ create }).jpeg({ quality: 95 }).toBuffer(), color);
+    }),
+  );
+  const cut = good[0]?.bytes.subarray(0, -30) ?? Buffer.alloc(0);
+  return [...good, fileOf("text", Buffer.from("no picture at all")), fileOf("cut", cut)];
+}
+
+function fileOf(name: string, bytes: Buffer, color?: Color): File {
+  return { name, bytes, etag: createHash("md5").update(bytes).digest("hex"), color };
+}
+
+/** What a variant turns out to be when it is decoded. */
+export type Seen = { format: string; width: number; height: number; bytes: number; color: Color };
+
+/** Decodes a variant. Throws if that is not possible. */
+export async function look(bytes: Buffer): Promise<Seen> {
+  const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const { format } = await sharp(bytes).metadata();
+  const mean = (channel: number) => {
+    let sum = 0;
+    for (let i = channel; i < data.length; i += info.channels) sum += data[i] ?? 0;
+    return sum / (data.length / info.channels);
+  };
+  return {
+    format,
+    width: info.width,
+    height: info.height,
+    bytes: bytes.length,
+    color: [mean(0), mean(1), mean(2)],
+  };
+}
+
+/** Whether two colours are the same but for the encoder's loss. */
+export const isNear = (a: Color, b: Color): boolean =>
+  Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) < nearMax;

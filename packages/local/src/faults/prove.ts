@@ -1,0 +1,102 @@
+/** `npm run prove -- <suite>`: the long versions of the suites that show that nothing is lost. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs } from "node:util";
+import { mutants, mutate } from "./mutants.ts";
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: "string", default: "50000" },
+    seed: { type: "string", default: String(Date.now() % 1_000_000) },
+    weather: { type: "string", default: "rough" },
+    path: { type: "string" },
+    mutant: { type: "string" },
+  },
+});
+
+const { mutant } = values;
+
+/** Each says whether all went well. */
+const suites: Record<string, (dataDir: string) => Promise<boolean>> = { model, stories };
+
+// The functions' own log would drown the result; they are told to fail all the time.
+process.env.POWERTOOLS_LOG_LEVEL ??= "SILENT";
+const [name = ""] = positionals;
+const suite = suites[name];
+if (!suite) {
+  console.error(`Name a suite: ${Object.keys(suites).join(", ")}.`);
+  process.exit(2);
+}
+const dataDir = await mkdtemp(join(tmpdir(), "prove-"));
+const started = performance.now();
+try {
+  process.exitCode = (await suite(dataDir)) ? 0 : 1;
+} finally {
+  await rm(dataDir, { recursive: true, force: true });
+}
+const { user, system } = process.cpuUsage();
+console.log(`${seconds(performance.now() - started)}, ${seconds((user + system) / 1000)} of CPU.`);
+process.exit();
+
+async function model(dataDir: string): Promise<boolean> {
+  const { runs, seed, path } = values;
+  takeMutant();
+  const { playModel, weathers } = await import("./model.ts");
+  const weather = Object.entries(weathers).find(([name]) => name === values.weather)?.[1];
+  if (!weather) throw new Error(`The weather is ${Object.keys(weathers).join(", ")}.`);
+  const { counts, wrong, schedule } = await playModel({
+    dataDir,
+    weather,
+    runs: Number(runs),
+    seed: Number(seed),
+    path,
+    shrink: !mutant && !path,
+  });
+  tell(counts);
+  if (!wrong) return true;
+  console.error(`${wrong}\nReplay with --weather ${values.weather} ${schedule}`);
+  return false;
+}
+
+/** All of them on the real code; only its own on a mutant. */
+async function stories(dataDir: string): Promise<boolean> {
+  takeMutant();
+  const { stories } = await import("./stories.ts");
+  const { openTheatre } = await import("./theatre.ts");
+  const theatre = await openTheatre(dataDir);
+  let well = true;
+  for (const [name, { title, weather, fates = [[0]], play }] of Object.entries(stories)) {
+    if (mutant !== undefined && name !== mutant) continue;
+    try {
+      await theatre.play({ weather, fates, skews: [0] }, play);
+      console.log(`✓ ${title}`);
+    } catch (error) {
+      well = false;
+      console.log(`✗ ${title}: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+  await theatre.close();
+  return well;
+}
+
+function takeMutant(): void {
+  if (mutant === undefined) return;
+  const changed = mutants[mutant];
+  if (!changed) throw new Error(`The mutants are ${Object.keys(mutants).join(", ")}.`);
+  mutate(changed);
+}
+
+function tell(counts: ReadonlyMap<string, number>): void {
+  console.log(
+    [...counts]
+      .sort()
+      .map(([what, times]) => `${what}: ${times}`)
+      .join(", "),
+  );
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,113 @@
+/**
+ * The real parts, once for a process: the embedded S3 and DynamoDB over HTTP, the queue's endpoint, and the functions
+ * as they are deployed. Everything that happens to them goes by the virtual clock.
+ */
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { Settings } from "@image-pipeline/core/settings";
+import { primary } from "@image-pipeline/core/table-schema";
+import { AwsClient } from "aws4fetch";
+import { startDynamodb } from "../dynamodb.ts";
+import { enter, names } from "../environment.ts";
+import { expire } from "../expiry.ts";
+import { listen } from "../listen.ts";
+import type { Queue } from "../queue.ts";
+import type { ObjectEvent } from "../s3/event.ts";
+import { startS3 } from "../s3/server.ts";
+import { sqsEndpoint } from "../sqs.ts";
+import { caller, ensureTable } from "../table.ts";
+import { now, takeOver } from "./clock.ts";
+import { type Applied, installGates } from "./gates.ts";
+
+/** Who is told of what happens; each world in turn. */
+export type Audience = {
+  applied(applied: Applied): Promise<void>;
+  stored(event: ObjectEvent): void;
+  queue(): Pick<Queue, "send">;
+};
+
+export const region = "us-east-1";
+const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
+const queuePath = `/000000000000/${names.queue}`;
+
+/** Starts everything in a folder of its own. `listener.at` is told of what happens. Once in a process. */
+export async function openStage(dataDir: string, listener: { at: Audience }) {
+  takeOver();
+  const table = await startDynamodb({ folder: join(dataDir, "dynamodb"), port: 0 });
+  const store = await startS3({
+    dataDir: join(dataDir, "s3"),
+    port: 0,
+    buckets: [names.uploads, names.processed],
+    region,
+    ...credentials,
+    corsOrigins: "any local",
+    onEvent: (event) => listener.at.stored(event),
+    now,
+  });
+  const queue = { send: (body: string, delayMs?: number) => listener.at.queue().send(body, delayMs) };
+  const answer = sqsEndpoint({
+    path: queuePath,
+    queue: queue as Queue,
+    identity: { ...credentials, region, service: "sqs" },
+  });
+  const front = createServer((request, response) => {
+    answer(request, response).catch(console.error);
+  });
+  const url = await listen(front, 0);
+  const call = caller(new AwsClient({ ...credentials, region, service: "dynamodb" }), table.url);
+  await ensureTable(call, names.table);
+  enter(process.env, {
+    region,
+    credentials,
+    s3Url: store.url,
+    dynamodbUrl: table.url,
+    url,
+    queuePath,
+    cursorKey: "a key for tests alone",
+    pipeline: { ...Settings.pipelineDefaults, anonymous: true },
+  });
+
+  // Only now: the modules of the product read where things are when they are loaded.
+  const { Storage } = await import("@image-pipeline/core/storage");
+  const { Table } = await import("@image-pipeline/core/table");
+  const { handler: processor } = await import("@image-pipeline/functions/processor");
+  const { handler: undertaker } = await import("@image-pipeline/functions/dead-letter");
+  const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
+  const { app } = await import("@image-pipeline/functions/http/app");
+  installGates({ storage: Storage.client, table: Table.client }, (applied) => listener.at.applied(applied));
+
+  const s3 = new AwsClient({ ...credentials, region, service: "s3" });
+  const pathOf = (bucket: string, key: string) =>
+    `${store.url}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
+  return {
+    processor,
+    undertaker,
+    reconciler,
+    app,
+    /** Puts an object as anybody with the right to may, or takes it away. */
+    put: (key: string, body: Buffer) =>
+      s3.fetch(pathOf(names.uploads, key), { method: "PUT", body: new Uint8Array(body) }),
+    remove: (bucket: string, key: string) => s3.fetch(pathOf(bucket, key), { method: "DELETE" }),
+    /** What time to live removes, all of it at once. */
+    async expire() {
+      let start: object | undefined;
+      do start = await expire(call, names.table, { start, limit: 1000, now: now() });
+      while (start);
+    },
+    /** Empties the table of these items (primary keys as JSON). */
+    async forget(keys: Iterable<string>) {
+      const all = [...keys].map((key) => {
+        const [pk, sk] = JSON.parse(key) as [string, string];
+        return { DeleteRequest: { Key: { [primary.pk]: { S: pk }, [primary.sk]: { S: sk } } } };
+      });
+      for (let i = 0; i < all.length; i += 25)
+        await call("BatchWriteItem", { RequestItems: { [names.table]: all.slice(i, i + 25) } });
+    },
+    async close() {
+      front.close();
+      await Promise.all([store.close(), table.close()]);
+    },
+  };
+}
+
+export type Stage = Awaited<ReturnType<typeof openStage>>;

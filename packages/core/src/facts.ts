@@ -82,5 +82,5 @@ function text(value: unknown): string | undefined {
   const raw = Buffer.isBuffer(value) ? value.toString("utf8") : value;
   if (typeof raw !== "string") return undefined;
   const clean = raw.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
-  return clean.slice(0, 100).trim() || undefined;
+  return [...clean].slice(0, 100).join("").trim() || undefined;
 }

@@ -59,15 +59,16 @@ export async function render(
   recipe: Readonly<Record<string, Spec>> = standard,
 ): Promise<Rendered<string>> {
   const original = await inspect(bytes, limits);
+  const clock = clockOf(limits);
   const variants: Variant<string>[] = [];
   const made = new Map<string, Promise<Buffer>>();
   let last: Raster | undefined;
-  for await (const { name, spec, size, raster } of rasters(original, limits, recipe)) {
+  for await (const { name, spec, size, raster } of rasters(original, limits, recipe, clock)) {
     last = raster;
     // A small original gives several variants the same picture: it is encoded once.
     const { format, quality, effort } = spec;
     const key = JSON.stringify([raster.width, raster.height, size, format, quality, effort]);
-    const encoding = made.get(key) ?? encode(raster, size, spec);
+    const encoding = made.get(key) ?? encode(raster, size, spec, clock);
     made.set(key, encoding);
     variants.push({ name, format, ...containers[format], ...size, bytes: await encoding });
   }
@@ -82,7 +83,7 @@ export async function render(
       frames: header.frames,
       ...readExif(exif, limits),
     },
-    placeholder: await placehold(last),
+    placeholder: await placehold(last, clock),
     variants: Object.keys(recipe).flatMap((name) => variants.filter((variant) => variant.name === name)),
   };
 }
@@ -115,10 +116,13 @@ export async function* rasters<N extends string>(
   original: Original,
   limits: Settings.Pipeline,
   recipe: Readonly<Record<N, Spec>>,
+  clock = clockOf(limits),
 ): AsyncGenerator<Step<N> & { raster: Raster }> {
   let raster: Raster | undefined;
   for (const step of plan(original.upright, recipe)) {
-    raster = raster ? await reduce(raster, step.frame) : await decode(original, step.frame, limits);
+    raster = raster
+      ? await reduce(raster, step.frame, clock)
+      : await decode(original, step.frame, limits, clock);
     yield { ...step, raster };
   }
 }
@@ -159,29 +163,30 @@ function allow(formats: readonly string[]): void {
 }
 
 /** The upright picture in sRGB, as raw pixels: one decode, with the decoder's own reduction where it has one. */
-async function decode({ bytes, upright, tagged }: Original, frame: Size, limits: Settings.Pipeline) {
-  const options: SharpOptions = {
-    failOn: "warning",
-    limitInputPixels: limits.pixelsMax,
-    pages: 1,
-  };
-  const picture = exactly(sharp(bytes, options).autoOrient(), frame).timeout({
-    seconds: limits.decodeSecondsMax,
-  });
+async function decode(
+  original: Original,
+  frame: Size,
+  limits: Settings.Pipeline,
+  clock: Clock,
+): Promise<Raster> {
+  const { bytes, upright, tagged } = original;
+  const options: SharpOptions = { failOn: "warning", limitInputPixels: limits.pixelsMax, pages: 1 };
+  const picture = exactly(sharp(bytes, options).autoOrient(), frame);
   // Colours are converted pixel by pixel, so where the picture shrinks much it is cheaper afterwards. The profile
   // has to travel with the pixels; an uncompressed PNG takes it along, where PNG is allowed at all.
   const late = tagged && limits.formats.includes("png") && areaOf(upright) > 2 * areaOf(frame);
-  if (!late) return toRaster(blame(picture.raw().toBuffer({ resolveWithObject: true })));
-  const reduced = await blame(picture.keepIccProfile().png({ compressionLevel: 0 }).toBuffer());
-  return toRaster(sharp(reduced).raw().toBuffer({ resolveWithObject: true }));
+  if (!late) return blame(rasterOf(picture, clock));
+  const reduced = await blame(finish(picture.keepIccProfile().png({ compressionLevel: 0 }), clock));
+  return rasterOf(sharp(reduced.data), clock);
 }
 
-async function reduce(raster: Raster, frame: Size): Promise<Raster> {
+async function reduce(raster: Raster, frame: Size, clock: Clock): Promise<Raster> {
   if (raster.width === frame.width && raster.height === frame.height) return raster;
-  return toRaster(exactly(open(raster), frame).raw().toBuffer({ resolveWithObject: true }));
+  return rasterOf(exactly(open(raster), frame), clock);
 }
 
-function encode(raster: Raster, size: Size, { format, quality, effort }: Spec): Promise<Buffer> {
+async function encode(raster: Raster, size: Size, spec: Spec, clock: Clock): Promise<Buffer> {
+  const { format, quality, effort } = spec;
   const picture = open(raster);
   if (size.width < raster.width || size.height < raster.height) {
     const left = Math.floor((raster.width - size.width) / 2);
@@ -191,16 +196,13 @@ function encode(raster: Raster, size: Size, { format, quality, effort }: Spec): 
   if (format === "webp") picture.webp({ quality, effort });
   else if (format === "avif") picture.avif({ quality, effort });
   else picture.flatten({ background: "#ffffff" }).jpeg({ quality, quantisationTable: 3 });
-  return picture.toBuffer();
+  return (await finish(picture, clock)).data;
 }
 
 /** 48 px tell as much as ThumbHash keeps, in a hundredth of the time that 100 px take. */
-async function placehold(raster: Raster): Promise<Placeholder> {
-  const { data, info } = await open(raster)
-    .resize(48, 48, { fit: "inside", withoutEnlargement: true })
-    .ensureAlpha()
-    .raw()
-    .toBuffer({ resolveWithObject: true });
+async function placehold(raster: Raster, clock: Clock): Promise<Placeholder> {
+  const small = open(raster).resize(48, 48, { fit: "inside", withoutEnlargement: true }).ensureAlpha();
+  const { data, info } = await finish(small.raw(), clock);
   return placeholderOf(data, info.width, info.height);
 }
 
@@ -213,23 +215,45 @@ const areaOf = ({ width, height }: Size) => width * height;
 const exactly = (picture: Sharp, { width, height }: Size) =>
   picture.resize(width, height, { fit: "fill", kernel: "lanczos2" });
 
-async function toRaster(rendering: Promise<{ data: Buffer; info: OutputInfo }>): Promise<Raster> {
-  const { data: pixels, info } = await rendering;
+async function rasterOf(picture: Sharp, clock: Clock): Promise<Raster> {
+  const { data: pixels, info } = await finish(picture.raw(), clock);
   const { width, height, channels } = info;
   if (channels !== 3 && channels !== 4) throw new Error(`A raster of ${channels} channels is not sRGB.`);
   return { pixels, width, height, channels };
 }
 
-/** What libvips cannot read, the bytes are at fault for; unless it ran out of time or memory. */
+/** The whole seconds that are left for an image; 1 at the end, which is the least that sharp takes. */
+type Clock = () => number;
+
+function clockOf({ decodeSecondsMax }: Settings.Pipeline): Clock {
+  const end = performance.now() + decodeSecondsMax * 1000;
+  return () => {
+    const left = Math.ceil((end - performance.now()) / 1000);
+    if (left <= 0) throw tooSlow();
+    return left;
+  };
+}
+
+const tooSlow = (options?: ErrorOptions) =>
+  new Rejection("too_slow", "The image takes too long to decode.", options);
+
+/** Runs a pipeline for as long as the clock allows. A soft limit: libvips looks at it between rows, if at all. */
+async function finish(picture: Sharp, clock: Clock): Promise<{ data: Buffer; info: OutputInfo }> {
+  try {
+    return await picture.timeout({ seconds: clock() }).toBuffer({ resolveWithObject: true });
+  } catch (cause) {
+    if (cause instanceof Error && cause.message.startsWith("timeout")) throw tooSlow({ cause });
+    throw cause;
+  }
+}
+
+/** What libvips cannot read, the bytes are at fault for; unless memory ran out, which another try may have. */
 async function blame<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (cause) {
-    const message = cause instanceof Error ? cause.message : String(cause);
-    if (message.startsWith("timeout")) {
-      throw new Rejection("too_slow", "The image takes too long to decode.", { cause });
-    }
-    if (/out of memory|unable to alloc|g_malloc/i.test(message)) throw cause;
+    if (cause instanceof Rejection) throw cause;
+    if (cause instanceof Error && /out of memory|unable to alloc|g_malloc/i.test(cause.message)) throw cause;
     throw new Rejection("corrupt_image", "The image is damaged or incomplete.", { cause });
   }
 }

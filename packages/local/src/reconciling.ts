@@ -1,4 +1,5 @@
 /** Runs the reconciler as its schedule does in the cloud, only oftener: at a desk nobody waits a quarter of an hour. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { systemClock } from "./queue.ts";
 import { startRuntime } from "./runtime.ts";
 import { every } from "./schedule.ts";
@@ -11,6 +12,9 @@ const timeoutSeconds = 900;
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
+
+/** How long after a failure the comparison at the start is tried again. */
+const againMs = 10_000;
 
 /**
  * Compares bucket and table at once, because whatever was in the queue when it last stopped is lost; from then on
@@ -25,15 +29,21 @@ export function startReconciling(options: {
   const module = new URL(import.meta.resolve("@image-pipeline/functions/reconciler"));
   const runtime = startRuntime({ ...options, name: "reconciler", module, workers: 1, timeoutSeconds });
   let closed = false;
-  const run = async (job: "stuck" | "compare" | "sweep") => {
+  /** Runs a job to its end and says whether it got there; if not, the next time comes. */
+  const run = async (job: "stuck" | "compare" | "sweep"): Promise<boolean> => {
     try {
       let report: { done: boolean };
       do report = (await runtime.invoke({ job })) as { done: boolean };
       while (!report.done);
+      return true;
     } catch (error) {
-      // The next time comes.
       if (!closed) console.warn(`The reconciler could not run ${job}:`, error);
+      return false;
     }
+  };
+  // Without it what was lost would wait for tomorrow: it is not given up.
+  const compareOnce = async () => {
+    while (!(await run("compare")) && !closed) await sleep(againMs, undefined, { ref: false });
   };
   const cancels = [
     every(minuteMs, () => run("stuck"), systemClock),
@@ -41,7 +51,7 @@ export function startReconciling(options: {
     every(dayMs, () => run("sweep"), systemClock),
   ];
   return {
-    compared: run("compare"),
+    compared: compareOnce(),
     close: async (graceMs) => {
       closed = true;
       for (const cancel of cancels) cancel();

@@ -30,8 +30,8 @@ export type Runtime = {
   close(graceMs: number): Promise<void>;
 };
 
-/** The time that a child has to load its module, as long as Lambda gives. */
-const startSeconds = 10;
+/** The time that a child has to load its module: half a second of work, on a machine that may be busy with much else. */
+const startSeconds = 60;
 
 type Task = { event: unknown; done(result: unknown): void; fail(error: Error): void };
 type Worker = {

@@ -2,7 +2,7 @@
 import type { Clock } from "./queue.ts";
 
 /** Runs `job` every so many milliseconds, counted from the end of its last run, until the returned function is called. */
-export function every(ms: number, job: () => Promise<void>, clock: Clock): () => void {
+export function every(ms: number, job: () => Promise<unknown>, clock: Clock): () => void {
   let cancel = () => {};
   let stopped = false;
   const next = () => {

@@ -1,4 +1,6 @@
 import { createHash } from "node:crypto";
+import { mkdir, readdir, writeFile } from "node:fs/promises";
+import path from "node:path";
 import { Readable } from "node:stream";
 import {
   AbortMultipartUploadCommand,
@@ -229,6 +231,17 @@ describe("an upload that is not under way", () => {
       expect(await refusal(client.send(new ListPartsCommand(nowhere)))).toBe("NoSuchUpload 404");
       expect(await refusal(client.send(new AbortMultipartUploadCommand(nowhere)))).toBe("NoSuchUpload 404");
     }
+  });
+
+  test("is not looked for outside the folder of uploads", async () => {
+    const outside = path.join(s3.dataDir, "outside");
+    await mkdir(outside);
+    const pending = { id: "../outside", bucket: Bucket, key: "trap", initiated: 0, headers: {} };
+    await writeFile(path.join(outside, "upload.json"), JSON.stringify(pending));
+    const target = { Bucket, Key: "trap", UploadId: "../outside" };
+    expect(await refusal(client.send(new ListPartsCommand(target)))).toBe("NoSuchUpload 404");
+    expect(await refusal(client.send(new AbortMultipartUploadCommand(target)))).toBe("NoSuchUpload 404");
+    expect(await readdir(outside)).toEqual(["upload.json"]);
   });
 
   test("does not take a part that was still on its way when it was aborted", async () => {

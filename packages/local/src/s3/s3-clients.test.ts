@@ -151,7 +151,10 @@ describe.runIf(isHere("aws"))("the AWS CLI", () => {
 
   test("copies 20 MB in parts on the server, and aborts what it began", async () => {
     await aws("s3", "cp", at("from", "large.bin"), "s3://uploads/parts/large.bin");
-    await aws("s3", "cp", "s3://uploads/parts/large.bin", "s3://uploads/parts/copy.bin");
+    // Version 2 would first ask for the tags of a large object, which this endpoint does not have.
+    const isVersion2 = (await aws("--version")).startsWith("aws-cli/2");
+    const properties = isVersion2 ? ["--copy-props", "metadata-directive"] : [];
+    await aws("s3", "cp", "s3://uploads/parts/large.bin", "s3://uploads/parts/copy.bin", ...properties);
     await aws("s3", "cp", "s3://uploads/parts/copy.bin", at("copy.bin"));
     expect(sum(await readFile(at("copy.bin")))).toBe(sum(files.get("large.bin") ?? Buffer.alloc(0)));
     const began = JSON.parse(

@@ -22,6 +22,7 @@ export function startJob<C extends Counts>(name: string, counts: C, json: boolea
   const began = Date.now();
   const isJSON = json || !isTerminal(process.stdout);
   const write = (data: object) => void process.stdout.write(`${JSON.stringify(data)}\n`);
+  if (isJSON) write({ progress: name, ...counts });
   const timer = isJSON ? setInterval(() => write({ progress: name, ...counts }), everyMs) : undefined;
   const screen = live(() => [`${spinner()} ${name}: ${inWords(counts)}${rate(counts, began)}`]);
   const stop = () => {

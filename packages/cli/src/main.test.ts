@@ -8,8 +8,11 @@ import { join } from "node:path";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
 import sharp from "sharp";
-import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { jsonLines, run, start } from "./fixture.ts";
+
+// Most of a test is processes of the command line that start, half a second each on a calm machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let folder: string;
 let cloud: Cloud;

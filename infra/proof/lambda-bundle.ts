@@ -2,12 +2,16 @@
  * A function's code as SST would upload it: bundled by esbuild with SST's own options (`pkg/runtime/node/build.go` of
  * SST 3.19). What SST installs beside the bundle, sharp, is found in this repository's node_modules instead.
  */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build } from "esbuild";
 import type { Build } from "./graph.ts";
 import { root } from "./platform.ts";
 
-/** `bytes` is the minified size; `packages` what went into it, by bytes; `imports` what it still asks Node for. */
+/**
+ * `bytes` is the minified size; `packages` what went into it, by bytes; `imports` what it still asks Node for, by
+ * `import` or by a `require` of its own.
+ */
 export type LambdaBundle = {
   file: string;
   bytes: number;
@@ -50,7 +54,10 @@ export async function bundleFunction({ functionID, handler, properties }: Build)
     const name = packageOf(path);
     packages.set(name, (packages.get(name) ?? 0) + bytesInOutput);
   }
-  return { file: outfile, bytes: output.bytes, packages, imports: output.imports.map(({ path }) => path) };
+  // Native code is required by name, which esbuild leaves as it is.
+  const native = readFileSync(outfile, "utf8").includes('("sharp")') ? ["sharp"] : [];
+  const imports = [...output.imports.map(({ path }) => path), ...native];
+  return { file: outfile, bytes: output.bytes, packages, imports };
 }
 
 const packageOf = (path: string) =>

@@ -10,6 +10,7 @@ const benches: Record<string, () => Promise<{ run(): Promise<string> }>> = {
   engine: () => import("./engine.ts"),
   processor: () => import("./processor.ts"),
   throughput: () => import("./throughput.ts"),
+  api: () => import("./api.ts"),
 };
 
 const { values, positionals } = parseArgs({

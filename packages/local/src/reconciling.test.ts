@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { pipelineDefaults } from "@image-pipeline/core/settings";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { variables } from "./environment.ts";
@@ -56,6 +57,7 @@ test("the comparison at the start is tried until it succeeds, because what was l
     isDone = true;
   });
   await warned.promise;
+  await sleep(50);
   expect(warn.mock.calls[0]?.[0]).toContain("could not run compare");
   expect(isDone).toBe(false);
 

@@ -6,6 +6,9 @@ import path from "node:path";
 /** How much is gathered before it is written: one system call for some sixteen chunks of a socket. */
 const gatherBytes = 1 << 20;
 
+/** And how many chunks: those of a body that comes in tiny frames take more memory than their bytes. */
+const gatherChunks = 1024;
+
 export type Draft = {
   readonly file: string;
   /** Appends; resolves when there is room for more. The chunk must not be changed afterwards. */
@@ -43,7 +46,7 @@ export async function createDraft(folder: string): Promise<Draft> {
     async write(chunk) {
       gathered.push(chunk);
       bytes += chunk.length;
-      if (bytes >= gatherBytes) await flush();
+      if (bytes >= gatherBytes || gathered.length >= gatherChunks) await flush();
     },
     async seal(last) {
       gathered.push(last);

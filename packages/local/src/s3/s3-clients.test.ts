@@ -124,7 +124,7 @@ describe.runIf(isHere("aws"))("the AWS CLI", () => {
     expect(await aws("s3", "sync", at("from"), "s3://uploads/aws/")).toBe("");
     await aws("s3", "sync", "s3://uploads/aws/", at("aws"));
     await same("aws");
-  }, 60_000);
+  }, 180_000);
 
   test("copies, moves, lists, presigns and removes", async () => {
     await aws(
@@ -147,7 +147,7 @@ describe.runIf(isHere("aws"))("the AWS CLI", () => {
     expect(sum(await answer.bytes())).toBe(sum(files.get("plain.txt") ?? Buffer.alloc(0)));
     await aws("s3", "rm", "s3://uploads/cli/", "--recursive");
     expect(etags("cli/").size).toBe(0);
-  }, 60_000);
+  }, 180_000);
 
   test("copies 20 MB in parts on the server, and aborts what it began", async () => {
     await aws("s3", "cp", at("from", "large.bin"), "s3://uploads/parts/large.bin");
@@ -163,7 +163,7 @@ describe.runIf(isHere("aws"))("the AWS CLI", () => {
     const target = ["--bucket", "uploads", "--key", "x", "--upload-id", began.UploadId];
     await aws("s3api", "abort-multipart-upload", ...target);
     await expect(aws("s3api", "list-parts", ...target)).rejects.toThrow("NoSuchUpload");
-  }, 60_000);
+  }, 180_000);
 
   test("hears S3's own errors", async () => {
     await expect(aws("s3", "cp", "s3://uploads/missing", at("x"))).rejects.toThrow("404");
@@ -171,7 +171,7 @@ describe.runIf(isHere("aws"))("the AWS CLI", () => {
     await expect(aws("s3api", "get-object-acl", "--bucket", "uploads", "--key", "x")).rejects.toThrow(
       "NotImplemented",
     );
-  }, 60_000);
+  }, 180_000);
 });
 
 describe.runIf(isHere("boto3"))("boto3", () => {
@@ -233,7 +233,7 @@ print(json.dumps({
       deleted: 6,
     });
     expect(etags("boto/").size).toBe(0);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe.runIf(isHere("s3cmd"))("s3cmd", () => {
@@ -257,7 +257,7 @@ describe.runIf(isHere("s3cmd"))("s3cmd", () => {
     complete("s3cmd/");
     await s3cmd("sync", "s3://uploads/s3cmd/", `${at("s3cmd")}/`);
     await same("s3cmd");
-  }, 60_000);
+  }, 180_000);
 
   test("puts, lists, copies, moves and removes", async () => {
     await s3cmd("put", at("from", "plain.txt"), "s3://uploads/s3cmd2/a b.txt");
@@ -266,7 +266,7 @@ describe.runIf(isHere("s3cmd"))("s3cmd", () => {
     expect(await s3cmd("ls", "s3://uploads/s3cmd2/")).toMatch(/a b\.txt\n.*moved\.txt\n$/);
     await s3cmd("del", "--recursive", "--force", "s3://uploads/s3cmd2/");
     expect(etags("s3cmd2/").size).toBe(0);
-  }, 60_000);
+  }, 180_000);
 });
 
 describe.runIf(isHere("rclone"))("rclone", () => {
@@ -299,5 +299,5 @@ describe.runIf(isHere("rclone"))("rclone", () => {
     expect(await rclone("lsf", "--recursive", ":s3:uploads/rclone")).toContain("moved.txt");
     await rclone("purge", ":s3:uploads/rclone");
     expect(etags("rclone/").size).toBe(0);
-  }, 60_000);
+  }, 180_000);
 });

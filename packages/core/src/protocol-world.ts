@@ -123,12 +123,10 @@ export function run(weather: Weather, rules: Rules): string[] {
     if (!kept.some(({ version }) => version === last.version)) rows.set(imageID, [...kept, last]);
   }
   function* purge(record: ImageRecord): Generator<void, void> {
-    if (record.status !== "deleted") return;
+    if (!Protocol.isToPurge(record)) return;
     yield;
     keep(record);
-    const doomed = Protocol.keysToPurge(record);
-    if (doomed.length === 0) return;
-    for (const key of doomed) {
+    for (const key of Protocol.keysToPurge(record)) {
       yield;
       dropVariant(key);
     }

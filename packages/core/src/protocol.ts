@@ -246,7 +246,7 @@ export function onReprocess(record: ImageRecord, by: string, now: number): { dra
   };
 }
 
-/** The tombstone's variants are gone from the bucket and its tags from their lists: nothing is left to do. */
+/** The tombstone is on file, its variants are gone and its tags are in no list: nothing is left to do. */
 export function onPurged(record: ImageRecord): { draft: Draft } {
   return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt: undefined } };
 }
@@ -272,9 +272,9 @@ export function keysInUse(record: ImageRecord, now: number): Set<string> {
   return new Set((superseded(record, now) ?? []).flatMap(({ keys }) => keys));
 }
 
-/** Whether anything of a tombstone is left to be removed. */
-export const isToPurge = ({ superseded, tags }: Pick<ImageRecord, "superseded" | "tags">): boolean =>
-  superseded !== undefined || (tags ?? []).length > 0;
+/** Whether a tombstone's last transition may be off file, or anything of it may be left to be removed. */
+export const isToPurge = ({ status, dueAt }: ImageRecord): boolean =>
+  status === "deleted" && dueAt !== undefined;
 
 /** Every key that a tombstone still has to remove. */
 export const keysToPurge = (record: ImageRecord): string[] =>
@@ -309,12 +309,7 @@ function claimed(
 
 /** Holds the image's place in the order, and what is left to be removed; nothing of what it showed or was called. */
 function tombstone(record: ImageRecord | undefined, key: string, context: Context): Draft {
-  const doomed = {
-    superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
-    tags: record?.tags,
-  };
   return {
-    ...doomed,
     imageID: context.imageID,
     owner: record?.owner ?? context.owner,
     key,
@@ -322,8 +317,10 @@ function tombstone(record: ImageRecord | undefined, key: string, context: Contex
     status: "deleted",
     sequencer: record?.sequencer,
     attempt: (record?.attempt ?? 0) + 1,
-    // Due at once: until everything is removed, the reconciler looks after it.
-    dueAt: isToPurge(doomed) ? iso(context.now) : undefined,
+    superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
+    tags: record?.tags,
+    // Due at once: until it is purged, the reconciler looks after it.
+    dueAt: iso(context.now),
     expiresAt: Math.ceil((context.now + tombstoneMs) / 1000),
   };
 }

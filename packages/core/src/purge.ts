@@ -6,13 +6,12 @@ import { Storage } from "./storage.ts";
 import { Tag } from "./tag.ts";
 
 /**
- * Removes what a tombstone still names, variants and tags. Its last transition is put on file first, because nothing
- * may be written after it that would.
+ * Puts a tombstone's last transition on file, because nothing may be written after it that would, and removes what it
+ * still names, variants and tags. Does nothing to any other record, nor to a tombstone twice.
  */
 export async function purge(record: ImageRecord): Promise<void> {
-  if (record.status !== "deleted") return;
-  await keep(record);
   if (!Protocol.isToPurge(record)) return;
+  await keep(record);
   await Storage.removeVariants(Protocol.keysToPurge(record));
   await Tag.remove(record, record.tags ?? []);
   // If somebody else wrote meanwhile, that writer or the reconciler sees to what is left.

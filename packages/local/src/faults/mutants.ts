@@ -105,6 +105,12 @@ export const mutants: Record<string, Mutant> = {
     from: "await Queue.send([{ key: next.key, attempt: next.attempt, by: self }]);",
     to: "",
   },
+  "unfiled-end": {
+    without: "Looking after a tombstone until its last transition is on file",
+    file: "protocol.ts",
+    from: "    dueAt: iso(context.now),\n",
+    to: "",
+  },
   "late-untagging": {
     without: "The version on the row of a tag",
     file: "tag.ts",

@@ -208,6 +208,21 @@ export const stories: Record<string, Story> = {
       only().kill();
     },
   },
+  "unfiled-end": {
+    title:
+      "That an image was deleted stays in its history, though the power failed and the tombstone is gone",
+    weather: full,
+    async play(world) {
+      await world.put(key, red(world));
+      await world.wait(1000);
+      const [record] = world.witness.records.values();
+      await world.remove(key);
+      const cleaner = only();
+      while (world.witness.records.get(record?.imageID ?? "")?.status !== "deleted")
+        await step(cleaner, 0, "none");
+      await world.powerCut();
+    },
+  },
   "late-untagging": {
     title: "Taking a tag away late does not undo that it was given anew",
     weather: full,

@@ -6,7 +6,6 @@ export function Dialog(props: {
   class: string;
   label: string;
   onClose: () => void;
-  onKeyDown?: (event: KeyboardEvent) => void;
   children: ComponentChildren;
 }) {
   const dialog = useRef<HTMLDialogElement>(null);
@@ -24,14 +23,9 @@ export function Dialog(props: {
       ref={dialog}
       class={props.class}
       aria-label={props.label}
-      onKeyDown={props.onKeyDown}
       onCancel={(event) => {
         event.preventDefault();
         props.onClose();
-      }}
-      onClick={(event) => {
-        // A click on the dialog itself is one beside its content.
-        if (event.target === event.currentTarget) props.onClose();
       }}
     >
       {props.children}

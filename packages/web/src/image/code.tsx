@@ -18,38 +18,39 @@ export function Code({ image }: { image: Image }) {
   return (
     <section aria-labelledby="code">
       <h3 id="code">Use it</h3>
-      <div
-        class="tabs"
-        role="tablist"
-        aria-labelledby="code"
-        onKeyDown={(event) => {
-          const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
-          const next = by && snippets[(index + by + snippets.length) % snippets.length];
-          if (!next) return;
-          chosen.value = next.name;
-          const { currentTarget } = event;
-          queueMicrotask(() =>
-            currentTarget.querySelector<HTMLElement>(`[data-tab="${next.name}"]`)?.focus(),
-          );
-        }}
-      >
-        {snippets.map(({ name }) => (
-          <button
-            key={name}
-            type="button"
-            role="tab"
-            id={`tab-${name}`}
-            data-tab={name}
-            aria-selected={name === snippet.name}
-            aria-controls="snippet"
-            tabIndex={name === snippet.name ? 0 : -1}
-            onClick={() => {
-              chosen.value = name;
-            }}
-          >
-            {name}
-          </button>
-        ))}
+      <div class="tabs">
+        <div
+          role="tablist"
+          aria-labelledby="code"
+          onKeyDown={(event) => {
+            const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+            const next = by && snippets[(index + by + snippets.length) % snippets.length];
+            if (!next) return;
+            chosen.value = next.name;
+            const { currentTarget } = event;
+            queueMicrotask(() =>
+              currentTarget.querySelector<HTMLElement>(`[data-tab="${next.name}"]`)?.focus(),
+            );
+          }}
+        >
+          {snippets.map(({ name }) => (
+            <button
+              key={name}
+              type="button"
+              role="tab"
+              id={`tab-${name}`}
+              data-tab={name}
+              aria-selected={name === snippet.name}
+              aria-controls="snippet"
+              tabIndex={name === snippet.name ? 0 : -1}
+              onClick={() => {
+                chosen.value = name;
+              }}
+            >
+              {name}
+            </button>
+          ))}
+        </div>
         <Copy text={snippet.text} label={`Copy the ${snippet.name}`} />
       </div>
       {/* It scrolls sideways, and so has to be reached with the keyboard. */}

@@ -2,7 +2,7 @@
 import type { Image } from "@image-pipeline/client/client";
 import { srcset } from "@image-pipeline/client/show";
 import { useEffect, useRef } from "preact/hooks";
-import { closeImage, go } from "../address.ts";
+import { closeImage, go, route } from "../address.ts";
 import { Dialog } from "../dialog.tsx";
 import { list, tiles } from "../gallery/current.ts";
 import { previewOf } from "../gallery/placeholder.ts";
@@ -15,7 +15,7 @@ import { Code } from "./code.tsx";
 import { Describe } from "./describe.tsx";
 import { Facts } from "./facts.tsx";
 import { History } from "./history.tsx";
-import { openLightbox } from "./lightbox.ts";
+import { isLightboxOpen, openLightbox } from "./lightbox.ts";
 import { useImage } from "./load.ts";
 import { Variants } from "./variants.tsx";
 
@@ -26,21 +26,23 @@ export function Detail({ id }: { id: string }) {
   const tile = all[index];
   const image = loaded.value;
   const name = image ? nameOf(image) : (tile?.label ?? "Image");
-  const step = (by: number) => {
-    const next = all[index + by];
-    if (next) go({ imageID: next.id }, { replace: true });
+
+  // Escape closes what lies on top, and that is the lightbox first.
+  const close = () => {
+    if (!isLightboxOpen()) closeImage();
   };
 
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.altKey || event.ctrlKey || event.metaKey) return;
-    if (
-      event.target instanceof Element &&
-      event.target.closest("input, textarea, pre, .pswp, [role=tablist]")
-    )
-      return;
-    if (event.key === "ArrowLeft") step(-1);
-    if (event.key === "ArrowRight") step(1);
-  };
+  useEffect(() => {
+    const hear = (event: KeyboardEvent) => {
+      if (event.altKey || event.ctrlKey || event.metaKey || isLightboxOpen()) return;
+      if (event.target instanceof Element && event.target.closest("input, textarea, pre, [role=tablist]"))
+        return;
+      if (event.key === "ArrowLeft") step(-1);
+      if (event.key === "ArrowRight") step(1);
+    };
+    addEventListener("keydown", hear);
+    return () => removeEventListener("keydown", hear);
+  }, []);
 
   useEffect(() => {
     document.title = `${name} · Images`;
@@ -55,9 +57,9 @@ export function Detail({ id }: { id: string }) {
   }, [index, all.length]);
 
   return (
-    <Dialog class="detail" label={name} onClose={closeImage} onKeyDown={onKeyDown}>
+    <Dialog class="detail" label={name} onClose={close}>
       <div class="detail-frame">
-        <Stage key={id} id={id} image={image} tile={tile} />
+        <Stage id={id} image={image} tile={tile} />
         {all[index - 1] ? (
           <button type="button" class="step before" aria-label="Newer image" onClick={() => step(-1)}>
             <Icon name="back" />
@@ -93,6 +95,14 @@ export function Detail({ id }: { id: string }) {
       </div>
     </Dialog>
   );
+}
+
+/** Goes to a neighbour of the image that is shown at this moment: keys come faster than pages are drawn. */
+function step(by: 1 | -1) {
+  const shown = tiles.peek();
+  const index = shown.findIndex(({ id }) => id === route.peek().imageID);
+  const next = index < 0 ? undefined : shown[index + by];
+  if (next) go({ imageID: next.id }, { replace: true });
 }
 
 function Heading({ image, name }: { image: Image; name: string }) {
@@ -151,6 +161,7 @@ function Stage({ id, image, tile }: { id: string; image?: Image; tile?: Tile }) 
         }}
       >
         <img
+          key={id}
           src={src}
           srcset={image ? srcset(image) : tile?.srcset}
           sizes="(min-width: 60rem) calc(100vw - 26rem), 100vw"

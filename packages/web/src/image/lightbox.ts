@@ -5,6 +5,9 @@ import { list, tiles } from "../gallery/current.ts";
 import type { Tile } from "../gallery/tile.ts";
 import { iconHTML } from "../icons.tsx";
 
+/** Whether a picture is shown alone at the moment. */
+export const isLightboxOpen = () => document.querySelector(".pswp") !== null;
+
 /** Opens on one image of the gallery, on top of whatever `within` shows. The page follows from picture to picture. */
 export async function openLightbox(within: HTMLElement, id: string): Promise<void> {
   const [{ default: PhotoSwipe }] = await Promise.all([

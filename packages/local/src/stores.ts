@@ -62,10 +62,13 @@ export async function openBuckets(options: Options): Promise<Store> {
   const url = withoutSlash(endpoints.s3);
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 3 });
   for (const bucket of buckets) {
-    const response = await aws.fetch(`${url}/${bucket}`, { method: "PUT" });
-    // 409: it is there already, and ours.
-    if (!response.ok && response.status !== 409)
-      throw new StartError(`${url} has no bucket ${bucket} and will not make it (${response.status}).`);
+    const { status } = await aws.fetch(`${url}/${bucket}`, { method: "HEAD" });
+    const made = status === 404 ? await aws.fetch(`${url}/${bucket}`, { method: "PUT" }) : undefined;
+    const failed = made ? !made.ok : status !== 200;
+    if (failed)
+      throw new StartError(
+        `${url} gives no bucket ${bucket} (${made?.status ?? status}). Check AWS_ENDPOINT_URL_S3.`,
+      );
   }
   return { url, close: async () => {} };
 }

@@ -7,7 +7,14 @@ import type { AddressInfo } from "node:net";
 import { allowing, type Deed } from "./rights.ts";
 
 export type Backends = { s3: string; dynamodb: string; sqs: string };
-export type Guard = { url: string; refused: string[]; used: Set<string>; close(): Promise<void> };
+export type Guard = {
+  url: string;
+  refused: string[];
+  used: Set<string>;
+  /** Every request that was let through: the operation (or, of S3, the method) and its body. */
+  passed: { operation: string; body: string }[];
+  close(): Promise<void>;
+};
 
 /** What the embedded stores' names are called in rights. */
 const resources: Record<string, string> = {
@@ -20,6 +27,7 @@ const resources: Record<string, string> = {
 export async function startGuard(rights: readonly string[], backends: Backends): Promise<Guard> {
   const refused: string[] = [];
   const used = new Set<string>();
+  const passed: Guard["passed"] = [];
   const server = createServer(async (request, response) => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
@@ -33,6 +41,8 @@ export async function startGuard(rights: readonly string[], backends: Backends):
       }
       used.add(right);
     }
+    const operation = target.split(".")[1] ?? `S3 ${request.method}`;
+    passed.push({ operation, body: target ? body.toString() : "" });
     const backend = target.startsWith("DynamoDB") ? backends.dynamodb : target ? backends.sqs : backends.s3;
     pass(
       request,
@@ -53,6 +63,7 @@ export async function startGuard(rights: readonly string[], backends: Backends):
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     refused,
     used,
+    passed,
     close: () => {
       server.closeAllConnections();
       return new Promise((resolve) => server.close(() => resolve()));

@@ -1,0 +1,56 @@
+/** What one image asks of its stores from the announcement until it is ready, counted in a run of the deployed bundles. */
+import { type Item, meter, sizeOf } from "../infra/proof/capacity.ts";
+import { deploy } from "../infra/proof/deployed.ts";
+import { evaluate } from "../infra/proof/graph.ts";
+import { ensureInstalled } from "../infra/proof/install.ts";
+import { bundle } from "../infra/proof/platform.ts";
+
+/** Units of DynamoDB on demand, requests to S3, and the bytes that the image's rows take with their copies. */
+export type Life = { writeUnits: number; readUnits: number; puts: number; gets: number; itemBytes: number };
+
+/** Announces an image, uploads it and waits until it is ready. */
+export async function count(bytes: Buffer): Promise<Life> {
+  ensureInstalled();
+  await bundle();
+  const cloud = await deploy(await evaluate({ stage: "dev" }));
+  try {
+    const described = { filename: "photo.jpg", contentType: "image/jpeg", bytes: bytes.length };
+    const announced = await fetch(`${cloud.url}/images`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(described),
+    });
+    const { id, upload } = await announced.json();
+    const { url, method, headers } = upload;
+    await fetch(url, { method, headers, body: new Uint8Array(bytes) });
+    await cloud.settled();
+    const image = await (await fetch(`${cloud.url}/images/${id}`)).json();
+    if (image.status !== "ready") throw new Error(`The image is ${image.status}.`);
+    return sum([...cloud.guards.Api.passed, ...cloud.guards.Processor.passed]);
+  } finally {
+    await cloud.stop();
+  }
+}
+
+function sum(passed: { operation: string; body: string }[]): Life {
+  const { see, units } = meter();
+  const rows = new Map<string, Item>();
+  let readUnits = 0;
+  for (const { operation, body } of passed) {
+    if (operation.startsWith("S3 ")) continue;
+    see(operation, body);
+    const { Item: item } = JSON.parse(body) as { Item?: Item };
+    if (item) rows.set(JSON.stringify([item.pk, item.sk]), item);
+    // Records are under 4 KB, and read consistently; a list's page is one more.
+    if (/^(GetItem|BatchGetItem|Query)$/.test(operation)) readUnits += 1;
+  }
+  const timesKept = (item: Item) => 1 + ["gsi1pk", "gsi2pk"].filter((key) => item[key]).length;
+  const count = (operation: string) => passed.filter((request) => request.operation === operation).length;
+  return {
+    writeUnits: units(),
+    readUnits,
+    puts: count("S3 PUT"),
+    gets: count("S3 GET") + count("S3 HEAD"),
+    itemBytes: [...rows.values()].reduce((all, item) => all + sizeOf(item) * timesKept(item), 0),
+  };
+}

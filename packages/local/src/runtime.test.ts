@@ -116,6 +116,17 @@ test("replaces a process that did not give its memory back", async () => {
   expect(await hasEnded(pid, 2_000)).toBe(true);
 });
 
+test("replaces a process that keeps some of its memory only when it has nothing else to do", async () => {
+  const runtime = start({ restMs: 1_500 });
+  const pid = (await runtime.invoke({ do: "keep", MB: 40 })) as number;
+  for (let call = 0; call < 8; call++) {
+    await sleep(250);
+    expect((await tell(runtime)).pid).toBe(pid);
+  }
+  expect(await hasEnded(pid, 5_000)).toBe(true);
+  expect((await tell(runtime)).pid).not.toBe(pid);
+});
+
 test("says why a module cannot be loaded, to everyone who waits, and does not try for ever", async () => {
   const runtime = start({ module: new URL("./nowhere.ts", import.meta.url), workers: 2 });
   const [a, b] = await Promise.allSettled([runtime.invoke({ do: "tell" }), runtime.invoke({ do: "tell" })]);

@@ -18,6 +18,8 @@ export type Options = {
   /** How far a child's resident memory may grow over what it takes when idle, in MB. */
   memoryMB: number;
   env: NodeJS.ProcessEnv;
+  /** How long a child that keeps much memory may rest before another takes its place. Default: ten seconds. */
+  restMs?: number;
 };
 
 /**
@@ -44,7 +46,7 @@ type Worker = {
 
 /** Makes a function callable. Its processes are started when they are first needed. */
 export function startRuntime(options: Options): Runtime {
-  const { name, workers: workersMax, timeoutSeconds, memoryMB } = options;
+  const { name, workers: workersMax, timeoutSeconds, memoryMB, restMs = 10_000 } = options;
   const workers = new Set<Worker>();
   const waiting: Task[] = [];
   let closed = false;
@@ -116,12 +118,21 @@ export function startRuntime(options: Options): Runtime {
     if (answer.kind === "done") task?.done(answer.result);
     if (answer.kind === "failed")
       task?.fail(Object.assign(new Error(answer.message), { stack: answer.stack }));
-    // It did not give back what it took. A new process costs a second, once; this memory would be gone for good.
-    if (closed || (answer.kind !== "ready" && answer.grownMB > memoryMB / 2)) retire(worker);
+    const grownMB = answer.kind === "ready" ? 0 : answer.grownMB;
+    // It did not give back what it took, and never will. A new process costs half a second: at once if this is much,
+    // otherwise when nothing else is to be done.
+    if (closed || grownMB > memoryMB / 2) retire(worker);
+    else if (grownMB > memoryMB / 8) worker.timer = setTimeout(() => renew(worker), restMs);
     pump();
   };
 
+  const renew = (worker: Worker) => {
+    retire(worker);
+    start();
+  };
+
   const retire = (worker: Worker) => {
+    clearTimeout(worker.timer);
     workers.delete(worker);
     if (worker.child.connected) worker.child.disconnect();
   };

@@ -1,0 +1,45 @@
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import { build } from "vite";
+import { afterAll, beforeAll, expect, test } from "vitest";
+
+let out: string;
+let files: Map<string, string>;
+
+beforeAll(async () => {
+  out = await mkdtemp(join(tmpdir(), "image-build-"));
+  const root = join(import.meta.dirname, "..");
+  await build({ root, logLevel: "error", build: { outDir: out, emptyOutDir: true } });
+  const names = await readdir(out, { recursive: true });
+  const read = names
+    .filter((name) => /\.\w+$/.test(name))
+    .map(async (name) => [name, await readFile(join(out, name), "utf8")] as const);
+  files = new Map(await Promise.all(read));
+}, 60_000);
+afterAll(() => rm(out, { recursive: true }));
+
+const all = (extension: string) =>
+  [...files].filter(([name]) => name.endsWith(extension)).map(([, text]) => text);
+
+test("all of its JavaScript together is at most 60 KB, compressed", () => {
+  const bytes = all(".js").reduce((sum, text) => sum + gzipSync(text, { level: 9 }).length, 0);
+  expect(bytes).toBeGreaterThan(10_000);
+  expect(bytes).toBeLessThanOrEqual(60_000);
+});
+
+test("nothing stands in the page itself that a strict policy forbids", () => {
+  const html = files.get("index.html") ?? "";
+  expect(html).toContain('type="module"');
+  expect(html).not.toMatch(/<style|style=|\son\w+=|<script(?![^>]*\ssrc=)/);
+});
+
+test("no file is asked of anybody else: every address in the page and its styles is its own", () => {
+  const addresses = [...(files.get("index.html")?.matchAll(/(?:src|href)="([^"]+)"/g) ?? [])].map(
+    ([, address]) => address,
+  );
+  expect(addresses.length).toBeGreaterThan(2);
+  for (const address of addresses) expect(address).toMatch(/^\.\//);
+  expect(all(".css").join("")).not.toMatch(/@import|url\((?!["']?data:)/);
+});

@@ -298,13 +298,15 @@ async function change(
 export const isVisible = ({ status, expiresAt }: ImageRecord) =>
   status !== "deleting" && status !== "deleted" && (expiresAt === undefined || expiresAt * 1000 > Date.now());
 
-/** A visible record as callers see it: nothing of attempts and leases, and no `null`. */
+/** Where variants are handed out. */
+const media = `${Resource.Router.url}/media/`;
+
+/**
+ * A visible record as callers see it: nothing of attempts and leases, and no `null`. What has no value is undefined,
+ * and so not in the JSON.
+ */
 export function serialize(record: ImageRecord): Info {
   const { imageID, version, owner, filename, title, alt, tags, metadata, placeholder, error } = record;
-  const variants = names.flatMap((name) => {
-    const { key, ...variant } = record.variants?.[name] ?? {};
-    return key ? [[name, { url: `${Resource.Router.url}/media/${key}`, ...variant }] as const] : [];
-  });
   const status = visibleStatuses.find((visible) => visible === record.status);
   if (!status) throw new Error(`${imageID} is ${record.status}, which is shown to nobody.`);
   return {
@@ -312,16 +314,31 @@ export function serialize(record: ImageRecord): Info {
     status,
     version,
     owner,
-    ...present({ filename, title, alt, tags, metadata }),
-    source: { key: record.key, ...present({ bytes: record.bytes, ...record.source, sha256: record.sha256 }) },
-    ...present({ placeholder }),
-    ...(variants.length > 0 ? { variants: Object.fromEntries(variants) } : {}),
+    filename,
+    title,
+    alt,
+    tags,
+    metadata,
+    source: { key: record.key, bytes: record.bytes, ...record.source, sha256: record.sha256 },
+    placeholder,
+    variants: record.variants && shown(record.variants),
     createdAt: wholeSeconds(record.createdAt),
     updatedAt: wholeSeconds(record.updatedAt),
-    ...(record.processedAt ? { processedAt: wholeSeconds(record.processedAt) } : {}),
-    ...present({ error }),
+    processedAt: record.processedAt && wholeSeconds(record.processedAt),
+    error,
   };
 }
 
-const present = <T extends object>(fields: T): T =>
-  Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as T;
+/** Variants by the recipe's order, with their addresses; undefined where there are none. */
+function shown(stored: NonNullable<ImageRecord["variants"]>): Info["variants"] {
+  const variants: Info["variants"] = {};
+  let some = false;
+  for (const name of names) {
+    const variant = stored[name];
+    if (!variant) continue;
+    const { key, width, height, format, contentType, bytes } = variant;
+    variants[name] = { url: media + key, width, height, format, contentType, bytes };
+    some = true;
+  }
+  return some ? variants : undefined;
+}

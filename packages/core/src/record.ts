@@ -22,9 +22,12 @@ export type Draft = Omit<
   "version" | "updatedAt" | "last" | "writeID" | "shard" | "dueOrder" | "content"
 >;
 
-/** The record as it stands now (a consistent read), tombstones included; undefined where there is none. */
+/**
+ * The record as it stands now (a consistent read), tombstones included; undefined where there is none. The SDK's own
+ * errors come through: ElectroDB would take a stack trace for each read, in case it fails.
+ */
 export async function read(imageID: string): Promise<ImageRecord | undefined> {
-  const { data } = await ImageEntity.get({ imageID }).go({ consistent: true });
+  const { data } = await ImageEntity.get({ imageID }).go({ consistent: true, originalErr: true });
   return data ?? undefined;
 }
 

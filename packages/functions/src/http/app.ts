@@ -29,20 +29,27 @@ root.use(
   requestId({ limitLength: 64, generator: ({ env }) => env?.lambdaContext?.awsRequestId ?? randomUUID() }),
   accessLog,
   headers,
-  cors({
-    origin: corsOrigins,
-    allowMethods: ["GET", "POST", "PATCH", "DELETE"],
-    allowHeaders: [
-      "authorization",
-      "content-type",
-      "if-match",
-      "if-none-match",
-      "idempotency-key",
-      "x-request-id",
-    ],
-    exposeHeaders: ["etag", "link", "location", "retry-after", "x-request-id"],
-    maxAge: 7200,
-  }),
+);
+// Apps on devices need none of it, and it is not free.
+if (corsOrigins.length > 0) {
+  root.use(
+    cors({
+      origin: corsOrigins,
+      allowMethods: ["GET", "POST", "PATCH", "DELETE"],
+      allowHeaders: [
+        "authorization",
+        "content-type",
+        "if-match",
+        "if-none-match",
+        "idempotency-key",
+        "x-request-id",
+      ],
+      exposeHeaders: ["etag", "link", "location", "retry-after", "x-request-id"],
+      maxAge: 7200,
+    }),
+  );
+}
+root.use(
   methodNotAllowed({
     app: root,
     onMethodNotAllowed: (c, methods) => {

@@ -46,7 +46,8 @@ export async function run(): Promise<string> {
     "",
     table(["original", "engine", "floor", "separate", "engine / floor", "engine / separate"], rows),
     "",
-    "Floor: one decode to the largest variant's size, and the four encodes from pixels that are there already.",
+    "Floor: one decode to the largest variant's size by the engine's own kernel, and the four encodes from pixels that",
+    "are there already; colours converted before the reduction, as sharp does it.",
     "Separate: one sharp pipeline for each variant from the same buffer, at the same settings.",
   ].join("\n");
 }
@@ -65,7 +66,11 @@ async function prepare(bytes: Buffer): Promise<Input> {
 async function floor({ bytes, rasters }: Input): Promise<void> {
   const [largest] = rasters;
   if (!largest) throw new Error("The recipe names no variant.");
-  await sharp(bytes).autoOrient().resize(largest.width, largest.height, { fit: "fill" }).raw().toBuffer();
+  await sharp(bytes)
+    .autoOrient()
+    .resize(largest.width, largest.height, { fit: "fill", kernel: "lanczos2" })
+    .raw()
+    .toBuffer();
   for (const [i, { spec }] of plan(largest, recipe).entries()) {
     const { pixels, ...raw } = rasters[i] as Raw;
     await encoded(sharp(pixels, { raw }), spec).toBuffer();

@@ -26,8 +26,8 @@ export type Options = {
 
 type Store = { url: string; close(): Promise<void> };
 
-/** A page of the table is looked through for what has expired, and then the next: 100 items a second at most. */
-const expiry = { everyMs: 5_000, limit: 500 };
+/** A page of the table is looked through for what has expired, and then the next: an hour for 70,000 items. */
+const expiry = { everyMs: 5_000, limit: 100 };
 
 /** Starts the table's endpoint unless one is named, and makes the table. */
 export async function openTable(options: Options): Promise<Store> {

@@ -70,9 +70,6 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     expect(text).toContain(wordsFor("unsupported_format").what);
     expect(text).toContain(wordsFor("corrupt_image").what);
     await eventually(() => page.locator(".tile img.shown").count(), { timeout: 20_000 }).toBe(9);
-    await page
-      .screenshot({ path: `${import.meta.dirname}/../screenshots/uploads.png` })
-      .catch(() => undefined);
     await page.getByRole("button", { name: "Close the uploads" }).click();
     expect(await tray().count()).toBe(0);
     // The svg was never announced: it is not in the gallery, and not in the table.

@@ -29,6 +29,7 @@ export function Filters() {
               type="radio"
               name="status"
               checked={filter.status === status && (status !== undefined || !filter.tag)}
+              ref={bringIntoView}
               onChange={() => set({ status, tag: undefined })}
             />
             <span>{name}</span>
@@ -95,6 +96,11 @@ function TagFilter({ tag, onChange }: { tag?: string; onChange: (tag: string) =>
       </datalist>
     </form>
   );
+}
+
+/** On a phone the row is longer than the screen: what is chosen must be seen. */
+function bringIntoView(input: HTMLInputElement | null) {
+  if (input?.checked) input.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 const clean = (filter: Filter): Filter =>

@@ -8,8 +8,6 @@ import type { Filter } from "../route.ts";
 import { matches, queryOf, wholeSeconds } from "./filter.ts";
 import { isUnfinished, type Tile, tileOf } from "./tile.ts";
 
-type List = ReturnType<typeof createList>;
-
 /** The API's largest page: a screen of a 4 K display holds about as many. */
 const limit = 100;
 

@@ -42,4 +42,4 @@ export function Facts({ image }: { image: Image }) {
 }
 
 const megapixels = (pixels: number) =>
-  `${number(Number((pixels / 1e6).toPrecision(pixels < 1e6 ? 1 : 2)))} megapixels`;
+  `${number(Number((pixels / 1e6).toPrecision(pixels < 1e6 ? 1 : 2)))} MP`;

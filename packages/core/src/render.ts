@@ -211,7 +211,7 @@ const open = ({ pixels, width, height, channels }: Raster) =>
 
 const areaOf = ({ width, height }: Size) => width * height;
 
-/** Lanczos with two lobes: SSIM 0.996 or better against three, for an eighth less of the decoding (`bench/quality.ts`). */
+/** Lanczos with two lobes, an eighth cheaper to decode with than three: docs/decisions.md, "A kernel of two lobes". */
 const exactly = (picture: Sharp, { width, height }: Size) =>
   picture.resize(width, height, { fit: "fill", kernel: "lanczos2" });
 

@@ -182,7 +182,13 @@ describe("bad requests end as problems, and nothing else", () => {
     const response = await app.request("/images");
     const text = await response.text();
     expect(response.status).toBe(500);
-    expect(JSON.parse(text)).toMatchObject({ code: "internal_error" });
+    expect(JSON.parse(text)).toEqual({
+      type: "http://127.0.0.1:9/docs#internal_error",
+      ...problems.internal_error,
+      detail: "The fault is logged under this request id.",
+      code: "internal_error",
+      requestId: response.headers.get("x-request-id"),
+    });
     expect(text).not.toMatch(/ECONNREFUSED|127\.0\.0\.1:(?!9\/docs)|node_modules|at /);
   });
 });

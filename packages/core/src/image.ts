@@ -298,9 +298,6 @@ async function change(
 export const isVisible = ({ status, expiresAt }: ImageRecord) =>
   status !== "deleting" && status !== "deleted" && (expiresAt === undefined || expiresAt * 1000 > Date.now());
 
-/** Where variants are handed out. */
-const media = `${Resource.Router.url}/media/`;
-
 /**
  * A visible record as callers see it: nothing of attempts and leases, and no `null`. What has no value is undefined,
  * and so not in the JSON.
@@ -331,6 +328,8 @@ export function serialize(record: ImageRecord): Info {
 
 /** Variants by the recipe's order, with their addresses; undefined where there are none. */
 function shown(stored: NonNullable<ImageRecord["variants"]>): Info["variants"] {
+  // Not at module scope: the reconciler imports this file and is not told where the router is.
+  const media = `${Resource.Router.url}/media/`;
   const variants: Info["variants"] = {};
   let some = false;
   for (const name of names) {

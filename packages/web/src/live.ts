@@ -33,6 +33,12 @@ export function tellGone(id: string): void {
   for (const { onGone } of listeners) onGone?.(id);
 }
 
+/** Says that somebody shows images unfinished that nobody has told of: from now on they are looked up too. */
+export function follow(): void {
+  pause = pauseMs.min;
+  watch();
+}
+
 /** The API looks up so many at once. */
 const batchMax = 100;
 

@@ -83,6 +83,28 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await page.locator(`.tile[href$="${id}"] img.shown`).waitFor({ timeout: 15_000 });
   });
 
+  test("an image that is first seen half-way is followed to its end", { timeout: 60_000 }, async () => {
+    page = await open(world);
+    await tiles().first().waitFor();
+    // Until nothing is followed any more: everything that was shown is done.
+    await page.waitForTimeout(2500);
+    const { bytes } = await picture(25);
+    const body = { filename: "slow.jpg", contentType: "image/jpeg", bytes: bytes.length };
+    const announced = await fetch(`${world.url}/images`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+    const { id, upload } = (await announced.json()) as {
+      id: string;
+      upload: { url: string; headers: HeadersInit };
+    };
+    const tile = page.locator(`.tile[href$="${id}"]`);
+    await tile.getByText("Waiting for its bytes").waitFor();
+    await fetch(upload.url, { method: "PUT", headers: upload.headers, body: new Uint8Array(bytes) });
+    await tile.locator("img.shown").waitFor();
+  });
+
   test("filters show what they say, stand in the address, and can be cleared", async () => {
     page = await open(world);
     await tiles().first().waitFor();

@@ -3,7 +3,7 @@ import type { Image, Query } from "@image-pipeline/client/client";
 import { batch, signal } from "@preact/signals";
 import { api } from "../api.ts";
 import { isReachable } from "../connection.ts";
-import { listen } from "../live.ts";
+import { follow, listen } from "../live.ts";
 import type { Filter } from "../route.ts";
 import { matches, queryOf, wholeSeconds } from "./filter.ts";
 import { isUnfinished, type Tile, tileOf } from "./tile.ts";
@@ -47,6 +47,7 @@ export function createList(filter: Filter) {
         tiles.value = [...tiles.peek(), ...fresh];
         isComplete.value = cursor === undefined;
       });
+      if (fresh.some(isUnfinished)) follow();
     } catch (cause) {
       if (!abort.aborted) error.value = cause;
     } finally {
@@ -67,6 +68,7 @@ export function createList(filter: Filter) {
     if (fresh.length === 0) return;
     const target = mayInsert ? tiles : waiting;
     target.value = [...fresh, ...target.peek()].sort(byAge);
+    if (fresh.some(isUnfinished)) follow();
   }
 
   function isNew({ id }: Tile): boolean {
@@ -117,6 +119,7 @@ export function createList(filter: Filter) {
       batch(() => {
         tiles.value = [...waiting.peek(), ...tiles.peek()].sort(byAge);
         waiting.value = [];
+        follow();
       }),
     close: () => {
       clearInterval(timer);

@@ -97,7 +97,10 @@ test("keeps what it acknowledged, and every index in line with the items, when i
       }
     };
     const writers = Array.from({ length: 16 }, (_, id) => expect(write(id)).rejects.toThrow());
-    await sleep(200 + Math.random() * 200);
+    const before = new Map(acknowledged);
+    const written = (id: number) => (acknowledged.get(id) ?? 0) - (before.get(id) ?? 0);
+    while (writers.some((_, id) => written(id) < 2)) await sleep(10);
+    await sleep(Math.random() * 100);
     child.kill("SIGKILL");
     await Promise.all([once(child, "exit"), ...writers]);
 

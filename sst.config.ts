@@ -9,7 +9,8 @@ export default $config({
       // Production keeps its buckets and its table whatever happens, and `sst remove` refuses it.
       removal: production ? "retain" : "remove",
       protect: production,
-      providers: { aws: true, random: "4.16.6" },
+      // SST brings the AWS provider that it was written for.
+      providers: { random: "4.16.6" },
     };
   },
   async run() {

@@ -24,7 +24,7 @@ export type Build = {
   handler: string;
   runtime: string;
   links: Record<string, Record<string, unknown>>;
-  properties: { install?: string[]; minify?: boolean; architecture: string };
+  properties: { install?: string[] | Record<string, string>; minify?: boolean; architecture: string };
 };
 
 /** A whole evaluated app: its own settings, its resources, its functions' builds, everything linkable, its outputs. */

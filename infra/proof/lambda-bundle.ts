@@ -35,7 +35,7 @@ export async function bundleFunction({ functionID, handler, properties }: Build)
     minify: properties.minify ?? false,
     sourcemap: "linked",
     metafile: true,
-    external: ["sharp", "pg-native", ...(properties.install ?? [])],
+    external: ["sharp", "pg-native"],
     banner: {
       js: [
         "import { createRequire as topLevelCreateRequire } from 'module';",

@@ -41,7 +41,8 @@ export const mocks = (graph: Graph): $util.runtime.Mocks => ({
       case "aws:index/getCallerIdentity:getCallerIdentity":
         return { accountId: account, arn: `arn:aws:iam::${account}:user/deployer`, userId: "deployer" };
       case "aws:index/getRegion:getRegion":
-        return { id: region, name: region };
+        // Provider 7 has `region` where 6 has `name`.
+        return { id: region, name: region, region };
       case "aws:index/getPartition:getPartition":
         return { partition: "aws" };
       default:

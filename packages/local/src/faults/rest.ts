@@ -6,8 +6,8 @@ import type { World } from "./world.ts";
 
 const dayMs = 86_400_000;
 
-/** Retries end after less than this: six receives, six minutes apart. */
-const roundsMax = 200;
+/** Retries end after less than this: each message is received six times and then buried. */
+const roundsMax = 200_000;
 const passesMax = 12;
 
 /** Finds everything that is wrong once nothing moves any more: with the reconciler's help, or by events alone. */
@@ -27,6 +27,7 @@ export async function comeToRest(world: World, weather: Weather): Promise<void> 
   checkImages(world, weather);
   if (weather.reconciler) checkOrphans(world);
   if (weather.api) await checkLists(world);
+  if (weather.reconciler) await checkNumbers(world);
   await checkHistory(world);
   // A month later, when tombstones are gone.
   await world.wait(31 * dayMs);
@@ -87,7 +88,8 @@ async function checkLists(world: World) {
       status !== "deleting" &&
       (expiresAt ?? Infinity) * 1000 > now(),
   );
-  const all = await walk(world, "/images?limit=3");
+  const limit = visible.length > 30 ? 100 : 3;
+  const all = await walk(world, `/images?limit=${limit}`);
   if (
     !isSame(
       all,
@@ -97,8 +99,18 @@ async function checkLists(world: World) {
     wrong.add("the list does not show every image once");
   for (const tag of ["cat", "dog"]) {
     const tagged = visible.filter(({ tags }) => tags?.includes(tag)).map(({ imageID }) => imageID);
-    const found = await walk(world, `/images?limit=3&tag=${tag}`);
+    const found = await walk(world, `/images?limit=${limit}&tag=${tag}`);
     if (!isSame(found, tagged)) wrong.add("an image is not found by its tag");
+  }
+}
+
+/** What is counted along the way is what there is, once the reconciler has compared. */
+async function checkNumbers({ witness, stage }: World) {
+  const { wrong, records } = witness;
+  for (const [status, number] of Object.entries(await stage.census())) {
+    const there = [...records.values()].filter((record) => record.status === status);
+    if (there.length !== number)
+      wrong.add(`${number} images are counted ${status}, there are ${there.length}`);
   }
 }
 

@@ -29,7 +29,16 @@ export type Witness = {
   wrong: Set<string>;
   applied(applied: Applied): Promise<void>;
   stored(event: ObjectEvent): void;
+  answered(request: string, image: { id?: string; version?: number }): void;
   expired(): void;
+};
+
+/** What each request of the API that changes anything has done when it is answered. */
+const promises: Record<string, Transition["type"]> = {
+  "POST /images": "announced",
+  "PATCH /images/:id": "updated",
+  "POST /images/:id/reprocess": "reprocessed",
+  "DELETE /images/:id": "deleting",
 };
 
 /** Clocks may differ by so much. */
@@ -51,6 +60,7 @@ export function createWitness(files: readonly File[]): Witness {
     wrong: new Set(),
     applied,
     stored,
+    answered,
     expired,
   };
   const { uploads, variants, records, truth, rows, wrong } = witness;
@@ -97,9 +107,9 @@ export function createWitness(files: readonly File[]): Witness {
       return;
     }
     variants.delete(key);
-    for (const record of records.values())
-      if (promised(record, doomed).includes(key))
-        wrong.add(`a variant was removed that clients of a ${record.status} image may hold`);
+    const record = records.get(key.split("/")[0] ?? "");
+    if (record && promised(record, doomed).includes(key))
+      wrong.add(`a variant was removed that clients of a ${record.status} image may hold`);
   }
 
   function wroteRecord(after: ImageRecord, job: Job | undefined) {
@@ -177,6 +187,15 @@ export function createWitness(files: readonly File[]): Witness {
     const before = filed.get(Number(order));
     expect(!before || JSON.stringify(before) === JSON.stringify(entry), "history was rewritten");
     filed.set(Number(order), entry);
+  }
+
+  /** I13: what the API has said yes to has happened. */
+  function answered(request: string, { id = "", version }: { id?: string; version?: number }) {
+    const type = promises[request];
+    const kept = truth
+      .get(id)
+      ?.some((entry) => entry.type === type && (version ?? entry.version) === entry.version);
+    expect(kept === true, `${request} was answered before it was done`);
   }
 
   /** The store removes what its time to live is over for. */

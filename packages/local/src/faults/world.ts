@@ -14,7 +14,7 @@ import { createWitness, type Witness } from "./witness.ts";
 export type Fate = readonly number[];
 
 /** The API's answer to a request that was not killed. */
-type Answer = { status: number; body: { id?: string; upload?: Upload } };
+type Answer = { status: number; body: { id?: string; version?: number; upload?: Upload } };
 type Upload = { method: string; url: string; headers: Record<string, string> };
 
 export type World = {
@@ -86,11 +86,14 @@ export function openWorld(
 
   async function ask(method: string, path: string, body?: object): Promise<Answer> {
     const init = body ? { body: JSON.stringify(body), headers: { "content-type": "application/json" } } : {};
-    return run(`${method} ${path.replace(/img_\w+/, ":id")}`, async () => {
+    const request = `${method} ${path.replace(/img_\w+/, ":id")}`;
+    return run(request, async () => {
       const response = await stage.app.request(path, { method, ...init });
       const { status } = response;
-      if (status >= 500) count("API 5xx");
-      return { status, body: status === 204 ? {} : ((await response.json()) as Answer["body"]) };
+      const body = status === 204 ? {} : ((await response.json()) as Answer["body"]);
+      if (response.ok) witness.answered(request, { id: /img_\w+/.exec(path)?.[0], ...body });
+      else count(`${request}: ${status}`);
+      return { status, body };
     });
   }
 

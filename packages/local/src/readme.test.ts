@@ -58,7 +58,7 @@ describe("README's commands", () => {
     const others = commands.filter((command) => !tried.includes(command));
     expect(others).not.toEqual([]);
     for (const command of others) {
-      const script = /^(?:npx sst shell --stage \w+ -- )?npm (?:run )?(\w[\w:]*)/.exec(command)?.[1];
+      const script = /^(?:npx sst shell --stage \w+ -- )?npm (?:run )?(\w[\w:]*)/.exec(command)?.[1] ?? "";
       expect([command, script === "install" || script in scripts]).toEqual([command, true]);
     }
   });

@@ -94,7 +94,13 @@ export async function spawnServer(dataDir: string, shell = 'exec "$@"'): Promise
   child.stderr.on("data", (text) => {
     log += text;
   });
-  const closed = new Promise<void>((resolve) => child.on("close", () => resolve()));
+  let isClosed = false;
+  const closed = new Promise<void>((resolve) =>
+    child.on("close", () => {
+      isClosed = true;
+      resolve();
+    }),
+  );
   const url = await new Promise<string>((resolve, reject) => {
     createInterface(child.stdout).on("line", (line) => {
       const said: { url?: string; event?: ObjectEvent } = JSON.parse(line);
@@ -109,11 +115,20 @@ export async function spawnServer(dataDir: string, shell = 'exec "$@"'): Promise
     log: () => log,
     tell: (line) => child.stdin.write(`${line}\n`),
     async kill() {
-      // The whole group: a shell may stand around it.
-      if (child.pid !== undefined && child.exitCode === null) process.kill(-child.pid, "SIGKILL");
+      // The whole group: the shell that stands around it may have ended before it, or be the last one left.
+      if (child.pid !== undefined && !isClosed) killGroup(child.pid);
       await closed;
     },
   };
+}
+
+function killGroup(id: number): void {
+  try {
+    process.kill(-id, "SIGKILL");
+  } catch (error) {
+    // All of it is gone already; only the end of its output has yet to be read.
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
+  }
 }
 
 /** The SDK's client for an endpoint. */

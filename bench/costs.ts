@@ -62,7 +62,7 @@ for (let round = -1; round < 3; round++) {
     if (round < 0)
       for (const variant of variants) {
         sizes[variant.name] ??= [];
-        sizes[variant.name]?.push(variant.bytes.length);
+        sizes[variant.name]?.push(variant.files[0].bytes.length);
       }
     else cpu.push((user + system) / 1e6);
   }

@@ -1,7 +1,7 @@
 /** What the engine costs over the work that cannot be avoided, and against four separate pipelines. */
 import sharp, { type Sharp } from "sharp";
 import { plan } from "../packages/core/src/plan.ts";
-import { recipe, type Spec } from "../packages/core/src/recipe.ts";
+import { encodings, recipe, type Spec } from "../packages/core/src/recipe.ts";
 import { render } from "../packages/core/src/render.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { cpuOf, interleave, ratioOf, table } from "./measure.ts";
@@ -85,5 +85,5 @@ async function separate({ bytes }: Input): Promise<void> {
   }
 }
 
-const encoded = (picture: Sharp, { format, quality, effort }: Spec) =>
-  picture.toFormat(format, { quality, effort });
+const encoded = (picture: Sharp, { formats: [format], encode }: Spec) =>
+  picture.toFormat(format, { ...encodings[format], ...encode?.[format] });

@@ -11,6 +11,28 @@ export function srcset(image: Pick<Image, "variants">): string {
     .join(", ");
 }
 
+/** Formats by how small their files are: a browser takes the first that it knows. */
+const bySize = ["avif", "webp", "jpeg"] as const;
+
+/**
+ * What stands in a `<picture>` before its `<img srcset={srcset(image)}>`, for images whose variants come in several
+ * formats: `<source type srcset>`, the smallest files first. Empty where `srcset` says it all.
+ */
+export function sources(image: Pick<Image, "variants">): { type: string; srcset: string }[] {
+  const variants = uncropped(image);
+  return bySize.flatMap((format) => {
+    const files = variants.flatMap(({ width, formats }) => {
+      const file = formats?.[format];
+      return file ? [{ ...file, width }] : [];
+    });
+    const [first] = files;
+    if (!first || files.length < variants.length) return [];
+    return [
+      { type: first.contentType, srcset: files.map(({ url, width }) => `${url} ${width}w`).join(", ") },
+    ];
+  });
+}
+
 /**
  * A loader for `next/image`, which asks it for a width: the smallest variant that is at least as wide, or the widest.
  * Throws when the image has no variants: show its placeholder until it is `ready`.

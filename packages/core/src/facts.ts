@@ -14,6 +14,8 @@ export type Facts = {
   height: number;
   alpha: boolean;
   frames: number;
+  /** dHash of 64 bits, 16 hex digits; older records have none. */
+  perceptualHash?: string;
   takenAt?: string;
   camera?: string;
   lens?: string;

@@ -10,7 +10,7 @@ import { Settings } from "./settings.ts";
 
 /** One small variant: what is tried is the gate and the decoders, not the encoders. */
 const recipe = {
-  tiny: { width: 16, fit: "inside", format: "jpeg", quality: 50, effort: 0 },
+  tiny: { width: 16, fit: "inside", formats: ["jpeg"] },
 } as const satisfies Record<string, Spec>;
 
 /** How many ended how, the slowest in milliseconds, and each mutant that ended as nothing it may end as. */

@@ -127,7 +127,7 @@ describe("what is refused, and as what", () => {
 
   test("frames only where more than the first is taken", () => {
     const settings = { ...limits, framesMax: 3, animatedPixelsMax: 30 };
-    expect(codeOf(gif(4, 4, { frames: 1000 }))).toBeUndefined();
+    expect(codeOf(gif(4, 4, { frames: 1000 }), { ...limits, framesMax: 1 })).toBeUndefined();
     expect(codeOf(gif(4, 1, { frames: 3 }), settings)).toBeUndefined();
     expect(codeOf(gif(4, 1, { frames: 4 }), settings)).toBe("too_many_frames");
     expect(codeOf(gif(4, 4, { frames: 2 }), settings)).toBe("too_many_pixels");

@@ -34,15 +34,11 @@ export type Status = (typeof statuses)[number];
 /** The statuses of images that callers may see; the others are on their way out. */
 export const visibleStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
 
-/** A variant as recorded: where it lies in the processed bucket and what it is. Sizes in pixels and bytes. */
-export type StoredVariant = {
-  key: string;
-  contentType: string;
-  format: string;
-  width: number;
-  height: number;
-  bytes: number;
-};
+/** A file as recorded: where it lies in the processed bucket and what it is. */
+export type StoredFile = { key: string; contentType: string; format: string; bytes: number };
+
+/** A variant as recorded, in pixels: the file that most clients can show, and the same in other formats. */
+export type StoredVariant = StoredFile & { width: number; height: number; also?: StoredFile[] };
 
 /** Variants that a later attempt replaced: readable until a day after `at` (ISO 8601), then swept. */
 export type Superseded = { keys: string[]; at: string };

@@ -7,10 +7,10 @@ import * as v from "valibot";
 import { VisibleError } from "./error.ts";
 import { fn } from "./fn.ts";
 import { ID } from "./id.ts";
-import { type ImageRecord, visibleStatuses } from "./image-entity.ts";
+import { type ImageRecord, type StoredFile, visibleStatuses } from "./image-entity.ts";
 import { Protocol } from "./protocol.ts";
 import { Queue } from "./queue.ts";
-import { type Name, names } from "./recipe.ts";
+import { type Format, formats, type Name, names } from "./recipe.ts";
 import { type Draft, type Entry, read, write } from "./record.ts";
 import { Tag } from "./tag.ts";
 import { wholeSeconds } from "./time.ts";
@@ -24,18 +24,40 @@ const pixels = (description: string) =>
   v.pipe(v.number(), v.integer(), v.minValue(1), v.metadata({ format: "int32" }), v.description(description));
 const time = (description: string) => v.pipe(v.string(), v.isoTimestamp(), v.description(description));
 
+const url = v.pipe(
+  v.string(),
+  v.description("Absolute, and never another picture: keep it as long as you like."),
+);
+
+/** One file of a variant that comes in several formats. */
+export const File = v.pipe(
+  v.object({ url, contentType: v.string(), bytes: int64("Size of the file.") }),
+  v.metadata({ ref: "VariantFile" }),
+);
+
 /** A variant, ready to be shown. */
 export const Variant = v.pipe(
   v.object({
-    url: v.pipe(
-      v.string(),
-      v.description("Absolute, and never another picture: keep it as long as you like."),
-    ),
+    url,
     width: pixels("In pixels."),
     height: pixels("In pixels."),
     format: v.pipe(v.string(), v.description("`webp`, `jpeg` or `avif`.")),
     contentType: v.string(),
     bytes: int64("Size of the file."),
+    formats: v.optional(
+      v.pipe(
+        v.object(
+          Object.fromEntries(formats.map((format) => [format, v.optional(File)])) as Record<
+            Format,
+            v.OptionalSchema<typeof File, undefined>
+          >,
+        ),
+        v.metadata({ ref: "VariantFormats" }),
+        v.description(
+          "The same picture in each of its formats, where there are several; `url` is the one of them that most clients can show.",
+        ),
+      ),
+    ),
   }),
   v.metadata({ ref: "Variant" }),
 );
@@ -52,6 +74,14 @@ export const Source = v.pipe(
     sha256: v.optional(v.pipe(v.string(), v.description("Of the original's bytes, in hex."))),
     alpha: v.optional(v.pipe(v.boolean(), v.description("Whether any of it may be transparent."))),
     frames: v.optional(v.pipe(v.number(), v.integer(), v.metadata({ format: "int32" }))),
+    perceptualHash: v.optional(
+      v.pipe(
+        v.string(),
+        v.description(
+          "What it is recognised by (dHash): 64 bits in hex, few of which differ between pictures that look alike.",
+        ),
+      ),
+    ),
     takenAt: v.optional(
       v.pipe(
         v.string(),
@@ -335,8 +365,15 @@ function shown(stored: NonNullable<ImageRecord["variants"]>): Info["variants"] {
   for (const name of names) {
     const variant = stored[name];
     if (!variant) continue;
-    const { key, width, height, format, contentType, bytes } = variant;
-    variants[name] = { url: media + key, width, height, format, contentType, bytes };
+    const { width, height, format, also = [] } = variant;
+    const fileOf = ({ key, contentType, bytes }: StoredFile) => ({ url: media + key, contentType, bytes });
+    const { url, contentType, bytes } = fileOf(variant);
+    variants[name] = { url, width, height, format, contentType, bytes };
+    if (also.length > 0) {
+      variants[name].formats = Object.fromEntries(
+        [variant, ...also].map((file) => [file.format, fileOf(file)]),
+      );
+    }
     some = true;
   }
   return some ? variants : undefined;

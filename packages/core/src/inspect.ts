@@ -126,7 +126,7 @@ async function compare(objects: readonly Listed[], before: number, seen: Set<str
     // Written since the listing began: what was listed says nothing about it.
     if (record && Date.parse(record.updatedAt) >= before) return [];
     const there = new Set(group.map(({ key }) => key));
-    const missing = namedBy(record).filter((key) => !there.has(key));
+    const missing = (record ? Protocol.keysOf(record) : []).filter((key) => !there.has(key));
     return [
       ...(record && missing.length > 0 ? [variantMissing(record, missing)] : []),
       ...orphans(group, record),
@@ -159,7 +159,7 @@ async function faults(
     return [finding("original_missing", key, { imageID, message: "Its original is gone.", repair })];
   }
   const repair: Repair = { do: "reprocess", imageID };
-  const named = namedBy(record);
+  const named = Protocol.keysOf(record);
   if (named.length > 0 && !withVariants.has(imageID)) found.push(variantMissing(record, named));
   if (status === "failed") {
     const message = record.error?.message ?? "Processing failed.";
@@ -213,8 +213,5 @@ const finding = (
   where,
   ...rest,
 });
-
-const namedBy = (record: ImageRecord | undefined) =>
-  Object.values(record?.variants ?? {}).map(({ key }) => key);
 
 const folderOf = (key: string) => key.slice(0, key.indexOf("/"));

@@ -5,13 +5,13 @@
 export * as Pipeline from "./pipeline.ts";
 
 import { createHash } from "node:crypto";
-import type { ImageRecord, StoredVariant } from "./image-entity.ts";
+import type { ImageRecord, StoredFile, StoredVariant } from "./image-entity.ts";
 import { Protocol } from "./protocol.ts";
 import { purge } from "./purge.ts";
 import type { Name } from "./recipe.ts";
 import { read, write } from "./record.ts";
 import { Rejection } from "./rejection.ts";
-import { render } from "./render.ts";
+import { type File, render } from "./render.ts";
 import type { Settings } from "./settings.ts";
 import type { Signal } from "./signal.ts";
 import { Storage } from "./storage.ts";
@@ -106,10 +106,10 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
     const { source, placeholder, variants } = await render(bytes, settings);
     const folder = `${imageID}/${attempt}-${etag.slice(0, 8)}`;
     const stored = await Promise.all(
-      variants.map(async ({ name, extension, bytes, ...facts }): Promise<[Name, StoredVariant]> => {
-        const key = `${folder}/${name}.${extension}`;
-        await Storage.writeVariant(key, bytes, facts.contentType);
-        return [name, { key, ...facts, bytes: bytes.length }];
+      variants.map(async ({ name, width, height, files }): Promise<[Name, StoredVariant]> => {
+        const [shown, ...also] = await Promise.all(files.map((file) => store(`${folder}/${name}`, file)));
+        if (!shown) throw new Error(`The variant ${name} has no file.`);
+        return [name, { ...shown, width, height, ...(also.length > 0 ? { also } : {}) }];
       }),
     );
     const result = { bytes: bytes.length, sha256, source, placeholder, variants: Object.fromEntries(stored) };
@@ -118,4 +118,10 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
     if (!(error instanceof Rejection)) throw error;
     return { is: "rejected", code: error.code, message: error.message, bytes: bytes.length, sha256 };
   }
+}
+
+async function store(path: string, { format, contentType, extension, bytes }: File): Promise<StoredFile> {
+  const key = `${path}.${extension}`;
+  await Storage.writeVariant(key, bytes, contentType);
+  return { key, format, contentType, bytes: bytes.length };
 }

@@ -4,10 +4,7 @@ import type { Spec } from "./recipe.ts";
 /** A whole picture at one size, in pixels. */
 export type Size = { width: number; height: number };
 
-/**
- * One variant: the whole picture is reduced to `frame`, and `size` is cut from its middle. Both are the same for
- * `inside`.
- */
+/** One variant: the whole picture is reduced to `frame`, and `size` is cut from it. Both are the same for `inside`. */
 export type Step<N extends string> = { name: N; spec: Spec; frame: Size; size: Size };
 
 /**

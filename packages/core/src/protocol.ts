@@ -333,7 +333,9 @@ function superseded(record: ImageRecord, now: number, keptMs = supersededMs): Su
   return all.length > 0 ? all : undefined;
 }
 
-const keysOf = (record: ImageRecord) => Object.values(record.variants ?? {}).map(({ key }) => key);
+/** The keys of every file of every variant that a record names. */
+export const keysOf = ({ variants = {} }: Pick<ImageRecord, "variants">): string[] =>
+  Object.values(variants).flatMap(({ key, also = [] }) => [key, ...also.map((file) => file.key)]);
 
 function withoutPicture(draft: Draft): Draft {
   const { variants, placeholder, source, recipe, processedAt, bytes, sha256, ...rest } = draft;

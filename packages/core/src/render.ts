@@ -9,9 +9,10 @@ import type { OutputInfo, Sharp, default as SharpModule, SharpOptions } from "sh
 import { type Facts, readExif } from "./facts.ts";
 import { admit, admitHeader, type Format } from "./gate.ts";
 import type { Header } from "./header.ts";
+import { perceptualHash } from "./perceptual-hash.ts";
 import { type Placeholder, placeholderOf } from "./placeholder.ts";
 import { plan, type Size, type Step } from "./plan.ts";
-import { type Name, type Spec, recipe as standard } from "./recipe.ts";
+import { encodings, type Name, type Recipe, type Spec, recipe as standard } from "./recipe.ts";
 import { Rejection } from "./rejection.ts";
 import type { Settings } from "./settings.ts";
 
@@ -21,16 +22,16 @@ const sharp: typeof SharpModule = createRequire(import.meta.url)("sharp");
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** A variant in memory. Sizes in pixels. */
-export type Variant<N extends string = Name> = {
-  name: N;
-  format: Spec["format"];
+/** A file in memory, ready to be stored. */
+export type File = {
+  format: Recipe.Format;
   contentType: string;
   extension: string;
-  width: number;
-  height: number;
   bytes: Buffer;
 };
+
+/** A variant in memory, in pixels. The first of its files is the one that most clients can show. */
+export type Variant<N extends string = Name> = Size & { name: N; files: [File, ...File[]] };
 
 /** Everything that is known and made of one original. */
 export type Rendered<N extends string = Name> = {
@@ -58,22 +59,28 @@ export async function render(
   limits: Settings.Pipeline,
   recipe: Readonly<Record<string, Spec>> = standard,
 ): Promise<Rendered<string>> {
-  const original = await inspect(bytes, limits);
+  const original = await inspect(bytes, limits, recipe);
   const clock = clockOf(limits);
   const variants: Variant<string>[] = [];
-  const made = new Map<string, Promise<Buffer>>();
+  const made = new Map<string, Promise<Variant["files"]>>();
   let last: Raster | undefined;
   for await (const { name, spec, size, raster } of rasters(original, limits, recipe, clock)) {
     last = raster;
     // A small original gives several variants the same picture: it is encoded once.
-    const { format, quality, effort } = spec;
-    const key = JSON.stringify([raster.width, raster.height, size, format, quality, effort]);
-    const encoding = made.get(key) ?? encode(raster, size, spec, clock);
-    made.set(key, encoding);
-    variants.push({ name, format, ...containers[format], ...size, bytes: await encoding });
+    const { formats, encode: how, animated, crop } = spec;
+    const cut = isWhole(size, raster) ? undefined : [size, crop];
+    const key = JSON.stringify([raster.width, raster.height, cut, formats, how, animated]);
+    const files =
+      made.get(key) ??
+      (original.moves && spec.animated
+        ? animate(original, size, spec, limits, clock)
+        : encode(raster, size, spec, clock));
+    made.set(key, files);
+    variants.push({ name, ...size, files: await files });
   }
   if (!last) throw new Error("The recipe names no variant.");
   const { header, upright, alpha, exif } = original;
+  const { perceptualHash, ...placeholder } = await look(last, clock);
   return {
     source: {
       format: header.format,
@@ -81,34 +88,47 @@ export async function render(
       ...upright,
       alpha,
       frames: header.frames,
+      perceptualHash,
       ...readExif(exif, limits),
     },
-    placeholder: await placehold(last, clock),
+    placeholder,
     variants: Object.keys(recipe).flatMap((name) => variants.filter((variant) => variant.name === name)),
   };
 }
 
-/** An original that has passed the gate. `upright` is its size as seen; `tagged` says that it carries a colour profile. */
+/**
+ * An original that has passed the gate. `upright` is its size as seen; `tagged` says that it carries a colour profile;
+ * `moves`, that more than its first frame is wanted.
+ */
 export type Original = {
   bytes: Buffer;
   header: Header;
   upright: Size;
   alpha: boolean;
   tagged: boolean;
+  moves: boolean;
   exif?: Buffer;
 };
 
 /** Opens an original as far as its header. Throws `Rejection`. */
-export async function inspect(bytes: Buffer, limits: Settings.Pipeline): Promise<Original> {
-  const header = admit(bytes, limits);
+export async function inspect(
+  bytes: Buffer,
+  limits: Settings.Pipeline,
+  recipe: Readonly<Record<string, Spec>> = standard,
+): Promise<Original> {
+  const wanted = Object.values(recipe).some(({ animated }) => animated) ? limits.framesMax : 1;
+  const gate = { ...limits, framesMax: wanted };
+  const header = admit(bytes, gate);
   allow(limits.formats);
   // Without a limit of libvips' own, which has no code to tell it from damage: its word must pass our gate, too.
   const found = await blame(sharp(bytes, { failOn: "warning", limitInputPixels: false }).metadata());
-  const { width, height, autoOrient, exif, hasAlpha, icc, space, depth } = found;
-  admitHeader({ ...header, width, height }, limits);
+  const { width, height, pages = 1, orientation = 1, autoOrient, exif, hasAlpha, icc, space, depth } = found;
+  admitHeader({ ...header, width, height, frames: Math.max(header.frames, pages) }, gate);
   const upright = { width: autoOrient.width, height: autoOrient.height };
   const tagged = icc !== undefined && space === "srgb" && depth === "uchar";
-  return { bytes, header, upright, alpha: hasAlpha, tagged, exif };
+  // libvips cannot turn the frames of an animation; nobody writes one that has to be.
+  const moves = pages > 1 && wanted > 1 && orientation === 1;
+  return { bytes, header, upright, alpha: hasAlpha, tagged, moves, exif };
 }
 
 /** The picture at every size that the recipe asks for, largest first: what there is to encode. Throws `Rejection`. */
@@ -181,33 +201,83 @@ async function decode(
 }
 
 async function reduce(raster: Raster, frame: Size, clock: Clock): Promise<Raster> {
-  if (raster.width === frame.width && raster.height === frame.height) return raster;
+  if (isWhole(frame, raster)) return raster;
   return rasterOf(exactly(open(raster), frame), clock);
 }
 
-async function encode(raster: Raster, size: Size, spec: Spec, clock: Clock): Promise<Buffer> {
-  const { format, quality, effort } = spec;
-  const picture = open(raster);
-  if (size.width < raster.width || size.height < raster.height) {
-    const left = Math.floor((raster.width - size.width) / 2);
-    const top = Math.floor((raster.height - size.height) / 2);
-    picture.extract({ left, top, ...size });
+/** Cuts a variant from a raster and writes it in each of its formats, the most widely known first. */
+async function encode(raster: Raster, size: Size, spec: Spec, clock: Clock): Promise<Variant["files"]> {
+  const whole = isWhole(size, raster);
+  let cut = raster;
+  // Once for all formats: finding what draws the eye costs more than the cut.
+  if (!whole && spec.crop === "attention") {
+    const position = sharp.strategy.attention;
+    cut = await rasterOf(open(raster).resize(size.width, size.height, { fit: "cover", position }), clock);
   }
-  if (format === "webp") picture.webp({ quality, effort });
-  else if (format === "avif") picture.avif({ quality, effort });
-  else picture.flatten({ background: "#ffffff" }).jpeg({ quality, quantisationTable: 3 });
-  return (await finish(picture, clock)).data;
+  const write = async (format: Recipe.Format): Promise<File> => {
+    const picture = open(cut);
+    if (cut === raster && !whole) picture.extract({ ...middle(raster, size), ...size });
+    const { data: bytes } = await finish(encoded(picture, format, spec), clock);
+    return { format, ...containers[format], bytes };
+  };
+  const [first, ...rest] = widelyKnown.filter((format) => spec.formats.includes(format));
+  if (!first) throw new Error("The recipe names a variant without a format.");
+  const files: Variant["files"] = [await write(first)];
+  for (const format of rest) files.push(await write(format));
+  return files;
 }
 
-/** 48 px tell as much as ThumbHash keeps, in a hundredth of the time that 100 px take. */
-async function placehold(raster: Raster, clock: Clock): Promise<Placeholder> {
+/** Every frame, with its time, as one WebP. Cut from the middle: libvips finds what draws the eye in still pictures only. */
+async function animate(
+  { bytes }: Original,
+  size: Size,
+  spec: Spec,
+  { pixelsMax, animatedPixelsMax }: Settings.Pipeline,
+  clock: Clock,
+): Promise<Variant["files"]> {
+  const limitInputPixels = Math.max(pixelsMax, animatedPixelsMax);
+  const picture = sharp(bytes, { failOn: "warning", limitInputPixels, animated: true });
+  picture.resize(size.width, size.height, { fit: "cover" });
+  const { data } = await blame(finish(encoded(picture, "webp", spec), clock));
+  return [{ format: "webp", ...containers.webp, bytes: data }];
+}
+
+/** What every client can show comes before what only newer ones can. */
+const widelyKnown = ["jpeg", "webp", "avif"] as const satisfies readonly Recipe.Format[];
+
+function encoded(picture: Sharp, format: Recipe.Format, { encode = {} }: Spec): Sharp {
+  switch (format) {
+    case "webp":
+      return picture.webp({ ...encodings.webp, ...encode.webp });
+    case "avif":
+      return picture.avif({ ...encodings.avif, ...encode.avif });
+    case "jpeg":
+      return picture
+        .flatten({ background: "#ffffff" })
+        .jpeg({ ...encodings.jpeg, ...encode.jpeg, quantisationTable: 3 });
+  }
+}
+
+const middle = (outer: Size, inner: Size) => ({
+  left: Math.floor((outer.width - inner.width) / 2),
+  top: Math.floor((outer.height - inner.height) / 2),
+});
+
+/**
+ * What stands in for a picture, and what it is recognised by. 48 px tell as much as ThumbHash keeps, in a hundredth of
+ * the time that 100 px take.
+ */
+async function look(raster: Raster, clock: Clock): Promise<Placeholder & { perceptualHash: string }> {
   const small = open(raster).resize(48, 48, { fit: "inside", withoutEnlargement: true }).ensureAlpha();
   const { data, info } = await finish(small.raw(), clock);
-  return placeholderOf(data, info.width, info.height);
+  const { width, height } = info;
+  return { ...placeholderOf(data, width, height), perceptualHash: perceptualHash(data, width, height) };
 }
 
 const open = ({ pixels, width, height, channels }: Raster) =>
   sharp(pixels, { raw: { width, height, channels } });
+
+const isWhole = (part: Size, whole: Size) => part.width === whole.width && part.height === whole.height;
 
 const areaOf = ({ width, height }: Size) => width * height;
 

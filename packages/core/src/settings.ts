@@ -31,17 +31,17 @@ const pipeline = {
   ),
   framesMax: whole(
     "FRAMES_MAX",
-    "1",
+    "300",
     1,
     1_000,
-    "Most frames in an animated image. 1 takes the first frame of any, and refuses none.",
+    "Most frames in an animated image, where the recipe makes an animated variant; elsewhere the first frame of any is taken. 1 takes the first everywhere.",
   ),
   animatedPixelsMax: whole(
     "ANIMATED_PIXELS_MAX",
     "50000000",
     1,
     268_000_000,
-    "Most pixels in all frames of an animated image together, where more than the first is taken.",
+    "Most pixels in all frames of an animated image together, where the recipe makes an animated variant.",
   ),
   decodeSecondsMax: whole(
     "DECODE_SECONDS_MAX",

@@ -1,4 +1,5 @@
 /** Brings a world to rest, without any more faults, and says what is not as it was promised. */
+import { Protocol } from "@image-pipeline/core/protocol";
 import { names } from "../environment.ts";
 import type { Weather } from "./acts.ts";
 import { nextTimer, now } from "./clock.ts";
@@ -73,8 +74,8 @@ function checkImages({ witness, files, count }: World, { reconciler }: Weather) 
 /** I7: nothing lies in the processed bucket that no record names. */
 function checkOrphans({ witness }: World) {
   const used = new Set<string>();
-  for (const { status, variants = {} } of witness.records.values())
-    if (status !== "deleted") for (const { key } of Object.values(variants)) used.add(key);
+  for (const record of witness.records.values())
+    if (record.status !== "deleted") for (const key of Protocol.keysOf(record)) used.add(key);
   for (const key of witness.variants.keys()) if (!used.has(key)) witness.wrong.add("an orphan is left");
 }
 

@@ -4,6 +4,7 @@
  */
 import type { Transition } from "@image-pipeline/core/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/image-entity";
+import { Protocol } from "@image-pipeline/core/protocol";
 import { names } from "../environment.ts";
 import type { ObjectEvent } from "../s3/event.ts";
 import { now } from "./clock.ts";
@@ -211,9 +212,9 @@ type Row = Omit<Transition, "version"> & { imageID: string; order: string };
 
 /** Every variant that a client may hold the address of: the record's own, and those replaced within a day. */
 function promised(record: ImageRecord, doomed: ReadonlySet<string>): string[] {
-  const { status, variants = {}, superseded = [] } = record;
+  const { status, superseded = [] } = record;
   if (status === "deleted" || status === "deleting") return [];
   const recent = superseded.filter(({ at }) => Date.parse(at) > now() - dayMs + skewMs);
   const replaced = recent.flatMap(({ keys }) => keys).filter((key) => !doomed.has(key));
-  return [...Object.values(variants).map(({ key }) => key), ...replaced];
+  return [...Protocol.keysOf(record), ...replaced];
 }

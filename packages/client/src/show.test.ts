@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { nextLoader, srcset } from "./show.ts";
+import { nextLoader, sources, srcset } from "./show.ts";
 import type { Image } from "./types.ts";
 
 const id = "img_01JD0Z6V9RW1QK4C6X4M2N8T3B";
@@ -35,6 +35,34 @@ test("a srcset of a square picture may use the thumbnail too", () => {
 
 test("an image without variants has an empty srcset", () => {
   expect(srcset({})).toBe("");
+});
+
+test("sources name each format that every whole variant has, the smallest files first", () => {
+  const withFormats = (variants: Image["variants"] = {}, also: string[]) =>
+    Object.fromEntries(
+      Object.entries(variants).map(([name, variant]) => {
+        const fileOf = (format: string) => ({
+          ...variant,
+          url: `${name}.${format}`,
+          contentType: `image/${format}`,
+        });
+        const formats = Object.fromEntries(["jpeg", ...also].map((format) => [format, fileOf(format)]));
+        return [name, { ...variant, formats }];
+      }),
+    ) as Image["variants"];
+  const three = withFormats(photo.variants, ["webp", "avif"]);
+  expect(sources({ variants: three }).map(({ type }) => type)).toEqual([
+    "image/avif",
+    "image/webp",
+    "image/jpeg",
+  ]);
+  expect(sources({ variants: three })[0]?.srcset).toBe(
+    "small.avif 480w, medium.avif 1080w, large.avif 1920w",
+  );
+  const mixed = { ...three, small: withFormats(photo.variants, ["webp"])?.small };
+  expect(sources({ variants: mixed }).map(({ type }) => type)).toEqual(["image/webp", "image/jpeg"]);
+  expect(sources(photo)).toEqual([]);
+  expect(sources({})).toEqual([]);
 });
 
 test.each([

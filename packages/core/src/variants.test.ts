@@ -1,0 +1,192 @@
+/** What a recipe may ask for beyond the product's own: several formats, cuts where the eye goes, animation. */
+import sharp from "sharp";
+import { describe, expect, test } from "vitest";
+import { photo } from "./fixture.ts";
+import { gif } from "./fixture-bytes.ts";
+import type { Spec } from "./recipe.ts";
+import { render } from "./render.ts";
+import { Settings } from "./settings.ts";
+
+const limits = Settings.pipelineDefaults;
+
+async function variantOf(bytes: Buffer, spec: Spec, settings = limits) {
+  const { variants, source } = await render(bytes, settings, { it: spec });
+  const [variant] = variants;
+  if (!variant) throw new Error("There is no variant.");
+  return { ...variant, source };
+}
+
+describe("several formats", () => {
+  const spec: Spec = { width: 400, fit: "inside", formats: ["avif", "webp", "jpeg"] };
+
+  test("each shows the same picture, and the most widely known comes first", async () => {
+    const bytes = await photo({ width: 800, height: 600 });
+    const { files, width, height } = await variantOf(bytes, spec);
+    expect([width, height]).toEqual([400, 300]);
+    expect(files.map(({ format, contentType, extension }) => [format, contentType, extension])).toEqual([
+      ["jpeg", "image/jpeg", "jpg"],
+      ["webp", "image/webp", "webp"],
+      ["avif", "image/avif", "avif"],
+    ]);
+    const wanted = await sharp(bytes).resize(40, 30, { fit: "fill" }).raw().toBuffer();
+    for (const { format, bytes: made } of files) {
+      const found = await sharp(made).metadata();
+      expect(found).toMatchObject({ format: format === "avif" ? "heif" : format, width: 400, height: 300 });
+      const pixels = await sharp(made).resize(40, 30, { fit: "fill" }).raw().toBuffer();
+      const apart =
+        pixels.reduce((sum, value, i) => sum + Math.abs(value - (wanted[i] ?? 0)), 0) / pixels.length;
+      expect(apart).toBeLessThan(3);
+    }
+  });
+
+  test("what is transparent is white in a JPEG and stays transparent in the others", async () => {
+    const { files } = await variantOf(
+      await photo({ width: 300, height: 200, format: "png", alpha: true }),
+      spec,
+    );
+    for (const { format, bytes } of files) {
+      expect((await sharp(bytes).metadata()).hasAlpha).toBe(format !== "jpeg");
+    }
+  });
+
+  test("qualities are the product's unless the variant has its own", async () => {
+    const bytes = await photo({ width: 800, height: 600 });
+    const { files } = await variantOf(bytes, { ...spec, encode: { webp: { quality: 20, effort: 0 } } });
+    const { files: usual } = await variantOf(bytes, spec);
+    const size = (all: typeof files, format: string) =>
+      all.find((file) => file.format === format)?.bytes.length ?? 0;
+    expect(size(files, "webp")).toBeLessThan(size(usual, "webp") * 0.8);
+    expect(size(files, "jpeg")).toBe(size(usual, "jpeg"));
+  });
+});
+
+describe("what a crop keeps", () => {
+  /** Grey, but for a checked orange disc at the right edge, which draws the eye. */
+  function striking() {
+    const [width, height] = [900, 300];
+    const data = Buffer.alloc(width * height * 3, 0x77);
+    for (let y = 0; y < height; y++) {
+      for (let x = 0; x < width; x++) {
+        if (Math.hypot(x - 780, y - 150) > 90) continue;
+        const dark = (Math.floor(x / 30) + Math.floor(y / 30)) % 2 === 0;
+        data.set(dark ? [0x90, 0x30, 0] : [0xff, 0x7a, 0x1a], (y * width + x) * 3);
+      }
+    }
+    return sharp(data, { raw: { width, height, channels: 3 } })
+      .png()
+      .toBuffer();
+  }
+  /** The share of the picture that is orange. */
+  const orange = async (bytes: Buffer) => {
+    const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    let count = 0;
+    for (let i = 0; i < data.length; i += 3) if ((data[i] ?? 0) - (data[i + 2] ?? 0) > 60) count++;
+    return count / (info.width * info.height);
+  };
+  const spec: Spec = { width: 200, height: 200, fit: "cover", formats: ["webp"] };
+
+  test("the middle, or what draws the eye where the recipe says so", async () => {
+    const bytes = await striking();
+    const middle = await variantOf(bytes, spec);
+    const attention = await variantOf(bytes, { ...spec, crop: "attention" });
+    expect([attention.width, attention.height]).toEqual([200, 200]);
+    expect(await sharp(attention.files[0].bytes).metadata()).toMatchObject({ width: 200, height: 200 });
+    expect(await orange(middle.files[0].bytes)).toBe(0);
+    expect(await orange(attention.files[0].bytes)).toBeGreaterThan(0.2);
+  });
+
+  test("is the same in every format", async () => {
+    const { files } = await variantOf(await striking(), {
+      ...spec,
+      crop: "attention",
+      formats: ["avif", "webp", "jpeg"],
+    });
+    for (const { bytes } of files) expect(await orange(bytes)).toBeGreaterThan(0.2);
+  });
+});
+
+describe("animation", () => {
+  const colors = ["#ff0000", "#00ff00", "#0000ff"];
+  /** Three frames of one colour each, 100, 200 and 300 ms long, twice over. */
+  async function moving(format: "gif" | "webp", width = 300, height = 200) {
+    const frames = await Promise.all(
+      colors.map((background) =>
+        sharp({ create: { width, height, channels: 4, background } })
+          .png()
+          .toBuffer(),
+      ),
+    );
+    const animation = sharp(frames, { join: { animated: true } });
+    const timing = { delay: [100, 200, 300], loop: 2 };
+    return (format === "gif" ? animation.gif(timing) : animation.webp(timing)).toBuffer();
+  }
+  const spec: Spec = {
+    width: 100,
+    height: 100,
+    fit: "cover",
+    formats: ["avif", "webp", "jpeg"],
+    animated: true,
+  };
+
+  test.each(["gif", "webp"] as const)(
+    "a moving %s becomes one moving WebP where the recipe says so",
+    async (format) => {
+      const { files, source, width, height } = await variantOf(await moving(format), spec);
+      expect(source).toMatchObject({ format, frames: 3, width: 300, height: 200 });
+      expect([width, height]).toEqual([100, 100]);
+      expect(files.map(({ contentType }) => contentType)).toEqual(["image/webp"]);
+      const [{ bytes }] = files;
+      const found = await sharp(bytes, { animated: true }).metadata();
+      expect(found).toMatchObject({
+        format: "webp",
+        width: 100,
+        pageHeight: 100,
+        pages: 3,
+        delay: [100, 200, 300],
+        loop: 2,
+      });
+      for (const [page, color] of colors.entries()) {
+        const [r, g, b] = await sharp(bytes, { page }).removeAlpha().resize(1, 1).raw().toBuffer();
+        const wanted = [1, 3, 5].map((at) => Number.parseInt(color.slice(at, at + 2), 16));
+        for (const [i, value] of [r, g, b].entries())
+          expect(Math.abs((value ?? 0) - (wanted[i] ?? 0))).toBeLessThan(12);
+      }
+    },
+  );
+
+  test("its first frame is taken where the recipe says nothing, in the placeholder, and with FRAMES_MAX=1", async () => {
+    const bytes = await moving("gif");
+    const { animated, ...still } = spec;
+    for (const { files, source } of [
+      await variantOf(bytes, still),
+      await variantOf(bytes, spec, { ...limits, framesMax: 1 }),
+    ]) {
+      expect(source.frames).toBe(3);
+      expect(files.map(({ format }) => format)).toEqual(["jpeg", "webp", "avif"]);
+      for (const file of files) expect((await sharp(file.bytes).metadata()).pages ?? 1).toBe(1);
+    }
+    expect((await render(bytes, limits, { it: spec })).placeholder.color).toBe("#ff0000");
+  });
+
+  test("a still picture is as it would be without", async () => {
+    const { files } = await variantOf(await photo({ width: 300, height: 200 }), spec);
+    expect(files.map(({ format }) => format)).toEqual(["jpeg", "webp", "avif"]);
+  });
+
+  test.each([
+    ["too many frames", gif(20, 20, { frames: 301 }), "too_many_frames"],
+    ["too many pixels in all frames", gif(1_000, 1_000, { frames: 51 }), "too_many_pixels"],
+  ] as const)(
+    "%s are refused where it is wanted, and not where only the first is",
+    async (_, bytes, code) => {
+      await expect(variantOf(bytes, spec)).rejects.toMatchObject({ code });
+      const { animated, ...still } = spec;
+      await expect(variantOf(bytes, still)).resolves.toBeDefined();
+    },
+  );
+
+  test("as many frames as there may be are taken", async () => {
+    const { source } = await variantOf(gif(408, 408, { frames: 300 }), spec);
+    expect(source.frames).toBe(300);
+  });
+});

@@ -25,7 +25,14 @@ async function load() {
   const { EventEntity } = await import("@image-pipeline/core/event-entity");
   const { TagEntity } = await import("@image-pipeline/core/tag-entity");
   const { readMany, write } = await import("@image-pipeline/core/record");
-  return { ImageEntity, EventEntity, TagEntity, indexed, readMany, write };
+  const { CheckpointEntity } = await import("@image-pipeline/core/checkpoint-entity");
+  const { KeyEntity } = await import("@image-pipeline/core/key-entity");
+  const { Idempotency } = await import("@image-pipeline/core/idempotency");
+  const { Quota } = await import("@image-pipeline/core/quota");
+  const { Tag } = await import("@image-pipeline/core/tag");
+  const { TallyEntity } = await import("@image-pipeline/core/tally-entity");
+  const entities = { ImageEntity, EventEntity, TagEntity, CheckpointEntity, KeyEntity, TallyEntity };
+  return { ...entities, indexed, readMany, write, Idempotency, Quota, Tag };
 }
 
 beforeAll(async () => {
@@ -285,6 +292,65 @@ describe("the index", () => {
     const { data } = await core.EventEntity.query.byImage({ imageID: "img_trail" }).go({ consistent: true });
     expect(data.map(({ order }) => order)).toEqual(["0000000002", "0000000010"]);
     expect(data[0]?.detail).toEqual({ attempt: 1, known: true });
+  });
+});
+
+describe("beside images", () => {
+  test("a tag's row stays for the later version, whoever adds or takes away late", async () => {
+    const image = { imageID: "img_tagged", owner: "late", createdAt: "2026-11-23T10:00:00.000Z" };
+    const { Tag, TagEntity } = core;
+    const found = async () =>
+      idsOf(await TagEntity.query.byTag({ owner: "late", tagHash: Tag.hashOf("dog") }).go());
+    await Tag.add({ ...image, version: 7 }, ["dog"]);
+    await Tag.add({ ...image, version: 5 }, ["dog"]);
+    await Tag.remove({ ...image, version: 6 }, ["dog"]);
+    expect(await found()).toEqual(["img_tagged"]);
+    await Tag.remove({ ...image, version: 7 }, ["dog"]);
+    await Tag.remove({ ...image, version: 7 }, ["dog"]);
+    expect(await found()).toEqual([]);
+  });
+
+  test("a long job's place is kept, replaced and forgotten", async () => {
+    const job = { job: "compare-test" };
+    const placeOf = async () => (await core.CheckpointEntity.get(job).go({ consistent: true })).data?.after;
+    for (const after of ["a", "b"])
+      await core.CheckpointEntity.put({ ...job, after, savedAt: "2026-11-23" }).go();
+    expect(await placeOf()).toBe("b");
+    await core.CheckpointEntity.delete(job).go();
+    expect(await placeOf()).toBeUndefined();
+  });
+
+  test("twenty at once take no more than the ten uploads of a day", async () => {
+    const limits = { pendingMax: 0, uploadsPerDayMax: 10, bytesPerDayMax: 1000 };
+    const takes = Array.from({ length: 20 }, () => core.Quota.take("taker", 1, limits));
+    const settled = await Promise.allSettled(takes);
+    expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(10);
+  });
+
+  test("one request sent ten times at once is carried out once", async () => {
+    const request = { owner: "twice", key: "k", request: "r" };
+    let runs = 0;
+    const once = () => core.Idempotency.once(request, async () => ({ run: ++runs }));
+    await Promise.allSettled(Array.from({ length: 10 }, once));
+    expect(await once()).toEqual({ run: 1 });
+    expect(runs).toBe(1);
+  });
+
+  test("a counter that ten count at once misses none", async () => {
+    const row = { shard: "0", slot: "2026-11-23T10" };
+    await Promise.all(
+      Array.from({ length: 10 }, () => core.TallyEntity.update(row).add({ ready: 1, m07: 2 }).go()),
+    );
+    const { data } = await core.TallyEntity.query.bySlot({ shard: "0" }).gte({ slot: "2026" }).go();
+    expect(data).toMatchObject([{ ready: 10, m07: 20 }]);
+  });
+
+  test("API keys are listed and found by their id", async () => {
+    const key = { name: "n", secretHash: "h", scopes: ["images:read" as const], createdAt: "2026-11-23" };
+    for (const keyID of ["one", "two"]) await core.KeyEntity.put({ ...key, keyID }).go();
+    const { data } = await core.KeyEntity.query.byID({}).go();
+    expect(data.map(({ keyID }) => keyID)).toEqual(["one", "two"]);
+    expect((await core.KeyEntity.get({ keyID: "two" }).go()).data?.scopes).toEqual(["images:read"]);
   });
 });
 

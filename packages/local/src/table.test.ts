@@ -53,7 +53,7 @@ beforeAll(async () => {
   process.env.SST_RESOURCE_Images = JSON.stringify({ name });
   await ensureTable(call, name);
   core = await load();
-});
+}, 180_000);
 
 afterAll(async () => {
   await call("DeleteTable", { TableName: name });
@@ -360,7 +360,7 @@ test("making the table again changes nothing", async () => {
   expect((await core.ImageEntity.get({ imageID: made.imageID }).go()).data?.imageID).toBe(made.imageID);
 });
 
-test("a table that was laid out otherwise is refused", async () => {
+test("a table that was laid out otherwise is refused", { timeout: 180_000 }, async () => {
   const TableName = `other-${name}`;
   await call("CreateTable", {
     TableName,
@@ -372,7 +372,9 @@ test("a table that was laid out otherwise is refused", async () => {
     ],
   });
   await expect(ensureTable(call, TableName)).rejects.toThrow("made by another version of this product");
-  await call("DeleteTable", { TableName });
+  // In the cloud it is still being made, and cannot be deleted yet.
+  const remove = () => call("DeleteTable", { TableName }).then(() => "deleted", String);
+  await expect.poll(remove, { timeout: 120_000, interval: 200 }).toBe("deleted");
 });
 
 test("what has expired is removed, page by page, and nothing else", async () => {

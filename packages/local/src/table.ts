@@ -1,4 +1,5 @@
 /** The Images table on whatever DynamoDB is used: made when it is missing, with the keys and indexes that core names. */
+import { setTimeout as sleep } from "node:timers/promises";
 import { indexes, primary } from "@image-pipeline/core/table-schema";
 import type { AwsClient } from "aws4fetch";
 import { StartError } from "./start-error.ts";
@@ -25,8 +26,11 @@ export const caller =
     throw error;
   };
 
+/** A new table serves at once here, and after some seconds in the cloud. */
+const activeWait = { everyMs: 200, tries: 600 };
+
 /**
- * Creates the table unless it is there already. Throws if it is there with other indexes, as a version of this product
+ * Creates the table unless it is there already; resolves when it serves. Throws if it is there with other indexes, as a version of this product
  * made it that laid them out otherwise.
  */
 export async function ensureTable(call: Call, name: string): Promise<void> {
@@ -35,17 +39,23 @@ export async function ensureTable(call: Call, name: string): Promise<void> {
   } catch (error) {
     if (!(error instanceof Error && error.name === "ResourceInUseException")) throw error;
     const { Table } = (await call("DescribeTable", { TableName: name })) as { Table: Definition };
-    if (layoutOf(Table) === layoutOf(definition())) return;
-    throw new StartError(
-      `The table ${name} was made by another version of this product, with other indexes. Start with an empty DATA_DIR.`,
-    );
+    if (layoutOf(Table) !== layoutOf(definition()))
+      throw new StartError(
+        `The table ${name} was made by another version of this product, with other indexes. Start with an empty DATA_DIR.`,
+      );
   }
+  for (let tries = 0; tries < activeWait.tries; tries++) {
+    const { Table } = (await call("DescribeTable", { TableName: name })) as { Table: Definition };
+    if (Table.TableStatus === "ACTIVE") return;
+    await sleep(activeWait.everyMs);
+  }
+  throw new StartError(`The table ${name} does not become active. Look at it where it was made.`);
 }
 
 type KeySchema = { AttributeName: string; KeyType: string }[];
 type Projection = { ProjectionType: string; NonKeyAttributes?: string[] };
 type Index = { IndexName: string; KeySchema: KeySchema; Projection: Projection };
-type Definition = { KeySchema: KeySchema; GlobalSecondaryIndexes?: Index[] };
+type Definition = { TableStatus?: string; KeySchema: KeySchema; GlobalSecondaryIndexes?: Index[] };
 
 /** The table as `CreateTable` takes it. */
 function definition() {

@@ -13,6 +13,7 @@ const realSetTimeout = globalThis.setTimeout;
 const backOffMs = 2_000;
 
 let time = Date.UTC(2026, 0, 1);
+/** By when they are due; those due at the same moment in the order in which they were set. */
 let timers: Timer[] = [];
 
 /** What it is now, for whoever asks in no job's name. */
@@ -23,16 +24,27 @@ export const clock: Clock = {
   now,
   after: (ms, run) => {
     const timer = { at: time + ms, run };
-    timers.push(timer);
+    timers.splice(placeOf(timer.at), 0, timer);
     return () => {
-      timers = timers.filter((other) => other !== timer);
+      const place = timers.indexOf(timer);
+      if (place >= 0) timers.splice(place, 1);
     };
   },
 };
 
 /** When the next timer runs; undefined where there is none. */
-export const nextTimer = (): number | undefined =>
-  timers.length > 0 ? Math.min(...timers.map(({ at }) => at)) : undefined;
+export const nextTimer = (): number | undefined => timers[0]?.at;
+
+/** Behind every timer that is due no later than `at`. */
+function placeOf(at: number): number {
+  let [low, high] = [0, timers.length];
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((timers[middle]?.at ?? at) > at) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
 
 /** Takes all timers away: whoever set them is gone. */
 export function forgetTimers(): void {
@@ -43,9 +55,9 @@ export function forgetTimers(): void {
 export async function advance(ms: number, meanwhile: () => Promise<void>): Promise<void> {
   const until = time + ms;
   for (;;) {
-    const [due] = timers.filter(({ at }) => at <= until).sort((a, b) => a.at - b.at);
-    if (!due) break;
-    timers = timers.filter((timer) => timer !== due);
+    const [due] = timers;
+    if (!due || due.at > until) break;
+    timers.shift();
     time = Math.max(time, due.at);
     due.run();
     await meanwhile();

@@ -13,13 +13,26 @@ const { positionals, values } = parseArgs({
     weather: { type: "string", default: "rough" },
     path: { type: "string" },
     mutant: { type: "string" },
+    uploads: { type: "string", default: "10000" },
+    minutes: { type: "string", default: "10" },
+    "per-second": { type: "string", default: "2" },
+    keys: { type: "string", default: "1000" },
+    every: { type: "string", default: "1" },
+    rounds: { type: "string", default: "5" },
   },
 });
 
 const { mutant } = values;
 
 /** Each says whether all went well. */
-const suites: Record<string, (dataDir: string) => Promise<boolean>> = { model, stories };
+const suites: Record<string, (dataDir: string) => Promise<boolean>> = {
+  model,
+  stories,
+  kills,
+  storm,
+  races,
+  soak,
+};
 
 // The functions' own log would drown the result; they are told to fail all the time.
 process.env.POWERTOOLS_LOG_LEVEL ??= "SILENT";
@@ -79,6 +92,64 @@ async function stories(dataDir: string): Promise<boolean> {
   }
   await theatre.close();
   return well;
+}
+
+async function storm(dataDir: string): Promise<boolean> {
+  const uploads = Number(values.uploads);
+  return await crowd({ dataDir, keys: uploads, acts: uploads, removals: 0 });
+}
+
+async function races(dataDir: string): Promise<boolean> {
+  const keys = Number(values.keys);
+  return await crowd({ dataDir, keys, acts: keys * 10, removals: 0.3 });
+}
+
+async function crowd(size: {
+  dataDir: string;
+  keys: number;
+  acts: number;
+  removals: number;
+}): Promise<boolean> {
+  const { playCrowd } = await import("./crowd.ts");
+  const seed = Number(values.seed);
+  try {
+    tell(await playCrowd({ ...size, seed }));
+    return true;
+  } catch (error) {
+    console.error(`Seed ${seed}: ${error instanceof Error ? error.message : error}`);
+    return false;
+  }
+}
+
+async function soak(dataDir: string): Promise<boolean> {
+  const { playSoak } = await import("./soak.ts");
+  const { minutes, "per-second": perSecond } = values;
+  const result = await playSoak({
+    dataDir,
+    minutes: Number(minutes),
+    perSecond: Number(perSecond),
+    tell: console.log,
+  });
+  const { uploads, failed, stuck, slopeMB, descriptors } = result;
+  console.log(
+    `${uploads} uploads, ${failed} failed, ${stuck} not ready in 20 s; ${slopeMB.toFixed(1)} MB more an hour; ` +
+      `descriptors from ${descriptors[0]} to ${descriptors.at(-1)}`,
+  );
+  return failed + stuck === 0;
+}
+
+async function kills(dataDir: string): Promise<boolean> {
+  const { playKills } = await import("./kills.ts");
+  const { every, rounds } = values;
+  const result = await playKills({
+    dataDir,
+    every: Number(every),
+    rounds: Number(rounds),
+    tell: console.log,
+  });
+  console.log(`${result.kills} kills, ${result.images} images, ${result.wrong.length} faults`);
+  for (const what of result.wrong) console.error(what);
+  return result.wrong.length === 0;
 }
 
 function takeMutant(): void {

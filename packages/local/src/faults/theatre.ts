@@ -13,7 +13,13 @@ export type Theatre = {
   close(): Promise<void>;
 };
 
-type Schedule = { weather: Weather; fates: readonly Fate[]; skews: readonly number[] };
+type Schedule = {
+  weather: Weather;
+  fates: readonly Fate[];
+  skews: readonly number[];
+  /** Whether the stage is left as it is: nothing else will be played on it. */
+  leave?: boolean;
+};
 
 /** Opens the stage in an empty folder. Once in a process. */
 export async function openTheatre(dataDir: string): Promise<Theatre> {
@@ -24,7 +30,7 @@ export async function openTheatre(dataDir: string): Promise<Theatre> {
   const stage = await openStage(dataDir, listener);
   return {
     counts,
-    async play({ weather, fates, skews }, act) {
+    async play({ weather, fates, skews, leave = false }, act) {
       const world = openWorld(stage, listener, { files, fates, skews, count });
       try {
         await act(world);
@@ -33,7 +39,7 @@ export async function openTheatre(dataDir: string): Promise<Theatre> {
         if (wrong.length > 0) throw new Error(wrong.join("; "));
         count("schedule");
       } finally {
-        await clear(world);
+        if (!leave) await clear(world);
       }
     },
     close: stage.close,

@@ -1,0 +1,96 @@
+/** The embedded server under a steady load for as long as is wanted: does it grow, leak, or leave anything behind? */
+import { readdir, readFile } from "node:fs/promises";
+import { setTimeout as sleep } from "node:timers/promises";
+import { makeFiles } from "./image-files.ts";
+import { openLives } from "./lives.ts";
+
+/** Images a second are uploaded for so many minutes; each is deleted when a hundred newer ones are there. */
+export type Options = { dataDir: string; minutes: number; perSecond: number; tell(line: string): void };
+
+/** `slopeMB`: how much resident memory grows in an hour, over the second half of the time. */
+export type Result = {
+  uploads: number;
+  failed: number;
+  stuck: number;
+  slopeMB: number;
+  descriptors: number[];
+};
+
+type Image = { id: string; upload: { url: string; headers: Record<string, string> } };
+
+const keptMax = 100;
+
+/** Linux tells of processes in files; elsewhere there is nothing to measure. Once in a process. */
+export async function playSoak({ dataDir, minutes, perSecond, tell }: Options): Promise<Result> {
+  const lives = await openLives(dataDir);
+  await lives.start(0);
+  const files = (await makeFiles()).filter(({ color }) => color);
+  const kept: string[] = [];
+  const samples: { hour: number; mb: number; descriptors: number }[] = [];
+  const result: Result = { uploads: 0, failed: 0, stuck: 0, slopeMB: 0, descriptors: [] };
+  const underway = new Set<Promise<void>>();
+  const started = performance.now();
+  const elapsedMs = () => performance.now() - started;
+
+  const once = async () => {
+    const file = files[result.uploads++ % files.length];
+    if (!file) return;
+    const { length: bytes } = file.bytes;
+    const made = await fetch(`${lives.url}/images`, {
+      method: "POST",
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify({ filename: `${file.name}.jpg`, contentType: "image/jpeg", bytes }),
+    });
+    const { id, upload } = (await made.json()) as Image;
+    const { url, headers } = upload;
+    await (await fetch(url, { method: "PUT", headers, body: new Uint8Array(file.bytes) })).arrayBuffer();
+    const image = await (await fetch(`${lives.url}/images/${id}?wait=20`)).json();
+    if ((image as { status: string }).status !== "ready") result.stuck++;
+    kept.push(id);
+    const oldest = kept.length > keptMax ? kept.shift() : undefined;
+    if (oldest) await fetch(`${lives.url}/images/${oldest}`, { method: "DELETE" });
+  };
+
+  for (let minute = 0; minute < minutes; ) {
+    const run = once()
+      .catch(() => void result.failed++)
+      .finally(() => underway.delete(run));
+    underway.add(run);
+    await sleep(1000 / perSecond);
+    if (elapsedMs() < (minute + 1) * 60_000) continue;
+    minute++;
+    const { mb, descriptors } = await measure(lives.pid());
+    samples.push({ hour: elapsedMs() / 3_600_000, mb, descriptors });
+    const { uploads, failed, stuck } = result;
+    tell(
+      `minute ${minute}: ${mb.toFixed(0)} MB, ${descriptors} descriptors, ${uploads} uploads, ${failed} failed, ${stuck} late`,
+    );
+  }
+  await Promise.all(underway);
+  await lives.kill();
+  const settled = samples.slice(Math.floor(samples.length / 2));
+  result.slopeMB = slope(settled.map(({ hour, mb }) => [hour, mb]));
+  result.descriptors = samples.map(({ descriptors }) => descriptors);
+  return result;
+}
+
+/** Resident memory and open files of a process and its children. */
+async function measure(pid: number): Promise<{ mb: number; descriptors: number }> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
+  let [kb, descriptors] = [0, 0];
+  for (const one of [String(pid), ...children.trim().split(" ").filter(Boolean)]) {
+    const status = await readFile(`/proc/${one}/status`, "utf8");
+    kb += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+    descriptors += (await readdir(`/proc/${one}/fd`)).length;
+  }
+  return { mb: kb / 1024, descriptors };
+}
+
+/** Least squares: by how much y grows for each x. */
+function slope(points: [x: number, y: number][]): number {
+  const mean = (of: (point: [number, number]) => number) =>
+    points.reduce((sum, point) => sum + of(point), 0) / points.length;
+  const [x, y] = [mean((point) => point[0]), mean((point) => point[1])];
+  const spread = mean((point) => (point[0] - x) ** 2);
+  return spread === 0 ? 0 : mean((point) => (point[0] - x) * (point[1] - y)) / spread;
+}

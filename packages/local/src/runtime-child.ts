@@ -34,9 +34,7 @@ async function load(assignment: Extract<Assignment, { kind: "load" }>): Promise<
   const idle = process.memoryUsage.rss();
   loaded = { ...assignment, handler, idle };
   const guarded: Guarded = { parent: process.ppid, bytesMax: idle + assignment.memoryMB * 2 ** 20 };
-  const watchdog = new Worker(new URL("./runtime-watchdog.ts", import.meta.url), { workerData: guarded });
-  watchdog.once("message", () => process.exit(137));
-  watchdog.unref();
+  new Worker(new URL("./runtime-watchdog.ts", import.meta.url), { workerData: guarded }).unref();
   return { kind: "ready" };
 }
 

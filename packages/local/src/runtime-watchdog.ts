@@ -2,7 +2,8 @@
  * The thread in a runtime's child that sees to it that the child ends, whatever its main thread is busy with: when
  * its memory has grown too far, or when its parent is gone.
  */
-import { parentPort, workerData } from "node:worker_threads";
+import { workerData } from "node:worker_threads";
+import { memorySignal } from "./runtime.ts";
 
 /** What is watched: the parent's process id, and the most resident memory in bytes. */
 export type Guarded = { parent: number; bytesMax: number };
@@ -14,8 +15,5 @@ const { parent, bytesMax }: Guarded = workerData;
 
 setInterval(() => {
   if (process.ppid !== parent) process.kill(process.pid, "SIGKILL");
-  if (process.memoryUsage.rss() <= bytesMax) return;
-  // The main thread can say why it ends, unless it is stuck.
-  parentPort?.postMessage("too much memory");
-  setTimeout(() => process.kill(process.pid, "SIGKILL"), everyMs);
+  if (process.memoryUsage.rss() > bytesMax) process.kill(process.pid, memorySignal);
 }, everyMs);

@@ -97,11 +97,12 @@ test.each<Deed["do"] & ("hang" | "spin")>(["hang", "spin"])(
 );
 
 test.each([
-  ["grows", false, /over 200 MB more memory/],
-  ["grows and never yields", true, /killed by SIGKILL/],
-])("ends a process whose memory %s over its limit, and goes on in a new one", async (_, stuck, message) => {
+  ["grows", false],
+  ["grows and never yields", true],
+])("ends a process whose memory %s over its limit, says so, and goes on in a new one", async (_, stuck) => {
   const runtime = start();
-  await expect(runtime.invoke({ do: "eat", MB: 2_000, stuck })).rejects.toThrow(message);
+  const eaten = runtime.invoke({ do: "eat", MB: 2_000, stuck });
+  await expect(eaten).rejects.toThrow(/over 200 MB more memory/);
   expect(await runtime.invoke({ do: "echo", value: "on" })).toBe("on");
 });
 

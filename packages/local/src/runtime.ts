@@ -32,6 +32,12 @@ export type Runtime = {
   close(graceMs: number): Promise<void>;
 };
 
+/**
+ * How a child's watchdog ends it for its memory: a signal that nobody else sends, so that its end tells why, however
+ * stuck its main thread is.
+ */
+export const memorySignal = "SIGUSR2";
+
 /** The time that a child has to load its module: half a second of work, on a machine that may be busy with much else. */
 const startSeconds = 60;
 
@@ -171,8 +177,8 @@ export function startRuntime(options: Options): Runtime {
   };
 }
 
-/** What an ending says. 137 is the watchdog's and the kernel's code for too much memory. */
+/** What an ending says. */
 function reasonOf(code: number | null, signal: string | null, memoryMB: number) {
-  if (code === 137) return `it took over ${memoryMB} MB more memory than when idle`;
+  if (signal === memorySignal) return `it took over ${memoryMB} MB more memory than when idle`;
   return signal ? `killed by ${signal}` : `exit code ${code}`;
 }

@@ -37,6 +37,10 @@ declare module "sst" {
       "name": string
       "type": "sst.aws.Dynamo"
     }
+    "Page": {
+      "type": "sst.aws.StaticSite"
+      "url": string
+    }
     "Processed": {
       "name": string
       "type": "sst.aws.Bucket"

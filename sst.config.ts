@@ -18,6 +18,7 @@ export default $config({
     const { uploads } = await import("./infra/storage.ts");
     const { images } = await import("./infra/table.ts");
     await import("./infra/media.ts");
+    await import("./infra/page.ts");
     await import("./infra/processing.ts");
     await import("./infra/reconciling.ts");
     await import("./infra/api.ts");

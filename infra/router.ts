@@ -1,7 +1,7 @@
 /**
- * The one way in: CloudFront in front of the API and of the processed bucket.
+ * The one way in: CloudFront in front of the API, of the processed bucket and of the gallery.
  *
- * Its routes are lazy (kept in a key-value store, not in the distribution), so that neither the bucket's policy nor
+ * Its routes are lazy (kept in a key-value store, not in the distribution), so that neither the buckets' policies nor
  * the API's `Resource.Router.url` makes a circle.
  */
 import { cloud, pipeline } from "./stage.ts";
@@ -9,7 +9,7 @@ import { cloud, pipeline } from "./stage.ts";
 const year = 31_536_000;
 
 /** Two years, as the API itself says. */
-const hsts = { accessControlMaxAgeSec: 2 * year, includeSubdomains: true, override: false };
+export const hsts = { accessControlMaxAgeSec: 2 * year, includeSubdomains: true, override: false };
 
 /** The API says most of this itself; here it also covers answers that never reached it. */
 const apiHeaders = new aws.cloudfront.ResponseHeadersPolicy("ApiHeaders", {
@@ -75,13 +75,26 @@ const mediaCache = new aws.cloudfront.CachePolicy("MediaCache", {
   },
 });
 
+/** Of AWS: the path and the encoding are the key, and a file says itself how long it may be kept. */
+const cachingOptimized = "658327ea-f89d-4fab-a63d-7e88639e58f6";
+
 export const router = new sst.aws.Router("Router", {
   ...(cloud.domain && { domain: cloud.domain }),
   edge: {
     viewerRequest: {
-      // Each request of the API its own cache key. Without it CloudFront would let a second caller of the same path
-      // wait for the first one's answer (request collapsing), and that may take 20 s with `wait`.
-      injection: 'event.request.headers["x-request-key"] = { value: event.context.requestId };',
+      injection: `
+        // Each request of the API its own cache key. Without it CloudFront would let a second caller of the same path
+        // wait for the first one's answer (request collapsing), and that may take 20 s with \`wait\`.
+        event.request.headers["x-request-key"] = { value: event.context.requestId };
+        // SST keeps a site under one prefix. The gallery is at "/", and its files are at "/assets/...".
+        const asked = event.request.uri;
+        if (asked === "/") event.request.uri = "/assets/index.html";
+        else if (asked.startsWith("/assets/")) event.request.uri = "/assets" + asked;
+        // What SST prints as its address.
+        if (asked === "/assets" || asked === "/assets/") {
+          return { statusCode: 302, headers: { location: { value: "/" } } };
+        }
+      `,
     },
   },
   transform: {
@@ -121,20 +134,32 @@ export const router = new sst.aws.Router("Router", {
         ...api,
         responseHeadersPolicyId: apiHeaders.id,
       }));
+      const files = behavior.apply(({ targetOriginId, viewerProtocolPolicy, functionAssociations }) => ({
+        targetOriginId,
+        viewerProtocolPolicy,
+        functionAssociations,
+        allowedMethods: ["GET", "HEAD", "OPTIONS"],
+        cachedMethods: ["GET", "HEAD"],
+        // No origin request policy: what is not in the key must not reach a bucket either. S3 honours
+        // `?response-content-type=text/html` of a signed request, and everybody would get the result.
+      }));
+      const page = files.apply((file) => ({
+        ...file,
+        compress: true,
+        cachePolicyId: cachingOptimized,
+        // The page's policy names the uploads bucket, whose own rules name the router.
+        responseHeadersPolicyId: $output(import("./page.ts")).apply(({ headers }) => headers.id),
+      }));
       args.orderedCacheBehaviors = [
-        behavior.apply((api) => ({
+        files.apply((file) => ({
+          ...file,
           pathPattern: "/media/*",
-          targetOriginId: api.targetOriginId,
-          viewerProtocolPolicy: api.viewerProtocolPolicy,
-          functionAssociations: api.functionAssociations,
-          allowedMethods: ["GET", "HEAD", "OPTIONS"],
-          cachedMethods: ["GET", "HEAD"],
           compress: false,
           cachePolicyId: mediaCache.id,
-          // No origin request policy: what is not in the key must not reach the bucket either. S3 honours
-          // `?response-content-type=text/html` of a signed request, and everybody would get the result.
           responseHeadersPolicyId: mediaHeaders.id,
         })),
+        page.apply((each) => ({ ...each, pathPattern: "/" })),
+        page.apply((each) => ({ ...each, pathPattern: "/assets/*" })),
       ];
     },
   },

@@ -36,9 +36,11 @@ const kept: Pick<sst.aws.BucketArgs, "versioning" | "lifecycle" | "transform"> =
 
 export const uploads = new sst.aws.Bucket("Uploads", {
   ...kept,
-  cors: pipeline.corsOrigins.length > 0 && {
-    allowOrigins: pipeline.corsOrigins,
-    allowMethods: ["GET", "HEAD", "PUT", "POST"],
+  cors: {
+    // The gallery is a page of the router's own.
+    allowOrigins: [router.url, ...pipeline.corsOrigins],
+    // DELETE: an upload in parts that its user calls off.
+    allowMethods: ["GET", "HEAD", "PUT", "POST", "DELETE"],
     allowHeaders: ["content-type", "if-none-match", "range", "x-amz-checksum-sha256"],
     exposeHeaders: ["ETag"],
     maxAge: "2 hours",

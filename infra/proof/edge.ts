@@ -20,7 +20,8 @@ export type Origin = {
   customOriginConfig?: { protocol: string; sslProtocols: string[] };
 };
 
-type Handler = (event: unknown) => Promise<EdgeRequest | { statusCode: number }>;
+type Answer = { statusCode: number; headers?: Record<string, { value: string }> };
+type Handler = (event: unknown) => Promise<EdgeRequest | Answer>;
 
 /** Sends a request through the viewer-request function; `broken` is a key-value store that cannot be read. */
 export async function pass(

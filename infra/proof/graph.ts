@@ -7,6 +7,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { buildPage } from "../../packages/local/src/page.ts";
 import { platform, program, root } from "./platform.ts";
 
 /** A resource as Pulumi is asked for it; `retainOnDelete` says whether it outlives its removal from the app. */
@@ -47,10 +48,16 @@ export type Request = Required<Omit<Stage, "env">> & {
   out: string;
 };
 
-/** Evaluates a stage. Once evaluated it is kept beside the bundle, for as long as that stays the same. */
+/** The deployment's own command builds the gallery; here nobody runs it, and its files are asked for. */
+let page: Promise<void> | undefined;
+
+/** Evaluates a stage. Once evaluated it is kept beside the bundle, for as long as that and the gallery stay the same. */
 export async function evaluate({ stage, dev = false, env = {} }: Stage): Promise<Graph> {
+  page ??= buildPage();
+  await page;
   const key = createHash("sha256")
     .update(readFileSync(program))
+    .update(readFileSync(join(root, "packages/web/dist/index.html")))
     .update(JSON.stringify([stage, dev, env]))
     .digest("hex");
   const kept = join(root, ".sst/graph", `${key.slice(0, 16)}.json`);

@@ -22,4 +22,5 @@ export const short = (arn: string): string =>
     )
     .replace(/^.*ProcessingSubscriber\w+EventSourceMapping$/, "{mapping}")
     .replace("{uploads}", "{Uploads}")
-    .replace("{processed}", "{Processed}");
+    .replace("{processed}", "{Processed}")
+    .replace("{pageassets}", "{PageAssets}");

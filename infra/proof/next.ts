@@ -5,6 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { buildPage } from "../../packages/local/src/page.ts";
 import { root } from "./platform.ts";
 
 const version = "4.17.1";
@@ -13,6 +14,8 @@ const next = join(root, ".sst/next");
 /** What is tried: the graph and its types. The bundles are the same, and sst-env.d.ts is what the version in use writes. */
 const promises = ["storage", "queues", "rights", "router", "functions", "table", "alarms", "types"];
 
+// Its files are deployed as well.
+await buildPage();
 mkdirSync(next, { recursive: true });
 for (const name of ["sst.config.ts", "sst-env.d.ts", "infra", "packages"]) {
   rmSync(join(next, name), { recursive: true, force: true });

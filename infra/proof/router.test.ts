@@ -1,4 +1,7 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
 import { describe, expect, test } from "vitest";
+import { pageHeaders } from "../../packages/web/src/headers.ts";
 import { type EdgeRequest, pass } from "./edge.ts";
 import { argsOf, resourcesOf } from "./graph.ts";
 import { all, graphOf } from "./graphs.ts";
@@ -13,19 +16,17 @@ describe.each(all)("%s", (name, graph) => {
   const distribution = argsOf(graph, /cloudfront\/distribution:/, "RouterCdnDistribution");
   const host = name === "configured" ? "images.example.com" : "d111.cloudfront.net";
   const api = distribution.defaultCacheBehavior;
-  const [media, ...others] = distribution.orderedCacheBehaviors;
+  const [media, page, assets, ...others] = distribution.orderedCacheBehaviors;
 
   test("HTTP is redirected to HTTPS, for files and for the API", () => {
     expect(others).toEqual([]);
-    expect([api.viewerProtocolPolicy, media.viewerProtocolPolicy]).toEqual([
-      "redirect-to-https",
-      "redirect-to-https",
-    ]);
+    for (const each of [api, media, page, assets])
+      expect(each.viewerProtocolPolicy).toBe("redirect-to-https");
   });
 
   test("files can be read and nothing else; the API takes every method", () => {
-    expect(media.pathPattern).toBe("/media/*");
-    expect(media.allowedMethods).toEqual(["GET", "HEAD", "OPTIONS"]);
+    expect([media, page, assets].map((each) => each.pathPattern)).toEqual(["/media/*", "/", "/assets/*"]);
+    for (const each of [media, page, assets]) expect(each.allowedMethods).toEqual(["GET", "HEAD", "OPTIONS"]);
     expect(api.allowedMethods).toEqual(["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]);
   });
 
@@ -45,8 +46,10 @@ describe.each(all)("%s", (name, graph) => {
   });
 
   test("nothing a viewer sends beside the path reaches the bucket, where it could change the answer for all", () => {
-    expect(media.originRequestPolicyId).toBeUndefined();
-    expect(media.forwardedValues).toBeUndefined();
+    for (const each of [media, page, assets]) {
+      expect(each.originRequestPolicyId).toBeUndefined();
+      expect(each.forwardedValues).toBeUndefined();
+    }
   });
 
   test("no two requests of the API share a cache key, and what they ask reaches it whole", async () => {
@@ -68,15 +71,16 @@ describe.each(all)("%s", (name, graph) => {
     }
   });
 
-  test("the API's answers are compressed; files are already", () => {
-    expect([api.compress, media.compress]).toEqual([true, false]);
+  test("the API's answers and the gallery are compressed; images are already", () => {
+    expect([api, page, assets, media].map((each) => each.compress)).toEqual([true, true, true, false]);
     expect(
       argsOf(graph, /cachePolicy:/, "RouterServerCachePolicy").parametersInCacheKeyAndForwardedToOrigin,
     ).toMatchObject({ enableAcceptEncodingBrotli: true, enableAcceptEncodingGzip: true });
   });
 
-  test("both go through the router's function, which sends files to the bucket, signed, without the prefix", async () => {
-    expect(media.functionAssociations).toEqual(api.functionAssociations);
+  test("all go through the router's function, which sends files to the bucket, signed, without the prefix", async () => {
+    for (const each of [media, page, assets])
+      expect(each.functionAssociations).toEqual(api.functionAssociations);
     expect(api.functionAssociations).toEqual([
       {
         eventType: "viewer-request",
@@ -91,7 +95,77 @@ describe.each(all)("%s", (name, graph) => {
     });
   });
 
-  test.each(["/", "/images", "/images/img_01", "/mediafile", "/docs"])(
+  const { bucketName, files } = argsOf(graph, /dynamic:Resource/, "PageAssetFiles.sst.aws.BucketFiles");
+  type File = { key: string; source: string; contentType: string; cacheControl: string };
+  /** The uploaded file that a request for the gallery ends at. */
+  const fileAt = async (uri: string): Promise<File | undefined> => {
+    const { result, origin } = await pass(graph, uri, { host });
+    expect(origin).toMatchObject({
+      domainName: `${bucketName}.s3.us-east-1.amazonaws.com`,
+      originAccessControlConfig: { enabled: true, signingBehavior: "always", signingProtocol: "sigv4" },
+    });
+    return files.find(({ key }: File) => `/${key}` === (result as EdgeRequest).uri);
+  };
+
+  test("the gallery is at /, with every file that it names, and each may be kept as long as its name lasts", async () => {
+    const html = await fileAt("/");
+    expect(html).toMatchObject({ contentType: "text/html;charset=UTF-8", cacheControl: "no-cache" });
+    const text = readFileSync(html?.source ?? "", "utf8");
+    const named = [...text.matchAll(/(?:src|href)="\.(\/assets\/[^"]+)"/g)].map(([, path = ""]) => path);
+    expect(named.map((path) => path.replace(/^.*\./, "")).sort()).toEqual(["css", "js", "svg"]);
+    for (const { key } of files as File[]) {
+      if (key === html?.key) continue;
+      const file = await fileAt(`/assets/${basename(key)}`);
+      expect([file?.key, file?.cacheControl]).toEqual([key, "public, max-age=31536000, immutable"]);
+      expect(file?.contentType).toMatch(/^(text\/javascript|text\/css|image\/svg\+xml)/);
+    }
+    for (const path of named) expect(await fileAt(path)).toBeDefined();
+  });
+
+  test.each(["/assets/none.js", "/assets/index.html", "/assets/assets", "/assets/a/b"])(
+    "%s is nothing, and not the gallery either",
+    async (uri) => expect(await fileAt(uri)).toBeUndefined(),
+  );
+
+  test.each(["/assets", "/assets/"])(
+    "%s leads to the gallery, whose address SST prints like this",
+    async (uri) => {
+      const { result } = await pass(graph, uri, { host });
+      expect(result).toEqual({ statusCode: 302, headers: { location: { value: "/" } } });
+    },
+  );
+
+  test("the gallery has the headers that it has under `npm start`, and may upload to this stage's bucket alone", () => {
+    expect([page, assets].map((each) => each.responseHeadersPolicyId)).toEqual([
+      "PageHeaders-id",
+      "PageHeaders-id",
+    ]);
+    const { securityHeadersConfig: security, customHeadersConfig } = argsOf(
+      graph,
+      /responseHeadersPolicy:/,
+      "PageHeaders",
+    );
+    const sent: Record<string, string> = {
+      "content-security-policy": security.contentSecurityPolicy.contentSecurityPolicy,
+      "referrer-policy": security.referrerPolicy.referrerPolicy,
+      "x-content-type-options": security.contentTypeOptions.override && "nosniff",
+      ...Object.fromEntries(
+        customHeadersConfig.items.map(({ header, value }: Record<string, string>) => [header, value]),
+      ),
+    };
+    const { url } = graph.links.Uploads as { url: string };
+    expect(sent).toEqual(pageHeaders({ store: url }));
+    expect(sent["cross-origin-resource-policy"]).toBe("same-origin");
+    expect(security.strictTransportSecurity).toMatchObject({ accessControlMaxAgeSec: 63_072_000 });
+  });
+
+  test("a deployment of the gallery throws no image out of the caches", () => {
+    expect(resourcesOf(graph, /dynamic:Resource/).map((each) => each.name)).not.toContainEqual(
+      expect.stringMatching(/Invalidation/),
+    );
+  });
+
+  test.each(["/images", "/images/img_01", "/mediafile", "/docs", "/assetsfile", "/index.html", "//"])(
     "%s goes to the API over TLS 1.2",
     async (uri) => {
       const { result, origin } = await pass(graph, uri, { host });
@@ -116,7 +190,7 @@ describe.each(all)("%s", (name, graph) => {
         customOriginConfig: expect.objectContaining({ originProtocolPolicy: "https-only" }),
       },
     ]);
-    expect([api.targetOriginId, media.targetOriginId]).toEqual(["default", "default"]);
+    for (const each of [api, media, page, assets]) expect(each.targetOriginId).toBe("default");
   });
 
   test("a page that shows an answer of the API may load and run nothing", () => {

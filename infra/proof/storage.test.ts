@@ -3,14 +3,15 @@ import { argsOf, resourcesOf } from "./graph.ts";
 import { all, graphOf, short } from "./graphs.ts";
 
 const bucket = /s3\/bucket(V2)?:/;
+const buckets = ["PageAssets", "Processed", "Uploads"];
 const statementsOf = (policy: string) => JSON.parse(policy).Statement;
 
 describe.each(all)("%s", (name, graph) => {
   const kept = name === "production" || name === "configured";
 
-  test("there are two buckets, and nothing about either is public", () => {
-    expect(resourcesOf(graph, bucket).map((each) => each.name)).toEqual(["ProcessedBucket", "UploadsBucket"]);
-    for (const of of ["Uploads", "Processed"]) {
+  test("there are two buckets and the gallery's, and nothing about any is public", () => {
+    expect(resourcesOf(graph, bucket).map((each) => each.name)).toEqual(buckets.map((of) => `${of}Bucket`));
+    for (const of of buckets) {
       expect(argsOf(graph, /bucketPublicAccessBlock:/, `${of}PublicAccessBlock`)).toMatchObject({
         blockPublicAcls: true,
         blockPublicPolicy: true,
@@ -20,8 +21,8 @@ describe.each(all)("%s", (name, graph) => {
     }
   });
 
-  test("neither bucket answers without TLS", () => {
-    for (const of of ["Uploads", "Processed"]) {
+  test("no bucket answers without TLS", () => {
+    for (const of of buckets) {
       const [first] = statementsOf(argsOf(graph, /bucketPolicy:/, `${of}Policy`).policy);
       expect(first).toEqual({
         effect: "Deny",
@@ -34,28 +35,35 @@ describe.each(all)("%s", (name, graph) => {
     }
   });
 
-  test("the bucket policies admit this distribution to variants, and nobody to anything else", () => {
+  test("the bucket policies admit this distribution to variants and to the gallery, and nobody to anything else", () => {
     expect(statementsOf(argsOf(graph, /bucketPolicy:/, "UploadsPolicy").policy)).toHaveLength(1);
-    const [, ...rest] = statementsOf(argsOf(graph, /bucketPolicy:/, "ProcessedPolicy").policy);
-    expect(rest).toEqual([
-      {
-        principals: [{ type: "Service", identifiers: ["cloudfront.amazonaws.com"] }],
-        actions: ["s3:GetObject"],
-        resources: [expect.stringMatching(/\/img_\*$/)],
-        conditions: [
-          {
-            test: "StringEquals",
-            variable: "AWS:SourceArn",
-            values: ["arn:aws:cloudfront::123456789012:distribution/RouterCdnDistribution"],
-          },
-        ],
-      },
-    ]);
-    expect(rest[0].resources.map(short)).toEqual(["{Processed}/img_*"]);
+    for (const [of, paths] of [
+      ["Processed", "img_*"],
+      ["PageAssets", "assets/*"],
+    ]) {
+      const [, ...rest] = statementsOf(argsOf(graph, /bucketPolicy:/, `${of}Policy`).policy);
+      expect(rest).toEqual([
+        {
+          principals: [{ type: "Service", identifiers: ["cloudfront.amazonaws.com"] }],
+          actions: ["s3:GetObject"],
+          resources: [expect.any(String)],
+          conditions: [
+            {
+              test: "StringEquals",
+              variable: "AWS:SourceArn",
+              values: ["arn:aws:cloudfront::123456789012:distribution/RouterCdnDistribution"],
+            },
+          ],
+        },
+      ]);
+      expect(rest[0].resources.map(short)).toEqual([`{${of}}/${paths}`]);
+    }
   });
 
   test(kept ? "buckets outlive everything, with their versions" : "buckets go with their stage", () => {
-    for (const { inputs, retainOnDelete } of resourcesOf(graph, bucket)) {
+    for (const { name, inputs, retainOnDelete } of resourcesOf(graph, bucket)) {
+      // The gallery is made anew by every deployment.
+      if (name === "PageAssetsBucket") continue;
       expect(inputs.forceDestroy).toBe(!kept);
       expect(retainOnDelete).toBe(kept);
     }
@@ -85,26 +93,28 @@ describe.each(all)("%s", (name, graph) => {
   });
 });
 
-test("no web app may upload unless the stage names its origin", async () => {
-  for (const name of ["development", "production", "sst dev"] as const) {
-    expect(resourcesOf(await graphOf(name), /bucketCorsConfiguration/)).toEqual([]);
-  }
-});
-
-test("named origins may upload and read back, and see the ETag", async () => {
-  const rules = resourcesOf(await graphOf("configured"), /bucketCorsConfiguration/);
-  expect(rules.map(({ name, inputs }) => [name, inputs.corsRules])).toEqual([
-    [
-      "UploadsCors",
+test.each([
+  ["development", ["https://routercdndistribution.cloudfront.net"]],
+  ["production", ["https://routercdndistribution.cloudfront.net"]],
+  ["sst dev", ["https://routercdndistribution.cloudfront.net"]],
+  ["configured", ["https://images.example.com", "https://app.example.com", "https://admin.example.com"]],
+] as const)(
+  "%s: the gallery and the origins that the stage names may upload, see the ETag, and no other",
+  async (name, origins) => {
+    const rules = resourcesOf(await graphOf(name), /bucketCorsConfiguration/);
+    expect(rules.map(({ name, inputs }) => [name, inputs.corsRules])).toEqual([
       [
-        {
-          allowedOrigins: ["https://app.example.com", "https://admin.example.com"],
-          allowedMethods: ["GET", "HEAD", "PUT", "POST"],
-          allowedHeaders: ["content-type", "if-none-match", "range", "x-amz-checksum-sha256"],
-          exposeHeaders: ["ETag"],
-          maxAgeSeconds: 7200,
-        },
+        "UploadsCors",
+        [
+          {
+            allowedOrigins: origins,
+            allowedMethods: ["GET", "HEAD", "PUT", "POST", "DELETE"],
+            allowedHeaders: ["content-type", "if-none-match", "range", "x-amz-checksum-sha256"],
+            exposeHeaders: ["ETag"],
+            maxAgeSeconds: 7200,
+          },
+        ],
       ],
-    ],
-  ]);
-});
+    ]);
+  },
+);

@@ -87,16 +87,19 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const onEvent = (event: ObjectEvent) => {
     if (event.bucket === names.uploads) send(JSON.stringify({ Records: [eventRecord(event, region)] }));
   };
-  const corsOrigins: Origins = pipeline.corsOrigins.length > 0 ? pipeline.corsOrigins : "any local";
+  const rooms = Promise.withResolvers<Rooms>();
+  const frontDoor = createFrontDoor(rooms.promise);
+  const url = await listen(frontDoor, options.port);
+  stops.first.push(() => closeServer(frontDoor, graceMs));
+  // As on a deployed stage, where the gallery is a page of the router's own.
+  const gallery = [url, url.replace("127.0.0.1", "localhost")];
+  const corsOrigins: Origins =
+    pipeline.corsOrigins.length > 0 ? [...gallery, ...pipeline.corsOrigins] : "any local";
   const stores = { ...options, endpoints, credentials, region, corsOrigins, onEvent };
   const table = await openTable(stores);
   stops.last.push(table.close);
   const buckets = await openBuckets(stores);
   stops.last.push(buckets.close);
-  const rooms = Promise.withResolvers<Rooms>();
-  const frontDoor = createFrontDoor(rooms.promise);
-  const url = await listen(frontDoor, options.port);
-  stops.first.push(() => closeServer(frontDoor, graceMs));
 
   const queuePath = `/000000000000/${names.queue}`;
   const places = {

@@ -109,6 +109,7 @@ describe("/media", () => {
     const etag = (await fetch(`${url}/media/${key}`)).headers.get("etag") ?? "";
     const response = await raw(`/media/${key}`, { "if-none-match": etag });
     expect([response.statusCode, response.body, response.headers.etag]).toEqual([304, "", etag]);
+    expect(response.headers["cache-control"]).toBe("public, max-age=31536000, immutable");
     expect((await raw(`/media/${key}`, { "if-none-match": '"other"' })).statusCode).toBe(200);
   });
 

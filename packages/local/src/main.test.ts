@@ -49,8 +49,8 @@ function launch(settings: Record<string, string> = {}) {
 }
 
 /** Starts it and reads from what it prints where things are. */
-async function start() {
-  const child = launch();
+async function start(settings: Record<string, string> = {}) {
+  const child = launch(settings);
   child.stderr.pipe(process.stderr);
   let printed = "";
   child.stdout.setEncoding("utf8").on("data", (part: string) => {
@@ -144,6 +144,19 @@ test.each(["PORT", "S3_PORT", "DYNAMODB_PORT"])(
     expect([code, out]).toEqual([1, ""]);
   },
 );
+
+test("with CORS_ORIGINS, pages of these origins and the gallery itself may upload, and no other", async () => {
+  const { url, s3Url } = await start({ CORS_ORIGINS: "https://app.example.com" });
+  const allowed = async (origin: string) => {
+    const headers = { origin, "access-control-request-method": "PUT" };
+    const response = await fetch(`${s3Url}/uploads/a.jpg`, { method: "OPTIONS", headers });
+    return response.ok && response.headers.get("access-control-allow-origin") === origin;
+  };
+  for (const origin of ["https://app.example.com", url, url.replace("127.0.0.1", "localhost")])
+    expect([origin, await allowed(origin)]).toEqual([origin, true]);
+  for (const origin of ["http://localhost:9", "https://app.example.com.evil.example", "null"])
+    expect([origin, await allowed(origin)]).toEqual([origin, false]);
+});
 
 test("says which setting cannot be used, and why", async () => {
   const { error, code } = await refusal(launch({ PORT: "eighty", BYTES_MAX: "0" }));

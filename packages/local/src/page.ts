@@ -41,7 +41,7 @@ export function pageServer(origins: { store: string; media: string }) {
   return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const [path = "/"] = (request.url ?? "/").split("?", 1);
     if (path === "/") {
-      building ??= buildIfStale().finally(() => {
+      building ??= buildPage().finally(() => {
         building = undefined;
       });
       try {
@@ -90,7 +90,8 @@ function send(
   response.end(isKnown || method === "HEAD" ? undefined : bytes);
 }
 
-async function buildIfStale(): Promise<void> {
+/** Builds the page into `packages/web/dist`, unless what lies there is newer than all that it is made from. */
+export async function buildPage(): Promise<void> {
   if (await isFresh()) return;
   // Built beside the old one and then put in its place: two servers may do so at once.
   const made = await mkdtemp(join(folder, "dist-"));

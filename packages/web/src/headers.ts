@@ -20,6 +20,7 @@ export function pageHeaders({ store, media }: { store: string; media?: string })
   return {
     "content-security-policy": directives.join("; "),
     "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
     "referrer-policy": "no-referrer",
     "x-content-type-options": "nosniff",

@@ -76,8 +76,11 @@ export async function headObject(request: S3Request, store: Store): Promise<S3Re
 
 function answerOf(request: S3Request, meta: Opened["meta"]): S3Response & { range?: Range } {
   const headers = objectHeaders(meta, request);
-  if (readConditions(request.headers, meta))
-    return { status: 304, headers: { etag: headers.etag, "last-modified": headers["last-modified"] } };
+  if (readConditions(request.headers, meta)) {
+    const { etag, "last-modified": modified, "cache-control": cache, expires } = headers;
+    // How long a copy may be kept is said anew (RFC 9110 §15.4.5), or it would soon be asked for again.
+    return { status: 304, headers: { etag, "last-modified": modified, "cache-control": cache, expires } };
+  }
   const range = rangeIn(request.headers.range, meta.size);
   if (!range) return { status: 200, headers: { ...headers, "content-length": String(meta.size) } };
   // A checksum is one of the whole object; beside a part of it, clients would find it wrong.

@@ -36,7 +36,8 @@ new sst.aws.StaticSite("Page", {
   router: { instance: router, path: "/assets" },
   // Under `sst dev` too: one address, whoever answers behind it.
   dev: false,
-  build: { command: "npm run build -w packages/web", output: "packages/web/dist" },
+  // From the root: in a folder with a vite.config.ts SST writes a file of types that nothing here uses.
+  build: { command: "npm run build --prefix packages/web", output: "packages/web/dist" },
   assets: {
     // A page that was open before a deployment may still ask for a file of its own.
     purge: false,

@@ -1,5 +1,7 @@
-import { readFileSync } from "node:fs";
-import { basename } from "node:path";
+import { execSync } from "node:child_process";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { pageHeaders } from "../../packages/web/src/headers.ts";
 import { type EdgeRequest, pass } from "./edge.ts";
@@ -95,7 +97,11 @@ describe.each(all)("%s", (name, graph) => {
     });
   });
 
-  const { bucketName, files } = argsOf(graph, /dynamic:Resource/, "PageAssetFiles.sst.aws.BucketFiles");
+  const { bucketName, files, purge } = argsOf(
+    graph,
+    /dynamic:Resource/,
+    "PageAssetFiles.sst.aws.BucketFiles",
+  );
   type File = { key: string; source: string; contentType: string; cacheControl: string };
   /** The uploaded file that a request for the gallery ends at. */
   const fileAt = async (uri: string): Promise<File | undefined> => {
@@ -159,7 +165,8 @@ describe.each(all)("%s", (name, graph) => {
     expect(security.strictTransportSecurity).toMatchObject({ accessControlMaxAgeSec: 63_072_000 });
   });
 
-  test("a deployment of the gallery throws no image out of the caches", () => {
+  test("a deployment leaves the files of an open gallery in place, and throws no image out of the caches", () => {
+    expect(purge).toBe(false);
     expect(resourcesOf(graph, /dynamic:Resource/).map((each) => each.name)).not.toContainEqual(
       expect.stringMatching(/Invalidation/),
     );
@@ -267,4 +274,24 @@ test("only named origins may read a file's pixels", async () => {
     accessControlAllowOrigins: { items: ["https://app.example.com", "https://admin.example.com"] },
     accessControlAllowMethods: { items: ["GET", "HEAD"] },
   });
+});
+
+test("the command of the deployment builds the very files that are uploaded", async () => {
+  const graph = await graphOf("production");
+  const { create, dir } = argsOf(graph, /command:local:Command/, "PageBuilder");
+  const { files } = argsOf(graph, /dynamic:Resource/, "PageAssetFiles.sst.aws.BucketFiles");
+  const made = mkdtempSync(join(tmpdir(), "image-page-"));
+  try {
+    execSync(`${create} -- --outDir ${made} --emptyOutDir --logLevel error`, { cwd: dir, stdio: "pipe" });
+    const built = readdirSync(made, { recursive: true, withFileTypes: true }).filter((each) => each.isFile());
+    const textOf = (path: string) => readFileSync(path, "utf8");
+    const found = built.map(({ parentPath, name }) => join(parentPath, name));
+    expect(Object.fromEntries(found.map((path) => [path.replace(made, "assets"), textOf(path)]))).toEqual(
+      Object.fromEntries(
+        files.map(({ key, source }: Record<"key" | "source", string>) => [key, textOf(source)]),
+      ),
+    );
+  } finally {
+    rmSync(made, { recursive: true });
+  }
 });

@@ -11,6 +11,7 @@ let files: Map<string, string>;
 beforeAll(async () => {
   out = await mkdtemp(join(tmpdir(), "image-build-"));
   const root = join(import.meta.dirname, "..");
+  process.env.NODE_ENV = "development";
   await build({ root, logLevel: "error", build: { outDir: out, emptyOutDir: true } });
   const names = await readdir(out, { recursive: true });
   const read = names
@@ -42,4 +43,8 @@ test("no file is asked of anybody else: every address in the page and its styles
   expect(addresses.length).toBeGreaterThan(2);
   for (const address of addresses) expect(address).toMatch(/^\.\//);
   expect(all(".css").join("")).not.toMatch(/@import|url\((?!["']?data:)/);
+});
+
+test("it is the same build whatever NODE_ENV says, without a path of the machine that made it", () => {
+  expect(all(".js").join("")).not.toContain("packages/web/src");
 });

@@ -15,8 +15,8 @@ export const processor = new sst.aws.Function("Processor", {
   handler: "packages/functions/src/processor.handler",
   timeout: `${pipeline.processorTimeoutSeconds} seconds`,
   memory: `${cloud.processorMemoryMB} MB`,
-  // Native code, installed for Lambda's own platform; the version is the root package.json's.
-  nodejs: { ...common.nodejs, install: ["sharp"] },
+  // Native code for Lambda's own platform, and WebAssembly that is read as a file; versions are the root package.json's.
+  nodejs: { ...common.nodejs, install: ["sharp", "libheif-js"] },
   link: [uploads, processed, images, settings],
   permissions: [
     consume(processing),

@@ -6,6 +6,7 @@ import { graphOf } from "./graphs.ts";
 import { bundleFunction, type LambdaBundle } from "./lambda-bundle.ts";
 import { root } from "./platform.ts";
 
+const decoders = ["sharp", "libheif-js"];
 const graph = await graphOf("production");
 const bundles: Record<string, LambdaBundle> = {};
 
@@ -18,8 +19,9 @@ const thoseWhere = (find: (bundle: LambdaBundle) => boolean) =>
     .filter((name) => bundles[name] && find(bundles[name]))
     .sort();
 
-test("sharp is asked for by the processor alone", () => {
-  expect(thoseWhere(({ imports }) => imports.includes("sharp"))).toEqual(["Processor"]);
+test("decoders are asked for by the processor alone", () => {
+  for (const name of decoders)
+    expect(thoseWhere(({ imports }) => imports.includes(name))).toEqual(["Processor"]);
 });
 
 test("the S3 client is in those alone that read or write many objects", () => {
@@ -27,11 +29,32 @@ test("the S3 client is in those alone that read or write many objects", () => {
   expect(s3).toEqual(["DeadLetter", "Processor", "Reconciler"]);
 });
 
-test("a bundle asks for nothing but Node's own modules, and the processor for sharp", () => {
+test("a bundle asks for nothing but Node's own modules, and the processor for its decoders", () => {
   for (const [name, { imports }] of Object.entries(bundles)) {
     const foreign = imports.filter((path) => !process.getBuiltinModule(path));
-    expect([name, [...new Set(foreign)]]).toEqual([name, name === "Processor" ? ["sharp"] : []]);
+    expect([name, [...new Set(foreign)]]).toEqual([name, name === "Processor" ? decoders : []]);
   }
+});
+
+test("the processor's bundle reads a HEIC, whose decoder runs in a thread made from the bundle's own text", async () => {
+  const folder = join(root, ".sst/bundles/heic");
+  mkdirSync(folder, { recursive: true });
+  const source = join(root, "packages/core/src");
+  writeFileSync(
+    join(folder, "heic.ts"),
+    `import { heic } from "${source}/fixture-heic.ts"; import { decodeHeic } from "${source}/heic.ts";
+     export const handler = () => decodeHeic(heic(), 1e6, 20);`,
+  );
+  const properties = { minify: true, architecture: "arm64" };
+  const bundle = await bundleFunction({
+    functionID: "heic",
+    runtime: "nodejs22.x",
+    links: {},
+    handler: join(folder, "heic.handler"),
+    properties,
+  });
+  const { handler } = await import(bundle.file);
+  expect(await handler()).toMatchObject({ width: 120, height: 90, channels: 3 });
 });
 
 /**

@@ -58,7 +58,7 @@ describe.each(all)("%s", (name, graph) => {
       architecture,
     ]);
     expect(installed.sort()).toEqual(
-      live ? [] : names.map((fn) => [fn, fn === "Processor" ? ["sharp"] : undefined, "arm64"]),
+      live ? [] : names.map((fn) => [fn, fn === "Processor" ? ["sharp", "libheif-js"] : undefined, "arm64"]),
     );
   });
 

@@ -1,6 +1,6 @@
 /**
  * A function's code as SST would upload it: bundled by esbuild with SST's own options (`pkg/runtime/node/build.go` of
- * SST 3.19). What SST installs beside the bundle, sharp, is found in this repository's node_modules instead.
+ * SST 3.19). What SST installs beside the bundle, sharp and libheif-js, is found in this repository's node_modules.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -54,11 +54,15 @@ export async function bundleFunction({ functionID, handler, properties }: Build)
     const name = packageOf(path);
     packages.set(name, (packages.get(name) ?? 0) + bytesInOutput);
   }
-  // Native code is required by name, which esbuild leaves as it is.
-  const native = readFileSync(outfile, "utf8").includes('("sharp")') ? ["sharp"] : [];
-  const imports = [...output.imports.map(({ path }) => path), ...native];
+  // What is installed is required by name, which esbuild leaves as it is.
+  const text = readFileSync(outfile, "utf8");
+  const installed = installable.filter((name) => text.includes(`("${name}`));
+  const imports = [...output.imports.map(({ path }) => path), ...installed];
   return { file: outfile, bytes: output.bytes, packages, imports };
 }
+
+/** What `nodejs.install` may name. */
+const installable = ["sharp", "libheif-js"];
 
 const packageOf = (path: string) =>
   /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path.split("/").slice(0, 2).join("/");

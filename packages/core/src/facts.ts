@@ -43,6 +43,7 @@ export function readExif(
   };
 }
 
+/** A block as sharp gives it, or a whole TIFF file, which is built as EXIF is. */
 function parse(block: Buffer): Exif | undefined {
   try {
     return exif(block);

@@ -88,7 +88,6 @@ const foreign: Record<string, () => Buffer> = {
   wasm: () => bytes("\0asm", [1, 0, 0, 0]),
   "riff that is sound": () => bytes("RIFF", le32(4), "WAVE"),
   "tiff, which is not accepted by default": () => tiff({ 256: 1, 257: 1 }),
-  "heic, which is not accepted by default": () => heif("heic", "hvcC", 100, 100),
 };
 
 const pngs: Record<string, Hostile> = {
@@ -381,6 +380,11 @@ const others: Record<string, Hostile> = {
     make: async () => patched(await photo({ ...small, format: "webp" }), 4, 255, 255, 255, 255),
     ends: "corrupt_image",
   },
+
+  "heic: head alone": { make: () => heif("heic", "hvcC", 100, 100), ends: "corrupt_image" },
+  "heic: in a codec that it is not": { make: () => heif("heic", "avcC", 9, 9), ends: "unsupported_codec" },
+  "heic: 65,535 a side": { make: () => heif("heic", "hvcC", 65_535, 65_535), ends: "side_too_long" },
+  "heic: 6,001 × 6,000": { make: () => heif("heic", "hvcC", 6_001, 6_000), ends: "too_many_pixels" },
 
   "avif: brands alone": { make: () => box("ftyp", bytes("avif", u32(0), "avifmif1")), ends: "corrupt_image" },
   "avif: head alone": { make: () => heif("avif", "av1C", 100, 100), ends: "corrupt_image" },

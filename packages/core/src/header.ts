@@ -38,8 +38,8 @@ const readers: Record<Format, (view: DataView) => Found | undefined> = {
   webp,
   gif,
   tiff,
-  avif: (view) => heif(view),
-  heic: (view) => heif(view),
+  avif: (view) => heif(view, "av1C"),
+  heic: (view) => heif(view, "hvcC"),
 };
 
 /** Frames of JPEG by their marker: what decoders here can read, and what the others are called. */
@@ -125,23 +125,30 @@ function gif(view: DataView): Found | undefined {
   return found.frames > 0 ? found : undefined;
 }
 
-/** TIFF 6.0: entries of the first directory. */
+/** TIFF 6.0: entries of the first directory. A tile that is larger than the picture counts as its size. */
 function tiff(view: DataView): Found | undefined {
   const little = view.getUint8(0) === 0x49;
   const start = view.getUint32(4, little);
-  const found = { width: 0, height: 0, frames: 1 };
+  const found = { width: 0, height: 0, unreadable: undefined as string | undefined };
+  const tile = { width: 0, height: 0 };
   const entries = view.getUint16(start, little);
   for (let at = start + 2; at < start + 2 + entries * 12; at += 12) {
     const value =
       view.getUint16(at + 2, little) === 3 ? view.getUint16(at + 8, little) : view.getUint32(at + 8, little);
     if (view.getUint16(at, little) === 256) found.width = value;
     if (view.getUint16(at, little) === 257) found.height = value;
+    if (view.getUint16(at, little) === 322) tile.width = value;
+    if (view.getUint16(at, little) === 323) tile.height = value;
+    // CMYK with alpha is the most that pictures have; thousands of channels are measurements, or harm.
+    if (view.getUint16(at, little) === 277 && value > 5) found.unreadable = `TIFF of ${value} channels`;
   }
-  return found;
+  // A whole tile is in memory at once. Up to 1,024 px a side is what programs write, whatever the picture's size.
+  const isHuge = tile.width * tile.height > Math.max(2 ** 20, found.width * found.height);
+  return isHuge && found.width > 0 && found.height > 0 ? { ...found, ...tile } : found;
 }
 
 /** ISO/IEC 23008-12: the largest picture that the file's item properties speak of. */
-function heif(view: DataView): Found | undefined {
+function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
   const properties = boxIn(view, ["meta", "iprp", "ipco"]);
   if (!properties) return undefined;
   const found = { width: 0, height: 0, whole: true, unreadable: undefined as string | undefined };
@@ -154,7 +161,7 @@ function heif(view: DataView): Found | undefined {
     if (type in codecNames) codecs.add(type);
   }
   const [first] = codecs;
-  if (!codecs.has("av1C") && first) found.unreadable = codecNames[first];
+  if (!codecs.has(readable) && first) found.unreadable = codecNames[first];
   return found;
 }
 

@@ -9,9 +9,11 @@ import type { OutputInfo, Sharp, default as SharpModule, SharpOptions } from "sh
 import { type Facts, readExif } from "./facts.ts";
 import { admit, admitHeader, type Format } from "./gate.ts";
 import type { Header } from "./header.ts";
+import { type Decoded, decodeHeic, HeicError } from "./heic.ts";
 import { perceptualHash } from "./perceptual-hash.ts";
 import { type Placeholder, placeholderOf } from "./placeholder.ts";
 import { plan, type Size, type Step } from "./plan.ts";
+import { pngOf } from "./png.ts";
 import { encodings, type Name, type Recipe, type Spec, recipe as standard } from "./recipe.ts";
 import { Rejection } from "./rejection.ts";
 import type { Settings } from "./settings.ts";
@@ -59,8 +61,8 @@ export async function render(
   limits: Settings.Pipeline,
   recipe: Readonly<Record<string, Spec>> = standard,
 ): Promise<Rendered<string>> {
-  const original = await inspect(bytes, limits, recipe);
   const clock = clockOf(limits);
+  const original = await inspect(bytes, limits, recipe, clock);
   const variants: Variant<string>[] = [];
   const made = new Map<string, Promise<Variant["files"]>>();
   let last: Raster | undefined;
@@ -98,7 +100,7 @@ export async function render(
 
 /**
  * An original that has passed the gate. `upright` is its size as seen; `tagged` says that it carries a colour profile;
- * `moves`, that more than its first frame is wanted.
+ * `moves`, that more than its first frame is wanted. `decoded` is there where sharp could not do it.
  */
 export type Original = {
   bytes: Buffer;
@@ -108,18 +110,21 @@ export type Original = {
   tagged: boolean;
   moves: boolean;
   exif?: Buffer;
+  decoded?: Decoded;
 };
 
-/** Opens an original as far as its header. Throws `Rejection`. */
+/** Opens an original as far as its header; a HEIC, which sharp cannot read, is decoded here. Throws `Rejection`. */
 export async function inspect(
   bytes: Buffer,
   limits: Settings.Pipeline,
   recipe: Readonly<Record<string, Spec>> = standard,
+  clock = clockOf(limits),
 ): Promise<Original> {
   const wanted = Object.values(recipe).some(({ animated }) => animated) ? limits.framesMax : 1;
   const gate = { ...limits, framesMax: wanted };
   const header = admit(bytes, gate);
   allow(limits.formats);
+  if (header.format === "heic") return inspectHeic(bytes, header, limits, clock);
   // Without a limit of libvips' own, which has no code to tell it from damage: its word must pass our gate, too.
   const found = await blame(sharp(bytes, { failOn: "warning", limitInputPixels: false }).metadata());
   const { width, height, pages = 1, orientation = 1, autoOrient, exif, hasAlpha, icc, space, depth } = found;
@@ -128,7 +133,35 @@ export async function inspect(
   const tagged = icc !== undefined && space === "srgb" && depth === "uchar";
   // libvips cannot turn the frames of an animation; nobody writes one that has to be.
   const moves = pages > 1 && wanted > 1 && orientation === 1;
-  return { bytes, header, upright, alpha: hasAlpha, tagged, moves, exif };
+  // libvips gives no EXIF of a TIFF, which is itself built as EXIF is.
+  const block = header.format === "tiff" ? bytes : exif;
+  return { bytes, header, upright, alpha: hasAlpha, tagged, moves, exif: block };
+}
+
+async function inspectHeic(
+  bytes: Buffer,
+  header: Header,
+  limits: Settings.Pipeline,
+  clock: Clock,
+): Promise<Original> {
+  // As many as the header says, which has passed the gate; but HEVC's blocks of up to 64 px a side count whole.
+  const pixelsMax = (header.width + 64) * (header.height + 64);
+  const decoded = await decodeHeic(bytes, pixelsMax, clock()).catch((cause: unknown) => {
+    if (!(cause instanceof HeicError)) throw cause;
+    throw cause.why === "slow" ? tooSlow({ cause }) : damaged({ cause });
+  });
+  const { width, height, channels, exif } = decoded;
+  admitHeader({ ...header, width, height }, limits);
+  return {
+    bytes,
+    header,
+    upright: { width, height },
+    alpha: channels === 4,
+    tagged: decoded.profile !== undefined,
+    moves: false,
+    exif,
+    decoded,
+  };
 }
 
 /** The picture at every size that the recipe asks for, largest first: what there is to encode. Throws `Rejection`. */
@@ -164,12 +197,15 @@ const containers = {
 } as const;
 
 /** libvips' loaders by format. */
-const loaders: Record<string, string> = {
-  jpeg: "VipsForeignLoadJpegBuffer",
-  png: "VipsForeignLoadPngBuffer",
-  webp: "VipsForeignLoadWebpBuffer",
-  avif: "VipsForeignLoadHeifBuffer",
-  gif: "VipsForeignLoadNsgifBuffer",
+const loaders: Record<string, string[]> = {
+  jpeg: ["VipsForeignLoadJpegBuffer"],
+  png: ["VipsForeignLoadPngBuffer"],
+  webp: ["VipsForeignLoadWebpBuffer"],
+  avif: ["VipsForeignLoadHeifBuffer"],
+  gif: ["VipsForeignLoadNsgifBuffer"],
+  tiff: ["VipsForeignLoadTiffBuffer"],
+  // What was decoded without libvips comes with its colours in a PNG of our own.
+  heic: ["VipsForeignLoadPngBuffer"],
 };
 
 let allowed = "";
@@ -189,7 +225,8 @@ async function decode(
   limits: Settings.Pipeline,
   clock: Clock,
 ): Promise<Raster> {
-  const { bytes, upright, tagged } = original;
+  const { bytes, upright, tagged, decoded } = original;
+  if (decoded) return decodeInColour(decoded, frame, clock);
   const options: SharpOptions = { failOn: "warning", limitInputPixels: limits.pixelsMax, pages: 1 };
   const picture = exactly(sharp(bytes, options).autoOrient(), frame);
   // Colours are converted pixel by pixel, so where the picture shrinks much it is cheaper afterwards. The profile
@@ -198,6 +235,23 @@ async function decode(
   if (!late) return blame(rasterOf(picture, clock));
   const reduced = await blame(finish(picture.keepIccProfile().png({ compressionLevel: 0 }), clock));
   return rasterOf(sharp(reduced.data), clock);
+}
+
+/** Pixels that came without libvips: made smaller first, then converted by way of a PNG that carries their profile. */
+async function decodeInColour(decoded: Decoded, frame: Size, clock: Clock): Promise<Raster> {
+  const reduced = isWhole(frame, decoded) ? decoded : await rasterOf(exactly(open(decoded), frame), clock);
+  const profile = decoded.profile ?? (await profileOf(decoded.primaries));
+  if (!profile) return reduced;
+  // A profile that makes no sense is not obeyed, as in every other format.
+  return rasterOf(sharp(pngOf(reduced, profile), { failOn: "none" }), clock);
+}
+
+/** The colours of phones have a number instead of a profile now and then: H.273's 12 is Display-P3. */
+async function profileOf(primaries: number | undefined): Promise<Buffer | undefined> {
+  if (primaries !== 12) return undefined;
+  const dot = sharp({ create: { width: 1, height: 1, channels: 3, background: "#000" } });
+  const { icc } = await sharp(await dot.withIccProfile("p3").png().toBuffer()).metadata();
+  return icc;
 }
 
 async function reduce(raster: Raster, frame: Size, clock: Clock): Promise<Raster> {
@@ -324,6 +378,9 @@ async function blame<T>(reading: Promise<T>): Promise<T> {
   } catch (cause) {
     if (cause instanceof Rejection) throw cause;
     if (cause instanceof Error && /out of memory|unable to alloc|g_malloc/i.test(cause.message)) throw cause;
-    throw new Rejection("corrupt_image", "The image is damaged or incomplete.", { cause });
+    throw damaged({ cause });
   }
 }
+
+const damaged = (options: ErrorOptions) =>
+  new Rejection("corrupt_image", "The image is damaged or incomplete.", options);

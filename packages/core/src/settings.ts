@@ -27,7 +27,7 @@ const pipeline = {
     "36000000",
     1,
     268_000_000,
-    "Most pixels in an AVIF. Its decoder takes up to 25 bytes a pixel.",
+    "Most pixels in an AVIF or HEIC. Their decoders take up to 25 bytes a pixel.",
   ),
   framesMax: whole(
     "FRAMES_MAX",
@@ -52,9 +52,9 @@ const pipeline = {
   ),
   formats: list(
     "FORMATS",
-    "jpeg,png,webp,avif,gif",
-    ["jpeg", "png", "webp", "avif", "gif"],
-    "Formats accepted. Take one out to shut off a decoder without a release.",
+    "jpeg,png,webp,avif,gif,heic",
+    ["jpeg", "png", "webp", "avif", "gif", "heic", "tiff"],
+    "Formats accepted; `tiff` can be added. Take one out to shut off a decoder without a release.",
   ),
   location: flag("LOCATION", "false", "Whether to record where a photo was taken, from its EXIF data."),
   processorTimeoutSeconds: whole(

@@ -120,7 +120,7 @@ type Listed = { filename?: string; source: { key: string } };
 /** A setting's value in README's words. */
 function asSaid(name: string, value: string): string {
   if (name === "BYTES_MAX") return `${Number(value) / 2 ** 20}mib`;
-  if (name === "PIXELS_MAX") return `${Number(value) / 1e6}million`;
+  if (name.endsWith("PIXELS_MAX")) return `${Number(value) / 1e6}million`;
   if (name === "SIDE_MAX") return `${value}px`;
   if (name === "DECODE_SECONDS_MAX") return `${value}s`;
   return value.replace(/\W/g, "").toLowerCase();

@@ -9,6 +9,7 @@ import {
   png,
   pngSignature,
   riff,
+  tiff,
   times,
   u32,
   vp8x,
@@ -109,6 +110,16 @@ describe("what is refused, and as what", () => {
     ["an AVIF without a size", box("ftyp", bytes("avif", u32(0))), "corrupt_image"],
     ["an AVIF of 6,000 × 6,000", heif("avif", "av1C", 6_000, 6_000), undefined],
     ["an AVIF of 6,000 × 6,001", heif("avif", "av1C", 6_000, 6_001), "too_many_pixels"],
+    ["a HEIC in AV1", heif("heic", "av1C", 9, 9), "unsupported_codec"],
+    ["a TIFF of five channels", tiff({ 256: 9, 257: 9, 277: 5 }), undefined],
+    ["a TIFF of six channels", tiff({ 256: 9, 257: 9, 277: 6 }), "unsupported_codec"],
+    ["a TIFF in tiles of 1,024", tiff({ 256: 9, 257: 9, 322: 1_024, 323: 1_024 }), undefined],
+    [
+      "a TIFF in one tile that is too large",
+      tiff({ 256: 9, 257: 9, 322: 8_000, 323: 8_000 }),
+      "too_many_pixels",
+    ],
+    ["a TIFF of no size in a large tile", tiff({ 322: 8_000, 323: 8_000 }), "corrupt_image"],
     ["a picture in VVC", heif("avif", "vvcC", 9, 9), "unsupported_codec"],
   ])("%s", (_, file, code) => {
     expect(codeOf(file)).toBe(code);

@@ -11,6 +11,7 @@ const benches: Record<string, () => Promise<{ run(): Promise<string> }>> = {
   processor: () => import("./processor.ts"),
   throughput: () => import("./throughput.ts"),
   api: () => import("./api.ts"),
+  gallery: () => import("./gallery.ts"),
 };
 
 const { values, positionals } = parseArgs({

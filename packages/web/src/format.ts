@@ -15,6 +15,9 @@ export function bytes(count: number): string {
   }).format(value);
 }
 
+/** A file format as its makers write it: `JPEG`, `WebP`. */
+export const formatName = (format: string) => (format === "webp" ? "WebP" : format.toUpperCase());
+
 export const number = (value: number) => new Intl.NumberFormat().format(value);
 
 /** `4.2 s`, `3 min`: as exact as anybody wants to know. */

@@ -1,7 +1,7 @@
 import { chromiumPath } from "@image-pipeline/client/browser.fixture";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fill } from "./fill.fixture.ts";
 import { open, startWorld, type World } from "./page.fixture.ts";
-import { scene } from "./scenes.ts";
 
 const count = 2000;
 const pageSize = 100;
@@ -11,32 +11,9 @@ let world: World;
 beforeAll(async () => {
   if (!chromiumPath) return;
   world = await startWorld();
-  await fill();
+  await fill(world.client, count);
 }, 180_000);
 afterAll(() => world?.stop());
-
-/** Two thousand records: eight pictures that the pipeline has made, under ever other ids. */
-async function fill() {
-  // Imported late: these modules read where the cloud is when they are loaded.
-  const { ImageEntity } = await import("@image-pipeline/core/image-entity");
-  const { readMany } = await import("@image-pipeline/core/record");
-  const { createImageID, shardOf } = await import("@image-pipeline/core/id");
-  const ids = [];
-  for (let seed = 0; seed < 8; seed++) {
-    const file = new File([new Uint8Array(await scene(seed))], `IMG_${seed}.jpg`, { type: "image/jpeg" });
-    ids.push((await world.client.upload(file)).id);
-  }
-  const made = await readMany(ids);
-  const now = Date.now();
-  const records = Array.from({ length: count - made.length }, (_, i) => {
-    const imageID = createImageID();
-    const model = made[i % made.length];
-    if (!model) throw new Error("No picture was made.");
-    const createdAt = new Date(now - (i + 1) * 60_000).toISOString();
-    return { ...model, imageID, createdAt, filename: `IMG_${i}.jpg`, shard: shardOf(imageID) };
-  });
-  await ImageEntity.put(records).go({ concurrent: 2 });
-}
 
 describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
   test("two thousand images take one list call for each hundred, and a few score of tiles at any time", {

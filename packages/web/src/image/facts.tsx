@@ -1,12 +1,12 @@
 /** What the pipeline found out about the original. */
 import type { Image } from "@image-pipeline/client/client";
-import { bytes, moment, number, taken } from "../format.ts";
+import { bytes, formatName, moment, number, taken } from "../format.ts";
 
 export function Facts({ image }: { image: Image }) {
   const { source, owner, filename, createdAt, processedAt, metadata } = image;
   const { width, height, camera, lens, takenAt, location, frames = 1, alpha } = source;
   const kind = [
-    source.format?.toUpperCase(),
+    source.format && formatName(source.format),
     frames > 1 ? `${frames} frames` : "",
     alpha ? "with transparency" : "",
   ];
@@ -22,7 +22,7 @@ export function Facts({ image }: { image: Image }) {
     ["Processed", processedAt && moment(processedAt)],
     ["Owner", owner === "default" ? undefined : owner],
     ...Object.entries(metadata ?? {}),
-    ["Id", image.id],
+    ["ID", image.id],
   ];
   return (
     <section aria-labelledby="facts">

@@ -1,6 +1,6 @@
 /** Every file that was made of an image. */
 import type { Image } from "@image-pipeline/client/client";
-import { bytes } from "../format.ts";
+import { bytes, formatName } from "../format.ts";
 import { Copy } from "./copy.tsx";
 
 export function Variants({ image }: { image: Image }) {
@@ -12,7 +12,7 @@ export function Variants({ image }: { image: Image }) {
   const [only] = formats.size === 1 ? formats : [];
   return (
     <section aria-labelledby="variants">
-      <h3 id="variants">Variants{only ? `, ${only}` : ""}</h3>
+      <h3 id="variants">Variants{only ? `, ${formatName(only)}` : ""}</h3>
       <table class="variants">
         <thead class="hidden-label">
           <tr>
@@ -35,7 +35,7 @@ export function Variants({ image }: { image: Image }) {
               </td>
               <td>
                 {bytes(count)}
-                {only ? "" : ` ${format}`}
+                {only ? "" : ` ${formatName(format)}`}
               </td>
               <td>
                 <Copy text={url} label={`Copy the address of ${name}`} />

@@ -1,0 +1,211 @@
+/**
+ * What the gallery costs in a real Chromium: list calls, bytes of the first screen, and the CPU of scrolling through
+ * 2,000 images, as a ratio to a bare page that scrolls the same pictures by `loading="lazy"` alone.
+ */
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { chromiumPath } from "../packages/client/src/browser.fixture.ts";
+import type { Image } from "../packages/client/src/client.ts";
+import { srcset } from "../packages/client/src/show.ts";
+import { fill } from "../packages/web/src/fill.fixture.ts";
+import { open, startWorld, type World } from "../packages/web/src/page.fixture.ts";
+import { median, table } from "./measure.ts";
+
+type Page = Awaited<ReturnType<typeof open>>;
+type Session = Awaited<ReturnType<World["context"]["newCDPSession"]>>;
+
+const count = 2000;
+
+/** So many of them are pictures of their own; the rest show these again. */
+const pictures = 100;
+
+const rounds = Number(process.env.GALLERY_ROUNDS ?? 5);
+
+/** The height of the gallery's rows in a window of 1280 pixels. */
+const rowHeight = 208;
+
+/** Prints the gallery's figures. */
+export async function run(): Promise<string> {
+  if (!chromiumPath)
+    throw new Error("There is no Chromium here: apt-get install chromium, or set CHROME_PATH.");
+  const world = await startWorld();
+  try {
+    await fill(world.client, count, pictures);
+    const bare = await startBarePage(world);
+    try {
+      const first = await firstScreen(world);
+      const runs: Record<"gallery" | "bare", Scrolled[]> = { gallery: [], bare: [] };
+      for (let round = 0; round < rounds; round++) {
+        runs.gallery.push(await scroll(world, await open(world)));
+        const page = await world.context.newPage();
+        await page.setViewportSize({ width: 1280, height: 860 });
+        await page.goto(bare.url);
+        runs.bare.push(await scroll(world, page));
+      }
+      return report(first, runs);
+    } finally {
+      bare.stop();
+    }
+  } finally {
+    await world.stop();
+  }
+}
+
+type First = { lists: number; images: number; bytes: Record<string, number> };
+
+/** The first screen, as somebody gets it who has never been here. */
+async function firstScreen(world: World): Promise<First> {
+  const page = await world.context.newPage();
+  await page.setViewportSize({ width: 1280, height: 860 });
+  const session = await page.context().newCDPSession(page);
+  await session.send("Network.enable");
+  await session.send("Network.setCacheDisabled", { cacheDisabled: true });
+  const kinds = new Map<string, string>();
+  const first: First = { lists: 0, images: 0, bytes: {} };
+  session.on("Network.responseReceived", ({ requestId, type, response }) => {
+    if (response.url.startsWith("data:")) return;
+    const isList = new URL(response.url).pathname === "/images";
+    kinds.set(requestId, isList ? "list" : type.toLowerCase());
+    if (isList) first.lists++;
+    if (type === "Image") first.images++;
+  });
+  session.on("Network.loadingFinished", ({ requestId, encodedDataLength }) => {
+    const kind = kinds.get(requestId);
+    if (kind) first.bytes[kind] = (first.bytes[kind] ?? 0) + encodedDataLength;
+  });
+  await page.goto(`${world.url}/`);
+  await page.locator(".tile img.shown").first().waitFor();
+  await page.waitForLoadState("networkidle");
+  await page.close();
+  return first;
+}
+
+type Scrolled = {
+  frames: number;
+  late: number;
+  /** Milliseconds of the page's main thread for each frame, and of them in scripts, styles and layout. */
+  task: number;
+  script: number;
+  style: number;
+  layout: number;
+  /** Milliseconds of CPU of the browser's whole processes for each frame. */
+  cpu: number;
+  lists: number;
+  nodesMax: number;
+};
+
+/** Scrolls to the last image, as far in each frame as a quick hand does, and closes the page. */
+async function scroll({ context }: World, page: Page): Promise<Scrolled> {
+  let lists = 0;
+  page.on("request", (request) => {
+    if (new URL(request.url()).searchParams.has("cursor")) lists++;
+  });
+  await page.locator("img").first().waitFor();
+  await page.waitForLoadState("networkidle");
+  const session = await context.newCDPSession(page);
+  await session.send("Performance.enable");
+  const before = await measure(session, page);
+  const seen = await page.evaluate(async () => {
+    let frames = 0;
+    let late = 0;
+    let nodesMax = 0;
+    let still = 0;
+    let last = performance.now();
+    while (still < 120) {
+      const now = await new Promise<number>(requestAnimationFrame);
+      const from = scrollY;
+      scrollBy(0, 120);
+      // At the end of what has been loaded so far, nobody sees a frame.
+      if (scrollY > from) {
+        frames++;
+        still = 0;
+        if (now - last > 25) late += Math.round((now - last) / 16.7) - 1;
+      } else still++;
+      last = now;
+      if (frames % 50 === 0) nodesMax = Math.max(nodesMax, document.getElementsByTagName("*").length);
+    }
+    return { frames, late, nodesMax };
+  });
+  const after = await measure(session, page);
+  await page.close();
+  const { frames } = seen;
+  const each = (name: keyof typeof after) => (after[name] - before[name]) / frames;
+  return {
+    ...seen,
+    lists,
+    task: each("task"),
+    script: each("script"),
+    style: each("style"),
+    layout: each("layout"),
+    cpu: each("cpu"),
+  };
+}
+
+/** Milliseconds spent so far. */
+async function measure(session: Session, page: Page) {
+  const { metrics } = await session.send("Performance.getMetrics");
+  const of = (name: string) => (metrics.find((metric) => metric.name === name)?.value ?? 0) * 1000;
+  const browser = await page.context().browser()?.newBrowserCDPSession();
+  const processes = await browser?.send("SystemInfo.getProcessInfo");
+  await browser?.detach();
+  return {
+    task: of("TaskDuration"),
+    script: of("ScriptDuration"),
+    style: of("RecalcStyleDuration"),
+    layout: of("LayoutDuration"),
+    cpu: (processes?.processInfo ?? []).reduce((sum, { cpuTime }) => sum + cpuTime * 1000, 0),
+  };
+}
+
+/** The same pictures in rows of the same height, and nothing else. */
+async function startBarePage({ client }: World) {
+  const images: Image[] = [];
+  for await (const image of client.images.list({ limit: 100 })) images.push(image);
+  const all = images.map((image) => {
+    const { width = 1, height = 1 } = image.source;
+    const shown = Math.round((rowHeight * width) / height);
+    return `<img loading="lazy" decoding="async" src="${image.variants?.small?.url}" srcset="${srcset(image)}" sizes="${shown}px" width="${shown}" height="${rowHeight}" alt="">`;
+  });
+  const html = `<!doctype html><style>body{display:flex;flex-wrap:wrap;gap:6px}</style>${all.join("")}`;
+  const server = createServer((_, response) => response.setHeader("content-type", "text/html").end(html));
+  await new Promise<void>((done) => server.listen(0, "127.0.0.1", done));
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    stop: () => server.close().closeAllConnections(),
+  };
+}
+
+function report({ lists, images, bytes }: First, { gallery, bare }: Record<"gallery" | "bare", Scrolled[]>) {
+  const kilobytes = (value = 0) => `${(value / 1000).toFixed(1)} kB`;
+  const of = (runs: Scrolled[], name: keyof Scrolled) => median(runs.map((run) => run[name]));
+  const ratio = (name: keyof Scrolled) =>
+    median(gallery.map((run, round) => run[name] / (bare[round]?.[name] ?? Number.NaN)));
+  const row = (what: string, name: keyof Scrolled) => [
+    what,
+    of(gallery, name).toFixed(2),
+    of(bare, name).toFixed(2),
+    ratio(name).toFixed(2),
+  ];
+  const total = Object.values(bytes).reduce((sum, value) => sum + value, 0);
+  return `The first screen, 1280 × 860, nothing cached: ${kilobytes(total)}, of which ${images} pictures ${kilobytes(bytes.image)}, scripts ${kilobytes(
+    bytes.script,
+  )}, styles ${kilobytes(bytes.stylesheet)}, the page ${kilobytes(bytes.document)}, ${lists} list ${lists === 1 ? "call" : "calls"} ${kilobytes(bytes.list)}.
+
+${count} images scrolled through, ${pictures} of them different, 120 px in each frame (milliseconds for each frame; medians of ${rounds}):
+
+${table(
+  ["", "gallery", "bare page", "ratio"],
+  [
+    row("CPU of all of the browser", "cpu"),
+    row("main thread", "task"),
+    row("of it scripts", "script"),
+    row("of it styles", "style"),
+    row("of it layout", "layout"),
+    row("frames", "frames"),
+    row("frames late", "late"),
+    row("elements at most", "nodesMax"),
+  ],
+)}
+
+List calls while scrolling: ${of(gallery, "lists")}, one for each hundred images after the first.`;
+}

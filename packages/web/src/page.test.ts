@@ -69,6 +69,12 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     const text = await tray().textContent();
     expect(text).toContain(wordsFor("unsupported_format").what);
     expect(text).toContain(wordsFor("corrupt_image").what);
+    // What is wrong with a file is still wrong with it the next time.
+    expect(
+      await tray()
+        .getByRole("button", { name: /^Try .* again$/ })
+        .count(),
+    ).toBe(0);
     await eventually(() => page.locator(".tile img.shown").count(), { timeout: 20_000 }).toBe(9);
     await page.getByRole("button", { name: "Close the uploads" }).click();
     expect(await tray().count()).toBe(0);

@@ -1,5 +1,5 @@
 /** The files that are on their way: announced, sent, watched until they are done. */
-import { type Image, isFinal } from "@image-pipeline/client/client";
+import { ClientError, type Image, isFinal } from "@image-pipeline/client/client";
 import { batch, computed, type Signal, signal } from "@preact/signals";
 import { patience, patient } from "../api.ts";
 import { lost } from "../connection.ts";
@@ -146,11 +146,14 @@ async function run(transfer: Transfer): Promise<void> {
   } catch (error) {
     if (abort.signal.aborted) return;
     batch(() => {
-      state.value = "failed";
+      state.value = isRefusal(error) ? "refused" : "failed";
       why.value = wordsOf(error);
     });
   }
 }
+
+/** Whether what was announced can never be taken: an empty file, or of a kind or size that is not. */
+const isRefusal = (error: unknown) => error instanceof ClientError && error.code === "invalid_request";
 
 function settle({ state, why }: Transfer, image: Image) {
   if (!isFinal(image)) return;

@@ -44,8 +44,8 @@ type Told = Pick<Transition, "type"> & { detail?: { etag?: string; unchanged?: s
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** What a check has sent through the queue is done within ten seconds, also on a machine that is busy. */
-const triesMax = 40;
+/** What a check has sent through the queue is done within a minute, also on a machine that is busy. */
+const triesMax = 240;
 
 /** More calls than any operation makes in one process. */
 const callsMax = 400;

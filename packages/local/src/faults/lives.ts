@@ -77,7 +77,7 @@ export async function openLives(dataDir: string): Promise<Lives> {
 }
 
 async function serves({ url, isDead }: Lives): Promise<void> {
-  for (let tries = 0; tries < 600; tries++) {
+  for (let tries = 0; tries < 2400; tries++) {
     if (isDead()) throw new Error("The server ended while it started.");
     try {
       if ((await fetch(`${url}/health`)).ok) return;

@@ -134,9 +134,9 @@ async function scroll({ context }: World, page: Page): Promise<Scrolled> {
     ...seen,
     lists,
     task: each("task"),
-    script: each("script", false),
-    style: each("style", false),
-    layout: each("layout", false),
+    script: each("script"),
+    style: each("style"),
+    layout: each("layout"),
     cpu: each("cpu"),
   };
 }

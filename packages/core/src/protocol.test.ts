@@ -221,6 +221,24 @@ test("what comes back under a deleted image's key is a new picture, in the old o
   expect(back.draft).not.toHaveProperty("tags");
 });
 
+test("the event of a removal that somebody else found first takes its place in the order and tells of nothing", () => {
+  const found = Protocol.onCheck(
+    record,
+    { kind: "check", key: record.key, attempt: 3, by: "reconciler" },
+    undefined,
+    context,
+  );
+  if (found.do !== "write") throw new Error(found.do);
+  expect(found.entry).toEqual({ type: "deleted", by: "reconciler" });
+  const removed = Protocol.onRemoved(
+    { ...record, ...found.draft },
+    { kind: "removed", key: record.key, sequencer: "3" },
+    context,
+  );
+  expect(removed).toMatchObject({ do: "write", draft: { status: "deleted", sequencer: "3" } });
+  expect(removed).not.toHaveProperty("entry");
+});
+
 test("a failed image is tried again by itself three times, further and further apart", () => {
   const hours = [];
   let failed: ImageRecord | undefined = { ...record, status: "processing", sequencer: "2" };

@@ -61,7 +61,10 @@ export function onCreated(record: ImageRecord | undefined, event: Created, conte
   };
 }
 
-/** Rule 7: an object is gone. The tombstone keeps its place in the order, so that a late event cannot revive it. */
+/**
+ * Rule 7: an object is gone. The tombstone keeps its place in the order, so that a late event cannot revive it. Where
+ * somebody else found it gone before its event came, it takes its place now, and is not told of again.
+ */
 export function onRemoved(record: ImageRecord | undefined, event: Removed, context: Context): Decision {
   if (record && (record.sequencer ?? "") >= event.sequencer) {
     return {
@@ -72,7 +75,7 @@ export function onRemoved(record: ImageRecord | undefined, event: Removed, conte
   return {
     do: "write",
     draft: { ...tombstone(record, event.key, context), sequencer: event.sequencer },
-    entry: { type: "deleted", by: "storage" },
+    ...(record?.status === "deleted" ? {} : { entry: { type: "deleted", by: "storage" } }),
   };
 }
 

@@ -111,6 +111,12 @@ export const mutants: Record<string, Mutant> = {
     from: "    dueAt: iso(context.now),\n",
     to: "",
   },
+  "told-twice": {
+    without: "Telling of a removal once, whoever found it first",
+    file: "protocol.ts",
+    from: '...(record?.status === "deleted" ? {} : { entry: { type: "deleted", by: "storage" } })',
+    to: 'entry: { type: "deleted", by: "storage" }',
+  },
   "late-untagging": {
     without: "The version on the row of a tag",
     file: "tag.ts",

@@ -223,6 +223,20 @@ export const stories: Record<string, Story> = {
       await world.powerCut();
     },
   },
+  "told-twice": {
+    title: "A removal that the reconciler found before its event came stands once in the history",
+    weather: full,
+    fates: [[0], [120_000]],
+    async play(world) {
+      await world.put(key, red(world));
+      await world.wait(1000);
+      const [record] = world.witness.records.values();
+      world.api("DELETE", `/images/${record?.imageID}`);
+      await world.wait(61_000);
+      world.reconcile("stuck", 900);
+      await world.wait(60_000);
+    },
+  },
   "late-untagging": {
     title: "Taking a tag away late does not undo that it was given anew",
     weather: full,

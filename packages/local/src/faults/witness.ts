@@ -128,6 +128,7 @@ export function createWitness(files: readonly File[]): Witness {
       expect(!old || onFile?.type === old.type, "a transition was replaced before it was on file");
       truth.set(imageID, [...(truth.get(imageID) ?? []), said]);
     } else expect(last.version === before?.last.version, "the newest transition was changed");
+    expect(before?.status !== "deleted" || said?.type !== "deleted", "one removal was told of twice");
     if (status === "processing" && job) job.attempt = after.attempt;
     if (!before) return;
     keepsWhatPeopleSaid(before, after, said);

@@ -98,7 +98,8 @@ test("a CMYK JPEG looks as the picture that it was made from", async () => {
   const plain = await photo({ width: 300, height: 200, format: "png" });
   const cmyk = await sharp(plain).toColourspace("cmyk").jpeg({ quality: 95 }).toBuffer();
   expect(await sharp(cmyk).metadata()).toMatchObject({ space: "cmyk", channels: 4 });
-  const [made, wanted] = [await rendered(cmyk), await rendered(plain)];
+  const made = await rendered(cmyk);
+  const wanted = await sharp(plain).resize(60, 40, { fit: "fill" }).removeAlpha().raw().toBuffer();
   expect(made).toHaveLength(wanted.length);
   const apart = made.reduce((sum, value, i) => sum + Math.abs(value - (wanted[i] ?? 0)), 0) / made.length;
   expect(apart).toBeLessThan(10);

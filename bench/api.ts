@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hono } from "hono";
+import type { Plain } from "../packages/core/src/dynamodb.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { enter } from "../packages/local/src/environment.ts";
 import { type Case, cpuOf, interleave, median, ratioOf, table } from "./measure.ts";
@@ -45,7 +46,7 @@ export async function run(): Promise<string> {
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
       return response.text();
     };
-    const wire = tap(Table.configuration.client);
+    const wire = tap(Table.client);
     const middle = seeded[seeded.length >> 1];
     const lookUp = `/images/${middle?.imageID}`;
     const page = (limit: number, cursor?: string) =>
@@ -119,11 +120,12 @@ export async function run(): Promise<string> {
   }
 }
 
+type Table = typeof import("../packages/core/src/table.ts").Table.client;
 type Place = { imageID: string; createdAt: string };
 
 /** Fills the table with ready images of one owner; returns their places, oldest first. */
 async function seed(): Promise<Place[]> {
-  const { BatchWriteCommand } = await import("@aws-sdk/lib-dynamodb");
+  const { marshal } = await import("../packages/core/src/attribute-value.ts");
   const { ImageEntity } = await import("../packages/core/src/image-entity.ts");
   const { ID } = await import("../packages/core/src/id.ts");
   const { Table } = await import("../packages/core/src/table.ts");
@@ -180,32 +182,29 @@ async function seed(): Promise<Place[]> {
       },
       recipe: "abcdef01",
     }).params<{ Item: object }>();
-    requests.push({ PutRequest: { Item } });
+    requests.push({ PutRequest: { Item: marshal(Item) } });
   }
-  const { client, table: name } = Table.configuration;
   for (let i = 0; i < requests.length; i += 25) {
-    await client.send(
-      new BatchWriteCommand({ RequestItems: { [name]: requests.slice(i, i + 25) as never } }),
-    );
+    const batch = { [Table.name]: requests.slice(i, i + 25) };
+    await Table.client.attempt("BatchWriteItem", { RequestItems: batch as never });
   }
   return places;
 }
 
-/** Listens to what a client sends; after `replay`, each command is answered with what it was answered first. */
-function tap(client: { send: unknown }) {
-  type Command = { constructor: { name: string }; input: object };
-  const send = (client.send as (command: Command) => Promise<unknown>).bind(client);
-  const known = new Map<string, unknown>();
+/** Listens to what a client is asked; after `replay`, each request is answered with what it was answered first. */
+function tap(client: Table) {
+  const { call } = client;
+  const known = new Map<string, Plain>();
   let seen: string[] = [];
   let replaying = false;
-  client.send = async (command: Command) => {
-    const name = command.constructor.name;
-    seen.push(name.replace(/Command$/, ""));
-    if (!replaying) return send(command);
-    const key = name + JSON.stringify(command.input);
-    if (!known.has(key)) known.set(key, await send(command));
+  client.call = async (operation, input) => {
+    seen.push(operation);
+    if (!replaying) return call(operation, input);
+    const key = operation + JSON.stringify(input);
+    const answer = known.get(key) ?? (await call(operation, input));
+    known.set(key, answer);
     // The entity takes answers apart; each gets a copy of its own, as from the wire.
-    return { ...(known.get(key) as object) };
+    return { ...answer };
   };
   return {
     async during(run: () => Promise<unknown>) {

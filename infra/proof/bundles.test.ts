@@ -58,20 +58,28 @@ test("the processor's bundle reads a HEIC, whose decoder runs in a thread made f
 });
 
 /**
- * In KB, minified; about a tenth above what they are. The DynamoDB client and ElectroDB are 660 KB of each but the
- * breaker's; what is ours is a tenth.
+ * In KB, minified; a few hundredths above what they are. ElectroDB is 174 KB of each but the breaker's, and the
+ * API's description of itself 45 of the API's.
  */
 test.each([
-  ["Api", 980],
-  ["Breaker", 60],
-  ["DeadLetter", 960],
-  ["Processor", 1000],
-  ["Reconciler", 970],
+  ["Api", 420],
+  ["Breaker", 55],
+  ["DeadLetter", 720],
+  ["Processor", 750],
+  ["Reconciler", 740],
 ])("%s has at most %d KB", (name, most) => {
   expect((bundles[name]?.bytes ?? 0) / 1000).toBeLessThanOrEqual(most);
 });
 
-test("the API starts with at most nine times the CPU of the smallest Hono app, Node's own start included", async () => {
+test("nothing of AWS's DynamoDB client is in any, nor what ElectroDB would load beside it", () => {
+  const those = ["client-dynamodb", "lib-dynamodb", "util-dynamodb"].map((name) => `@aws-sdk/${name}`);
+  expect(thoseWhere(({ packages }) => [...those, "jsonschema"].some((name) => packages.has(name)))).toEqual(
+    [],
+  );
+  expect(bundles.Api?.packages.has("packages/stand-ins")).toBe(true);
+});
+
+test("the API starts with at most six times the CPU of the smallest Hono app, Node's own start included", async () => {
   const folder = join(root, ".sst/bundles/bare");
   mkdirSync(folder, { recursive: true });
   writeFileSync(
@@ -100,6 +108,6 @@ test("the API starts with at most nine times the CPU of the smallest Hono app, N
     return Math.min(...Array.from({ length: 5 }, run)) / 1000;
   };
   const [own, floor] = [cpuOf(bundles.Api?.file ?? ""), cpuOf(bare.file)];
-  // 7.1 measured: a third is compiling, a quarter ElectroDB's check of its models (by jsonschema).
-  expect(own / floor).toBeLessThanOrEqual(9);
+  // 4.0 measured.
+  expect(own / floor).toBeLessThanOrEqual(6);
 });

@@ -3,6 +3,7 @@ import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { Aws } from "@image-pipeline/core/aws";
 import { Settings } from "@image-pipeline/core/settings";
 
 /** There is nothing to work on. */
@@ -18,7 +19,16 @@ const root = fileURLToPath(new URL("../../../", import.meta.url));
  */
 export async function enterStage(env: NodeJS.ProcessEnv = process.env): Promise<string> {
   if (env.SST_RESOURCE_App === undefined) Object.assign(env, await embedded(env));
+  else await signAsAWSKnows(env);
   return (JSON.parse(env.SST_RESOURCE_App ?? "{}") as { stage?: string }).stage ?? "unknown";
+}
+
+/** Whoever the AWS SDK finds (a profile, somebody signed in) signs for what does without it as well. */
+async function signAsAWSKnows(env: NodeJS.ProcessEnv): Promise<void> {
+  const { Storage } = await import("@image-pipeline/core/storage");
+  const { credentials, region } = Storage.client.config;
+  Aws.credentialsFrom(() => credentials());
+  env.AWS_REGION ??= await region();
 }
 
 /** What a running embedded mode has left in its data folder. */

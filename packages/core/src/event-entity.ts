@@ -4,7 +4,7 @@
  * | index   | question                        | partition | order   |
  * | byImage | what happened to this image     | imageID   | version |
  */
-import { CustomAttributeType, Entity } from "electrodb";
+import { CustomAttributeType, Entity } from "./electrodb.ts";
 import { configuration } from "./table.ts";
 import { primary } from "./table-schema.ts";
 

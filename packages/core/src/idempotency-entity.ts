@@ -6,7 +6,7 @@
  *
  * Keys hold the key's hash, because the key is the client's own words.
  */
-import { CustomAttributeType, Entity } from "electrodb";
+import { CustomAttributeType, Entity } from "./electrodb.ts";
 import { configuration } from "./table.ts";
 import { primary } from "./table-schema.ts";
 

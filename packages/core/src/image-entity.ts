@@ -12,7 +12,8 @@
  * Keys hold ids, hashes, times and statuses alone: ElectroDB does not escape its delimiters, and lower-cases keys
  * unless told otherwise.
  */
-import { CustomAttributeType, Entity, type EntityItem } from "electrodb";
+import type { EntityItem } from "electrodb";
+import { CustomAttributeType, Entity } from "./electrodb.ts";
 import type { Transition } from "./event-entity.ts";
 import type { Facts } from "./facts.ts";
 import type { Name } from "./recipe.ts";

@@ -5,7 +5,7 @@
  * | index | question                  | partition | order |
  * | byID  | this key; all keys        | -         | keyID |
  */
-import { CustomAttributeType, Entity } from "electrodb";
+import { CustomAttributeType, Entity } from "./electrodb.ts";
 import type { Scope } from "./scope.ts";
 import { configuration } from "./table.ts";
 import { primary } from "./table-schema.ts";

@@ -3,7 +3,7 @@
  * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
  */
 import { createHmac } from "node:crypto";
-import { Table } from "./table.ts";
+import { Aws } from "./aws.ts";
 
 /** A form: each of `fields` must be sent as it is; `conditions` hold beside them. */
 export type Form = {
@@ -20,10 +20,8 @@ export async function policyOf({
   conditions,
   seconds,
 }: Form): Promise<Record<string, string>> {
-  const [{ accessKeyId, secretAccessKey, sessionToken }, region] = await Promise.all([
-    Table.client.config.credentials(),
-    Table.client.config.region(),
-  ]);
+  const { accessKeyId, secretAccessKey, sessionToken } = await Aws.credentials();
+  const region = Aws.region();
   const now = Date.now();
   const time = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, "");
   const scope = [time.slice(0, 8), region, "s3", "aws4_request"];

@@ -7,10 +7,12 @@
  * the two repeats that put and changes nothing.
  */
 import { randomUUID } from "node:crypto";
-import { ElectroError } from "electrodb";
+import { pause } from "./dynamodb.ts";
+import { ElectroError } from "./electrodb.ts";
 import { EventEntity, type Transition } from "./event-entity.ts";
 import { shardOf } from "./id.ts";
 import { ImageEntity, type ImageRecord, indexed } from "./image-entity.ts";
+import { lookUp } from "./look-up.ts";
 import { Tally } from "./tally.ts";
 
 /** What a transition adds to the audit trail; when and as which version it happened is filled in by `write`. */
@@ -22,21 +24,17 @@ export type Draft = Omit<
   "version" | "updatedAt" | "last" | "writeID" | "shard" | "dueOrder" | "content"
 >;
 
-/**
- * The record as it stands now (a consistent read), tombstones included; undefined where there is none. The SDK's own
- * errors come through: ElectroDB would take a stack trace for each read, in case it fails.
- */
-export async function read(imageID: string): Promise<ImageRecord | undefined> {
-  const { data } = await ImageEntity.get({ imageID }).go({ consistent: true, originalErr: true });
-  return data ?? undefined;
-}
+/** The record as it stands now (a consistent read), tombstones included; undefined where there is none. */
+export const read = lookUp;
 
 /** The records of these ids that exist, in their order: consistent reads of 100 at a time. */
 export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
   const found = new Map<string, ImageRecord>();
   // Two keys may name one image, and DynamoDB refuses to be asked for the same item twice.
   let wanted = [...new Set(ids)].map((imageID) => ({ imageID }));
-  while (wanted.length > 0) {
+  for (let round = 0; wanted.length > 0; round++) {
+    // What DynamoDB left out it was too busy for.
+    if (round > 0) await pause(round);
     const { data, unprocessed } = await ImageEntity.get(wanted).go({ consistent: true });
     for (const record of data) found.set(record.imageID, record);
     wanted = unprocessed;

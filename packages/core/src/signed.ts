@@ -4,15 +4,11 @@
  */
 import { AwsClient } from "aws4fetch";
 import { Resource } from "sst";
-import { Table } from "./table.ts";
+import { Aws } from "./aws.ts";
 
-/** A signer with this process's credentials, which the DynamoDB client finds and renews. */
+/** A signer with this process's credentials. */
 export async function signer(service: "s3" | "sqs"): Promise<AwsClient> {
-  const [credentials, region] = await Promise.all([
-    Table.client.config.credentials(),
-    Table.client.config.region(),
-  ]);
-  return new AwsClient({ ...credentials, region, service, retries: 3 });
+  return new AwsClient({ ...(await Aws.credentials()), region: Aws.region(), service, retries: 3 });
 }
 
 /** A request for an original, to be signed. Every header of it must then be sent exactly so. */

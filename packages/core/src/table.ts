@@ -1,15 +1,35 @@
-/** The connection to the one DynamoDB table. The only file that imports its client. */
+/** The connection to the one DynamoDB table. */
 export * as Table from "./table.ts";
 
-import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
-import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { Resource } from "sst";
+import { createClient, type Plain } from "./dynamodb.ts";
 
-/** One client for the life of the process, so that connections are kept. `AWS_ENDPOINT_URL_DYNAMODB` redirects it. */
-export const client = new DynamoDBClient({});
+/** One client for the life of the process. */
+export const client = createClient();
 
-/** What every entity is constructed with. A field that is undefined, however deep, is a field that is not there. */
+/** The table's name. */
+export const name = Resource.Images.name;
+
+const operation = (name: string) => (input: Plain) => ({ promise: () => client.call(name, input) });
+
+const unused = () => {
+  throw new Error("The table is used without this operation: if it is needed, add it in core/src/table.ts.");
+};
+
+/** What every entity is constructed with: the client, in the form of AWS's old one, which ElectroDB takes as well. */
 export const configuration = {
-  client: DynamoDBDocumentClient.from(client, { marshallOptions: { removeUndefinedValues: true } }),
-  table: Resource.Images.name,
+  client: {
+    get: operation("GetItem"),
+    put: operation("PutItem"),
+    update: operation("UpdateItem"),
+    delete: operation("DeleteItem"),
+    query: operation("Query"),
+    batchGet: operation("BatchGetItem"),
+    batchWrite: unused,
+    scan: unused,
+    transactGet: unused,
+    transactWrite: unused,
+    createSet: unused,
+  },
+  table: name,
 };

@@ -9,7 +9,7 @@
  *
  * Keys hold the tag's hash, because tags are the client's own words.
  */
-import { Entity } from "electrodb";
+import { Entity } from "./electrodb.ts";
 import { configuration } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 

@@ -5,7 +5,8 @@
  * | index  | question                                             | partition | order                           |
  * | bySlot | what has happened since this hour, and what is there | shard     | `2026-11-23T10`, ... then `now` |
  */
-import { Entity, type EntityItem } from "electrodb";
+import type { EntityItem } from "electrodb";
+import { Entity } from "./electrodb.ts";
 import { visibleStatuses } from "./image-entity.ts";
 import { codes } from "./rejection.ts";
 import { configuration } from "./table.ts";

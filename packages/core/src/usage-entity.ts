@@ -4,7 +4,7 @@
  * | index | question                          | partition  | order |
  * | byDay | how much has it been today?       | owner, day | -     |
  */
-import { Entity } from "electrodb";
+import { Entity } from "./electrodb.ts";
 import { configuration } from "./table.ts";
 import { primary } from "./table-schema.ts";
 

@@ -22,5 +22,6 @@ export async function fill({ upload }: Client, count: number, pictures = 8): Pro
     const createdAt = new Date(now - (i + 1) * 60_000).toISOString();
     return { ...model, imageID, createdAt, filename: `IMG_${i}.jpg`, shard: shardOf(imageID) };
   });
-  await ImageEntity.put(records).go({ concurrent: 2 });
+  while (records.length > 0)
+    await Promise.all(records.splice(0, 25).map((record) => ImageEntity.put(record).go()));
 }

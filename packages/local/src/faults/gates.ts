@@ -1,4 +1,5 @@
 /** Puts a gate before every request that the product's own clients make: DynamoDB's, S3's, and signed `fetch`. */
+import { DynamodbError } from "@image-pipeline/core/dynamodb";
 import type { Storage } from "@image-pipeline/core/storage";
 import type { Table } from "@image-pipeline/core/table";
 import { type Fault, gate, type Job, jobHere } from "./jobs.ts";
@@ -18,17 +19,26 @@ export function installGates(
     const job = jobHere();
     const perform = async () => {
       // Node's servers date their answers by the real clock, and the SDK would put its own right by that.
-      for (const { config } of [clients.storage, clients.table]) config.systemClockOffset = 0;
+      clients.storage.config.systemClockOffset = 0;
       const answer = await next(args);
       await onApplied({ operation, input: args.input, job });
       return answer;
     };
-    return gate(`${operation} ${keyIn(args.input)}`, perform, clientTrouble);
+    return gate(`${operation} ${keyIn(args.input)}`, perform, storageTrouble);
   };
   // Inside the client's own retries, so that each try is a request of its own.
   const place = { relation: "after", toMiddleware: "retryMiddleware", name: "gate" } as const;
   clients.storage.middlewareStack.addRelativeTo(gated, place);
-  clients.table.middlewareStack.addRelativeTo(gated, place);
+  const { attempt } = clients.table;
+  clients.table.attempt = (operation, input) => {
+    const job = jobHere();
+    const perform = async () => {
+      const answer = await attempt(operation, input);
+      await onApplied({ operation, input, job });
+      return answer;
+    };
+    return gate(`${operation} ${keyIn(input)}`, perform, tableTrouble);
+  };
   const realFetch = globalThis.fetch;
   globalThis.fetch = (input, init) => {
     const request = new Request(input, init);
@@ -42,12 +52,19 @@ type AnyMiddleware = <Args extends { input: object }, Answer>(
   context: { commandName?: string },
 ) => (args: Args) => Promise<Answer>;
 
-async function clientTrouble(fault: Trouble): Promise<never> {
+async function storageTrouble(fault: Trouble): Promise<never> {
   if (fault === "throttle")
     throw Object.assign(new Error("Slow down."), { name: "ThrottlingException", $metadata: {} });
   if (fault === "time out after")
     throw Object.assign(new Error("No answer came in time."), { name: "TimeoutError", $metadata: {} });
   throw Object.assign(new Error(`Injected: ${fault}.`), { name: "InjectedError", $metadata: {} });
+}
+
+async function tableTrouble(fault: Trouble): Promise<never> {
+  if (fault === "throttle") throw new DynamodbError("ThrottlingException", "Slow down.", 400);
+  if (fault === "time out after")
+    throw Object.assign(new Error("No answer came in time."), { name: "AbortError", code: "ABORT_ERR" });
+  throw Object.assign(new Error(`Injected: ${fault}.`), { name: "InjectedError" });
 }
 
 async function fetchTrouble(fault: Trouble): Promise<Response> {

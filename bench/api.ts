@@ -116,6 +116,7 @@ export async function run(): Promise<string> {
     ].join("\n\n");
   } finally {
     stores.disconnect();
+    await once(stores, "exit");
     rmSync(dataDir, { recursive: true, force: true });
   }
 }

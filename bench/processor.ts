@@ -99,6 +99,7 @@ export async function run(): Promise<string> {
     ].join("\n");
   } finally {
     stores.disconnect();
+    await once(stores, "exit");
     rmSync(dataDir, { recursive: true, force: true });
   }
 }

@@ -13,8 +13,9 @@ import { median, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";
 
 const workers = 2;
-const rounds = 5;
-const imagesPerRound = 12;
+const rounds = 3;
+/** So many that the beginning and the end of a round, where a core has nothing to do yet or any more, count little. */
+const imagesPerRound = 36;
 /** How many uploads an app has under way at once. */
 const uploadsAtOnce = 4;
 

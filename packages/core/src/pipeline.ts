@@ -11,6 +11,7 @@ import { purge } from "./purge.ts";
 import type { Name } from "./recipe.ts";
 import { read, write } from "./record.ts";
 import { Rejection } from "./rejection.ts";
+import { release } from "./release.ts";
 import { type File, render } from "./render.ts";
 import type { Settings } from "./settings.ts";
 import type { Signal } from "./signal.ts";
@@ -104,6 +105,8 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   try {
     const { source, placeholder, variants } = await render(bytes, settings);
+    const { length } = bytes;
+    release(bytes);
     const folder = `${imageID}/${attempt}-${etag.slice(0, 8)}`;
     const stored = await Promise.all(
       variants.map(async ({ name, width, height, files }): Promise<[Name, StoredVariant]> => {
@@ -112,7 +115,8 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
         return [name, { ...shown, width, height, ...(also.length > 0 ? { also } : {}) }];
       }),
     );
-    const result = { bytes: bytes.length, sha256, source, placeholder, variants: Object.fromEntries(stored) };
+    for (const { files } of variants) for (const file of files) release(file.bytes);
+    const result = { bytes: length, sha256, source, placeholder, variants: Object.fromEntries(stored) };
     return { is: "ready", result };
   } catch (error) {
     if (!(error instanceof Rejection)) throw error;

@@ -16,6 +16,7 @@ import { plan, type Size, type Step } from "./plan.ts";
 import { pngOf } from "./png.ts";
 import { encodings, type Name, type Recipe, type Spec, recipe as standard } from "./recipe.ts";
 import { Rejection } from "./rejection.ts";
+import { release } from "./release.ts";
 import type { Settings } from "./settings.ts";
 
 // `require` starts in half the time that `import` takes: sharp is CommonJS and all of it is needed.
@@ -67,6 +68,7 @@ export async function render(
   const made = new Map<string, Promise<Variant["files"]>>();
   let last: Raster | undefined;
   for await (const { name, spec, size, raster } of rasters(original, limits, recipe, clock)) {
+    if (last && last !== raster) release(last.pixels);
     last = raster;
     // A small original gives several variants the same picture: it is encoded once.
     const { formats, encode: how, animated, crop } = spec;
@@ -83,6 +85,7 @@ export async function render(
   if (!last) throw new Error("The recipe names no variant.");
   const { header, upright, alpha, exif } = original;
   const { perceptualHash, ...placeholder } = await look(last, clock);
+  release(last.pixels);
   return {
     source: {
       format: header.format,
@@ -234,7 +237,9 @@ async function decode(
   const late = tagged && limits.formats.includes("png") && areaOf(upright) > 2 * areaOf(frame);
   if (!late) return blame(rasterOf(picture, clock));
   const reduced = await blame(finish(picture.keepIccProfile().png({ compressionLevel: 0 }), clock));
-  return rasterOf(sharp(reduced.data), clock);
+  const raster = await rasterOf(sharp(reduced.data), clock);
+  release(reduced.data);
+  return raster;
 }
 
 /** Pixels that came without libvips: made smaller first, then converted by way of a PNG that carries their profile. */

@@ -96,6 +96,16 @@ test("a file put into the bucket becomes a record and four variants that are ser
   }
 });
 
+test("a picture too small to be reduced gives every variant the same bytes, each stored whole", async () => {
+  await put("tiny.png", await photo({ width: 3, height: 3 }));
+  const { variants = {} } = await imageOf("tiny.png");
+  const sizes = Object.values(variants).map(async ({ url, bytes }) => {
+    const { byteLength } = await (await fetch(url)).arrayBuffer();
+    return [byteLength > 0, byteLength === bytes];
+  });
+  expect(await Promise.all(sizes)).toEqual(Array(4).fill([true, true]));
+});
+
 test("an announced upload ends the same way, under the id that was announced", async () => {
   const bytes = await fixtures["alpha.png"]();
   const announced = await fetch(`${cloud.url}/images`, {

@@ -2,6 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import path from "node:path";
+import { release } from "@image-pipeline/core/release";
 
 /** How much is gathered before it is written: one system call for some sixteen chunks of a socket. */
 const gatherBytes = 1 << 20;
@@ -11,7 +12,7 @@ const gatherChunks = 1024;
 
 export type Draft = {
   readonly file: string;
-  /** Appends; resolves when there is room for more. The chunk must not be changed afterwards. */
+  /** Appends; resolves when there is room for more. The chunk is the draft's from then on, which empties it. */
   write(chunk: Buffer): Promise<void>;
   /** Appends `last`, makes the content durable and closes the file. */
   seal(last: Buffer): Promise<void>;
@@ -39,6 +40,7 @@ export async function createDraft(folder: string): Promise<Draft> {
     const { bytesWritten } = await handle.writev(buffers);
     // A full disk may take a part before it refuses the rest; writing the rest brings its error out.
     if (bytesWritten < length) await handle.writeFile(Buffer.concat(buffers).subarray(bytesWritten));
+    buffers.forEach(release);
   }
 
   return {

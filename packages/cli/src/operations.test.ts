@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient, type Image } from "@image-pipeline/client/client";
 import { photo } from "@image-pipeline/core/fixture";
+import { fingerprint } from "@image-pipeline/core/recipe";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -33,6 +34,7 @@ type Line = Partial<Finding> & {
   found?: number;
   sent?: number;
   failed?: number;
+  dryRun?: boolean;
 };
 
 test("doctor finds nothing wrong with what the pipeline made", async () => {
@@ -97,6 +99,26 @@ test("doctor tells warnings from errors by its exit code", async () => {
   await image("reprocess", "--stale", "--yes", ...at("stale"));
   await cloud.settled();
   expect(await doctor()).toMatchObject({ code: 0 });
+});
+
+test("reprocess --stale sends what an older recipe made and nothing else", async () => {
+  const [old, current] = [(await uploaded(12)).id, (await uploaded(13)).id];
+  await change(old, { recipe: "00000000" });
+  const { read } = await core();
+  const before = await read(current);
+
+  const line = ["reprocess", "--stale", "--json", ...at("only-stale")];
+  expect(jsonLines<Line>((await image(...line, "--dry-run")).stdout).at(-1)).toMatchObject({
+    sent: 1,
+    dryRun: true,
+  });
+  expect((await read(old))?.recipe).toBe("00000000");
+
+  expect(jsonLines<Line>((await image(...line, "--yes")).stdout).at(-1)).toMatchObject({ sent: 1 });
+  await cloud.settled();
+  expect(await read(old)).toMatchObject({ status: "ready", recipe: fingerprint });
+  expect(await read(current)).toEqual(before);
+  expect(jsonLines<Line>((await image(...line, "--yes")).stdout).at(-1)).toMatchObject({ sent: 0 });
 });
 
 test("doctor leaves alone what is younger than its grace", async () => {

@@ -29,6 +29,16 @@ export const corners = {
   bottomLeft: "#4060b0",
 };
 
+/** How far a picture's corners are from those of an upright photo, at most, in any channel. */
+export async function cornersApart(bytes: Buffer): Promise<number> {
+  const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  const at = (x: number, y: number) => [...data.subarray((y * info.width + x) * 3).subarray(0, 3)];
+  const [right, bottom] = [info.width - 1, info.height - 1];
+  const seen = [at(0, 0), at(right, 0), at(right, bottom), at(0, bottom)].flat();
+  const wanted = [corners.topLeft, corners.topRight, corners.bottomRight, corners.bottomLeft].flatMap(rgb);
+  return Math.max(...seen.map((value, i) => Math.abs(value - (wanted[i] ?? 0))));
+}
+
 /** A photo of this size as seen, encoded. The same options give the same pixels. */
 export async function photo(options: Photo): Promise<Buffer> {
   const { format = "jpeg", progressive = false, profile, orientation, exif } = options;

@@ -10,6 +10,12 @@ const benches: Record<string, () => Promise<{ run(): Promise<string> }>> = {
   engine: () => import("./engine.ts"),
   processor: () => import("./processor.ts"),
   throughput: () => import("./throughput.ts"),
+  peers: () => import("./peers.ts"),
+  thumbnail: () => import("./thumbnail.ts"),
+  quality: () => import("./quality.ts"),
+  memory: () => import("./memory.ts"),
+  heic: () => import("./heic.ts"),
+  lifetime: () => import("./lifetime.ts"),
   api: () => import("./api.ts"),
   gallery: () => import("./gallery.ts"),
 };

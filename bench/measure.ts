@@ -51,6 +51,12 @@ export function ratioOf(samples: Samples, name: string, to: string): number {
   return median((samples.get(name) ?? []).map((value, i) => value / (others[i] ?? Number.NaN)));
 }
 
+/** A figure, its target in brackets, and whether it is met. */
+export function verdict(value: number, than: "≤" | "≥", target: number, digits = 3): string {
+  const met = than === "≤" ? value <= target : value >= target;
+  return `${value.toFixed(digits)} (${than} ${target.toFixed(2)}: ${met ? "pass" : "**miss**"})`;
+}
+
 /** A table in Markdown. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;

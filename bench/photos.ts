@@ -18,10 +18,43 @@ const wallpapers = [
   "/usr/share/backgrounds/mate/nature/RainDrops.jpg", // mate-backgrounds, 2 MP
 ];
 
+/** The programs' windows on nothing, with text, icons and a soft shadow: PNG with alpha, as a laptop's screen takes it. */
+export async function screenshot(width = 2880, height = 1800): Promise<Buffer> {
+  const lines = Array.from({ length: 44 }, (_, i) => {
+    const words =
+      "const image = await client.images.create({ filename, bytes, contentType }); // a line of code";
+    const [size, y] = [10 + (i % 6) * 2, 130 + i * 22];
+    const color = ["#24292f", "#0550ae", "#116329", "#cf222e", "#6e7781"][i % 5];
+    return `<text x="${60 + (i % 4) * 24}" y="${y}" font-size="${size}" fill="${color}">${words.slice(0, 40 + ((i * 17) % 50))}</text>`;
+  });
+  const icons = Array.from(
+    { length: 12 },
+    (_, i) =>
+      `<rect x="${980 + (i % 3) * 130}" y="${140 + Math.floor(i / 3) * 150}" width="96" height="96" rx="22" fill="hsl(${i * 30},70%,55%)"/><circle cx="${1028 + (i % 3) * 130}" cy="${188 + Math.floor(i / 3) * 150}" r="26" fill="none" stroke="#fff" stroke-width="3"/>`,
+  );
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 1440 900" font-family="monospace"><filter id="s" x="-10%" y="-10%" width="120%" height="130%"><feGaussianBlur stdDeviation="16"/></filter><rect x="40" y="48" width="1360" height="820" rx="14" opacity=".45" filter="url(#s)"/><rect x="40" y="40" width="1360" height="820" rx="14" fill="#fff"/><path d="M40 54a14 14 0 0 1 14-14h1332a14 14 0 0 1 14 14v46H40z" fill="#e7eaee"/><circle cx="66" cy="70" r="8" fill="#f55"/><circle cx="92" cy="70" r="8" fill="#fb4"/>${lines.join("")}${icons.join("")}</svg>`;
+  // The engine shuts every decoder that it does not need.
+  sharp.unblock({ operation: ["VipsForeignLoadSvgBuffer"] });
+  return sharp(Buffer.from(svg)).png().toBuffer();
+}
+
+/** An animation of three views of a photo, 800 × 600: GIF, 256 colours. */
+export async function animation(): Promise<Buffer> {
+  const [wide = Buffer.alloc(0)] = await photos(2, { most: 1 });
+  const frames = [0, 60, 120].map((left) =>
+    sharp(wide).extract({ left, top: left, width: 800, height: 600 }).png().toBuffer(),
+  );
+  return sharp(await Promise.all(frames), { join: { animated: true } })
+    .gif()
+    .toBuffer();
+}
+
 /** Which pictures `photos` will use, in words. */
-export function provenance(): string {
-  const found = wallpapers.filter((path) => existsSync(path)).length;
-  return found > 0 ? `${found} photos from Debian's wallpaper packages` : "4 generated photos";
+export function provenance(most = wallpapers.length): string {
+  const found = wallpapers.filter((path) => existsSync(path)).slice(0, most).length;
+  return found > 0
+    ? `${found} photos from Debian's wallpaper packages`
+    : `${Math.min(4, most)} generated photos`;
 }
 
 /** Photos of `megapixels` at 4:3 as a phone would save them: JPEG, quality 92, 4:2:0. */

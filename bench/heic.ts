@@ -1,0 +1,69 @@
+/** What a phone's HEIC costs over the same photo as JPEG, and where the time goes. Needs Debian's libheif-examples. */
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { decodeHeic } from "../packages/core/src/heic.ts";
+import { render } from "../packages/core/src/render.ts";
+import { Settings } from "../packages/core/src/settings.ts";
+import { cpuOf, has, interleave, ratioOf, table } from "./measure.ts";
+import { childrenTicks } from "./peers/peers.ts";
+import { photos, provenance } from "./photos.ts";
+
+const limits = Settings.pipelineDefaults;
+const most = 3;
+
+/** Prints what is paid for HEIC. */
+export async function run(): Promise<string> {
+  if (!has("heif-enc", "--version")) return "**Missing: heif-enc** (apt-get install libheif-examples).";
+  const dir = mkdtempSync(join(tmpdir(), "bench-"));
+  try {
+    const inputs = (await photos(12, { most })).map((jpeg, i) => {
+      const [from, path] = [join(dir, `${i}.jpg`), join(dir, `${i}.heic`)];
+      writeFileSync(from, jpeg);
+      execFileSync("heif-enc", ["-q", "60", from, "-o", path], { stdio: "ignore" });
+      return { jpeg, heic: readFileSync(path), path };
+    });
+    const samples = await interleave(
+      [
+        { name: "heic", run: ({ heic }) => render(heic, limits) },
+        { name: "decoder", run: ({ heic }) => decodeHeic(heic, 13_000_000, 60) },
+        { name: "jpeg", run: ({ jpeg }) => render(jpeg, limits) },
+      ],
+      inputs,
+      3,
+    );
+    const row = (what: string, of: string) => [
+      what,
+      cpuOf(samples, of).toFixed(0),
+      ratioOf(samples, of, "jpeg").toFixed(2),
+    ];
+    const rows = [
+      row("engine, the photo as JPEG", "jpeg"),
+      row("engine, as HEIC", "heic"),
+      row("of it the decoder, WebAssembly in its thread", "decoder"),
+    ];
+    if (has("vips", "--version")) {
+      const native = inputs.map(({ path }) => {
+        const before = childrenTicks();
+        for (let i = 0; i < 3; i++)
+          execFileSync("vips", ["avg", path], { env: { ...process.env, VIPS_CONCURRENCY: "1" } });
+        return ((childrenTicks() - before) * 10) / 3;
+      });
+      const mean = native.reduce((sum, value) => sum + value, 0) / native.length;
+      rows.push([
+        "libde265 as Debian builds it for this machine, `vips avg`",
+        mean.toFixed(0),
+        (mean / cpuOf(samples, "jpeg")).toFixed(2),
+      ]);
+    }
+    const megabytes = inputs.map(({ heic }) => (heic.length / 1e6).toFixed(1)).join(", ");
+    return [
+      `A 12 MP photo as HEIC (${provenance(most)}; heif-enc -q 60, ${megabytes} MB), by the default recipe:`,
+      "",
+      table(["", "CPU ms", "of the JPEG's"], rows),
+    ].join("\n");
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}

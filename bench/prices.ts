@@ -1,0 +1,19 @@
+/** List prices in US dollars: us-east-1, beyond the free tier, first tier, November 2026. */
+export const prices = {
+  lambdaGBSecond: 0.0000133334, // Arm
+  lambdaRequest: 0.2e-6,
+  s3Put: 5e-6, // also COPY, POST and LIST
+  s3Get: 0.4e-6,
+  s3GBMonth: 0.023,
+  tableWrite: 0.625e-6, // on demand
+  tableRead: 0.125e-6, // on demand, 4 KB read consistently
+  tableGBMonth: 0.25 + 0.2, // with point-in-time recovery
+  queueRequest: 0.4e-6,
+  logGB: 0.5,
+  edgeGB: 0.085, // North America and Europe
+  edgeRequest: 1e-6,
+  edgeFunction: 0.1e-6,
+  edgeStoreRead: 0.03e-6,
+  alarmMetric: 0.1,
+  ownMetric: 0.3,
+} as const;

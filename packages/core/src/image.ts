@@ -12,6 +12,7 @@ import { Protocol } from "./protocol.ts";
 import { Queue } from "./queue.ts";
 import { type Format, formats, type Name, names } from "./recipe.ts";
 import { type Draft, type Entry, read, write } from "./record.ts";
+import { codes } from "./rejection.ts";
 import { Tag } from "./tag.ts";
 import { wholeSeconds } from "./time.ts";
 import { Upload } from "./upload.ts";
@@ -160,7 +161,12 @@ export const Info = v.pipe(
     error: v.optional(
       v.pipe(
         v.object({
-          code: v.pipe(v.string(), v.description("Why it was rejected or failed. More codes may come.")),
+          code: v.pipe(
+            v.string(),
+            v.description(
+              `Why it was rejected (\`${codes.join("`, `")}\`) or failed (\`processing_failed\`). More codes may come.`,
+            ),
+          ),
           message: v.string(),
         }),
         v.metadata({ ref: "ImageError" }),

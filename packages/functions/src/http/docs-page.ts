@@ -1,4 +1,5 @@
 /** The API's description as a page: everything on it is in the OpenAPI document, and nothing comes from elsewhere. */
+import type { Code as Rejection } from "@image-pipeline/core/rejection";
 import { html } from "hono/html";
 import { problems } from "./problem.ts";
 
@@ -49,16 +50,24 @@ type Html = ReturnType<typeof html>;
 
 /** The page's style; its hash is what the content security policy lets through. */
 export const style = `
-:root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: light-dark(#0b57d0, #8ab4f8); }
+:root { color-scheme: light dark; --line: #8884; --soft: #8881; --accent: light-dark(#0b57d0, #8ab4f8); --dim: light-dark(#555, #aaa); scroll-padding-top: 1rem; }
 body { margin: 0 auto; max-width: 60rem; padding: 1rem 1.25rem 6rem; font: 16px/1.55 system-ui, sans-serif; }
-h1 { margin: 1rem 0 0.5rem; } h2 { margin: 3rem 0 0.5rem; } h3 { margin: 2.5rem 0 0.25rem; } h4 { margin: 1.25rem 0 0.25rem; }
-a { color: var(--accent); } code, pre { font: 0.875em/1.5 ui-monospace, monospace; }
-pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px; overflow: auto; padding: 0.75rem; }
-nav { columns: 16rem; padding: 0.5rem 0; } nav a { display: block; text-decoration: none; padding: 0.1rem 0; }
-.verb { display: inline-block; min-width: 3.5rem; font: 600 0.8em ui-monospace, monospace; }
-div.table { overflow-x: auto; } table { border-collapse: collapse; width: 100%; }
-th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: top; }
-th { font-weight: 600; } td:first-child { white-space: nowrap; } td p { margin: 0; } :target { scroll-margin-top: 1rem; background: var(--soft); }
+h1 { margin: 1rem 0 0.5rem; } h2 { margin: 3rem 0 0.5rem; padding-top: 1rem; border-top: 1px solid var(--line); } h3 { margin: 2.5rem 0 0.25rem; } h4 { margin: 1.25rem 0 0.25rem; }
+a { color: var(--accent); } code, pre { font: 0.875em/1.5 ui-monospace, monospace; overflow-wrap: anywhere; }
+pre { background: var(--soft); border: 1px solid var(--line); border-radius: 8px; overflow: auto; padding: 0.75rem; overflow-wrap: normal; }
+summary { cursor: pointer; color: var(--accent); margin: 0.5rem 0; } small, .path { color: var(--dim); } .path { margin: 0; }
+nav { font-size: 0.9rem; } nav b { display: block; margin: 0.75rem 0 0.1rem; } nav a { display: block; text-decoration: none; padding: 0.1rem 0; overflow-wrap: anywhere; }
+.verb { display: inline-block; min-width: 3.7rem; font: 600 0.8em ui-monospace, monospace; color: var(--dim); }
+table { border-collapse: collapse; width: 100%; } th, td { border-bottom: 1px solid var(--line); padding: 0.35rem 0.75rem 0.35rem 0; text-align: left; vertical-align: top; }
+th { font-weight: 600; } td:first-child { white-space: nowrap; } td p { margin: 0; } :target { background: var(--soft); }
+@media (min-width: 72rem) {
+  body { max-width: 76rem; display: grid; grid-template-columns: 15rem minmax(0, 1fr); column-gap: 3rem; }
+  nav { position: sticky; top: 0; align-self: start; max-height: 100vh; overflow: auto; padding: 1rem 0; box-sizing: border-box; }
+}
+@media (max-width: 40rem) {
+  thead { display: none; } tr { display: flex; flex-wrap: wrap; gap: 0 0.75rem; padding: 0.5rem 0; border-bottom: 1px solid var(--line); }
+  td, td:first-child { border: 0; padding: 0; white-space: normal; } td:empty { display: none; } td:nth-child(n + 3):last-child { flex-basis: 100%; }
+}
 `;
 
 /** The whole page. `origin` is where the API is, for its examples. */
@@ -79,14 +88,24 @@ export function page(document: Document, origin: string): Html {
 <style>${style}</style>
 </head>
 <body>
+<nav aria-label="Contents">
+<b>Begin</b><a href="#start">From a file to a picture</a><a href="#parts">Large files, in parts</a><a href="#sure">Trying again, and changing</a>
+${document.tags.map(
+  ({ name }) =>
+    html`<b>${name}</b>${operations
+      .filter(({ tags }) => tags.includes(name))
+      .map(
+        ({ operationId, method, path }) =>
+          html`<a href="#${operationId}"><span class="verb">${method}</span>${path}</a>`,
+      )}`,
+)}
+<b>Reference</b><a href="#schemas">Shapes</a><a href="#refusals">Why a file is refused</a><a href="#codes">Error codes</a>
+</nav>
+<main>
 <h1>${document.info.title}</h1>
 ${prose(document.info.description)}
 <p>For generators: <a href="/openapi.json">openapi.json</a> (OpenAPI 3.1). Whoever calls sends <code>Authorization: Bearer</code> with a token or an API key.</p>
-<h2 id="start">From a file to a picture</h2>
 ${start(origin)}
-<h2>Contents</h2>
-<nav>${operations.map(({ operationId, method, path }) => html`<a href="#${operationId}"><span class="verb">${method}</span> ${path}</a>`)}
-<a href="#schemas">Shapes</a><a href="#codes">Error codes</a></nav>
 ${document.tags.map(
   ({ name, description }) => html`<h2>${name}</h2>${prose(description)}
 ${operations.filter(({ tags }) => tags.includes(name)).map(section)}`,
@@ -94,6 +113,15 @@ ${operations.filter(({ tags }) => tags.includes(name)).map(section)}`,
 <h2 id="schemas">Shapes</h2>
 ${Object.entries(document.components.schemas).map(
   ([name, schema]) => html`<h3 id="shape-${name}">${name}</h3>${prose(schema.description)}${fields(schema)}`,
+)}
+<h2 id="refusals">Why a file is refused</h2>
+<p>The <code>error.code</code> of an image that is <code>rejected</code> (the file is at fault, for good) or <code>failed</code> (we are). Limits are each stage's own; <code>error.message</code> says them. More codes may come.</p>
+${table(
+  ["code", "what it means"],
+  Object.entries(refusals).map(([code, meaning]) => [
+    html`<code id="refusal-${code}">${code}</code>`,
+    meaning,
+  ]),
 )}
 <h2 id="codes">Error codes</h2>
 <p>Errors are <a href="#shape-Problem">problems</a> of type <code>application/problem+json</code>.</p>
@@ -105,18 +133,64 @@ ${table(
     title,
   ]),
 )}
+</main>
 </body>
 </html>`;
 }
 
+/** What each code of a refused or failed image means. A new one without its words does not compile. */
+const refusals: Record<Rejection | "processing_failed", string> = {
+  empty_file: "The file has no bytes.",
+  too_many_bytes: "The file is larger than is taken.",
+  unsupported_format: "The bytes are of no format that is taken, whatever the name and the type say.",
+  unsupported_codec: "The format is taken, the compression inside is not.",
+  too_many_pixels: "Width times height is more than is taken.",
+  side_too_long: "One side is longer than is taken.",
+  too_many_frames: "The animation has more frames than are taken.",
+  corrupt_image: "The file is damaged or cut off.",
+  too_slow: "The picture took too long to decode.",
+  processing_failed: "Something went wrong on our side. It is tried again later, and at once by a reprocess.",
+};
+
+/** The guide: everything between a file and its picture, in the order in which an app needs it. */
 function start(origin: string): Html {
-  return html`<p>Announce the file; the answer holds the pending image and where to send the bytes.</p>
-<pre>curl -X POST ${origin}/images -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+  return html`<h2 id="start">From a file to a picture</h2>
+<p><b>1. Announce</b> the file: its name, its type and its exact size. The answer is the <code>pending</code> image with <code>upload</code>, the one request that sends its bytes. With <code>sha256</code> the store checks what arrives; and if you have these very bytes already, the answer is 200 with that image and no <code>upload</code>: you are done.</p>
+<pre>curl -X POST ${origin}/images \\
+  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
   -d '{ "filename": "photo.jpg", "contentType": "image/jpeg", "bytes": 3481190 }'</pre>
-<p>Send the bytes to <code>upload.url</code>, with <code>upload.headers</code> just as they are, and without the token.</p>
+<p><b>2. Send</b> the bytes to <code>upload.url</code>, with <code>upload.headers</code> just as they are, and without the token.</p>
 <pre>curl -T photo.jpg "$UPLOAD_URL" -H "Content-Type: image/jpeg" -H "If-None-Match: *"</pre>
-<p>Wait until it is <code>ready</code>, <code>rejected</code> or <code>failed</code>; ask again while it is neither. Then show <code>variants.small.url</code>, and until it is loaded, <code>placeholder.thumbhash</code>.</p>
-<pre>curl "${origin}/images/$ID?wait=20" -H "Authorization: Bearer $TOKEN"</pre>`;
+<p>The store answers, with XML: 200, the bytes are there. <b>412: they were there already</b>, an earlier try arrived; go on. 403: another size, type or header than was announced, or <code>upload.expiresAt</code> is over; announce anew. 400: the bytes are not those of <code>sha256</code>. 5xx or nothing: send it again.</p>
+<p>Announced with <code>"method": "POST"</code>, the bytes go as a form instead: every one of <code>upload.fields</code>, and the file last. The answer is 204.</p>
+<pre>curl "$UPLOAD_URL" -F "key=$KEY" -F "Content-Type=image/jpeg" -F … -F "file=@photo.jpg"</pre>
+<p><b>3. Wait</b> until the image is <code>ready</code>, <code>rejected</code> or <code>failed</code>. The answer comes then, or after 20 seconds as it is; ask again while it is none of the three. An app that was closed meanwhile looks up to 100 images up at once with <code>GET /images?id=…&amp;id=…</code>. Nothing else tells of it.</p>
+<pre>curl "${origin}/images/$ID?wait=20" -H "Authorization: Bearer $TOKEN"</pre>
+<p><b>4. Show</b> <code>variants.small.url</code>, or whichever is as wide as you need; it may be cached for ever. Until it is loaded, show <code>placeholder.thumbhash</code> or <code>placeholder.color</code>. Of a rejected image, say <a href="#refusals">why</a>.</p>
+<h3 id="parts">Large files, in parts</h3>
+<p>A file that is sent in parts loses one part with its connection, and goes on where it was. Announce it as above, leave <code>upload</code> alone, and have each of these requests to the store signed by <a href="#signUpload"><code>POST /uploads/sign</code></a>, with the image's <code>source.key</code> as <code>key</code>; then make it with the <code>url</code> and <code>headers</code> of the answer.</p>
+${table(
+  ["to be signed", "what it does"],
+  [
+    [html`<code>{ "method": "POST", key }</code>`, "Begins. The answer's XML holds the UploadId."],
+    [
+      html`<code>{ "method": "PUT", key, uploadId, partNumber, bytes }</code>`,
+      "Sends one part: from 1 on, each of at least 5 MiB but the last.",
+    ],
+    [
+      html`<code>{ "method": "GET", key, uploadId }</code>`,
+      "Lists the parts that have arrived, to go on after a break.",
+    ],
+    [
+      html`<code>{ "method": "POST", key, uploadId }</code>`,
+      html`Ends. The body lists the parts: <code>&lt;CompleteMultipartUpload&gt;&lt;Part&gt;&lt;PartNumber&gt;1&lt;/PartNumber&gt;&lt;ETag&gt;…&lt;/ETag&gt;&lt;/Part&gt;…</code>`,
+    ],
+    [html`<code>{ "method": "DELETE", key, uploadId }</code>`, "Gives it up."],
+  ],
+)}
+<h3 id="sure">Trying again, and changing</h3>
+<p>A POST whose answer did not come is sent again under the same <code>Idempotency-Key</code>: it is carried out once, and answered alike for a day. The same key with another body is 422.</p>
+<p>Every image has an <code>ETag</code>. With it in <code>If-None-Match</code>, a look-up of an image that has not changed is 304, without a body; with it in <code>If-Match</code>, a change is made only if nobody else made one since: otherwise 412.</p>`;
 }
 
 function section({
@@ -131,8 +205,8 @@ function section({
   responses,
 }: Operation & { path: string; method: string }): Html {
   const scope = security.flatMap((each) => Object.values(each).flat())[0];
-  return html`<h3 id="${operationId}"><span class="verb">${method}</span> <code>${path}</code></h3>
-<p>${summary}. <small>${scope ? html`Scope <code>${scope}</code>.` : "For everybody."} <code>${operationId}</code></small></p>
+  return html`<h3 id="${operationId}">${summary}</h3>
+<p class="path"><span class="verb">${method}</span><code>${path}</code> <small>· <code>${operationId}</code> · ${scope ? html`scope <code>${scope}</code>` : "for everybody"}</small></p>
 ${prose(description)}
 ${
   parameters
@@ -172,7 +246,9 @@ const content = (types: Content): Html[] =>
   Object.values(types).map((type) => html`<p>${type.schema ? typeOf(type.schema) : ""}</p>${example(type)}`);
 
 const example = ({ example }: { example?: unknown }): Html =>
-  example === undefined ? html`` : html`<pre>${JSON.stringify(example, null, 2)}</pre>`;
+  example === undefined
+    ? html``
+    : html`<details><summary>Example</summary><pre>${JSON.stringify(example, null, 2)}</pre></details>`;
 
 function fields({ properties = {}, required = [] }: Schema): Html {
   return table(
@@ -214,9 +290,9 @@ function bounds({ minimum, maximum, maxLength, maxItems, default: fallback }: Sc
 }
 
 const table = (heads: string[], rows: unknown[][]): Html =>
-  html`<div class="table"><table><thead><tr>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead><tbody>${rows.map(
+  html`<table><thead><tr>${heads.map((head) => html`<th>${head}</th>`)}</tr></thead><tbody>${rows.map(
     (row) => html`<tr>${row.map((cell) => html`<td>${cell}</td>`)}</tr>`,
-  )}</tbody></table></div>`;
+  )}</tbody></table>`;
 
 /** Paragraphs, with what stands between backticks as code. */
 const prose = (text: string | undefined): Html[] =>

@@ -3,7 +3,10 @@ import { Hono } from "hono";
 import * as v from "valibot";
 import { route } from "./route.ts";
 
-export const Health = v.pipe(v.object({ status: v.literal("ok") }), v.metadata({ ref: "Health" }));
+export const Health = v.pipe(
+  v.object({ status: v.pipe(v.picklist(["ok"]), v.description("How it is.")) }),
+  v.metadata({ ref: "Health" }),
+);
 
 /** Asks nothing of the table or the buckets: a check that others may call as often as they like must cost nothing. */
 export const health = new Hono().get(

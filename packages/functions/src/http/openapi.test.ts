@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { codes } from "@image-pipeline/core/rejection";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import openapiTS, { astToString } from "openapi-typescript";
@@ -87,6 +88,21 @@ describe("what generators of Swift and Kotlin clients stumble over is not in it"
     expect(faults(document, small)).toEqual([]);
   });
 
+  test("every time in an answer is one of RFC 3339, and whole seconds in every example", () => {
+    const times = [...nodes(answers)].flatMap(({ node, path }) =>
+      path.at(-1) === "properties" ? Object.entries(node) : [],
+    );
+    const untyped = times.filter(
+      ([name, schema]) =>
+        /^at$|[a-z]At$/.test(name) &&
+        // By a camera's clock, which may not know its offset.
+        name !== "takenAt" &&
+        (schema as { format?: string }).format !== "date-time",
+    );
+    expect(untyped).toEqual([]);
+    expect(JSON.stringify(document).match(/"\d{4}-\d\d-\d\dT[^"]*\.\d[^"]*"/g)).toBeNull();
+  });
+
   test("no object without a name lies in another", () => {
     const nested = ({ properties }: Record<string, unknown>, path: string[]) =>
       properties !== undefined && path.length > 1;
@@ -115,16 +131,33 @@ describe("what generators of Swift and Kotlin clients stumble over is not in it"
       "minItems",
       "maxItems",
       "pattern",
-      "const",
     ]);
     const foreign = (node: Record<string, unknown>, path: string[]) =>
       path.length > 0 && path.at(-1) !== "properties" && Object.keys(node).some((word) => !words.has(word));
     expect(faults(document.components.schemas, foreign)).toEqual([]);
   });
 
-  test("names of operations are unique, lower camel case, a verb first", () => {
+  test("names of operations are unique, lower camel case, a verb first, and stay", () => {
     const names = operations.map(({ operationId }) => operationId);
     expect(new Set(names).size).toBe(names.length);
+    expect(
+      // What apps are generated from: a name that is gone breaks them all.
+      [
+        "createImage",
+        "listImages",
+        "getImage",
+        "updateImage",
+        "deleteImage",
+        "reprocessImage",
+        "getOriginal",
+        "listImageEvents",
+        "signUpload",
+        "getStats",
+        "getHealth",
+        "getDocument",
+        "getDocs",
+      ].filter((name) => !names.includes(name)),
+    ).toEqual([]);
     expect(
       names.filter((name) => !/^(create|list|get|update|delete|reprocess|sign)[A-Z][A-Za-z]+$/.test(name)),
     ).toEqual([]);
@@ -214,6 +247,7 @@ describe("served", () => {
     for (const { operationId } of operations) expect(page).toContain(`id="${operationId}"`);
     for (const name of Object.keys(document.components.schemas)) expect(page).toContain(`id="shape-${name}"`);
     expect(page).toContain('id="image_not_found"');
+    for (const code of codes) expect(page).toContain(`id="refusal-${code}"`);
     expect(page).not.toMatch(/<script|<img|<link|@import|url\(/);
     // Every link within the page leads somewhere.
     const links = [...page.matchAll(/href="#([^"]+)"/g)].map(([, id]) => id);

@@ -66,12 +66,18 @@ const nasty = fc.constantFrom(
 );
 const anything = fc.oneof(nasty, fc.string({ unit: "binary", maxLength: 40 }), fc.integer().map(String));
 
+/** Values of parameters and fields of these names that mean something to the API, such as ids of images. */
+export type Known = Record<string, fc.Arbitrary<string>>;
+
+type Source = { document: Document; known: Known };
+
 /** Values that a schema lets through. */
-function good(schema: JsonSchema, document: Document): fc.Arbitrary<unknown> {
+function good(schema: JsonSchema, source: Source): fc.Arbitrary<unknown> {
+  const { document, known } = source;
   if (schema.$ref)
     return good(
       document.components.schemas[schema.$ref.slice(schema.$ref.lastIndexOf("/") + 1)] ?? {},
-      document,
+      source,
     );
   if (schema.enum) return fc.constantFrom(...schema.enum);
   if (schema.format === "date-time")
@@ -86,17 +92,17 @@ function good(schema: JsonSchema, document: Document): fc.Arbitrary<unknown> {
     case "boolean":
       return fc.boolean();
     case "array":
-      return fc.array(good(schema.items as JsonSchema, document), { maxLength: Math.min(maxItems, 5) });
+      return fc.array(good(schema.items as JsonSchema, source), { maxLength: Math.min(maxItems, 5) });
     case "object": {
       const { properties, required = [], additionalProperties } = schema;
       if (!properties)
         return fc.dictionary(
           fc.string({ minLength: 1, maxLength: 20 }),
-          good(additionalProperties as JsonSchema, document),
+          good(additionalProperties as JsonSchema, source),
           { maxKeys: 5 },
         );
       const fields = Object.entries(properties).map(
-        ([name, field]) => [name, good(field as JsonSchema, document)] as const,
+        ([name, field]) => [name, known[name] ?? good(field as JsonSchema, source)] as const,
       );
       return fc.record(Object.fromEntries(fields), { requiredKeys: required });
     }
@@ -106,12 +112,12 @@ function good(schema: JsonSchema, document: Document): fc.Arbitrary<unknown> {
 }
 
 /** A body as it is sent: mostly good, sometimes spoilt in one place, sometimes no JSON at all. */
-function body(schema: JsonSchema, document: Document): fc.Arbitrary<Pick<Ask, "body" | "headers">> {
+function body(schema: JsonSchema, source: Source): fc.Arbitrary<Pick<Ask, "body" | "headers">> {
   const json = { "content-type": "application/json" };
-  const whole = good(schema, document).map((value) => JSON.stringify(value));
+  const whole = good(schema, source).map((value) => JSON.stringify(value));
   const spoilt = fc
     .tuple(
-      good(schema, document),
+      good(schema, source),
       fc.oneof(anything, fc.constantFrom("filename", "bytes", "tags", "key", "title")),
       fc.oneof(fc.anything(), anything),
     )
@@ -124,46 +130,52 @@ function body(schema: JsonSchema, document: Document): fc.Arbitrary<Pick<Ask, "b
   );
 }
 
-/** One random request to an operation. `ids` are images that there are, `as` whoever may come. */
+/**
+ * One random request to an operation, by one of `as`. Most are such that the API carries them out; of optional
+ * parameters there are mostly few, since many of them together exclude each other.
+ */
 export function request(
   operation: Operation,
   document: Document,
-  { ids, keys, as }: { ids: string[]; keys: string[]; as: string[] },
+  { known, as }: { known: Known; as: string[] },
 ): fc.Arbitrary<{ path: string; init: Ask }> {
+  const source = { document, known };
   const parameters = operation.parameters ?? [];
-  const values = parameters.map(({ name, schema }) => {
-    const known = name === "id" ? fc.constantFrom(...ids) : good(schema, document);
-    return [name, fc.oneof({ weight: 5, arbitrary: known }, { weight: 1, arbitrary: anything })] as const;
-  });
-  const required = parameters.filter(({ in: place }) => place === "path").map(({ name }) => name);
+  const arbitraryOf = ({ name, schema }: Parameter) =>
+    fc.oneof(
+      { weight: 12, arbitrary: known[name] ?? good(schema, source) },
+      { weight: 1, arbitrary: anything },
+    );
+  const optional = parameters.filter(({ in: place }) => place !== "path").map(({ name }) => name);
   const schema = operation.requestBody?.content["application/json"]?.schema;
   return fc
     .record({
-      given: fc.record(Object.fromEntries(values), { requiredKeys: required }),
-      sent: schema ? body(schema, document) : fc.constant<Pick<Ask, "body" | "headers">>({}),
-      key: fc.option(fc.constantFrom(...keys), { nil: undefined, freq: 3 }),
+      values: fc.record(Object.fromEntries(parameters.map((each) => [each.name, arbitraryOf(each)]))),
+      given: fc.oneof(
+        { weight: 4, arbitrary: fc.subarray(optional, { maxLength: Math.min(2, optional.length) }) },
+        { weight: 1, arbitrary: fc.subarray(optional) },
+      ),
+      sent: schema ? body(schema, source) : fc.constant<Pick<Ask, "body" | "headers">>({}),
       as: fc.constantFrom(...as),
-      extra: fc.option(anything, { nil: undefined, freq: 15 }),
+      extra: fc.oneof({ weight: 14, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: anything }),
     })
-    .map(({ given, sent, key, as, extra }) => {
+    .map(({ values, given, sent, as, extra }) => {
       const query = new URLSearchParams();
       const headers: Record<string, string> = { ...sent.headers };
       let path = operation.path;
       for (const { in: place, name } of parameters) {
-        const value = (given as Record<string, unknown>)[name];
-        if (value === undefined) continue;
+        const value = (values as Record<string, unknown>)[name];
         if (place === "path") path = path.replace(`{${name}}`, encode(String(value)));
+        else if (!given.includes(name)) continue;
         else if (place === "query") for (const each of [value].flat()) query.append(name, String(each));
         // What no header can hold never gets as far as the API.
         else if (/^[\x20-\x7e]*$/.test(String(value))) headers[name] = String(value);
       }
       if (extra !== undefined) query.append("extra", extra);
-      // A key of the uploads that there are, where one is asked for.
-      const text = key && sent.body ? sent.body.replace(/"key":"[^"]*"/, `"key":"${key}"`) : sent.body;
       const search = query.size > 0 ? `?${query}` : "";
       return {
         path: path + search,
-        init: { method: operation.method, headers, body: text, as: as || undefined },
+        init: { method: operation.method, headers, body: sent.body, as: as || undefined },
       };
     });
 }

@@ -100,6 +100,22 @@ test("a deleted image is gone, and its history stays", async () => {
   expect(types.slice(0, 4)).toEqual(["announced", "uploaded", "ready", "deleting"]);
 });
 
+test("a deletion whose answer did not come is done; one of what was never there is not", async () => {
+  const { id } = await client.upload(await photo(90, 90));
+  let lost = 0;
+  const unlucky = createClient({
+    baseUrl: cloud.url,
+    fetch: async (url, init) => {
+      const response = await fetch(url, init);
+      if (init.method === "DELETE" && lost++ === 0) throw new TypeError("fetch failed");
+      return response;
+    },
+  });
+  await unlucky.images.remove(id);
+  expect(lost).toBe(2);
+  await expect(unlucky.images.remove(id)).rejects.toMatchObject({ code: "image_not_found" });
+});
+
 /** What befalls the next writes to the store: refused unseen, cut before or after they arrive, or never taken. */
 type Fault = "none" | "503" | "before" | "after" | "stall";
 const faults: Fault[] = [];

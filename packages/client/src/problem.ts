@@ -30,7 +30,10 @@ export class ClientError extends Error {
   readonly fields: readonly Fault[];
   /** How long the service asks to wait before the next try. */
   readonly retryAfterSeconds?: number;
-  /** Whether the same request may well succeed a little later: no answer, or a fault of the server's (5xx). */
+  /**
+   * Whether the same request may well succeed a little later: no answer, a fault of the server's (5xx), or an earlier
+   * try that is still being answered.
+   */
   readonly isTransient: boolean;
 
   constructor(code: Code, message: string, details: Details = {}) {
@@ -40,7 +43,9 @@ export class ClientError extends Error {
     this.requestID = details.requestID;
     this.fields = details.fields ?? [];
     this.retryAfterSeconds = details.retryAfterSeconds;
-    this.isTransient = details.isTransient ?? (code === "network_error" || (details.status ?? 0) >= 500);
+    this.isTransient =
+      details.isTransient ??
+      (code === "network_error" || code === "request_in_progress" || (details.status ?? 0) >= 500);
   }
 }
 

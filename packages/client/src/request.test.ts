@@ -38,6 +38,16 @@ test("tries again when the server is at fault, and not when the request is", asy
   expect(asked).toHaveLength(3);
 });
 
+test("tries again while an earlier try is still being answered", async () => {
+  const { url, asked } = await answering(
+    { status: 409, body: { ...problem, code: "request_in_progress", status: 409 } },
+    { status: 409, body: { ...problem, code: "image_not_ready", status: 409 } },
+  );
+  const requesting = createRequest({ baseUrl: url })("POST", "/images", { body: {} });
+  await expect(requesting).rejects.toMatchObject({ code: "image_not_ready" });
+  expect(asked).toHaveLength(2);
+});
+
 test("waits as long as the server asks it to before it tries again", async () => {
   const { url } = await answering(
     { status: 503, headers: { "retry-after": "1" } },

@@ -26,9 +26,11 @@ export type Request = <T>(method: string, path: string, init?: Init) => Promise<
 /** A `Request` that repeats what failed for no lasting reason, which the API lets every method do without harm. */
 export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Options): Request {
   const base = baseUrl.replace(/\/+$/, "");
-  return <T>(method: string, path: string, { query = {}, body, headers, signal }: Init = {}) =>
-    withRetries(
+  return <T>(method: string, path: string, { query = {}, body, headers, signal }: Init = {}) => {
+    let count = 0;
+    return withRetries(
       async () => {
+        count++;
         const bearer = typeof token === "function" ? await token() : token;
         const response = await reach(() =>
           send(`${base}${path}${search(query)}`, {
@@ -43,11 +45,17 @@ export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Op
             ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           }),
         );
-        if (!response.ok) throw await errorFrom(response);
+        if (!response.ok) {
+          const error = await errorFrom(response);
+          // An earlier try has deleted it, only its answer did not come.
+          if (count > 1 && method === "DELETE" && error.code === "image_not_found") return undefined as T;
+          throw error;
+        }
         return parse(await reach(() => response.text())) as T;
       },
       { signal, tries },
     );
+  };
 
   async function reach<T>(run: () => T | Promise<T>): Promise<T> {
     try {

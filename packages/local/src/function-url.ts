@@ -6,6 +6,7 @@ import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { APIGatewayProxyStructuredResultV2, Context, LambdaFunctionURLEvent } from "aws-lambda";
 import { readBody } from "./body.ts";
+import { endCompressed } from "./compress.ts";
 import { contextOf } from "./context.ts";
 import { problem } from "./problem.ts";
 
@@ -30,7 +31,7 @@ export async function callFunction(
   try {
     const event = eventOf(request, body, requestID);
     const answer = await handler(event, contextOf({ name, region, requestID, deadline, memoryMB: 1024 }));
-    write(response, answer as APIGatewayProxyStructuredResultV2);
+    await write(request, response, answer as APIGatewayProxyStructuredResultV2);
   } catch (error) {
     console.error(error);
     problem(response, 502, "Bad gateway", "The function failed. Its log says why.");
@@ -90,15 +91,18 @@ export function eventOf(request: IncomingMessage, body: Buffer, requestID: strin
   };
 }
 
-function write(response: ServerResponse, answer: APIGatewayProxyStructuredResultV2): void {
+async function write(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: APIGatewayProxyStructuredResultV2,
+): Promise<void> {
   const { statusCode = 200, headers = {}, cookies = [], body = "", isBase64Encoded = false } = answer;
   const bytes = Buffer.from(body, isBase64Encoded ? "base64" : "utf8");
   response.statusCode = statusCode;
   for (const [name, value] of Object.entries(headers)) response.setHeader(name, String(value));
   if (cookies.length > 0) response.setHeader("set-cookie", cookies);
-  if (!response.hasHeader("content-length") && statusCode !== 204 && statusCode !== 304)
-    response.setHeader("content-length", bytes.length);
-  response.end(bytes);
+  if (statusCode === 204 || statusCode === 304) response.end();
+  else await endCompressed(request, response, bytes);
 }
 
 /** Bodies of these types reach the handler as they are, all others in base64. */

@@ -11,6 +11,7 @@ import { extname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { pageHeaders } from "@image-pipeline/web/headers";
+import { endCompressed } from "./compress.ts";
 
 const root = fileURLToPath(new URL("../../../", import.meta.url));
 const folder = join(root, "packages/web");
@@ -63,7 +64,7 @@ export function pageServer(origins: { store: string; media: string }) {
         "cache-control": "no-store",
       });
     }
-    send(request, response, 200, bytes, {
+    await send(request, response, 200, bytes, {
       ...headers,
       "content-type": types[extname(name)] ?? "application/octet-stream",
       // The names of assets change with their content.
@@ -72,22 +73,21 @@ export function pageServer(origins: { store: string; media: string }) {
   };
 }
 
-function send(
-  { method, headers }: IncomingMessage,
+async function send(
+  request: IncomingMessage,
   response: ServerResponse,
   status: number,
   bytes: Buffer,
-  more: Record<string, string>,
-): void {
+  headers: Record<string, string>,
+): Promise<void> {
   const etag = `"${createHash("sha256").update(bytes).digest("base64url").slice(0, 22)}"`;
-  const isKnown = status === 200 && headers["if-none-match"] === etag;
-  response.writeHead(isKnown ? 304 : status, {
-    ...more,
-    etag,
-    "x-content-type-options": "nosniff",
-    ...(isKnown ? {} : { "content-length": bytes.length }),
-  });
-  response.end(isKnown || method === "HEAD" ? undefined : bytes);
+  // Weak or strong: a compressed file is the same file.
+  const isKnown = status === 200 && request.headers["if-none-match"]?.replace(/^W\//, "") === etag;
+  response.statusCode = isKnown ? 304 : status;
+  const all = { ...headers, etag, "x-content-type-options": "nosniff" };
+  for (const [name, value] of Object.entries(all)) response.setHeader(name, value);
+  if (isKnown) response.setHeader("vary", "Accept-Encoding").end();
+  else await endCompressed(request, response, bytes);
 }
 
 /** Builds the page into `packages/web/dist`, unless what lies there is newer than all that it is made from. */

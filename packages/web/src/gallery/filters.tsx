@@ -1,6 +1,6 @@
 /** Which images are shown: by how far they are, by tag, by day. The filter stands in the address, to be kept and passed on. */
 import type { Status } from "@image-pipeline/client/client";
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { go, route } from "../address.ts";
 import { Icon } from "../icons.tsx";
 import type { Filter } from "../route.ts";
@@ -18,6 +18,9 @@ const choices: readonly [Status | undefined, string][] = [
 export function Filters() {
   const { filter } = route.value;
   const set = (change: Filter) => go({ filter: clean({ ...filter, ...change }) }, { replace: true });
+  const chosen = useRef<HTMLInputElement>(null);
+  // On a phone the row is longer than the screen: what is chosen must be seen.
+  useEffect(() => chosen.current?.scrollIntoView({ block: "nearest", inline: "center" }), [filter.status]);
   const isFiltered = Object.keys(filter).length > 0;
   return (
     <search class="filters">
@@ -29,7 +32,7 @@ export function Filters() {
               type="radio"
               name="status"
               checked={filter.status === status && (status !== undefined || !filter.tag)}
-              ref={bringIntoView}
+              ref={filter.status === status ? chosen : undefined}
               onChange={() => set({ status, tag: undefined })}
             />
             <span>{name}</span>
@@ -96,11 +99,6 @@ function TagFilter({ tag, onChange }: { tag?: string; onChange: (tag: string) =>
       </datalist>
     </form>
   );
-}
-
-/** On a phone the row is longer than the screen: what is chosen must be seen. */
-function bringIntoView(input: HTMLInputElement | null) {
-  if (input?.checked) input.scrollIntoView({ block: "nearest", inline: "center" });
 }
 
 const clean = (filter: Filter): Filter =>

@@ -14,6 +14,9 @@ import { useWindow } from "./window.ts";
 /** Where the shape of a picture is not known. */
 const ratioUnknown = 4 / 3;
 
+/** How long the first screen of all has before the rows above and below it are drawn too. */
+const lookAheadAfterMs = 500;
+
 export function Grid() {
   const element = useRef<HTMLUListElement>(null);
   const seen = useWindow(element);
@@ -24,12 +27,14 @@ export function Grid() {
   });
   const [activeID, setActiveID] = useState<string | undefined>(undefined);
   const mustFocus = useRef(false);
+  const [mayLookAhead, setMayLookAhead] = useState(false);
 
   const all = tiles.value;
   const layout = laidOut.value;
   const { top, bottom, width } = seen.value;
   const windowHeight = bottom - top;
-  const { first, end } = within(layout, top - windowHeight / 2, bottom + windowHeight / 2);
+  const margin = mayLookAhead ? windowHeight / 2 : 0;
+  const { first, end } = within(layout, top - margin, bottom + margin);
   const found = activeID === undefined ? 0 : all.findIndex(({ id }) => id === activeID);
   const active = Math.max(0, found);
   const isNearEnd = width > 0 && bottom + 2 * windowHeight > layout.height;
@@ -38,6 +43,13 @@ export function Grid() {
   useEffect(() => {
     if (isNearEnd && !list.value.error.peek()) void list.value.more();
   }, [isNearEnd, all.length, list.value]);
+
+  // What is seen first has the processor and the network for itself.
+  useEffect(() => {
+    if (mayLookAhead || all.length === 0) return;
+    const timer = setTimeout(() => setMayLookAhead(true), lookAheadAfterMs);
+    return () => clearTimeout(timer);
+  }, [mayLookAhead, all.length === 0]);
 
   useEffect(() => list.value.mayInsert(isAtTop), [isAtTop, list.value]);
 

@@ -21,6 +21,25 @@ test("every setting that is wrong is named at once, with what it must be", () =>
   );
 });
 
+test.each([
+  "*",
+  "https://*.example.com",
+  "app.example.com",
+  "https://app.example.com/",
+  "https://a.example.com,*",
+])("CORS_ORIGINS=%s is refused: S3 would let in more than was named, or browsers nobody", (given) => {
+  expect(() => Settings.readPipeline({ CORS_ORIGINS: given })).toThrow(/CORS_ORIGINS=.*: must be origins/);
+});
+
+test("origins are named one by one", () => {
+  const given = "https://app.example.com, http://localhost:5173, capacitor://localhost";
+  expect(Settings.readPipeline({ CORS_ORIGINS: given }).corsOrigins).toEqual([
+    "https://app.example.com",
+    "http://localhost:5173",
+    "capacitor://localhost",
+  ]);
+});
+
 test(".env.example names every setting with its default", () => {
   expect(readFileSync(new URL("../../../.env.example", import.meta.url), "utf8")).toBe(Settings.example());
 });

@@ -4,6 +4,8 @@ export * as Settings from "./settings.ts";
 import * as v from "valibot";
 import { VisibleError } from "./error.ts";
 
+const formats = ["jpeg", "png", "webp", "avif", "gif", "heic", "tiff"];
+
 /** What an image may be, and what is done to it. The running functions get these as `Resource.Settings`. */
 const pipeline = {
   bytesMax: whole("BYTES_MAX", "26214400", 1, 5_000_000_000, "Largest upload, in bytes (25 MiB)."),
@@ -53,8 +55,9 @@ const pipeline = {
   formats: list(
     "FORMATS",
     "jpeg,png,webp,avif,gif,heic",
-    ["jpeg", "png", "webp", "avif", "gif", "heic", "tiff"],
+    (format) => formats.includes(format),
     "Formats accepted; `tiff` can be added. Take one out to shut off a decoder without a release.",
+    `may only name ${formats.join(", ")}.`,
   ),
   location: flag("LOCATION", "false", "Whether to record where a photo was taken, from its EXIF data."),
   processorTimeoutSeconds: whole(
@@ -101,8 +104,9 @@ const pipeline = {
   corsOrigins: list(
     "CORS_ORIGINS",
     "",
-    undefined,
+    isOrigin,
     "Origins of web apps that call the API and upload, separated by commas. Never `*`.",
+    "must be origins such as https://app.example.com, each in full: without a path, and without `*`.",
   ),
 } as const;
 
@@ -253,10 +257,10 @@ function text(env: string, fallback: string, about: string): Field<string> {
 function list(
   env: string,
   fallback: string,
-  allowed: readonly string[] | undefined,
+  allowed: (part: string) => boolean,
   about: string,
+  message: string,
 ): Field<string[]> {
-  const message = allowed ? `may only name ${allowed.join(", ")}.` : "must be separated by commas.";
   return {
     env,
     fallback,
@@ -269,7 +273,14 @@ function list(
           .map((part) => part.trim())
           .filter(Boolean),
       ),
-      v.check((parts) => !allowed || parts.every((part) => allowed.includes(part)), message),
+      v.check((parts) => parts.every(allowed), message),
     ),
   };
+}
+
+/** What a browser sends as `Origin`. A `*` would let every page of the world upload: S3 takes it for a wildcard. */
+function isOrigin(text: string): boolean {
+  if (!URL.canParse(text)) return false;
+  const { protocol, host } = new URL(text);
+  return host !== "" && `${protocol}//${host}` === text && !text.includes("*");
 }

@@ -1,51 +1,78 @@
 import { describe, expect, test } from "vitest";
 import { argsOf, type Graph, resourcesOf } from "./graph.ts";
-import { all, graphOf } from "./graphs.ts";
+import { all, graphOf, regionOf } from "./graphs.ts";
 
 const functions = ["Api", "Breaker", "DeadLetter", "Processor", "Reconciler"];
+
+type Metric = {
+  namespace: string;
+  metricName: string;
+  dimensions: Record<string, string>;
+  stat: string;
+  period: number;
+};
+
+/** A metric in one line: its namespace and name, and whose it is, for a stage's function, queue or table by its own name. */
+const lineOf = ({ stat, namespace, metricName, dimensions, period }: Metric) => {
+  const of = Object.entries(dimensions)
+    .map(([name, value]) => `${name} ${plain(value)}`)
+    .sort();
+  return `${stat} ${namespace} ${metricName}, ${of.join(", ")}, ${period} s`;
+};
+const plain = (name: string) => name.replace(/^image-pipeline-\w+-(\w+?)(?:Function|Queue|Table)-\w+$/, "$1");
 
 /** Every alarm in one line: what it measures, of what, and from when on. */
 function alarmsOf(graph: Graph): Record<string, string> {
   const lines = resourcesOf(graph, /metricAlarm:/).map(({ inputs }) => {
-    const { metricName, dimensions, statistic, threshold, period, evaluationPeriods, metricQueries } = inputs;
-    const of = (given: Record<string, string>) =>
-      Object.values(given)
-        .map((value) => value.replace(/^image-pipeline-\w+-(\w+?)(Function|Queue|Table)-\w+$/, "$1"))
-        .join("/");
-    const measured = metricQueries
-      ? metricQueries
-          .slice(1)
-          .map(({ metric }: { metric: Record<string, string> & { dimensions: Record<string, string> } }) =>
-            [metric.stat, metric.metricName, of(metric.dimensions)].join(" "),
-          )
-          .join(" + ")
-      : [statistic, metricName, of(dimensions)].join(" ");
-    const seconds = (period ?? metricQueries[1].metric.period) * evaluationPeriods;
-    return [inputs.name.replace(/^image-pipeline-\w+-/, ""), `${measured} > ${threshold} in ${seconds} s`];
+    const { statistic, threshold, evaluationPeriods, metricQueries, ...metric } = inputs;
+    const [total, ...parts] = metricQueries ?? [];
+    const measured = total
+      ? `${total.expression} of ${parts.map((part: { metric: Metric }) => lineOf(part.metric)).join("; ")}`
+      : lineOf({ ...metric, stat: statistic } as Metric);
+    // CloudWatch wants exactly one of several to be what is looked at.
+    expect([total, ...parts].filter((each) => each?.returnData)).toEqual(total ? [total] : []);
+    const name = inputs.name.replace(/^image-pipeline-\w+-/, "");
+    return [name, `${measured} > ${threshold}, ${evaluationPeriods} ×`];
   });
   return Object.fromEntries(lines);
 }
 
-const throttled = (metric: string) =>
-  ["", "gsi1/", "gsi2/", "gsi3/", "gsi4/", "gsi5/"]
-    .map((index) => `Sum ${metric} ${index}Images`)
-    .join(" + ");
+const throttled = (metric: string) => {
+  const indexes = [
+    "",
+    ...["gsi1", "gsi2", "gsi3", "gsi4", "gsi5"].map((name) => `GlobalSecondaryIndexName ${name}, `),
+  ];
+  const parts = indexes.map((index) => `Sum AWS/DynamoDB ${metric}, ${index}TableName Images, 300 s`);
+  return `SUM(FILL(METRICS(), 0)) of ${parts.join("; ")} > 0, 1 ×`;
+};
 
-const expected = (stage: string) => ({
-  DeadLetters: "Sum Invocations DeadLetter > 0 in 300 s",
-  DeadLettersLeft: "Maximum ApproximateNumberOfMessagesVisible DeadLetters > 0 in 900 s",
-  OldestMessage: "Maximum ApproximateAgeOfOldestMessage Processing > 1800 in 300 s",
-  TableReadThrottles: `${throttled("ReadThrottleEvents")} > 0 in 300 s`,
-  TableWriteThrottles: `${throttled("WriteThrottleEvents")} > 0 in 300 s`,
-  EdgeErrors: "Average 5xxErrorRate RouterCdnDistribution-id/Global > 1 in 600 s",
-  ProcessingPaused: `Maximum ProcessingPaused image-pipeline-${stage} > 0 in 300 s`,
-  ...Object.fromEntries(functions.map((fn) => [`${fn}Errors`, `Sum Errors ${fn} > 0 in 300 s`])),
-  ...Object.fromEntries(functions.map((fn) => [`${fn}Throttles`, `Sum Throttles ${fn} > 0 in 300 s`])),
+const ofFunction = (fn: string, metric: string) =>
+  `Sum AWS/Lambda ${metric}, FunctionName ${fn}, 300 s > 0, 1 ×`;
+
+const expected = (stage: string, functions: string[]) => ({
+  DeadLetters: ofFunction("DeadLetter", "Invocations"),
+  DeadLettersLeft:
+    "Maximum AWS/SQS ApproximateNumberOfMessagesVisible, QueueName DeadLetters, 900 s > 0, 1 ×",
+  OldestMessage: "Maximum AWS/SQS ApproximateAgeOfOldestMessage, QueueName Processing, 300 s > 1800, 1 ×",
+  TableReadThrottles: throttled("ReadThrottleEvents"),
+  TableWriteThrottles: throttled("WriteThrottleEvents"),
+  EdgeErrors:
+    "Average AWS/CloudFront 5xxErrorRate, DistributionId RouterCdnDistribution-id, Region Global, 300 s > 1, 2 ×",
+  ...(functions.includes("Breaker") && {
+    ProcessingPaused: `Maximum ImagePipeline ProcessingPaused, service image-pipeline-${stage}, 300 s > 0, 1 ×`,
+  }),
+  ...Object.fromEntries(functions.map((fn) => [`${fn}Errors`, ofFunction(fn, "Errors")])),
+  ...Object.fromEntries(functions.map((fn) => [`${fn}Throttles`, ofFunction(fn, "Throttles")])),
 });
 
-test("production raises these alarms", async () => {
-  expect(alarmsOf(await graphOf("production"))).toEqual(expected("production"));
-  expect(alarmsOf(await graphOf("configured"))).toEqual(expected("production"));
+test("production raises these alarms, whether or not somebody is told", async () => {
+  expect(alarmsOf(await graphOf("production"))).toEqual(expected("production", functions));
+  expect(alarmsOf(await graphOf("configured"))).toEqual(expected("production", functions));
+});
+
+test("any other stage raises them where it names an address", async () => {
+  const others = functions.filter((fn) => fn !== "Breaker");
+  expect(alarmsOf(await graphOf("unlimited"))).toEqual(expected("dev", others));
 });
 
 test("other stages cost nothing for alarms that nobody would get", async () => {
@@ -69,12 +96,14 @@ describe("the stage's address", () => {
     for (const { protocol, endpoint } of subscriptions)
       expect([protocol, endpoint]).toEqual(["email", "ops@example.com"]);
     const topics = subscriptions.map(({ topic }) => topic);
-    for (const { name, inputs } of resourcesOf(graph, /metricAlarm:/)) {
+    for (const { name, inputs, region } of resourcesOf(graph, /metricAlarm:/)) {
+      expect([name, inputs.alarmActions]).toEqual([name, [expect.any(String)]]);
       const [topic] = inputs.alarmActions;
       expect(topics).toContain(topic);
       expect(inputs.okActions).toEqual(inputs.alarmActions);
-      // CloudFront's figures are in us-east-1 alone, wherever the rest is.
-      expect(topic.endsWith("-EdgeAlarms")).toBe(name === "EdgeErrorsAlarm");
+      // CloudFront's figures are in us-east-1 alone, wherever the rest is, and an alarm speaks to topics beside it.
+      expect([name, region]).toEqual([name, name === "EdgeErrorsAlarm" ? "us-east-1" : "eu-central-1"]);
+      expect(topic.split(":")[3]).toBe(region);
     }
   });
 
@@ -85,17 +114,23 @@ describe("the stage's address", () => {
       "Budget",
     );
     expect([budgetType, timeUnit, limitAmount, limitUnit]).toEqual(["COST", "MONTHLY", "120", "USD"]);
+    const percent = {
+      comparisonOperator: "GREATER_THAN",
+      thresholdType: "PERCENTAGE",
+      subscriberEmailAddresses: ["ops@example.com"],
+    };
     expect(notifications).toEqual([
-      expect.objectContaining({ notificationType: "ACTUAL", threshold: 80 }),
-      expect.objectContaining({ notificationType: "FORECASTED", threshold: 100 }),
+      { ...percent, notificationType: "ACTUAL", threshold: 80 },
+      { ...percent, notificationType: "FORECASTED", threshold: 100 },
     ]);
-    for (const { subscriberEmailAddresses } of notifications) {
-      expect(subscriberEmailAddresses).toEqual(["ops@example.com"]);
-    }
+  });
+
+  test("is told of no budget where that is switched off", async () => {
+    expect(resourcesOf(await graphOf("unlimited"), /budget/)).toEqual([]);
   });
 
   test("is nobody's business where it is not set", async () => {
-    for (const [name, graph] of all.filter(([name]) => name !== "configured")) {
+    for (const [name, graph] of all.filter(([name]) => !["configured", "unlimited"].includes(name))) {
       expect([name, resourcesOf(graph, /sns|budget/)]).toEqual([name, []]);
     }
   });
@@ -116,17 +151,52 @@ describe("the breaker", () => {
       });
     }
   });
+
+  test("is not there where it is switched off, or where images are made on somebody's own machine", async () => {
+    for (const name of ["unlimited", "sst dev"] as const) {
+      expect((await graphOf(name)).links.Allowance).toBeUndefined();
+    }
+  });
 });
 
-test.each(all)("%s has a dashboard with figures of every part", (_name, graph) => {
+test.each(all)("%s has a dashboard with figures of every part", (name, graph) => {
   const { dashboardName, dashboardBody } = argsOf(graph, /dashboard:/, "Dashboard");
-  expect(dashboardName).toMatch(/^image-pipeline-\w+$/);
-  const { widgets } = JSON.parse(dashboardBody) as {
-    widgets: { properties: { region: string; metrics: string[][] } }[];
-  };
-  const parts = new Set(
-    widgets.flatMap(({ properties }) => properties.metrics.map(([namespace]) => namespace)),
+  expect(dashboardName).toBe(
+    `image-pipeline-${name === "production" || name === "configured" ? "production" : "dev"}`,
   );
-  expect([...parts].sort()).toEqual(["AWS/CloudFront", "AWS/DynamoDB", "AWS/Lambda", "AWS/SQS"]);
-  for (const { properties } of widgets) expect(properties.region).toBe("us-east-1");
+  type Widget = { properties: { title: string; stat: string; region: string; metrics: string[][] } };
+  const { widgets } = JSON.parse(dashboardBody) as { widgets: Widget[] };
+  const shown = widgets.map(({ properties: { title, stat, metrics } }) => [
+    `${title}: ${stat}`,
+    ...metrics.map((metric) => metric.map(plain).join(" ")),
+  ]);
+  const of = (metric: string) =>
+    ["Api", "Processor", "DeadLetter", "Reconciler"].map((fn) => `AWS/Lambda ${metric} FunctionName ${fn}`);
+  const edge = (metric: string) =>
+    `AWS/CloudFront ${metric} DistributionId RouterCdnDistribution-id Region Global`;
+  const queue = (metric: string, which = "Processing") => `AWS/SQS ${metric} QueueName ${which}`;
+  expect(shown).toEqual([
+    ["Requests at the edge: Sum", edge("Requests")],
+    ["Errors at the edge, %: Average", edge("4xxErrorRate"), edge("5xxErrorRate")],
+    [
+      "Waiting: Maximum",
+      queue("ApproximateNumberOfMessagesVisible"),
+      queue("ApproximateNumberOfMessagesNotVisible"),
+      queue("ApproximateNumberOfMessagesVisible", "DeadLetters"),
+    ],
+    ["Longest wait, seconds: Maximum", queue("ApproximateAgeOfOldestMessage")],
+    ["Runs: Sum", ...of("Invocations")],
+    ["Duration (p95), ms: p95", ...of("Duration")],
+    ["Errors and throttles: Sum", ...of("Errors"), ...of("Throttles")],
+    ["At once: Maximum", ...of("ConcurrentExecutions")],
+    [
+      "Table: capacity used: Sum",
+      "AWS/DynamoDB ConsumedReadCapacityUnits TableName Images",
+      "AWS/DynamoDB ConsumedWriteCapacityUnits TableName Images",
+    ],
+  ]);
+  // CloudFront's figures are in us-east-1 alone.
+  for (const { properties } of widgets) {
+    expect(properties.region).toBe(properties.title.includes("at the edge") ? "us-east-1" : regionOf(name));
+  }
 });

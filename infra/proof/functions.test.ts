@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all } from "./graphs.ts";
+import { all, hasBreaker } from "./graphs.ts";
 
 /** Each function's memory in MB and its timeout in seconds. */
 const sizes: Record<string, [memory: number, timeout: number]> = {
@@ -14,7 +14,7 @@ const sizes: Record<string, [memory: number, timeout: number]> = {
 describe.each(all)("%s", (name, graph) => {
   const live = name === "sst dev";
   const kept = name === "production" || name === "configured";
-  const names = Object.keys(sizes).filter((fn) => !live || fn !== "Breaker");
+  const names = Object.keys(sizes).filter((fn) => hasBreaker(name) || fn !== "Breaker");
   const functions = resourcesOf(graph, /lambda\/function:/);
 
   test("there are exactly these functions", () => {
@@ -62,6 +62,19 @@ describe.each(all)("%s", (name, graph) => {
     );
   });
 
+  test("each is built from its own file, minified, for the Node that it runs on", () => {
+    const built = graph.builds.map(({ functionID, handler, runtime, properties: { minify } }) => [
+      functionID,
+      handler,
+      runtime,
+      minify,
+    ]);
+    const file = (fn: string) => fn.replace(/\B[A-Z]/, (letter) => `-${letter}`).toLowerCase();
+    expect(built.sort()).toEqual(
+      live ? [] : names.map((fn) => [fn, `packages/functions/src/${file(fn)}.handler`, "nodejs22.x", true]),
+    );
+  });
+
   test("the API answers at one address, and decides CORS itself", () => {
     const urls = resourcesOf(graph, /lambda\/functionUrl:/);
     expect(urls.map((url) => url.name)).toEqual(["ApiUrl"]);
@@ -73,23 +86,24 @@ describe.each(all)("%s", (name, graph) => {
     const schedules = resourcesOf(graph, /eventRule:/).map(({ name, inputs }) => [
       name,
       inputs.scheduleExpression,
+      inputs.state,
     ]);
     expect(schedules).toEqual([
-      ...(live ? [] : [["AllowRule", "rate(5 minutes)"]]),
-      ["CompareRule", "cron(20 2 * * ? *)"],
-      ["StuckRule", "rate(15 minutes)"],
-      ["SweepRule", "cron(20 4 * * ? *)"],
+      ...(hasBreaker(name) ? [["AllowRule", "rate(5 minutes)", "ENABLED"]] : []),
+      ["CompareRule", "cron(20 2 * * ? *)", "ENABLED"],
+      ["StuckRule", "rate(15 minutes)", "ENABLED"],
+      ["SweepRule", "cron(20 4 * * ? *)", "ENABLED"],
     ]);
-    const targets = resourcesOf(graph, /eventTarget:/).map(({ name, inputs }) => [
-      name,
+    const targets = resourcesOf(graph, /eventTarget:/).map(({ inputs }) => [
+      inputs.rule.replace(/^.*-(\w+Rule)-.*$/, "$1"),
       inputs.arn.replace(/^.*-(\w+)Function-.*$/, "$1"),
       JSON.parse(inputs.input),
     ]);
     expect(targets).toEqual([
-      ...(live ? [] : [["AllowTarget", "Breaker", {}]]),
-      ["CompareTarget", "Reconciler", { job: "compare" }],
-      ["StuckTarget", "Reconciler", { job: "stuck" }],
-      ["SweepTarget", "Reconciler", { job: "sweep" }],
+      ...(hasBreaker(name) ? [["AllowRule", "Breaker", {}]] : []),
+      ["CompareRule", "Reconciler", { job: "compare" }],
+      ["StuckRule", "Reconciler", { job: "stuck" }],
+      ["SweepRule", "Reconciler", { job: "sweep" }],
     ]);
   });
 });

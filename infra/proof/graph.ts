@@ -10,12 +10,13 @@ import { promisify } from "node:util";
 import { buildPage } from "../../packages/local/src/page.ts";
 import { platform, program, root } from "./platform.ts";
 
-/** A resource as Pulumi is asked for it; `retainOnDelete` says whether it outlives its removal from the app. */
+/** A resource as Pulumi is asked for it, and where; `retainOnDelete` says whether it outlives its removal from the app. */
 export type Resource = {
   type: string;
   name: string;
   // biome-ignore lint/suspicious/noExplicitAny: a resource's arguments are its provider's business.
   inputs: Record<string, any>;
+  region: string;
   retainOnDelete: boolean;
 };
 
@@ -37,8 +38,8 @@ export type Graph = {
   outputs: Record<string, unknown>;
 };
 
-/** Which stage to evaluate, deployed or under `sst dev`, with which settings (environment variables). */
-export type Stage = { stage: string; dev?: boolean; env?: Record<string, string> };
+/** Which stage to evaluate, deployed or under `sst dev`, in which region, with which settings (environment variables). */
+export type Stage = { stage: string; dev?: boolean; region?: string; env?: Record<string, string> };
 
 /** Handed to `program.ts`, which writes its graph to `out`. */
 export type Request = Required<Omit<Stage, "env">> & {
@@ -52,25 +53,30 @@ export type Request = Required<Omit<Stage, "env">> & {
 let page: Promise<void> | undefined;
 
 /** Evaluates a stage. Once evaluated it is kept beside the bundle, for as long as that and the gallery stay the same. */
-export async function evaluate({ stage, dev = false, env = {} }: Stage): Promise<Graph> {
+export async function evaluate({
+  stage,
+  dev = false,
+  region = "us-east-1",
+  env = {},
+}: Stage): Promise<Graph> {
   page ??= buildPage();
   await page;
   const key = createHash("sha256")
     .update(readFileSync(program))
     .update(readFileSync(join(root, "packages/web/dist/index.html")))
-    .update(JSON.stringify([stage, dev, env]))
+    .update(JSON.stringify([stage, dev, region, env]))
     .digest("hex");
   const kept = join(root, ".sst/graph", `${key.slice(0, 16)}.json`);
-  if (!existsSync(kept)) await write(kept, { stage, dev, env });
+  if (!existsSync(kept)) await write(kept, { stage, dev, region, env });
   return JSON.parse(readFileSync(kept, "utf8")) as Graph;
 }
 
 /** In a process of its own, because Pulumi keeps its state in globals. */
-async function write(kept: string, { stage, dev, env }: Required<Stage>): Promise<void> {
+async function write(kept: string, { stage, dev, region, env }: Required<Stage>): Promise<void> {
   const work = join(root, ".sst/graph", randomUUID());
   const out = join(work, "graph.json");
   mkdirSync(work, { recursive: true });
-  const request: Request = { stage, dev, root, platform, work, out };
+  const request: Request = { stage, dev, region, root, platform, work, out };
   try {
     await promisify(execFile)(process.execPath, [program], {
       cwd: root,

@@ -1,8 +1,8 @@
-import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { envTypes } from "./env-types.ts";
-import { resourcesOf } from "./graph.ts";
-import { all, graphOf } from "./graphs.ts";
+import { Settings } from "../../packages/core/src/settings.ts";
+import { resourcesOf, type Stage } from "./graph.ts";
+import { all, hasBreaker, regionOf } from "./graphs.ts";
+import { stages } from "./stages.ts";
 
 /** What each function is told. Names and addresses, never a right. */
 const links: Record<string, string[]> = {
@@ -13,15 +13,31 @@ const links: Record<string, string[]> = {
   Reconciler: ["Images", "Processed", "Processing", "Uploads"],
 };
 
-test("sst-env.d.ts is what SST writes for this app (`npm run types`)", async () => {
-  const committed = readFileSync(new URL("../../sst-env.d.ts", import.meta.url), "utf8");
-  expect(committed).toBe(envTypes(await graphOf("production")));
-});
+describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (stage, graph) => {
+  const told = Object.entries(links).filter(([fn]) => fn !== "Breaker" || hasBreaker(stage));
+  const linksOf = (fn: string) => graph.builds.find(({ functionID }) => functionID === fn)?.links ?? {};
 
-describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (_name, graph) => {
-  test.each(Object.entries(links))("%s is told of %j and nothing else", (fn, expected) => {
-    const build = graph.builds.find(({ functionID }) => functionID === fn);
-    expect(Object.keys(build?.links ?? {}).sort()).toEqual(expected);
+  test.each(told)("%s is told of %j and nothing else", (fn, expected) => {
+    expect(Object.keys(linksOf(fn)).sort()).toEqual(expected);
+  });
+
+  test.each(told)("%s is told what those really are, of this stage", (fn, expected) => {
+    for (const name of expected) {
+      const { type: _type, ...properties } = linksOf(fn)[name] ?? {};
+      expect([name, properties]).toEqual([name, graph.links[name]]);
+    }
+    const named = (name: string) => graph.links[name]?.name ?? graph.links[name]?.url;
+    expect(named("Uploads")).toMatch(/-uploadsbucket-/);
+    expect(named("Processed")).toMatch(/-processedbucket-/);
+    expect(named("Images")).toMatch(/-ImagesTable-/);
+    expect(named("Processing")).toMatch(/-ProcessingQueue-/);
+    expect(named("DeadLetters")).toMatch(/-DeadLettersQueue-/);
+  });
+
+  test("functions get the settings that the stage was given, and let nobody in unless those say so", () => {
+    const { env }: Stage = stages[stage as keyof typeof stages];
+    expect(graph.links.Settings).toEqual(Settings.readPipeline(env ?? {}));
+    expect(graph.links.Settings?.anonymous).toBe(false);
   });
 
   test("the key that cursors are signed with is 32 random bytes that nobody types", () => {
@@ -33,6 +49,6 @@ describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (_name, graph) =
 
   test("uploads are addressed by the bucket's own host, which CORS and presigned requests need", () => {
     const { name, url } = graph.links.Uploads ?? {};
-    expect(url).toBe(`https://${name}.s3.us-east-1.amazonaws.com`);
+    expect(url).toBe(`https://${name}.s3.${regionOf(stage)}.amazonaws.com`);
   });
 });

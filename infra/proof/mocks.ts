@@ -2,14 +2,18 @@
 import type { Graph } from "./graph.ts";
 
 export const account = "123456789012";
-export const region = "us-east-1";
 
-/** Collects every resource in `graph` and gives it the outputs that AWS would. */
-export const mocks = (graph: Graph): $util.runtime.Mocks => ({
-  newResource({ type, name, inputs, id }) {
+/** Collects every resource in `graph` and gives it the outputs that AWS would, in the stage's own region. */
+export function mocks(graph: Graph, home: string): $util.runtime.Mocks {
+  /** Of the providers that are not the stage's own. */
+  const regions = new Map<string, string>();
+  const newResource: $util.runtime.Mocks["newResource"] = ({ type, name, inputs, id, provider }) => {
+    // A provider is referred to as `…::pulumi:providers:aws::<its name>::<its id>`.
+    if (type === "pulumi:providers:aws") regions.set(name, inputs.region);
+    const region = regions.get(provider?.split("::").at(-2) ?? "") ?? home;
     // SST refers to every linkable component so that its command line can write sst-env.d.ts.
     if (type === "sst:sst:LinkRef") graph.links[name.replace(/LinkRef$/, "")] = inputs.properties;
-    else graph.resources.push({ type, name, inputs, retainOnDelete: false });
+    else graph.resources.push({ type, name, inputs, region, retainOnDelete: false });
     const named = inputs.name ?? inputs.bucket ?? name;
     return {
       id: id || `${name}-id`,
@@ -17,7 +21,7 @@ export const mocks = (graph: Graph): $util.runtime.Mocks => ({
         ...inputs,
         name: named,
         bucket: inputs.bucket ?? named,
-        arn: arnOf(type, named),
+        arn: arnOf(type, named, region),
         bucketRegionalDomainName: `${named}.s3.${region}.amazonaws.com`,
         domainName: `${name.toLowerCase()}.cloudfront.net`,
         functionUrl: `https://${name.toLowerCase()}.lambda-url.${region}.on.aws/`,
@@ -33,8 +37,8 @@ export const mocks = (graph: Graph): $util.runtime.Mocks => ({
         ],
       },
     };
-  },
-  call({ token, inputs }) {
+  };
+  const call: $util.runtime.Mocks["call"] = ({ token, inputs }) => {
     switch (token) {
       case "aws:iam/getPolicyDocument:getPolicyDocument":
         return { ...inputs, json: JSON.stringify({ Statement: inputs.statements }) };
@@ -42,16 +46,17 @@ export const mocks = (graph: Graph): $util.runtime.Mocks => ({
         return { accountId: account, arn: `arn:aws:iam::${account}:user/deployer`, userId: "deployer" };
       case "aws:index/getRegion:getRegion":
         // Provider 7 has `region` where 6 has `name`.
-        return { id: region, name: region, region };
+        return { id: home, name: home, region: home };
       case "aws:index/getPartition:getPartition":
         return { partition: "aws" };
       default:
         return inputs;
     }
-  },
-});
+  };
+  return { newResource, call };
+}
 
-function arnOf(type: string, name: string): string {
+function arnOf(type: string, name: string, region: string): string {
   switch (type) {
     case "aws:s3/bucketV2:BucketV2":
     case "aws:s3/bucket:Bucket":

@@ -12,7 +12,19 @@ const version = "4.17.1";
 const next = join(root, ".sst/next");
 
 /** What is tried: the graph and its types. The bundles are the same, and sst-env.d.ts is what the version in use writes. */
-const promises = ["storage", "queues", "rights", "router", "functions", "table", "alarms", "types"];
+const promises = [
+  "kinds",
+  "storage",
+  "queues",
+  "rights",
+  "links",
+  "router",
+  "functions",
+  "table",
+  "alarms",
+  "breaker",
+  "/types",
+];
 
 // Its files are deployed as well.
 await buildPage();

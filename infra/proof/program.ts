@@ -15,7 +15,7 @@ import type { Build, Graph, Request } from "./graph.ts";
 import { mocks } from "./mocks.ts";
 
 const request: Request = JSON.parse(process.env.GRAPH_REQUEST ?? "{}");
-const { stage, dev, root, platform, work } = request;
+const { stage, dev, region, root, platform, work } = request;
 const graph: Graph = { app: {}, resources: [], builds: [], links: {}, outputs: {} };
 const retained = new Set<string>();
 
@@ -63,7 +63,7 @@ Object.assign(globalThis, {
   },
 });
 
-await $util.runtime.setMocks(mocks(graph), app.name, stage, false);
+await $util.runtime.setMocks(mocks(graph, region), app.name, stage, false);
 graph.outputs =
   (await $util.runtime.runInPulumiStack(() =>
     run(() => {

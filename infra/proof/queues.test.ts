@@ -59,7 +59,8 @@ describe.each(all)("%s", (name, graph) => {
       deadLetterTargetArn: expect.stringMatching(/-DeadLettersQueue-/),
       maxReceiveCount: 6,
     });
-    const { redriveAllowPolicy } = argsOf(graph, /redriveAllowPolicy:/, "DeadLettersSource");
+    const { redriveAllowPolicy, queueUrl } = argsOf(graph, /redriveAllowPolicy:/, "DeadLettersSource");
+    expect(queueUrl).toMatch(/-DeadLettersQueue-/);
     const { redrivePermission, sourceQueueArns } = JSON.parse(redriveAllowPolicy);
     expect([redrivePermission, sourceQueueArns.map(short)]).toEqual(["byQueue", ["{Processing}"]]);
   });
@@ -77,6 +78,14 @@ describe.each(all)("%s", (name, graph) => {
       const { visibilityTimeoutSeconds } = argsOf(graph, /sqs\/queue:/, `${queue}Queue`);
       const { timeout } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
       expect(visibilityTimeoutSeconds).toBeGreaterThanOrEqual(6 * timeout);
+    }
+  });
+
+  test("messages are handed out at once, in any order: S3 sends to no other kind of queue", () => {
+    const queues = resourcesOf(graph, /sqs\/queue:/);
+    expect(queues.map((queue) => queue.name)).toEqual(["DeadLettersQueue", "ProcessingQueue"]);
+    for (const { inputs } of queues) {
+      expect([inputs.fifoQueue, inputs.delaySeconds, inputs.maxMessageSize]).toEqual([false, 0, undefined]);
     }
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { KeyEntity } from "../../packages/core/src/key-entity.ts";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all, graphOf } from "./graphs.ts";
+import { all, graphOf, hasBreaker, regionOf } from "./graphs.ts";
 import { allowing, rightsOf } from "./rights.ts";
 
 /** Everything that any function may do. What is not here, it may not. */
@@ -84,13 +84,20 @@ const rights: Record<string, string[]> = {
 const live = ["appsync:* *", "s3:* arn:aws:s3:::sst-asset", "s3:* arn:aws:s3:::sst-asset/*"];
 
 describe.each(all)("%s", (name, graph) => {
-  const functions = Object.keys(rights).filter((fn) => name !== "sst dev" || fn !== "Breaker");
+  const functions = Object.keys(rights).filter((fn) => hasBreaker(name) || fn !== "Breaker");
 
   test("there is one role a function, and no other", () => {
     expect(resourcesOf(graph, /iam\/role:/).map((role) => role.name)).toEqual(
       functions.map((fn) => `${fn}Role`).sort(),
     );
     expect(resourcesOf(graph, /iam\/(policy|rolePolicy|rolePolicyAttachment|user|group):/)).toEqual([]);
+  });
+
+  test.each(functions)("%s runs with its own role", (fn) => {
+    const { role } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
+    expect(role).toBe(
+      `arn:aws:iam:${regionOf(name)}:123456789012:${argsOf(graph, /iam\/role:/, `${fn}Role`).name}`,
+    );
   });
 
   test.each(functions)("%s may do this and nothing else", (fn) => {
@@ -137,7 +144,9 @@ describe.each(all)("%s", (name, graph) => {
 
 // Under `sst dev` the developer's machine takes the roles on.
 describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (_name, graph) => {
-  test.each(Object.keys(rights))("nobody but Lambda takes on the role of %s", (fn) => {
+  const functions = resourcesOf(graph, /iam\/role:/).map((role) => role.name.replace(/Role$/, ""));
+
+  test.each(functions)("nobody but Lambda takes on the role of %s", (fn) => {
     const { assumeRolePolicy } = argsOf(graph, /iam\/role:/, `${fn}Role`);
     const { Statement } =
       typeof assumeRolePolicy === "string" ? JSON.parse(assumeRolePolicy) : assumeRolePolicy;
@@ -173,6 +182,21 @@ test("the processor cannot write where it reads, so that it can never set itself
 test("the API cannot read, write or list what is processed", async () => {
   const graph = await graphOf("production");
   expect(rightsOf(graph, "Api").filter((right) => right.includes("{Processed}"))).toEqual([]);
+});
+
+test.each(all)("%s: only these may send to a queue, or take from it", (_name, graph) => {
+  const functions = resourcesOf(graph, /iam\/role:/).map((role) => role.name.replace(/Role$/, ""));
+  const those = (action: string, resource: string) =>
+    functions.filter((fn) => allowing(rightsOf(graph, fn), { action: `sqs:${action}`, resource }));
+  expect(those("SendMessage", "{Processing}")).toEqual(["Api", "Reconciler"]);
+  expect(those("SendMessage", "{DeadLetters}")).toEqual([]);
+  for (const action of ["ReceiveMessage", "DeleteMessage"]) {
+    expect(those(action, "{Processing}")).toEqual(["Processor"]);
+    expect(those(action, "{DeadLetters}")).toEqual(["DeadLetter"]);
+  }
+  for (const action of ["PurgeQueue", "SetQueueAttributes", "AddPermission", "DeleteQueue"]) {
+    for (const queue of ["{Processing}", "{DeadLetters}"]) expect(those(action, queue)).toEqual([]);
+  }
 });
 
 test("no function scans the table", () => {

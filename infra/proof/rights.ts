@@ -18,13 +18,16 @@ export function rightsOf(graph: Graph, fn: string): string[] {
   return statements
     .flatMap(({ effect, actions, resources, conditions = [] }) => {
       const only = conditions
-        .map(({ variable, values }) => ` if ${variable} is ${values.join(" or ")}`)
+        .map(({ test, variable, values }) => ` if ${operator(test)}${variable} is ${values.join(" or ")}`)
         .join("");
       return actions.flatMap((action) => resources.map((arn) => `${effect} ${action} ${short(arn)}${only}`));
     })
     .map((line) => line.replace(/^Allow /, ""))
     .sort();
 }
+
+/** The one that the table of rights is written in goes without saying; any other is said. */
+const operator = (test: string) => (test === "ForAllValues:StringLike" ? "" : `${test} `);
 
 /** What somebody wants to do; `leading` are the partition keys it is about, where DynamoDB knows them beforehand. */
 export type Deed = { action: string; resource: string; leading?: string[] };

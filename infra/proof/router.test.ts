@@ -6,7 +6,7 @@ import { describe, expect, test } from "vitest";
 import { pageHeaders } from "../../packages/web/src/headers.ts";
 import { type EdgeRequest, pass } from "./edge.ts";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all, graphOf } from "./graphs.ts";
+import { all, graphOf, regionOf } from "./graphs.ts";
 
 const image = "/img_01/1-abcd/small.webp";
 const none = {
@@ -17,6 +17,7 @@ const none = {
 describe.each(all)("%s", (name, graph) => {
   const distribution = argsOf(graph, /cloudfront\/distribution:/, "RouterCdnDistribution");
   const host = name === "configured" ? "images.example.com" : "d111.cloudfront.net";
+  const region = regionOf(name);
   const api = distribution.defaultCacheBehavior;
   const [media, page, assets, ...others] = distribution.orderedCacheBehaviors;
 
@@ -78,6 +79,9 @@ describe.each(all)("%s", (name, graph) => {
     expect(
       argsOf(graph, /cachePolicy:/, "RouterServerCachePolicy").parametersInCacheKeyAndForwardedToOrigin,
     ).toMatchObject({ enableAcceptEncodingBrotli: true, enableAcceptEncodingGzip: true });
+    // Managed-CachingOptimized, whose key holds the encoding; CloudFront compresses nothing otherwise.
+    const optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6";
+    expect([page, assets].map((each) => each.cachePolicyId)).toEqual([optimized, optimized]);
   });
 
   test("all go through the router's function, which sends files to the bucket, signed, without the prefix", async () => {
@@ -89,10 +93,20 @@ describe.each(all)("%s", (name, graph) => {
         functionArn: expect.stringContaining("RouterCloudfrontFunctionRequest"),
       },
     ]);
+    // The one that may choose an origin and read the routes.
+    const { runtime, keyValueStoreAssociations } = argsOf(
+      graph,
+      /cloudfront\/function:/,
+      "RouterCloudfrontFunctionRequest",
+    );
+    expect([runtime, keyValueStoreAssociations]).toEqual([
+      "cloudfront-js-2.0",
+      [expect.stringContaining("RouterKvStore")],
+    ]);
     const { result, origin } = await pass(graph, `/media${image}`, { host });
     expect((result as EdgeRequest).uri).toBe(image);
     expect(origin).toMatchObject({
-      domainName: expect.stringMatching(/-processedbucket-\w+\.s3\.us-east-1\.amazonaws\.com$/),
+      domainName: expect.stringMatching(`-processedbucket-\\w+\\.s3\\.${region}\\.amazonaws\\.com$`),
       originAccessControlConfig: { enabled: true, signingBehavior: "always", signingProtocol: "sigv4" },
     });
   });
@@ -107,7 +121,7 @@ describe.each(all)("%s", (name, graph) => {
   const fileAt = async (uri: string): Promise<File | undefined> => {
     const { result, origin } = await pass(graph, uri, { host });
     expect(origin).toMatchObject({
-      domainName: `${bucketName}.s3.us-east-1.amazonaws.com`,
+      domainName: `${bucketName}.s3.${region}.amazonaws.com`,
       originAccessControlConfig: { enabled: true, signingBehavior: "always", signingProtocol: "sigv4" },
     });
     return files.find(({ key }: File) => `/${key}` === (result as EdgeRequest).uri);
@@ -178,7 +192,7 @@ describe.each(all)("%s", (name, graph) => {
       const { result, origin } = await pass(graph, uri, { host });
       expect((result as EdgeRequest).uri).toBe(uri);
       expect(origin).toMatchObject({
-        domainName: expect.stringMatching(/\.lambda-url\.us-east-1\.on\.aws$/),
+        domainName: expect.stringMatching(`\\.lambda-url\\.${region}\\.on\\.aws$`),
         customOriginConfig: { protocol: "https", sslProtocols: ["TLSv1.2"] },
         originAccessControlConfig: { enabled: false },
       });
@@ -210,8 +224,12 @@ describe.each(all)("%s", (name, graph) => {
     expect(securityHeadersConfig).toMatchObject({
       strictTransportSecurity: { accessControlMaxAgeSec: 63_072_000, includeSubdomains: true },
       contentTypeOptions: { override: true },
-      contentSecurityPolicy: { contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'" },
-      referrerPolicy: { referrerPolicy: "no-referrer" },
+      // Not overridden: /docs is a page of the API's, with a policy of its own.
+      contentSecurityPolicy: {
+        contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
+        override: false,
+      },
+      referrerPolicy: { referrerPolicy: "no-referrer", override: false },
     });
     expect(customHeadersConfig.items).toEqual([
       { header: "Cross-Origin-Resource-Policy", value: "same-origin", override: false },
@@ -240,6 +258,7 @@ describe.each(all)("%s", (name, graph) => {
 
   test("there is one distribution, and its address is what the deployment prints and the API knows", () => {
     expect(resourcesOf(graph, /cloudfront\/distribution:/)).toHaveLength(1);
+    expect(distribution.enabled).toBe(true);
     const url =
       name === "configured" ? "https://images.example.com" : "https://routercdndistribution.cloudfront.net";
     expect(graph.outputs.url).toBe(url);
@@ -256,8 +275,19 @@ test("a custom domain has its own certificate, TLS 1.2 at the least, and DNS rec
     sslSupportMethod: "sni-only",
     minimumProtocolVersion: "TLSv1.2_2021",
   });
-  const records = resourcesOf(graph, /route53\/record:/).map(({ inputs }) => `${inputs.type} ${inputs.name}`);
-  expect(records.sort()).toEqual(["A images.example.com", "AAAA images.example.com", "CNAME _validate"]);
+  // CloudFront takes certificates from there alone, wherever the stage is.
+  const [certificate] = resourcesOf(graph, /certificate:/);
+  expect([certificate?.region, certificate?.inputs.domainName, certificate?.inputs.validationMethod]).toEqual(
+    ["us-east-1", "images.example.com", "DNS"],
+  );
+  const records = resourcesOf(graph, /route53\/record:/).map(
+    ({ inputs: { type, name, records, aliases } }) => `${type} ${name}: ${records ?? aliases[0].name}`,
+  );
+  expect(records.sort()).toEqual([
+    "A images.example.com: routercdndistribution.cloudfront.net",
+    "AAAA images.example.com: routercdndistribution.cloudfront.net",
+    "CNAME _validate: _valid",
+  ]);
 });
 
 test("with a custom domain the distribution's own address answers nothing", async () => {
@@ -273,6 +303,8 @@ test("only named origins may read a file's pixels", async () => {
     accessControlAllowCredentials: false,
     accessControlAllowOrigins: { items: ["https://app.example.com", "https://admin.example.com"] },
     accessControlAllowMethods: { items: ["GET", "HEAD"] },
+    accessControlExposeHeaders: { items: ["etag"] },
+    originOverride: true,
   });
 });
 

@@ -5,9 +5,10 @@ export const stages = {
   development: { stage: "dev" },
   production: { stage: "production" },
   "sst dev": { stage: "dev", dev: true },
-  /** With everything set that can be. */
+  /** With everything set that can be, and not in the region that CloudFront reports to. */
   configured: {
     stage: "production",
+    region: "eu-central-1",
     env: {
       DOMAIN: "images.example.com",
       ALARM_EMAIL: "ops@example.com",
@@ -18,5 +19,10 @@ export const stages = {
       PROCESSED_PER_DAY_MAX: "1000",
       BUDGET_DOLLARS: "120",
     },
+  },
+  /** Somebody is told, and what has a limit by default has none. */
+  unlimited: {
+    stage: "dev",
+    env: { ALARM_EMAIL: "ops@example.com", PROCESSED_PER_DAY_MAX: "0", BUDGET_DOLLARS: "0" },
   },
 } as const satisfies Record<string, Stage>;

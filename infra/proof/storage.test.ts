@@ -21,6 +21,28 @@ describe.each(all)("%s", (name, graph) => {
     }
   });
 
+  test("what is said of a bucket is said of that one, and no more is said of any", () => {
+    const said = graph.resources.flatMap(({ type, inputs }) => {
+      // Of some there is a second version: `bucketCorsConfigurationV2:`. Objects are the functions' code.
+      const [, about] = /s3\/bucket(?!Object)([A-Z]\w*?)(?:V2)?:/.exec(type) ?? [];
+      return about && about !== "V2" ? [`${about} ${short(`arn:aws:s3:::${inputs.bucket}`)}`] : [];
+    });
+    expect(said.sort()).toEqual(
+      [
+        "CorsConfiguration {Uploads}",
+        ...["{Processed}", "{Uploads}"].flatMap((of) => [
+          `LifecycleConfiguration ${of}`,
+          ...(kept ? [`Versioning ${of}`] : []),
+        ]),
+        "Notification {Uploads}",
+        ...["{PageAssets}", "{Processed}", "{Uploads}"].flatMap((of) => [
+          `Policy ${of}`,
+          `PublicAccessBlock ${of}`,
+        ]),
+      ].sort(),
+    );
+  });
+
   test("no bucket answers without TLS", () => {
     for (const of of buckets) {
       const [first] = statementsOf(argsOf(graph, /bucketPolicy:/, `${of}Policy`).policy);
@@ -97,6 +119,7 @@ test.each([
   ["development", ["https://routercdndistribution.cloudfront.net"]],
   ["production", ["https://routercdndistribution.cloudfront.net"]],
   ["sst dev", ["https://routercdndistribution.cloudfront.net"]],
+  ["unlimited", ["https://routercdndistribution.cloudfront.net"]],
   ["configured", ["https://images.example.com", "https://app.example.com", "https://admin.example.com"]],
 ] as const)(
   "%s: the gallery and the origins that the stage names may upload, see the ETag, and no other",

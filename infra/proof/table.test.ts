@@ -6,16 +6,24 @@ import { all } from "./graphs.ts";
 
 type Keys = { name: string; hashKey: string; rangeKey: string };
 
-type Indexed = { indexes: Record<string, { index?: string; pk: { field: string }; sk?: { field: string } }> };
+type Indexed = {
+  model: { entity: string };
+  indexes: Record<string, { index?: string; pk: { field: string }; sk?: { field: string } }>;
+  attributes: Record<string, { field?: string; type: string }>;
+};
 
 const core = new URL("../../packages/core/src/", import.meta.url);
 
 /** The keys that the entities really read and write, as ElectroDB has understood them; the table's own are "". */
 const used: Keys[] = [];
+/** The entities whose rows can end by themselves, and where they say when. */
+const ending: [entity: string, attribute: string][] = [];
 for (const file of readdirSync(core).filter((name) => name.endsWith("-entity.ts"))) {
   for (const entity of Object.values<unknown>(await import(new URL(file, core).href))) {
     if (!(entity instanceof Entity)) continue;
-    const { indexes } = entity.schema as Indexed;
+    const { model, indexes, attributes } = entity.schema as Indexed;
+    const { expiresAt } = attributes;
+    if (expiresAt) ending.push([`${model.entity} ${expiresAt.type}`, expiresAt.field ?? "expiresAt"]);
     for (const { index = "", pk, sk } of Object.values(indexes)) {
       used.push({ name: index, hashKey: pk.field, rangeKey: sk?.field ?? "" });
     }
@@ -57,7 +65,13 @@ describe.each(all)("%s", (name, graph) => {
   });
 
   test("announcements that nobody used expire", () => {
-    expect(table.ttl).toEqual({ attributeName: "expiresAt", enabled: true });
+    expect(ending.map(([entity]) => entity).sort()).toEqual([
+      "idempotency number",
+      "image number",
+      "tally number",
+      "usage number",
+    ]);
+    for (const [, attributeName] of ending) expect(table.ttl).toEqual({ attributeName, enabled: true });
   });
 
   test("the table is paid by request and can be put back to any second", () => {

@@ -1,8 +1,9 @@
 /**
  * What dynalite 4.0.0 offers no option for. It writes an item's index entries and then the item, one after another,
  * so that a process killed between them leaves an item that no index finds, or an index entry of an item that never
- * was. It throws a disk's error out of a callback, which ends the process. And it does not say whether its files
- * could be opened.
+ * was. It throws a disk's error out of a callback, which ends the process. It never closes what it reads a query or a
+ * scan with, so that each leaves a snapshot of the store behind for good. And it does not say whether its files could
+ * be opened.
  */
 import type { Server } from "node:http";
 import dynalite from "dynalite";
@@ -16,15 +17,16 @@ import db, {
 import { StartError } from "./start-error.ts";
 
 /**
- * Opens dynalite's files in a folder; the server does not listen yet. Every write of an item is one LevelDB batch:
+ * Opens dynalite's files in a folder, or in memory if none is given; the server does not listen yet. Every write of an item is one LevelDB batch:
  * after a crash it is there whole or not at all. Throws if another process has the folder open.
  */
-export async function openDynalite(path: string): Promise<Server> {
+export async function openDynalite(path?: string): Promise<Server> {
   db.updateIndexes = writeWhole;
   const create = db.create;
   let store: Store | undefined;
   db.create = (options) => {
     store = create(options);
+    closeIterators(store);
     return store;
   };
   const server = dynalite({ path, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
@@ -37,6 +39,18 @@ export async function openDynalite(path: string): Promise<Server> {
     throw new StartError(`The table's folder ${path} cannot be opened: ${why}.${advice}`, { cause: error });
   }
   return server;
+}
+
+/** dynalite ends an iterator by a method that classic-level 3 does not have, and passes over its absence. */
+function closeIterators({ db }: Store): void {
+  for (const name of ["keys", "values"] as const) {
+    const open = db[name].bind(db);
+    db[name] = (options) => {
+      const iterator = open(options);
+      iterator.return = () => iterator.close();
+      return iterator;
+    };
+  }
 }
 
 /** Stands in for dynalite's `updateIndexes`; that the item is written once more after `done` changes nothing. */

@@ -6,14 +6,27 @@ declare module "dynalite" {
 }
 
 declare module "dynalite/db/index.js" {
-  type Options = { path: string; createTableMs: number; deleteTableMs: number; updateTableMs: number };
+  type Options = {
+    path?: string | undefined;
+    createTableMs: number;
+    deleteTableMs: number;
+    updateTableMs: number;
+  };
   type Attributes = Record<string, Record<string, unknown>>;
   type Table = { TableName: string; GlobalSecondaryIndexes?: unknown[] };
   type Operation = { type: "put"; key: string; value: Attributes } | { type: "del"; key: string };
   /** With `statusCode` and `body` it is answered; any other error is thrown, out of everybody's reach. */
   type Failure = Error & { statusCode?: number; body?: { __type: string; message: string } };
   type Done = (error?: Failure | null) => void;
-  type Store = { db: { open(): Promise<void>; batch(operations: Operation[], done: Done): void } };
+  type Iterator = { close(): Promise<void>; return?(): Promise<void> };
+  type Store = {
+    db: {
+      open(): Promise<void>;
+      batch(operations: Operation[], done: Done): void;
+      keys(options?: object): Iterator;
+      values(options?: object): Iterator;
+    };
+  };
 
   const db: {
     create(options: Options): Store;
@@ -36,5 +49,5 @@ declare module "dynalite/db/index.js" {
     ): void;
   };
   export default db;
-  export type { Attributes, Done, Failure, Operation, Options, Store, Table };
+  export type { Attributes, Done, Failure, Iterator, Operation, Options, Store, Table };
 }

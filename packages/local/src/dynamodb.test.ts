@@ -7,6 +7,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { indexes } from "@image-pipeline/core/table-schema";
 import { AwsClient } from "aws4fetch";
+import dynalite, { type Iterator } from "dynalite/db/index.js";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startDynamodb } from "./dynamodb.ts";
 import { type Call, caller, ensureTable } from "./table.ts";
@@ -122,6 +123,41 @@ test("keeps what it acknowledged, and every index in line with the items, when i
 test("says that the folder is in use by another process, and which setting to change", async () => {
   await openElsewhere();
   await expect(startDynamodb({ folder, port: 0 })).rejects.toThrow(/Another process uses it.*DATA_DIR/);
+});
+
+test("leaves nothing open of what it has read a query or a scan with", async () => {
+  const opened: Iterator[] = [];
+  const closed = new Set<Iterator>();
+  const { create } = dynalite;
+  dynalite.create = (options) => {
+    const store = create(options);
+    const values = store.db.values.bind(store.db);
+    store.db.values = (options) => {
+      const iterator = values(options);
+      const close = iterator.close.bind(iterator);
+      iterator.close = () => {
+        closed.add(iterator);
+        return close();
+      };
+      opened.push(iterator);
+      return iterator;
+    };
+    return store;
+  };
+  const { call, close } = await open();
+  dynalite.create = create;
+  stops.push(close);
+  for (let id = 0; id < 5; id++) await call("PutItem", { TableName, Item: item(id, 1) });
+  const [[IndexName, { pk }] = ["", { pk: "" }]] = Object.entries(indexes);
+  const query = {
+    KeyConditionExpression: `${pk} = :pk`,
+    ExpressionAttributeValues: { ":pk": { S: "partition1" } },
+  };
+  expect((await call("Query", { TableName, IndexName, Limit: 2, ...query })).Count).toBe(2);
+  expect((await call("Query", { TableName, IndexName, ...query })).Count).toBe(5);
+  expect((await call("Scan", { TableName, Limit: 2 })).Count).toBe(2);
+  expect(opened.length).toBeGreaterThanOrEqual(3);
+  await expect.poll(() => closed.size).toBe(opened.length);
 });
 
 test("turns away web pages", async () => {

@@ -1,5 +1,5 @@
 /**
- * A DynamoDB for one machine: dynalite over LevelDB in a folder. LevelDB hands each write to the operating system
+ * A DynamoDB for one machine: dynalite over LevelDB in a folder, or in memory where tests give none. LevelDB hands each write to the operating system
  * before it is acknowledged, so a killed process loses none; after a power cut the last seconds may be missing, and
  * the reconciler finds what the bucket has and the table has not.
  *
@@ -16,9 +16,9 @@ const graceMs = 2_000;
 /** A running endpoint. `close` lets requests under way finish before the files are closed. */
 export type Dynamodb = { url: string; close(): Promise<void> };
 
-/** Starts the endpoint over a folder, on 127.0.0.1. Throws if the port or the folder is taken. */
-export async function startDynamodb({ folder, port }: { folder: string; port: number }): Promise<Dynamodb> {
-  await mkdir(folder, { recursive: true });
+/** Starts the endpoint on 127.0.0.1. Throws if the port or the folder is taken. */
+export async function startDynamodb({ folder, port }: { folder?: string; port: number }): Promise<Dynamodb> {
+  if (folder) await mkdir(folder, { recursive: true });
   const server = await openDynalite(folder);
   const [answer] = server.listeners("request");
   server.removeAllListeners("request");

@@ -11,6 +11,8 @@ export const api = new sst.aws.Function("Api", {
   handler: "packages/functions/src/api.handler",
   timeout: "30 seconds",
   memory: "1024 MB",
+  // Beside the bundle: within it, every start would read it, and hardly anybody asks for it.
+  copyFiles: [{ from: "packages/functions/openapi.json", to: "openapi.json" }],
   // The API answers CORS itself, by setting; SST's default would be every origin.
   url: { cors: false },
   link: [uploads, images, processing, deadLetters, router, cursorKey, settings],

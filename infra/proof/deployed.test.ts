@@ -1,9 +1,12 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { photo } from "../../packages/core/src/fixture.ts";
 import { eventRecord } from "../../packages/local/src/s3/event.ts";
 import { type Deployment, deploy } from "./deployed.ts";
 import { graphOf } from "./graphs.ts";
+import { root } from "./platform.ts";
 import { rightsOf } from "./rights.ts";
 
 const graph = await graphOf("development");
@@ -76,6 +79,14 @@ test("the life of an image, from the announcement to the end, in the code and wi
   );
   expect(events.slice(0, 3)).toEqual(["announced", "uploaded", "ready"]);
   expect(events.at(-1)).toBe("deleted");
+});
+
+test("the API's description, which lies beside its bundle", async () => {
+  const response = await ask("/openapi.json");
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
+  const committed = readFileSync(join(root, "packages/functions/openapi.json"), "utf8");
+  expect(await response.text()).toBe(JSON.stringify(JSON.parse(committed)));
+  expect(await (await ask("/docs")).text()).toContain('id="getDocument"');
 });
 
 test("a file put into the bucket under any key, and a bad one", async () => {

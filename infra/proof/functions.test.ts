@@ -1,6 +1,8 @@
+import { relative } from "node:path";
 import { describe, expect, test } from "vitest";
 import { argsOf, resourcesOf } from "./graph.ts";
 import { all, hasBreaker } from "./graphs.ts";
+import { root } from "./platform.ts";
 
 /** Each function's memory in MB and its timeout in seconds. */
 const sizes: Record<string, [memory: number, timeout: number]> = {
@@ -73,6 +75,13 @@ describe.each(all)("%s", (name, graph) => {
     expect(built.sort()).toEqual(
       live ? [] : names.map((fn) => [fn, `packages/functions/src/${file(fn)}.handler`, "nodejs22.x", true]),
     );
+  });
+
+  test("the API's description lies beside its bundle, and nothing beside any other", () => {
+    const beside = graph.builds.flatMap(({ functionID, copyFiles = [] }) =>
+      copyFiles.map(({ from, to }) => [functionID, relative(root, from), to]),
+    );
+    expect(beside).toEqual(live ? [] : [["Api", "packages/functions/openapi.json", "openapi.json"]]);
   });
 
   test("the API answers at one address, and decides CORS itself", () => {

@@ -20,12 +20,13 @@ export type Resource = {
   retainOnDelete: boolean;
 };
 
-/** What SST asks its bundler for: a function's handler, what `Resource` will hold in it, and its options. */
+/** What SST asks its bundler for: a function's handler, what `Resource` will hold in it, what lies beside it, its options. */
 export type Build = {
   functionID: string;
   handler: string;
   runtime: string;
   links: Record<string, Record<string, unknown>>;
+  copyFiles?: { from: string; to: string }[];
   properties: { install?: string[] | Record<string, string>; minify?: boolean; architecture: string };
 };
 

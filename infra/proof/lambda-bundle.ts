@@ -2,9 +2,9 @@
  * A function's code as SST would upload it: bundled by esbuild with SST's own options (`pkg/runtime/node/build.go` of
  * SST 3.19). What SST installs beside the bundle, sharp and libheif-js, is found in this repository's node_modules.
  */
-import { readFileSync } from "node:fs";
+import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { build } from "esbuild";
+import { build as esbuild } from "esbuild";
 import type { Build } from "./graph.ts";
 import { root } from "./platform.ts";
 
@@ -19,10 +19,12 @@ export type LambdaBundle = {
   imports: string[];
 };
 
-/** Bundles the handler of a build that SST has asked for, into `.sst/bundles`. */
-export async function bundleFunction({ functionID, handler, properties }: Build): Promise<LambdaBundle> {
-  const outfile = join(root, ".sst/bundles", functionID, "bundle.mjs");
-  const { metafile } = await build({
+/** Bundles the handler of a build that SST has asked for, into `.sst/bundles`, with the files that lie beside it. */
+export async function bundleFunction(build: Build): Promise<LambdaBundle> {
+  const { functionID, handler, properties, copyFiles = [] } = build;
+  const folder = join(root, ".sst/bundles", functionID);
+  const outfile = join(folder, "bundle.mjs");
+  const { metafile } = await esbuild({
     absWorkingDir: root,
     entryPoints: [`${handler.replace(/\.[^.]+$/, "")}.ts`],
     outfile,
@@ -47,6 +49,7 @@ export async function bundleFunction({ functionID, handler, properties }: Build)
     },
     logLevel: "error",
   });
+  for (const { from, to } of copyFiles) cpSync(from, join(folder, to));
   const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint);
   if (!output) throw new Error(`${functionID} has no bundle.`);
   const packages = new Map<string, number>();

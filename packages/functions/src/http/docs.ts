@@ -1,5 +1,7 @@
 /** The API's description: as a document for generators, and as a page for people. Both come from here alone. */
 import { createHash } from "node:crypto";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { Hono } from "hono";
 import { Resource } from "sst";
 import * as v from "valibot";
@@ -11,13 +13,20 @@ const policy = `default-src 'none'; style-src 'sha256-${createHash("sha256").upd
 
 const Described = v.pipe(v.looseObject({ openapi: v.string() }), v.metadata({ ref: "Document" }));
 
-/** Read when somebody asks, because most instances are never asked. */
-async function load(): Promise<Document> {
-  const { default: document }: { default: unknown } = await import("../../openapi.json", {
-    with: { type: "json" },
-  });
+let document: Document | undefined;
+
+/** Read when somebody first asks, because most instances are never asked. */
+function load(): Document {
   // Written by `openapi.ts`, whose test compares the two.
-  return document as Document;
+  document ??= JSON.parse(readFileSync(find("openapi.json"), "utf8")) as Document;
+  return document;
+}
+
+/** The nearest file of this name, from here upwards: in this package, and deployed where `infra/api.ts` puts it. */
+function find(name: string): string {
+  let folder = import.meta.dirname;
+  while (!existsSync(join(folder, name)) && folder !== dirname(folder)) folder = dirname(folder);
+  return join(folder, name);
 }
 
 export const docs = new Hono()
@@ -31,7 +40,7 @@ export const docs = new Hono()
       answers: { 200: { description: "The document.", schema: Described, example: { openapi: "3.1.0" } } },
       errors: [],
     }),
-    async (c) => c.body(JSON.stringify(await load()), 200, { "content-type": "application/json" }),
+    (c) => c.body(JSON.stringify(load()), 200, { "content-type": "application/json" }),
   )
   .get(
     "/docs",
@@ -43,5 +52,5 @@ export const docs = new Hono()
       answers: { 200: { description: "The page.", schema: v.string(), contentType: "text/html" } },
       errors: [],
     }),
-    async (c) => c.html(page(await load(), Resource.Router.url), 200, { "content-security-policy": policy }),
+    (c) => c.html(page(load(), Resource.Router.url), 200, { "content-security-policy": policy }),
   );

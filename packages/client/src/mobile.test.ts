@@ -1,30 +1,45 @@
 import { readFile } from "node:fs/promises";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import ts from "typescript";
 import { expect, test } from "vitest";
 
 const root = join(import.meta.dirname, "../../..");
+const folder = join(import.meta.dirname, "sample");
 
-test("the code for React Native in docs/mobile.md compiles against the client as it is", async () => {
-  const text = await readFile(join(root, "docs/mobile.md"), "utf8");
-  const blocks = [...text.matchAll(/```ts\n([\s\S]*?)```/g)].map(([, code = ""]) => code);
-  // Expo's own packages are not installed here.
-  const [code = "", ...others] = blocks.filter((block) => !block.includes('"expo-'));
-  expect(code).toContain("client.upload(");
-  expect(others).toEqual([]);
+/** The code blocks of a document that name their file in the first line, as if they lay in a folder beside this test. */
+async function filesOf(document: string): Promise<Map<string, string>> {
+  const text = await readFile(join(root, document), "utf8");
+  const blocks = [...text.matchAll(/```tsx?\n(?:\/\/ (\S+)\n)?([\s\S]*?)```/g)];
+  return new Map(blocks.map(([, name = "nameless", code = ""]) => [join(folder, name), code]));
+}
 
-  const file = join(import.meta.dirname, "mobile-sample.ts");
+test("the code for Expo and React Native in docs/mobile.md compiles against the client as it is", async () => {
+  const files = await filesOf("docs/mobile.md");
+  expect([...files.keys()].map((path) => basename(path))).toEqual([
+    "upload.ts",
+    "photo.tsx",
+    "background.ts",
+  ]);
+
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
   const host = ts.createCompilerHost(options);
-  const { fileExists, getSourceFile, readFile: read } = host;
-  host.fileExists = (path) => path === file || fileExists(path);
-  host.readFile = (path) => (path === file ? code : read(path));
-  host.getSourceFile = (path, ...rest) =>
-    path === file ? ts.createSourceFile(path, code, ts.ScriptTarget.ES2023) : getSourceFile(path, ...rest);
-  const program = ts.createProgram([file], options, host);
-  const faults = ts
-    .getPreEmitDiagnostics(program, program.getSourceFile(file))
-    .map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, "\n"));
+  const { fileExists, directoryExists = () => true, getSourceFile, readFile: read } = host;
+  host.directoryExists = (path) => path === folder || directoryExists(path);
+  host.fileExists = (path) => files.has(path) || fileExists(path);
+  host.readFile = (path) => files.get(path) ?? read(path);
+  host.getSourceFile = (path, ...rest) => {
+    const code = files.get(path);
+    return code === undefined
+      ? getSourceFile(path, ...rest)
+      : ts.createSourceFile(path, code, ts.ScriptTarget.ES2023);
+  };
+  const declarations = join(import.meta.dirname, "expo.fixture.d.ts");
+  const program = ts.createProgram([...files.keys(), declarations], options, host);
+  const faults = [...files.keys(), declarations].flatMap((path) =>
+    ts
+      .getPreEmitDiagnostics(program, program.getSourceFile(path))
+      .map(({ messageText }) => `${path}: ${ts.flattenDiagnosticMessageText(messageText, "\n")}`),
+  );
   expect(faults).toEqual([]);
 }, 120_000);

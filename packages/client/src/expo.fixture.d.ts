@@ -1,0 +1,61 @@
+/**
+ * What docs/mobile.md uses of Expo and React Native, as their packages declare it: expo-file-system 58.0.2, expo-image
+ * 58.0.18, expo-image-picker 57.0.20, all MIT. They themselves would bring React Native with them, some 400 MB.
+ */
+declare module "expo-file-system" {
+  type UploadOptions = {
+    /** @default 'POST' */
+    httpMethod?: "POST" | "PUT" | "PATCH";
+    headers?: Record<string, string>;
+    mimeType?: string;
+    onProgress?: (data: { bytesSent: number; totalBytes: number }) => void;
+    sessionType?: "background" | "foreground";
+    signal?: AbortSignal;
+  };
+  export class File {
+    constructor(...uris: string[]);
+    upload(
+      url: string,
+      options?: UploadOptions,
+    ): Promise<{ body: string; status: number; headers: Record<string, string> }>;
+  }
+}
+
+declare module "expo-image" {
+  import type { JSX } from "preact";
+
+  type ImageSource = { uri?: string; blurhash?: string; thumbhash?: string };
+  export function Image(props: {
+    source?: ImageSource | string | number | null;
+    placeholder?: ImageSource | string | number | null;
+    style?: { aspectRatio?: number | string };
+    accessibilityLabel?: string;
+  }): JSX.Element;
+}
+
+declare module "expo-image-picker" {
+  type ImagePickerAsset = {
+    uri: string;
+    width: number;
+    height: number;
+    fileName?: string | null;
+    fileSize?: number;
+    mimeType?: string;
+  };
+  export function launchImageLibraryAsync(options?: {
+    mediaTypes?: "images" | "videos" | ("images" | "videos" | "livePhotos")[];
+    quality?: number;
+  }): Promise<{ canceled: false; assets: ImagePickerAsset[] } | { canceled: true; assets: null }>;
+}
+
+declare module "react" {
+  export { useState } from "preact/hooks";
+}
+
+declare module "react-native" {
+  import type { ComponentChildren, JSX } from "preact";
+
+  export function Button(props: { title: string; onPress?: () => void }): JSX.Element;
+  export function Text(props: { children?: ComponentChildren }): JSX.Element;
+  export function View(props: { children?: ComponentChildren }): JSX.Element;
+}

@@ -247,7 +247,11 @@ describe("everything else", () => {
     const post = (body: BodyInit) =>
       fetch(`${url}/images`, { method: "POST", body, duplex: "half" } as RequestInit);
     expect((await post(new Uint8Array(6_291_456))).status).toBe(200);
-    expect((await post(new Uint8Array(6_291_457))).status).toBe(413);
+    const refused = await post(new Uint8Array(6_291_457));
+    expect([refused.status, await refused.json()]).toEqual([
+      413,
+      expect.objectContaining({ status: 413, code: "body_too_large" }),
+    ]);
     const status = await new Promise<number | undefined>((done) => {
       const request = httpRequest(`${url}/images`, { method: "POST" }, (response) => {
         done(response.statusCode);

@@ -24,8 +24,10 @@ export async function callFunction(
   { name, region, timeoutSeconds }: { name: string; region: string; timeoutSeconds: number },
 ): Promise<void> {
   const body = await readBody(request, bytesMax);
-  if (!body)
-    return problem(response, 413, "Request body too large", `At most ${bytesMax} bytes are accepted.`);
+  if (!body) {
+    const detail = "Files do not go here: announce one, and send it to the store.";
+    return problem(response, 413, "The body is too large.", detail, "body_too_large");
+  }
   const requestID = randomUUID();
   const deadline = Date.now() + timeoutSeconds * 1000;
   try {

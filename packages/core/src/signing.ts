@@ -39,7 +39,12 @@ export const Request = v.pipe(
     ),
     partNumber: v.optional(v.pipe(integer(1, partsMax, "int32"), v.description("Of a part, from 1."))),
     bytes: v.optional(
-      v.pipe(integer(1, 5_000_000_000, "int64"), v.description("Exact size of a part; then signed into it.")),
+      v.pipe(
+        integer(1, 5_000_000_000, "int64"),
+        v.description(
+          "Exact size of the part or the whole file; then signed into it. A whole file without it goes as a form.",
+        ),
+      ),
     ),
     expiresIn: v.optional(
       v.pipe(integer(1, 604_800, "int32"), v.description("Seconds that the signature is wanted for.")),
@@ -99,13 +104,19 @@ export const sign = fn(
   },
 );
 
-/** A whole file. Its size is not known, so it goes as a form: only a policy can set a limit. */
-async function whole({ key, contentType }: Request, behalf: Behalf, seconds: number): Promise<Signed> {
+/** A whole file. Where its size is not known it goes as a form: only a policy can set a limit. */
+async function whole({ key, contentType, bytes }: Request, behalf: Behalf, seconds: number): Promise<Signed> {
   const type = v.safeParse(Announcement.contentType, contentType);
   if (!type.success) throw invalid(`\`contentType\` must be one of ${Announcement.contentTypes.join(", ")}.`);
+  const { bytesMax } = behalf.limits;
+  if (bytes !== undefined && bytes > bytesMax) throw invalid(`At most ${bytesMax} bytes are accepted.`);
   const image = await reserve(key, type.output, behalf);
   const to = image.source.key;
-  const range = { min: 1, max: behalf.limits.bytesMax };
+  if (bytes !== undefined) {
+    const { url, headers } = await Upload.presign({ key: to, contentType: type.output, bytes, seconds });
+    return { url, headers, key: to };
+  }
+  const range = { min: 1, max: bytesMax };
   const { url, fields } = await Upload.presignForm({ key: to, contentType: type.output, range, seconds });
   return { url, fields, key: to };
 }

@@ -74,6 +74,18 @@ describe("signing for uploaders", () => {
     expect((await fetch(url, { method: "POST", body: form })).status).toBe(400);
   });
 
+  test("a whole file of a known size goes as the body of a PUT, once and with these bytes' number", async () => {
+    const json = { method: "PUT", key: "boat.jpg", contentType: "image/jpeg", bytes: bytes.length };
+    const { url, headers, fields, key } = await sign(json);
+    expect(fields).toBeUndefined();
+    const put = async (body: Buffer) =>
+      (await fetch(url, { method: "PUT", headers, body: new Uint8Array(body) })).status;
+    expect(await put(bytes.subarray(1))).toBe(403);
+    expect([await put(bytes), await put(bytes)]).toEqual([200, 412]);
+    expect(await statusOf(key)).toBe("ready");
+    expect(await codeOf(await ask({ ...json, bytes: 26_214_401 }))).toBe("invalid_request");
+  });
+
   test("a file goes in parts, can be listed, and becomes an image", async () => {
     const { key } = await sign({ method: "POST", key: "boat.jpg" });
     expect(await multipart(key, bytes)).toBe(200);

@@ -13,7 +13,7 @@ export const uploads = new Hono().post(
     tag: "Uploads",
     summary: "Sign one request to the store",
     description:
-      "What Uppy 6 calls `signRequest`: `new Uppy().use(AwsS3, { signRequest: (request) => post('/uploads/sign', request) })`. A PUT or POST without `uploadId` announces an image.",
+      "What Uppy 6 calls `signRequest`: `new Uppy().use(AwsS3, { signRequest: (request) => post('/uploads/sign', request) })`. A PUT or POST without `uploadId` announces an image. Uppy does not say how large a file is: it goes as a form, or as the body of a PUT where the app adds `bytes`.",
     scope: "images:write",
     answers: {
       200: {

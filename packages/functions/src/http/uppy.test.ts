@@ -11,19 +11,21 @@ import { startWorld, type World } from "./fixture.ts";
 const script = `
   import Uppy from "@uppy/core";
   import AwsS3 from "@uppy/aws-s3";
-  globalThis.send = async (api, base64, name, shouldUseMultipart) => {
+  globalThis.send = async (api, base64, name, shouldUseMultipart, isSized) => {
     const asked = [];
+    const data = await (await fetch("data:image/jpeg;base64," + base64)).blob();
     const uppy = new Uppy().use(AwsS3, {
       shouldUseMultipart,
       signRequest: async (request) => {
         asked.push(request.method);
         const headers = { "content-type": "application/json" };
-        const response = await fetch(api + "/uploads/sign", { method: "POST", headers, body: JSON.stringify(request) });
+        const response = await fetch(api + "/uploads/sign", { method: "POST", headers, body: JSON.stringify(isSized ? { ...request, bytes: data.size } : request) });
         if (!response.ok) throw new Error(await response.text());
-        return response.json();
+        const signed = await response.json();
+        if (signed.fields) asked.push("form");
+        return signed;
       },
     });
-    const data = await (await fetch("data:image/jpeg;base64," + base64)).blob();
     uppy.addFile({ name, type: "image/jpeg", data });
     const { successful, failed } = await uppy.upload();
     return { asked, keys: successful.map((file) => file.response.body.key), failed: failed.map((file) => String(file.error)) };
@@ -31,7 +33,13 @@ const script = `
 `;
 
 type Sent = { asked: string[]; keys: string[]; failed: string[] };
-declare const send: (api: string, base64: string, name: string, shouldUseMultipart: boolean) => Promise<Sent>;
+declare const send: (
+  api: string,
+  base64: string,
+  name: string,
+  multipart: boolean,
+  sized: boolean,
+) => Promise<Sent>;
 
 let world: World;
 let site: Server;
@@ -66,11 +74,14 @@ describe.skipIf(!chromiumPath)(
       await new Promise((resolve) => site.close(resolve));
     });
 
-    async function upload(file: Buffer, multipart: boolean): Promise<Sent> {
+    async function upload(file: Buffer, multipart: boolean, sized = false): Promise<Sent> {
       const page = await context.newPage();
       await page.goto(origin);
-      const args = [world.url, file.toString("base64"), multipart] as const;
-      const sent = await page.evaluate(([api, base64, parts]) => send(api, base64, "boat.jpg", parts), args);
+      const args = [world.url, file.toString("base64"), multipart, sized] as const;
+      const sent = await page.evaluate(
+        ([api, base64, parts, size]) => send(api, base64, "boat.jpg", parts, size),
+        args,
+      );
       await page.close();
       return sent;
     }
@@ -83,6 +94,17 @@ describe.skipIf(!chromiumPath)(
     test("sends a small file as a form", async () => {
       const file = await photo({ width: 400, height: 300 });
       const { asked, keys, failed } = await upload(file, false);
+      expect({ asked, failed }).toEqual({ asked: ["PUT", "form"], failed: [] });
+      expect(await imageOf(keys[0])).toMatchObject({
+        status: "ready",
+        filename: "boat.jpg",
+        source: { bytes: file.length },
+      });
+    });
+
+    test("sends a small file as the body of a PUT, where the app says how large it is", async () => {
+      const file = await photo({ width: 410, height: 300 });
+      const { asked, keys, failed } = await upload(file, false, true);
       expect({ asked, failed }).toEqual({ asked: ["PUT"], failed: [] });
       expect(await imageOf(keys[0])).toMatchObject({
         status: "ready",

@@ -5,9 +5,11 @@ import { scene } from "./scenes.ts";
 /** So many records, a minute apart: pictures that the pipeline has made, most of them under ever other ids. */
 export async function fill({ upload }: Client, count: number, pictures = 8): Promise<void> {
   // Imported late: these modules read where the cloud is when they are loaded.
+  const { marshal } = await import("@image-pipeline/core/attribute-value");
   const { ImageEntity } = await import("@image-pipeline/core/image-entity");
   const { readMany } = await import("@image-pipeline/core/record");
   const { createImageID, shardOf } = await import("@image-pipeline/core/id");
+  const { Table } = await import("@image-pipeline/core/table");
   const ids = [];
   for (let seed = 0; seed < pictures; seed++) {
     const file = new File([new Uint8Array(await scene(seed))], `IMG_${seed}.jpg`, { type: "image/jpeg" });
@@ -22,6 +24,13 @@ export async function fill({ upload }: Client, count: number, pictures = 8): Pro
     const createdAt = new Date(now - (i + 1) * 60_000).toISOString();
     return { ...model, imageID, createdAt, filename: `IMG_${i}.jpg`, shard: shardOf(imageID) };
   });
-  while (records.length > 0)
-    await Promise.all(records.splice(0, 25).map((record) => ImageEntity.put(record).go()));
+  while (records.length > 0) {
+    const requests = records.splice(0, 25).map((record) => {
+      const { Item } = ImageEntity.put(record).params<{ Item: object }>();
+      return { PutRequest: { Item: marshal(Item) } };
+    });
+    await Table.client.attempt("BatchWriteItem", {
+      RequestItems: { [Table.name]: requests } as never,
+    });
+  }
 }

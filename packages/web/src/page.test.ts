@@ -286,6 +286,23 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
       page.locator(".counts div", { hasText: "Ready" }).locator("dd").textContent(),
     ).toBe(String(images.ready));
     await page.getByText(wordsFor("corrupt_image").what).waitFor();
+    const plots = await page.locator("figure.plot").evaluateAll((all) =>
+      all.map((plot) => ({
+        ticks: [...plot.querySelectorAll(".ticks span")].map(({ textContent }) => Number(textContent)),
+        most: Math.max(
+          ...[...plot.querySelectorAll("td")].map(({ textContent }) =>
+            (textContent?.match(/\d+/g) ?? []).reduce((sum, part) => sum + Number(part), 0),
+          ),
+        ),
+      })),
+    );
+    expect(plots).toHaveLength(3);
+    for (const { ticks, most } of plots) {
+      const [top = 0] = ticks;
+      expect(ticks.at(-1)).toBe(0);
+      expect(String(top)).toMatch(/^[124680]0*$/);
+      expect([most <= top, top <= most * 2]).toEqual([true, true]);
+    }
     expect(await faultsOf(page)).toEqual([]);
   });
 
@@ -301,6 +318,22 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
       expect(await faultsOf(page)).toEqual([]);
     },
   );
+
+  test("on a phone nothing that is pressed lies under the button that closes the image", async () => {
+    page = await open(world, "#/", { width: 360, height: 780 });
+    await page.locator(".tile:has(img.shown)").first().click();
+    await page.getByRole("heading", { name: "History" }).waitFor();
+    const seen = await page.locator(".detail-frame").evaluate((frame) => {
+      const close = frame.querySelector(".close")?.getBoundingClientRect();
+      if (!close) throw new Error("There is no such button.");
+      frame.scrollTop = frame.scrollHeight / 2;
+      // Beside the button, as far down as it reaches: a bar that hides whatever scrolls.
+      return Array.from({ length: Math.ceil(close.bottom) }, (_, y) =>
+        document.elementFromPoint(close.left - 4, y),
+      ).filter((element) => element !== frame).length;
+    });
+    expect(seen).toBe(0);
+  });
 
   test("nothing is wider than a window of 320 px", async () => {
     for (const route of ["#/", "#/operations"]) {

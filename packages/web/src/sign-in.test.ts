@@ -27,6 +27,10 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     const sheet = page.getByRole("dialog", { name: "Sign in" });
     await sheet.waitFor();
     expect(await faultsOf(page)).toEqual([]);
+    // The form says it all: it lies over nothing that says it again.
+    expect(await page.locator("main h2").count()).toBe(0);
+    await sheet.getByRole("button", { name: "Not now" }).click();
+    await page.locator("main").getByRole("button", { name: "Sign in" }).click();
     await sheet.getByLabel("Token or key").fill("not-a-token");
     await sheet.getByRole("button", { name: "Sign in" }).click();
     await sheet.getByText("This token was not accepted.").waitFor();

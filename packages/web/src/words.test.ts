@@ -1,5 +1,6 @@
 import { ClientError } from "@image-pipeline/client/client";
 import { codes } from "@image-pipeline/core/rejection";
+import { Settings } from "@image-pipeline/core/settings";
 import { describe, expect, test } from "vitest";
 import { wordsFor, wordsOf } from "./words.ts";
 
@@ -26,6 +27,13 @@ describe("there are words of their own", () => {
     expect(wordsFor(code)).not.toEqual(general);
   });
 });
+
+test.each(Settings.pipelineDefaults.formats)(
+  "who sends another kind of file is told that %s is taken",
+  (format) => {
+    expect(wordsFor("unsupported_format").help?.toLowerCase()).toContain(format);
+  },
+);
 
 test("a code that nobody here has heard of is told in the service's own words", () => {
   expect(wordsFor("too_blue", "The picture is too blue.")).toEqual({ what: "The picture is too blue." });

@@ -3,7 +3,7 @@ import { ClientError } from "@image-pipeline/client/client";
 
 export type Words = { what: string; help?: string };
 
-const formats = "JPEG, PNG, WebP, AVIF and GIF are understood.";
+const formats = "JPEG, PNG, WebP, AVIF, GIF and HEIC are understood.";
 
 /** By the codes of rejections, failures and problems. A newer service may send others. */
 const byCode: Record<string, Words | undefined> = {

@@ -33,4 +33,8 @@ export const tiles = computed(() => {
 });
 
 /** Every tag that has been seen, to choose from. */
-export const tagsSeen = computed(() => [...new Set(tiles.value.flatMap(({ tags }) => tags))].sort());
+export const tagsSeen = computed(() => {
+  const seen = new Set<string>();
+  for (const { tags } of tiles.value) for (const tag of tags) seen.add(tag);
+  return [...seen].sort();
+});

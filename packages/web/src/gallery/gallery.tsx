@@ -92,6 +92,8 @@ function NothingFound() {
 function Trouble({ error, onRetry }: { error: unknown; onRetry: () => Promise<void> }) {
   const { what, help } = wordsOf(error);
   const isUnknown = error instanceof ClientError && error.code === "unauthenticated";
+  // The form lies over it and says the same.
+  if (isUnknown && mustSignIn.value) return null;
   return (
     <section class="empty" role="alert">
       <h2>{what}</h2>

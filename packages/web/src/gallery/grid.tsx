@@ -7,7 +7,7 @@ import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { remove } from "../removal.ts";
 import { transferOf } from "../upload/transfers.ts";
 import { list, tiles } from "./current.ts";
-import { beside, type Frame, type Layout, layOut, rowOf, within } from "./rows.ts";
+import { beside, type Done, type Frame, type Layout, layOut, rowOf, within } from "./rows.ts";
 import { TileView } from "./tile-view.tsx";
 import { useWindow } from "./window.ts";
 
@@ -20,10 +20,14 @@ const lookAheadAfterMs = 500;
 export function Grid() {
   const element = useRef<HTMLUListElement>(null);
   const seen = useWindow(element);
+  const done = useRef<Done | undefined>(undefined);
   const laidOut = useComputed(() => {
     const sent = transferOf.value;
     const ratios = tiles.value.map(({ id, ratio }) => ratio ?? sent.get(id)?.ratio.value ?? ratioUnknown);
-    return layOut(ratios, frameOf(seen.value.width));
+    const frame = frameOf(seen.value.width);
+    const layout = layOut(ratios, frame, done.current);
+    done.current = { ratios, frame, layout };
+    return layout;
   });
   const [activeID, setActiveID] = useState<string | undefined>(undefined);
   const mustFocus = useRef(false);

@@ -57,7 +57,7 @@ export function createList(filter: Filter) {
 
   /** Asks for what has come since the newest image that is known. */
   async function refresh(): Promise<void> {
-    const [newest] = [...waiting.peek(), ...tiles.peek()];
+    const newest = waiting.peek()[0] ?? tiles.peek()[0];
     const since = newest ? wholeSeconds(Date.parse(newest.createdAt) - overlapMs) : query.createdAfter;
     const page = await api.images.page({ ...query, createdAfter: since }, { signal: abort });
     insert(page.items.map(tileOf));
@@ -93,7 +93,11 @@ export function createList(filter: Filter) {
     }
   }
 
-  const unfinished = () => tiles.peek().flatMap((tile) => (isUnfinished(tile) ? [tile.id] : []));
+  const unfinished = () =>
+    tiles
+      .peek()
+      .filter(isUnfinished)
+      .map(({ id }) => id);
 
   const timer = setInterval(() => {
     if (document.visibilityState !== "visible" || !isReachable.peek() || isLoading.peek()) return;

@@ -60,6 +60,27 @@ describe.each(frames)("rows of $width px", (frame) => {
     const longer = layOut([...ratios, ...shapes(100, 7)], frame);
     expect(longer.rows.slice(0, layout.rows.length - 1)).toEqual(layout.rows.slice(0, -1));
   });
+
+  test.each([
+    { what: "none", change: (all: number[]) => all },
+    { what: "more at the end", change: (all: number[]) => [...all, ...shapes(100, 7)] },
+    { what: "fewer at the end", change: (all: number[]) => all.slice(0, -3) },
+    { what: "one more at the start", change: (all: number[]) => [1.5, ...all] },
+    { what: "one of another shape", change: (all: number[]) => all.with(250, 3) },
+    { what: "all gone", change: () => [] },
+  ])("are the same from an older layout as from nothing, of what has changed: $what", ({ change }) => {
+    const next = change(ratios);
+    for (const from of frames) {
+      const before = { ratios, frame: from, layout: layOut(ratios, from) };
+      expect(layOut(next, frame, before)).toEqual(layOut(next, frame));
+    }
+  });
+
+  test("that are kept are not made again", () => {
+    const next = layOut([...ratios, 1, 1], frame, { ratios, frame, layout });
+    expect(next.boxes.findIndex((box, i) => box !== layout.boxes[i])).toBe(layout.rows.at(-1)?.first);
+    expect(layOut([...ratios], frame, { ratios, frame, layout })).toBe(layout);
+  });
 });
 
 test("a hundred thousand pictures are laid out within a second", () => {

@@ -19,15 +19,24 @@ export type Frame = {
 const ratioMin = 0.5;
 const ratioMax = 3.2;
 
+/** What was laid out, and how. */
+export type Done = { ratios: readonly number[]; frame: Frame; layout: Layout };
+
 /**
  * Lays pictures of these ratios (width over height) out. A row ends where its height is closest to the wanted one.
- * The last row is not stretched unless it is nearly full, because more may follow.
+ * The last row is not stretched unless it is nearly full, because more may follow. What `before` says of the pictures
+ * up to the first that is new or another is not worked out again.
  */
-export function layOut(ratios: readonly number[], { width, rowHeight, gap }: Frame): Layout {
-  const boxes: Box[] = [];
-  const rows: Row[] = [];
-  let y = 0;
-  for (let first = 0; first < ratios.length; ) {
+export function layOut(ratios: readonly number[], frame: Frame, before?: Done): Layout {
+  const { width, rowHeight, gap } = frame;
+  const kept = before ? rowsLike(before, ratios, frame) : 0;
+  if (before && kept === before.layout.rows.length && ratios.length === before.ratios.length)
+    return before.layout;
+  const rows = before?.layout.rows.slice(0, kept) ?? [];
+  const start = nextOf(rows, gap);
+  const boxes = before?.layout.boxes.slice(0, start.first) ?? [];
+  let { y } = start;
+  for (let { first } = start; first < ratios.length; ) {
     let sum = 0;
     let end = first;
     let height = Number.POSITIVE_INFINITY;
@@ -57,6 +66,22 @@ export function layOut(ratios: readonly number[], { width, rowHeight, gap }: Fra
     first = end;
   }
   return { boxes, rows, height: Math.max(0, y - gap) };
+}
+
+/** How many of the rows stay as they were: all whose pictures, and the one that follows, are the same. */
+function rowsLike({ ratios, frame, layout }: Done, next: readonly number[], wanted: Frame): number {
+  if (frame.width !== wanted.width || frame.rowHeight !== wanted.rowHeight || frame.gap !== wanted.gap)
+    return 0;
+  let same = 0;
+  while (same < ratios.length && ratios[same] === next[same]) same++;
+  if (same === ratios.length && same === next.length) return layout.rows.length;
+  return search(layout.rows, ({ first, count }) => first + count >= same);
+}
+
+/** Where the row after these begins. */
+function nextOf(rows: readonly Row[], gap: number): { first: number; y: number } {
+  const last = rows.at(-1);
+  return last ? { first: last.first + last.count, y: last.y + last.height + gap } : { first: 0, y: 0 };
 }
 
 /** The tiles whose rows lie between two heights: from `first`, up to and without `end`. */

@@ -137,6 +137,8 @@ function Trouble({ error }: { error: unknown }) {
   const isUnknown =
     error instanceof ClientError && (error.code === "unauthenticated" || error.code === "forbidden");
   const { what, help } = wordsOf(error);
+  // The form lies over it and says the same.
+  if (isUnknown && mustSignIn.value) return null;
   return (
     <section class="empty" role="alert">
       <h2>{isUnknown ? "These numbers are for the service’s own people" : what}</h2>

@@ -279,6 +279,10 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
   });
 
   test("the operations page shows what there is, what was refused and why", async () => {
+    const lists: string[] = [];
+    world.context.on("request", (request) => {
+      if (new URL(request.url()).pathname === "/images") lists.push(request.url());
+    });
     page = await open(world, "#/operations");
     await page.locator(".counts").getByText("Refused").waitFor();
     const { images } = await world.client.stats();
@@ -304,6 +308,11 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
       expect([most <= top, top <= most * 2]).toEqual([true, true]);
     }
     expect(await faultsOf(page)).toEqual([]);
+    // The gallery is loaded by who goes there.
+    expect(lists).toEqual([]);
+    await page.getByRole("link", { name: "Gallery" }).click();
+    await page.locator(".tile img.shown").first().waitFor();
+    expect(lists).toHaveLength(1);
   });
 
   test.each(["light", "dark"] as const)(

@@ -17,7 +17,8 @@ effect(() => {
   const next = untracked(() => createList(filter));
   untracked(() => list.value.close());
   list.value = next;
-  void next.more();
+  // In the other room nobody sees it: the grid asks for it when it is there.
+  if (route.peek().page === "gallery") void next.more();
 });
 
 // What could not be loaded while the server was gone is loaded when it is back.

@@ -40,11 +40,14 @@ export function createList(filter: Filter) {
       error.value = undefined;
     });
     try {
+      const isFirst = cursor === undefined;
       const page = await api.images.page({ ...query, cursor }, { signal: abort });
       cursor = page.nextCursor;
       const fresh = page.items.map(tileOf).filter(isNew);
+      const all = [...tiles.peek(), ...fresh];
       batch(() => {
-        tiles.value = [...tiles.peek(), ...fresh];
+        // What was sent from this page may have come before the first of the list.
+        tiles.value = isFirst ? all.sort(byAge) : all;
         isComplete.value = cursor === undefined;
       });
       if (fresh.some(isUnfinished)) follow();

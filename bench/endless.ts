@@ -77,8 +77,9 @@ async function load(page: Page, count: number) {
       scrollTo(0, document.documentElement.scrollHeight);
       await new Promise(requestAnimationFrame);
     }
+    // Until the pictures of the last rows have come, roughly.
+    for (let frame = 0; frame < 60; frame++) await new Promise(requestAnimationFrame);
   }, count);
-  await page.waitForLoadState("networkidle");
 }
 
 async function scroll(session: Session, page: Page) {
@@ -108,10 +109,12 @@ async function growth(session: Session, page: Page): Promise<number> {
   const costs = [];
   for (let i = 0; i < pages; i++) {
     const before = await durations(session);
-    const answered = page.waitForResponse((response) => response.url().includes("cursor="));
-    await page.evaluate(() => scrollTo(0, document.documentElement.scrollHeight));
-    await answered;
-    await page.waitForLoadState("networkidle");
+    await page.evaluate(async () => {
+      const { scrollHeight } = document.documentElement;
+      scrollTo(0, scrollHeight);
+      while (document.documentElement.scrollHeight === scrollHeight) await new Promise(requestAnimationFrame);
+      await new Promise(requestAnimationFrame);
+    });
     costs.push((await durations(session)).script - before.script);
   }
   return median(costs);

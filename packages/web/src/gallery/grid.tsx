@@ -21,10 +21,12 @@ export function Grid() {
   const element = useRef<HTMLUListElement>(null);
   const seen = useWindow(element);
   const done = useRef<Done | undefined>(undefined);
+  // By itself: the layout has nothing to do with how far somebody has scrolled.
+  const frameWidth = useComputed(() => seen.value.width);
   const laidOut = useComputed(() => {
     const sent = transferOf.value;
     const ratios = tiles.value.map(({ id, ratio }) => ratio ?? sent.get(id)?.ratio.value ?? ratioUnknown);
-    const frame = frameOf(seen.value.width);
+    const frame = frameOf(frameWidth.value);
     const layout = layOut(ratios, frame, done.current);
     done.current = { ratios, frame, layout };
     return layout;

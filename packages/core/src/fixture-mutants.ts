@@ -2,6 +2,7 @@
 import { crc32 } from "node:zlib";
 import { phoneExif, photo, randomFrom } from "./fixture.ts";
 import { bytes, gif, png, riff, times, vp8x, webp } from "./fixture-bytes.ts";
+import { heic } from "./fixture-heic.ts";
 
 /** A broken file; `name` is enough to make it again. */
 export type Mutant = { name: string; bytes: Buffer };
@@ -23,6 +24,7 @@ async function originals(): Promise<Buffer[]> {
     photo({ ...size, format: "webp", alpha: true }),
     photo({ ...size, format: "avif" }),
     photo({ ...size, format: "gif" }),
+    photo({ ...size, format: "tiff", exif: phoneExif, orientation: 6 }),
     png(40, 30, { depth: 16, color: 6 }),
     png(40, 30, { depth: 1, color: 0, interlace: 1 }),
     gif(9, 7, { frames: 5 }),
@@ -38,10 +40,13 @@ const edges = [
 /** Mutants number `from` up to `from + count` of a seed; each depends on its own number alone. */
 export async function* mutants(seed: number, from: number, count: number): AsyncGenerator<Mutant> {
   const seeds = await originals();
+  const phone = heic({ rotate: 1, colour: 12, exif: Buffer.from("II*\0\x08\0\0\0\0\0\0\0", "latin1") });
   for (let number = from; number < from + count; number++) {
     const random = randomFrom(seed * 1_000_003 + number);
     const below = (limit: number) => Math.floor(random() * limit);
-    let file: Buffer = Buffer.from(seeds[below(seeds.length)] ?? []);
+    // Few of them in HEIC: each that passes the gate starts a thread with a decoder of its own.
+    const original = below(200) === 0 ? phone : seeds[below(seeds.length)];
+    let file: Buffer = Buffer.from(original ?? []);
     for (let change = below(6); change >= 0; change--) file = changed(file, seeds, below);
     // A wrong checksum stops a PNG's reader at once; half of them get right ones, to break what comes after.
     if (below(2) === 0) file = resealed(file);

@@ -25,7 +25,8 @@ export type Tally = {
 /** Runs mutants one after the other. */
 export async function fuzz(seed: number, from: number, count: number): Promise<Tally> {
   const tally: Tally = { rendered: 0, rejected: 0, slowestMs: 0, slowest: "", faults: [] };
-  const limits = { ...Settings.pipelineDefaults, location: true };
+  const { formats } = Settings.pipelineDefaults;
+  const limits = { ...Settings.pipelineDefaults, formats: [...formats, "tiff"], location: true };
   for await (const mutant of mutants(seed, from, count)) {
     const start = performance.now();
     const fault = await attempt(mutant, limits, tally);

@@ -10,8 +10,8 @@ import { cpuOf, has, interleave, ratioOf, table } from "./measure.ts";
 import { childrenTicks } from "./peers/peers.ts";
 import { photos, provenance } from "./photos.ts";
 
-const limits = Settings.pipelineDefaults;
-const most = 3;
+const limits = { ...Settings.pipelineDefaults, decodeSecondsMax: 300 };
+const most = 2;
 
 /** Prints what is paid for HEIC. */
 export async function run(): Promise<string> {

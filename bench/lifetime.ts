@@ -42,7 +42,7 @@ const assumed = {
   months: 36,
 } as const;
 
-const limits = Settings.pipelineDefaults;
+const limits = { ...Settings.pipelineDefaults, decodeSecondsMax: 300 };
 const most = 4;
 /** Dollars for a second of one core, which Lambda gives for each 1,769 MB. */
 const cpuSecond = (1769 / 1024) * prices.lambdaGBSecond;

@@ -11,7 +11,7 @@ import { table } from "./measure.ts";
 import { animation, photos, provenance, screenshot } from "./photos.ts";
 import { type Pixels, ssim } from "./ssim.ts";
 
-const limits = { ...Settings.pipelineDefaults, bytesMax: 100_000_000 };
+const limits = { ...Settings.pipelineDefaults, bytesMax: 100_000_000, decodeSecondsMax: 300 };
 const targets = { ssim: 0.99, tile: 2.3 };
 
 type Compared = { name: Name; ssim: number; mean: number; tile: number };

@@ -4,7 +4,7 @@ import { render } from "../../packages/core/src/render.ts";
 import { Settings } from "../../packages/core/src/settings.ts";
 
 const [file = ""] = process.argv.slice(2);
-const limits = { ...Settings.pipelineDefaults, bytesMax: 500_000_000 };
+const limits = { ...Settings.pipelineDefaults, bytesMax: 500_000_000, decodeSecondsMax: 300 };
 const idle = status("VmRSS");
 await render(readFileSync(file), limits);
 process.stdout.write(String((status("VmHWM") - idle) / 1024));

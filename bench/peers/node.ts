@@ -18,7 +18,8 @@ const ways: Record<string, () => Promise<Way>> = {
   engine: async () => {
     const { render } = await import("../../packages/core/src/render.ts");
     const { Settings } = await import("../../packages/core/src/settings.ts");
-    return (bytes, outputs) => render(bytes, Settings.pipelineDefaults, recipeOf(outputs));
+    const limits = { ...Settings.pipelineDefaults, decodeSecondsMax: 300 };
+    return (bytes, outputs) => render(bytes, limits, recipeOf(outputs));
   },
   sharp: async () => {
     const { default: sharp } = await import("sharp");

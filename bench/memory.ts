@@ -22,7 +22,7 @@ export async function run(): Promise<string> {
     [
       "50 MP PNG, photo",
       async () =>
-        sharp(await jpeg(50))
+        sharp(await jpeg(49.9))
           .png({ compressionLevel: 1 })
           .toBuffer(),
       400,

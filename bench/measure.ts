@@ -54,7 +54,7 @@ export function ratioOf(samples: Samples, name: string, to: string): number {
 /** A figure, its target in brackets, and whether it is met. */
 export function verdict(value: number, than: "≤" | "≥", target: number, digits = 3): string {
   const met = than === "≤" ? value <= target : value >= target;
-  return `${value.toFixed(digits)} (${than} ${target.toFixed(2)}: ${met ? "pass" : "**miss**"})`;
+  return `${value.toFixed(digits)} (${than} ${target.toFixed(Math.min(digits, 2))}: ${met ? "pass" : "**miss**"})`;
 }
 
 /** A table in Markdown. */

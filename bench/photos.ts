@@ -53,7 +53,7 @@ export async function animation(): Promise<Buffer> {
 export function provenance(most = wallpapers.length): string {
   const found = wallpapers.filter((path) => existsSync(path)).slice(0, most).length;
   return found > 0
-    ? `${found} photos from Debian's wallpaper packages`
+    ? `${found} ${found > 1 ? "photos" : "photo"} from Debian's wallpaper packages`
     : `${Math.min(4, most)} generated photos`;
 }
 

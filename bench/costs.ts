@@ -22,6 +22,9 @@ const assumed = {
   logBytes: 1200,
   views: 20,
   hitRatio: 0.9,
+  /** How Lambda reads a queue that is empty: at first by five at once, who wait 20 s each. */
+  pollersPerQueue: 5,
+  pollSeconds: 20,
 } as const;
 
 const million = 1e6;
@@ -69,6 +72,11 @@ const make: Line[] = [
     2 * million * assumed.apiSeconds * prices.lambdaGBSecond,
   ],
   ["Lambda, requests", "3 each", 3 * million * prices.lambdaRequest],
+  [
+    "CloudFront, the API's two requests",
+    "with its function and two reads",
+    2 * million * (prices.edgeRequest + prices.edgeFunction + 2 * prices.edgeStoreRead),
+  ],
   ["DynamoDB, writes", `${life.writeUnits} units each`, million * life.writeUnits * prices.tableWrite],
   ["DynamoDB, reads", `${life.readUnits} units each`, million * life.readUnits * prices.tableRead],
   ["S3, PUT", `${life.puts} each`, million * life.puts * prices.s3Put],
@@ -112,6 +120,8 @@ const watched = resourcesOf(await evaluate({ stage: "production" }), /metricAlar
   (sum, { inputs }) => sum + (inputs.metricQueries ? inputs.metricQueries.length - 1 : 1),
   0,
 );
+/** Queues are read whether or not something is in them. */
+const emptyReceives = (2 * assumed.pollersPerQueue * 30 * 86_400) / assumed.pollSeconds;
 const head = ["what", "how much", "US $"];
 const dollarsOf = (start: string) => make.find(([what]) => what.startsWith(start))?.[2] ?? 0;
 const [compute, writes, puts] = [
@@ -125,7 +135,7 @@ const text = `# What it costs
 
 Written by \`npm run costs\`: list prices of us-east-1 beyond the free tier, CPU and bytes measured on ${inputs.length} photos of 12 megapixels (${provenance()}), requests and the table's units counted in a run of the very bundles that are deployed. Storage is without older versions, which production keeps for 30 days.
 
-Nobody has measured it on AWS yet. Assumed are: a core of Lambda's as fast as one of the machine that this ran on, ${assumed.waitSeconds * 1000} ms of waiting for S3 and DynamoDB in a run, ${assumed.apiSeconds * 1000} ms for an answer of the API, ${assumed.logBytes} bytes of log for an image.
+Nobody has measured it on AWS yet. Assumed are: a core of Lambda's as fast as one of the machine that this ran on, ${assumed.waitSeconds * 1000} ms of waiting for S3 and DynamoDB in a run, ${assumed.apiSeconds * 1000} ms for an answer of the API, ${assumed.logBytes} bytes of log for an image, ${assumed.pollersPerQueue} readers of each queue who wait ${assumed.pollSeconds} s where it is empty.
 
 ## A million images made
 
@@ -145,7 +155,7 @@ ${table(head, rows(show))}
 
 ## Whatever happens
 
-A production stage at rest costs about $${(watched * prices.alarmMetric + prices.ownMetric).toFixed(2)} a month: ${watched} metrics that its alarms look at, and the breaker's own. Other stages have no alarms unless they have an address; the breaker's metric is $${prices.ownMetric.toFixed(2)}. The schedules run within the free tier.
+A production stage at rest costs about $${(watched * prices.alarmMetric + prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own, and ${(emptyReceives / million).toFixed(1)} million looks at two empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have no alarms unless they have an address; the breaker's metric is $${prices.ownMetric.toFixed(2)}. The schedules run within the free tier.
 
 ## The biggest levers
 

@@ -1,6 +1,6 @@
 /**
  * What the HTTP API costs by itself, on a table of 100,000 records: requests to DynamoDB are counted, and then
- * answered from memory, so that the CPU that is measured is the API's own.
+ * answered from memory, so that the CPU that is measured is the API's own, up to the line that it logs.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -12,6 +12,7 @@ import type { Plain } from "../packages/core/src/dynamodb.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { enter } from "../packages/local/src/environment.ts";
 import { type Case, cpuOf, interleave, median, ratioOf, table } from "./measure.ts";
+import type { Place } from "./seed.ts";
 
 const records = Number(process.env.API_RECORDS ?? 100_000);
 const rounds = 15;
@@ -22,9 +23,12 @@ const batch = 300;
 /** Prints the API's figures. */
 export async function run(): Promise<string> {
   const dataDir = mkdtempSync(join(tmpdir(), "bench-"));
+  const { write } = process.stdout;
   const stores = fork(new URL("stores.ts", import.meta.url), [dataDir]);
   try {
     const [{ s3Url, dynamodbUrl }] = await once(stores, "message");
+    // As deployed: `npm start` says less.
+    process.env.POWERTOOLS_LOG_LEVEL = "INFO";
     enter(process.env, {
       region: "us-east-1",
       credentials: { accessKeyId: "local", secretAccessKey: "local-secret" },
@@ -39,16 +43,20 @@ export async function run(): Promise<string> {
     const { app } = await import("../packages/functions/src/http/app.ts");
     const { Table } = await import("../packages/core/src/table.ts");
     const { Cursor } = await import("../packages/core/src/cursor.ts");
-    const seeded = await seed();
+    // Where page 1,000 begins, of as many pages as there are.
+    const size = Math.max(1, Math.floor(records / 1_000));
+    const [middle, deep] = await seed(records, records >> 1, records - 1 - 999 * size);
+    if (!middle || !deep) throw new Error("Too few records for a thousand pages.");
 
+    // Each request's line in the log, once it is made.
+    process.stdout.write = () => true;
     const get = async (path: string) => {
       const response = await app.request(path);
       if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`);
       return response.text();
     };
     const wire = tap(Table.client);
-    const middle = seeded[seeded.length >> 1];
-    const lookUp = `/images/${middle?.imageID}`;
+    const lookUp = `/images/${middle.imageID}`;
     const page = (limit: number, cursor?: string) =>
       `/images?limit=${limit}${cursor ? `&cursor=${cursor}` : ""}`;
     const counts = [];
@@ -60,10 +68,6 @@ export async function run(): Promise<string> {
       counts.push([name, (await wire.during(() => get(path))).join(", ")]);
     }
 
-    // Where page 1,000 begins, of as many pages as there are.
-    const size = Math.max(1, Math.floor(records / 1_000));
-    const deep = seeded[seeded.length - 1 - 999 * size];
-    if (!deep) throw new Error("Too few records for a thousand pages.");
     const far = page(size, Cursor.issue({ owner: "default", order: "desc" }, deep));
     const near = page(size);
     const depth = await timed({ near: () => get(near), far: () => get(far) });
@@ -115,6 +119,7 @@ export async function run(): Promise<string> {
       ),
     ].join("\n\n");
   } finally {
+    process.stdout.write = write;
     stores.disconnect();
     await once(stores, "exit");
     rmSync(dataDir, { recursive: true, force: true });
@@ -122,73 +127,13 @@ export async function run(): Promise<string> {
 }
 
 type Table = typeof import("../packages/core/src/table.ts").Table.client;
-type Place = { imageID: string; createdAt: string };
-
-/** Fills the table with ready images of one owner; returns their places, oldest first. */
-async function seed(): Promise<Place[]> {
-  const { marshal } = await import("../packages/core/src/attribute-value.ts");
-  const { ImageEntity } = await import("../packages/core/src/image-entity.ts");
-  const { ID } = await import("../packages/core/src/id.ts");
-  const { Table } = await import("../packages/core/src/table.ts");
-  const variant = (name: string, width: number) => ({
-    key: `img/1-abcdef01/${name}.webp`,
-    contentType: "image/webp",
-    format: "webp",
-    width,
-    height: width,
-    bytes: width * 40,
+/** Fills the table, in a process of its own: its garbage would be collected in the midst of what is measured here. */
+async function seed(count: number, ...wanted: number[]): Promise<Place[]> {
+  const child = fork(new URL("seed.ts", import.meta.url), [count, ...wanted].map(String));
+  const ended = once(child, "exit").then(() => {
+    throw new Error("The table could not be filled.");
   });
-  const start = Date.parse("2026-01-01T00:00:00Z");
-  const places: Place[] = [];
-  const requests: object[] = [];
-  for (let i = 0; i < records; i++) {
-    const imageID = ID.createImageID();
-    const at = new Date(start + i * 1000).toISOString();
-    places.push({ imageID, createdAt: at });
-    const sha256 = i.toString(16).padStart(64, "0");
-    const { Item } = ImageEntity.put({
-      imageID,
-      owner: "default",
-      status: "ready",
-      shard: ID.shardOf(imageID),
-      createdAt: at,
-      updatedAt: at,
-      processedAt: at,
-      version: 3,
-      attempt: 1,
-      key: `default/${imageID}`,
-      writeID: imageID,
-      last: { type: "ready", by: "processor", version: 3, at },
-      dueOrder: "-",
-      content: sha256,
-      etag: "05793f9740cdfc7b02866e3acbee140f",
-      sequencer: "0".repeat(32),
-      filename: `IMG_${i}.jpg`,
-      bytes: 3_000_000 + i,
-      sha256,
-      source: {
-        format: "jpeg",
-        contentType: "image/jpeg",
-        width: 4032,
-        height: 3024,
-        alpha: false,
-        frames: 1,
-      },
-      placeholder: { thumbhash: "IosCBYBZSH+Jh3h4eIh4eE+H91SI", color: "#7a8b9c" },
-      variants: {
-        thumbnail: variant("thumbnail", 200),
-        small: variant("small", 480),
-        medium: variant("medium", 1080),
-        large: variant("large", 1920),
-      },
-      recipe: "abcdef01",
-    }).params<{ Item: object }>();
-    requests.push({ PutRequest: { Item: marshal(Item) } });
-  }
-  for (let i = 0; i < requests.length; i += 25) {
-    const batch = { [Table.name]: requests.slice(i, i + 25) };
-    await Table.client.attempt("BatchWriteItem", { RequestItems: batch as never });
-  }
+  const [places] = await Promise.race([once(child, "message"), ended]);
   return places;
 }
 

@@ -1,13 +1,14 @@
 /** One structured line for each request: enough to follow it up, and nothing that is secret. */
-import type { MiddlewareHandler } from "hono";
+import type { Context } from "hono";
 import { routePath } from "hono/route";
 import { log } from "../log.ts";
 import type { Known } from "./route.ts";
 
-/** Logs the route's pattern, never the address itself: queries hold cursors. */
-export const accessLog: MiddlewareHandler<Known & { Variables: { requestId: string } }> = async (c, next) => {
-  const started = performance.now();
-  await next();
+/**
+ * Logs a request that has been answered and was `started` by `performance.now()`. The route's pattern, never the
+ * address itself: queries hold cursors.
+ */
+export function logRequest(c: Context<Known & { Variables: { requestId: string } }>, started: number): void {
   log.info("request", {
     requestId: c.get("requestId"),
     method: c.req.method,
@@ -16,4 +17,4 @@ export const accessLog: MiddlewareHandler<Known & { Variables: { requestId: stri
     ms: Math.round(performance.now() - started),
     caller: c.get("caller")?.kind ?? "nobody",
   });
-};
+}

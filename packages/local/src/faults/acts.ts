@@ -8,8 +8,8 @@ export type Weather = { lost: number; api: boolean; reconciler: boolean };
 
 type Command = fc.AsyncCommand<World, World>;
 
-/** Keys that somebody simply puts files under; one that every encoding on the way has to get right. */
-const keys = ["photo.jpg", "a b+c/é%20.jpg"];
+/** What somebody simply puts files under; one that every encoding on the way has to get right. */
+const names = ["photo.jpg", "a b+c/é%20.jpg"];
 const tags = ["cat", "dog"];
 
 const index = fc.nat(30);
@@ -17,12 +17,23 @@ const pick = <T>(list: readonly T[], n: number): T | undefined => list[n % list.
 const weighted = <T>(...pairs: [weight: number, T][]) =>
   fc.oneof(...pairs.map(([weight, value]) => ({ weight, arbitrary: fc.constant(value) })));
 
+/** Nine in ten are short, which most faults need no more than; a long one costs as much as six of them. */
+const lengths = [
+  { weight: 9, maxCommands: 16 },
+  { weight: 1, maxCommands: 80 },
+];
+
 /** A schedule: what happens, and what becomes of notifications and clocks meanwhile. */
 export const schedule = (weather: Weather) =>
   fc.record({
     fates: fc.array(fate(weather.lost), { minLength: 1, maxLength: 10 }),
     skews: fc.array(fc.integer({ min: -5_000, max: 5_000 }), { minLength: 1, maxLength: 4 }),
-    commands: fc.commands(commands(weather), { maxCommands: 80, size: "max" }),
+    commands: fc.oneof(
+      ...lengths.map(({ weight, maxCommands }) => ({
+        weight,
+        arbitrary: fc.commands(commands(weather), { maxCommands, size: "max" }),
+      })),
+    ),
   });
 
 /** Mostly one copy, soon; now and then up to five, the last of them a quarter of an hour late; or none. */
@@ -73,13 +84,16 @@ function act(
   };
 }
 
+const recordsIn = ({ witness, isOfScene }: World) =>
+  [...witness.records.values()].filter(({ imageID }) => isOfScene(imageID));
+
 /** Every key that something lies or may lie under. */
-const keysIn = ({ witness }: World) => [
-  ...new Set([...keys, ...[...witness.records.values()].map(({ key }) => key)]),
+const keysIn = (world: World) => [
+  ...new Set([...names.map((name) => `${world.scene}/${name}`), ...recordsIn(world).map(({ key }) => key)]),
 ];
 
-const imagesIn = ({ witness }: World) =>
-  [...witness.records.values()].filter(({ status }) => status !== "deleting" && status !== "deleted");
+const imagesIn = (world: World) =>
+  recordsIn(world).filter(({ status }) => status !== "deleting" && status !== "deleted");
 
 function put([where, which]: [number, number]): Command {
   return act(`file ${which} is put under key ${where}`, async (world) => {
@@ -90,7 +104,7 @@ function put([where, which]: [number, number]): Command {
 }
 
 function remove(where: number): Command {
-  const keyIn = (world: World) => pick([...world.witness.uploads.keys()], where);
+  const keyIn = ({ witness, isOfScene }: World) => pick([...witness.uploads.keys()].filter(isOfScene), where);
   return act(
     `upload ${where} is removed`,
     async (world) => world.remove(keyIn(world) ?? ""),

@@ -47,7 +47,8 @@ export async function playCrowd(options: Options): Promise<ReadonlyMap<string, n
   const below = (n: number) => Math.floor(random() * n);
   const theatre = await openTheatre(dataDir);
   const fates: Fate[] = Array.from({ length: 997 }, () => fateOf(random));
-  await theatre.play({ weather, fates, skews: [0, -3000, 4000], leave: true }, async (world) => {
+  const skews = [0, -3000, 4000];
+  const act = async (world: World) => {
     for (let n = 0; n < acts; n++) {
       const key = `crowd/${keys === acts ? n : below(keys)}.jpg`;
       const file = world.files[below(world.files.length)];
@@ -56,7 +57,8 @@ export async function playCrowd(options: Options): Promise<ReadonlyMap<string, n
       await world.stall(pauseMs);
       await work(world, random);
     }
-  });
+  };
+  await theatre.play(weather, [{ fates, skews, act }], { leave: true });
   await theatre.close();
   return theatre.counts;
 }

@@ -83,7 +83,7 @@ async function stories(dataDir: string): Promise<boolean> {
   for (const [name, { title, weather, fates = [[0]], play }] of Object.entries(stories)) {
     if (mutant !== undefined && name !== mutant) continue;
     try {
-      await theatre.play({ weather, fates, skews: [0] }, play);
+      await theatre.play(weather, [{ fates, skews: [0], act: play }]);
       console.log(`✓ ${title}`);
     } catch (error) {
       well = false;

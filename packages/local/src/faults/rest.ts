@@ -1,4 +1,4 @@
-/** Brings a world to rest, without any more faults, and says what is not as it was promised. */
+/** Brings a world to rest and says what is not as it was promised. */
 import { Protocol } from "@image-pipeline/core/protocol";
 import { names } from "../environment.ts";
 import type { Weather } from "./acts.ts";
@@ -11,10 +11,9 @@ const dayMs = 86_400_000;
 const roundsMax = 200_000;
 const passesMax = 12;
 
-/** Finds everything that is wrong once nothing moves any more: with the reconciler's help, or by events alone. */
+/** Finds everything that is wrong in a quiet world: with the reconciler's help, or by events alone. */
 export async function comeToRest(world: World, weather: Weather): Promise<void> {
   const { witness } = world;
-  await untilQuiet(world);
   for (let pass = 0, still = false; weather.reconciler && !still && pass < passesMax; pass++) {
     // Longer than anything is kept or put off.
     await world.wait(2 * dayMs);
@@ -37,7 +36,8 @@ export async function comeToRest(world: World, weather: Weather): Promise<void> 
   await checkHistory(world);
 }
 
-async function untilQuiet(world: World) {
+/** Lets everything go its way, without any more faults, until nothing moves. */
+export async function untilQuiet(world: World): Promise<void> {
   await world.wait(0);
   for (let rounds = 0; world.isBusy(); rounds++) {
     await world.wait((nextTimer() ?? now()) - now());

@@ -59,11 +59,11 @@ export async function playSoak({ dataDir, minutes, perSecond, tell }: Options): 
     await sleep(1000 / perSecond);
     if (elapsedMs() < (minute + 1) * 60_000) continue;
     minute++;
-    const { mb, descriptors } = await measure(lives.pid());
+    const { mb, serverMB, descriptors } = await measure(lives.pid());
     samples.push({ hour: elapsedMs() / 3_600_000, mb, descriptors });
     const { uploads, failed, stuck } = result;
     tell(
-      `minute ${minute}: ${mb.toFixed(0)} MB, ${descriptors} descriptors, ${uploads} uploads, ${failed} failed, ${stuck} late`,
+      `minute ${minute}: ${mb.toFixed(0)} MB, ${serverMB.toFixed(0)} of it the server's own, ${descriptors} descriptors, ${uploads} uploads, ${failed} failed, ${stuck} late`,
     );
   }
   await Promise.all(underway);
@@ -74,16 +74,18 @@ export async function playSoak({ dataDir, minutes, perSecond, tell }: Options): 
   return result;
 }
 
-/** Resident memory and open files of a process and its children. */
-async function measure(pid: number): Promise<{ mb: number; descriptors: number }> {
+/** Resident memory and open files of the server and its children. */
+async function measure(pid: number): Promise<{ mb: number; serverMB: number; descriptors: number }> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
-  let [kb, descriptors] = [0, 0];
+  let [kb, serverKB, descriptors] = [0, 0, 0];
   for (const one of [String(pid), ...children.trim().split(" ").filter(Boolean)]) {
     const status = await readFile(`/proc/${one}/status`, "utf8");
-    kb += Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+    const resident = Number(/^VmRSS:\s+(\d+)/m.exec(status)?.[1] ?? 0);
+    kb += resident;
+    if (one === String(pid)) serverKB = resident;
     descriptors += (await readdir(`/proc/${one}/fd`)).length;
   }
-  return { mb: kb / 1024, descriptors };
+  return { mb: kb / 1024, serverMB: serverKB / 1024, descriptors };
 }
 
 /** Least squares: by how much y grows for each x. */

@@ -18,6 +18,7 @@ import { sqsEndpoint } from "../sqs.ts";
 import { caller, ensureTable } from "../table.ts";
 import { now, takeOver } from "./clock.ts";
 import { type Applied, installGates } from "./gates.ts";
+import { takeShortcuts } from "./shortcut.ts";
 
 /** Who is told of what happens; each world in turn. */
 export type Audience = {
@@ -33,7 +34,8 @@ const queuePath = `/000000000000/${names.queue}`;
 /** Starts everything in a folder of its own. `listener.at` is told of what happens. Once in a process. */
 export async function openStage(dataDir: string, listener: { at: Audience }) {
   takeOver();
-  const table = await startDynamodb({ folder: join(dataDir, "dynamodb"), port: 0 });
+  takeShortcuts();
+  const table = await startDynamodb({ port: 0 });
   const store = await startS3({
     dataDir: join(dataDir, "s3"),
     port: 0,

@@ -1,25 +1,22 @@
 /** Plays schedules on one stage, one after another, each in a world of its own. */
 import type { Weather } from "./acts.ts";
 import { makeFiles } from "./image-files.ts";
-import { clear, comeToRest } from "./rest.ts";
+import { clear, comeToRest, untilQuiet } from "./rest.ts";
 import { type Audience, openStage } from "./stage.ts";
-import { type Fate, openWorld, type World } from "./world.ts";
+import { type Chance, openWorld, type World } from "./world.ts";
 
 export type Theatre = {
   /** How often each kind of thing has happened. */
   counts: ReadonlyMap<string, number>;
-  /** Plays `act` in an empty world and brings that to rest. Throws an error that names every promise broken. */
-  play(schedule: Schedule, act: (world: World) => Promise<void>): Promise<void>;
+  /**
+   * Plays schedules in an empty world, one after another, each until nothing moves, and brings the world to rest.
+   * Throws an error that names every promise broken. `leave`: nothing else will be played on this stage.
+   */
+  play(weather: Weather, schedules: readonly Schedule[], options?: { leave?: boolean }): Promise<void>;
   close(): Promise<void>;
 };
 
-type Schedule = {
-  weather: Weather;
-  fates: readonly Fate[];
-  skews: readonly number[];
-  /** Whether the stage is left as it is: nothing else will be played on it. */
-  leave?: boolean;
-};
+type Schedule = Chance & { act(world: World): Promise<void> };
 
 /** Opens the stage in an empty folder. Once in a process. */
 export async function openTheatre(dataDir: string): Promise<Theatre> {
@@ -30,14 +27,18 @@ export async function openTheatre(dataDir: string): Promise<Theatre> {
   const stage = await openStage(dataDir, listener);
   return {
     counts,
-    async play({ weather, fates, skews, leave = false }, act) {
-      const world = openWorld(stage, listener, { files, fates, skews, count });
+    async play(weather, schedules, { leave = false } = {}) {
+      const world = openWorld(stage, listener, { files, count });
       try {
-        await act(world);
+        for (const { act, ...chance } of schedules) {
+          world.begin(chance);
+          await act(world);
+          await untilQuiet(world);
+        }
         await comeToRest(world, weather);
         const wrong = [...world.witness.wrong];
         if (wrong.length > 0) throw new Error(wrong.join("; "));
-        count("schedule");
+        for (const _ of schedules) count("schedule");
       } finally {
         if (!leave) await clear(world);
       }

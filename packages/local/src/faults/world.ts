@@ -17,10 +17,19 @@ export type Fate = readonly number[];
 type Answer = { status: number; body: { id?: string; version?: number; upload?: Upload } };
 type Upload = { method: string; url: string; headers: Record<string, string> };
 
+/** What chance holds for one schedule: dealt in turn are `fates` to notifications, `skews` (ms) to workers' clocks. */
+export type Chance = { fates: readonly Fate[]; skews: readonly number[] };
+
 export type World = {
   witness: Witness;
   /** Dealt to notifications in turn. */
   fates: readonly Fate[];
+  /** Which schedule plays, from 0: several may share a world, each with keys of its own. */
+  scene: number;
+  /** Begins the next schedule. Whatever the earlier ones left is none of its business. */
+  begin(chance: Chance): void;
+  /** Whether an image (by id) or an upload (by key) has come in this schedule. */
+  isOfScene(name: string): boolean;
   files: readonly File[];
   /** Announced uploads whose bytes nobody has sent yet, by image. */
   announced: Map<string, { upload: Upload; file: File }>;
@@ -51,27 +60,19 @@ const requestsMax = 20_000;
 /** As in the cloud: six times the processor's timeout. */
 const visibilityTimeoutMs = 360_000;
 
-/** Opens a world. `fates` are dealt to notifications in turn, `skews` (ms) to workers. Tells `listener` of itself. */
+/** Opens a world. Tells `listener` of itself. */
 export function openWorld(
   stage: Stage,
   listener: { at: Audience },
-  {
-    files,
-    fates,
-    skews,
-    count,
-  }: {
-    files: readonly File[];
-    fates: readonly Fate[];
-    skews: readonly number[];
-    count(what: string): void;
-  },
+  { files, count }: { files: readonly File[]; count(what: string): void },
 ): World {
   const witness = createWitness(files);
   let queue: Queue;
   let deadLetters: Queue;
+  let skews: readonly number[] = [0];
   let dealt = 0;
   let started = 0;
+  let earlier: ReadonlySet<string> = new Set();
   const announced: World["announced"] = new Map();
 
   const run = <T>(name: string, work: () => Promise<T>) => {
@@ -134,7 +135,18 @@ export function openWorld(
 
   const world: World = {
     witness,
-    fates,
+    fates: [[0]],
+    scene: -1,
+    begin(chance) {
+      world.scene++;
+      world.fates = chance.fates;
+      skews = chance.skews;
+      dealt = 0;
+      started = 0;
+      announced.clear();
+      earlier = new Set([...witness.records.keys(), ...witness.uploads.keys()]);
+    },
+    isOfScene: (name) => !earlier.has(name),
     files,
     stage,
     announced,

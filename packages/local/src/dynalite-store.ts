@@ -17,8 +17,9 @@ import db, {
 import { StartError } from "./start-error.ts";
 
 /**
- * Opens dynalite's files in a folder, or in memory if none is given; the server does not listen yet. Every write of an item is one LevelDB batch:
- * after a crash it is there whole or not at all. Throws if another process has the folder open.
+ * Opens dynalite's files in a folder, or in memory if none is given; the server does not listen yet. Every write of an
+ * item is one LevelDB batch: after a crash it is there whole or not at all. Throws if another process has the folder
+ * open.
  */
 export async function openDynalite(path?: string): Promise<Server> {
   db.updateIndexes = writeWhole;

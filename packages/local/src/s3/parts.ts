@@ -41,6 +41,8 @@ export type Parts = {
   open(id: string, number: number): Promise<Opened>;
   /** Ends an upload, if it is still under way, and throws its parts away. */
   end(id: string): Promise<void>;
+  /** Ends every upload that began before a time, in milliseconds since 1970. */
+  endOlder(than: number): Promise<void>;
 };
 
 const head = "upload.json";
@@ -63,6 +65,18 @@ export async function openParts(dataDir: string): Promise<Parts> {
       if (isMissing(error)) return undefined;
       throw error;
     }
+  }
+
+  async function end(id: string): Promise<void> {
+    const gone = path.join(temporary, id);
+    try {
+      await rename(path.join(root, id), gone);
+    } catch (error) {
+      if (isMissing(error)) return;
+      throw error;
+    }
+    await syncFolder(root);
+    await rm(gone, { recursive: true, force: true });
   }
 
   return {
@@ -104,16 +118,12 @@ export async function openParts(dataDir: string): Promise<Parts> {
       return new Map(names.map((name) => [Number(name), readMeta(path.join(root, id, name))]));
     },
     open: (id, number) => openObject(partFile(id, String(number))),
-    async end(id) {
-      const gone = path.join(temporary, id);
-      try {
-        await rename(path.join(root, id), gone);
-      } catch (error) {
-        if (isMissing(error)) return;
-        throw error;
+    end,
+    async endOlder(than) {
+      for (const id of await readdir(root)) {
+        const pending = await read(id);
+        if (pending && pending.initiated < than) await end(id);
       }
-      await syncFolder(root);
-      await rm(gone, { recursive: true, force: true });
     },
   };
 }

@@ -3,11 +3,14 @@ import path from "node:path";
 import { Readable } from "node:stream";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  CreateMultipartUploadCommand,
   DeleteObjectCommand,
   GetObjectCommand,
   HeadObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   PutObjectCommand,
+  UploadPartCommand,
 } from "@aws-sdk/client-s3";
 import { getSignedUrl } from "@aws-sdk/s3-request-presigner";
 import { afterEach, expect, test, vi } from "vitest";
@@ -30,6 +33,24 @@ const restart = async (s3: Served, options = {}) => {
 };
 const put = (s3: Served, Key: string, Body: string | Buffer = "x", more = {}) =>
   s3.client().send(new PutObjectCommand({ Bucket, Key, Body, ...more }));
+
+test("a multipart upload that nobody completes is thrown away after a day, and no younger one", async () => {
+  const first = await begin();
+  const begun = async (Key: string, hoursAgo: number) => {
+    const { UploadId = "" } = await first.client().send(new CreateMultipartUploadCommand({ Bucket, Key }));
+    await first.client().send(new UploadPartCommand({ Bucket, Key, UploadId, PartNumber: 1, Body: "x" }));
+    const file = path.join(first.dataDir, "multipart", UploadId, "upload.json");
+    const initiated = Date.now() - hoursAgo * 3_600_000;
+    await writeFile(file, JSON.stringify({ ...JSON.parse(await readFile(file, "utf8")), initiated }));
+  };
+  await begun("old", 25);
+  await begun("young", 23);
+  const s3 = await restart(first);
+  const { Uploads } = await s3.client().send(new ListMultipartUploadsCommand({ Bucket }));
+  expect(Uploads?.map(({ Key }) => Key)).toEqual(["young"]);
+  expect(await readdir(path.join(s3.dataDir, "multipart"))).toHaveLength(1);
+  expect(await readdir(path.join(s3.dataDir, "tmp"))).toEqual([]);
+});
 
 test("everything is there after a restart as it was before", async () => {
   const first = await begin();

@@ -4,6 +4,8 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from "node:net";
 import { type Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { systemClock } from "../queue.ts";
+import { every } from "../schedule.ts";
 import { type Identity, parseTarget, type SignatureError, verify } from "../sigv4.ts";
 import { corsHeaders, type Origins, preflight } from "./cors.ts";
 import { errorOf, S3Error } from "./error.ts";
@@ -38,6 +40,9 @@ export type S3Options = {
   now?: () => number;
 };
 
+/** A multipart upload that is not completed in a day is thrown away, as the deployed bucket's lifecycle has it. */
+const abandoned = { ageMs: 86_400_000, everyMs: 3_600_000 };
+
 /**
  * Starts the endpoint on 127.0.0.1. Resolves when it serves; rejects with `EADDRINUSE` if the port is taken, before
  * it touches the folder. `close` lets requests that have begun end, for up to five seconds.
@@ -56,8 +61,12 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
     const work = answer(message, response, endpoint, options, now).finally(() => underway.delete(work));
     underway.add(work);
   });
+  let sweeping: () => void;
   try {
-    await endpoint;
+    const { parts } = await endpoint;
+    const sweep = () => parts.endOlder(now() - abandoned.ageMs);
+    await sweep();
+    sweeping = every(abandoned.everyMs, sweep, systemClock);
   } catch (error) {
     server.close();
     throw error;
@@ -65,6 +74,7 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
   return {
     url: `http://127.0.0.1:${port}`,
     async close() {
+      sweeping();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const patience = setTimeout(() => server.closeAllConnections(), 5_000);
       await Promise.all(underway);

@@ -40,9 +40,14 @@ export const redrive = defineCommand({
     try {
       counts["dead letters"] = await DeadLetters.count();
       if (!dryRun && counts["dead letters"] > 0) {
-        for await (const { moved } of DeadLetters.redrive()) counts["dead letters"] = moved;
+        for await (const { moved } of DeadLetters.redrive()) {
+          counts["dead letters"] = moved;
+          // The queue moves the rest by itself.
+          if (interrupted.aborted) break;
+        }
       }
       for await (const { records } of Walk.images()) {
+        if (interrupted.aborted) break;
         const failed = records.filter(({ status }) => status === "failed").map(({ imageID }) => imageID);
         const { sent, refused } = dryRun
           ? { sent: failed.length, refused: [] }
@@ -51,7 +56,6 @@ export const redrive = defineCommand({
         counts.looked += records.length;
         counts.failed += sent;
         counts.refused += refused.length;
-        if (interrupted.aborted) break;
       }
       const end = interrupted.aborted
         ? "Interrupted; run it again for the rest."

@@ -64,11 +64,12 @@ export const upload = defineCommand({
           transfer.state = cancel.signal.aborted ? "cancelled" : "failed";
           if (cancel.signal.aborted) continue;
           const { code, message } = faultOf(error);
+          const what = code === "timed_out" ? "not ready yet" : "not uploaded";
           if (values.json)
             screen.print(JSON.stringify({ filename: basename(path), error: { code, message } }));
           else
             screen.print(
-              `${red("✗")} ${bold(printable(path))}  not uploaded\n  ${dim("why")}        ${message}\n`,
+              `${red("✗")} ${bold(printable(path))}  ${what}\n  ${dim("why")}        ${message}\n`,
             );
         }
       }

@@ -15,7 +15,7 @@ import { type Case, cpuOf, interleave, median, ratioOf, table } from "./measure.
 import type { Place } from "./seed.ts";
 
 const records = Number(process.env.API_RECORDS ?? 100_000);
-const rounds = 15;
+const rounds = 40;
 
 /** So many requests make one sample. */
 const batch = 300;

@@ -23,8 +23,9 @@ const out = new Console({ stdout, stderr });
 function logger(level: "INFO" | "WARN" | "ERROR", print: (line: string) => void) {
   if ((weights[level] ?? 0) < least) return () => {};
   return (message: string, fields: Fields) => {
-    const timestamp = new Date().toISOString();
-    print(JSON.stringify({ level, message, timestamp, service, ...fields }, readable()));
+    const line = { level, message, timestamp: new Date().toISOString(), service, ...fields };
+    // A request's line is plain, and written twice as fast without the function.
+    print(JSON.stringify(line, Object.values(fields).every(isPlain) ? undefined : readable()));
   };
 }
 
@@ -34,6 +35,8 @@ export const log = {
   warn: logger("WARN", out.warn),
   error: logger("ERROR", out.error),
 };
+
+const isPlain = (value: unknown) => typeof value === "string" || typeof value === "number";
 
 /** For `JSON.stringify`: errors with what JSON would leave out, big numbers as text, and nothing within itself. */
 function readable() {

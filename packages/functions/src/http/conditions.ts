@@ -6,7 +6,10 @@ export const etagOf = ({ version }: { version: number }): string => `W/"v${versi
 
 /** Whether `If-None-Match` names this ETag, or any. */
 export function has(ifNoneMatch: string | undefined, etag: string): boolean {
-  return tagsOf(ifNoneMatch).some((tag) => tag === "*" || opaque(tag) === opaque(etag));
+  return (
+    ifNoneMatch !== undefined &&
+    tagsOf(ifNoneMatch).some((tag) => tag === "*" || opaque(tag) === opaque(etag))
+  );
 }
 
 /**

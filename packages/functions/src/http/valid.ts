@@ -29,7 +29,8 @@ export function valid<T extends Target, S extends v.GenericSchema>(
   schema: S,
 ): MiddlewareHandler<Env, string, Read<T, S>> {
   const reader: MiddlewareHandler<Env, string, Read<T, S>> = async (c, next) => {
-    const result = v.safeParse(schema, await readers[target](c), { abortPipeEarly: true });
+    const read = readers[target](c);
+    const result = v.safeParse(schema, read instanceof Promise ? await read : read, { abortPipeEarly: true });
     if (!result.success) {
       if (target === "param") throw new VisibleError("image_not_found", "No image has an id like this.");
       throw new InvalidRequest(result.issues.map((issue) => faultOf(target, issue)));

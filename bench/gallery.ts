@@ -185,7 +185,7 @@ function report({ lists, images, bytes }: First, { gallery, bare }: Record<"gall
     what,
     of(gallery, name).toFixed(2),
     of(bare, name).toFixed(2),
-    compared ? ratio(name).toFixed(2) : "–",
+    compared && Number.isFinite(ratio(name)) ? ratio(name).toFixed(2) : "–",
   ];
   const total = Object.values(bytes).reduce((sum, value) => sum + value, 0);
   return `The first screen, 1280 × 860, nothing cached: ${kilobytes(total)}, of which ${images} pictures ${kilobytes(bytes.image)}, scripts ${kilobytes(

@@ -3,7 +3,7 @@ import type { Queue } from "@image-pipeline/core/queue";
 import * as v from "valibot";
 import { openCheckpoint } from "./checkpoint.ts";
 import { defineCommand, UsageError, whole } from "./command.ts";
-import { costInWords } from "./cost.ts";
+import { costInWords, costOf } from "./cost.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { inWords, startJob } from "./job.ts";
 import { pace } from "./pace.ts";
@@ -66,7 +66,7 @@ export const backfill = defineCommand({
     }
     const interrupted = onInterrupt();
     const counts = { looked: from?.looked ?? 0, found: from?.sent ?? 0 };
-    const job = startJob(`backfill (${stage})${dryRun ? ", dry run" : ""}`, counts, values.json);
+    const job = startJob(`backfill (${stage})${dryRun ? ", dry run" : ""}`, counts, { json: values.json });
     if (from) job.say(`Going on after ${printable(from.after)}.`, { resumed: from });
     const turn = pace(perSecond, interrupted);
     const send = async (batch: Queue.Sent[]) => {
@@ -97,6 +97,7 @@ export const backfill = defineCommand({
       job.end(`${end} ${words}, ${costInWords(counts.found, stage)}.`, {
         interrupted: interrupted.aborted,
         dryRun,
+        dollars: costOf(counts.found, stage),
       });
     } finally {
       job.stop();

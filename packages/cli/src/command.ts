@@ -36,7 +36,7 @@ export const defineCommand = <const O extends Options>(command: Command<O>): Com
 
 /** Options that every command which talks to the API has. */
 export const apiOptions = {
-  url: { type: "string", value: "url", about: "Where the API is: IMAGE_API_URL, or http://127.0.0.1:3000" },
+  url: { type: "string", value: "url", about: "Where the API is: IMAGE_API_URL, or `npm start` here" },
   json: { type: "boolean", about: "JSON lines on standard output" },
 } as const satisfies Options;
 
@@ -100,7 +100,7 @@ export function overview(groups: Record<string, Record<string, Command>>): strin
     ),
     "For each": [["<command> --help", "Its options, with examples"]],
     Environment: [
-      ["IMAGE_API_URL", "Where the API is (http://127.0.0.1:3000)"],
+      ["IMAGE_API_URL", "Where the API is (`npm start` here, by its PORT or 3000)"],
       ["IMAGE_API_TOKEN", "Who asks: an API key or a user's token"],
       ["NO_COLOR", "Set to anything: no colours"],
     ],

@@ -1,16 +1,16 @@
 /** The way to the API, and what to tell people when it is not there. */
 import { type Client, ClientError, createClient } from "@image-pipeline/client/client";
+import { loadDotenv } from "./dotenv.ts";
 import { printable } from "./terminal.ts";
 
-/** What `npm start` opens. */
-const urlDefault = "http://127.0.0.1:3000";
-
 /**
- * A client of the API that the line, the environment or the default names. Throws `network_error` at once where
+ * A client of the API that the line or the environment names, or of `npm start`, which obeys the same `PORT`. Throws `network_error` at once where
  * nothing answers, so that nobody waits through the retries of a server that was never started.
  */
 export async function connect(url: string | undefined): Promise<Client> {
-  const baseUrl = url ?? (process.env.IMAGE_API_URL || urlDefault);
+  loadDotenv();
+  const { IMAGE_API_URL, PORT } = process.env;
+  const baseUrl = url ?? (IMAGE_API_URL || `http://127.0.0.1:${PORT || 3000}`);
   if (!URL.canParse(baseUrl)) throw new ClientError("network_error", `"${baseUrl}" is not a URL.`);
   try {
     await fetch(new URL("/health", baseUrl), { signal: AbortSignal.timeout(10_000) });

@@ -16,8 +16,9 @@ const prices = {
 /** One image: a claim, a read, four variants, a commit with its indexes and its trace. Seconds for a 12 MP photo. */
 const perImage = { gigabytes: 2, seconds: 1.5, puts: 4, gets: 2, writes: 12, messages: 3 };
 
-/** US dollars for so many images. An estimate: the pictures' size decides most of it. */
-export function costOf(images: number): number {
+/** US dollars for so many images; 0 on one's own machine. An estimate: the pictures' size decides most of it. */
+export function costOf(images: number, stage: string): number {
+  if (stage === "local") return 0;
   const { gigabytes, seconds, puts, gets, writes, messages } = perImage;
   const each =
     gigabytes * seconds * prices.gigabyteSecond +
@@ -26,12 +27,13 @@ export function costOf(images: number): number {
     gets * prices.get +
     writes * prices.write +
     messages * prices.message;
-  return images * each;
+  // To a hundredth of a cent: more digits would look like knowledge.
+  return Number((images * each).toFixed(4));
 }
 
 /** The estimate in words; nothing on one's own machine. */
 export function costInWords(images: number, stage: string): string {
   if (stage === "local") return "at no cost";
-  const dollars = costOf(images);
+  const dollars = costOf(images, stage);
   return dollars < 0.01 ? "for less than a cent" : `for about $${dollars.toFixed(2)} at list prices`;
 }

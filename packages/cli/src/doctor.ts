@@ -28,7 +28,7 @@ export const doctor = defineCommand({
     const job = startJob(
       `doctor (${stage})`,
       { looked: 0, errors: 0, warnings: 0, repaired: 0 },
-      values.json,
+      { json: values.json },
     );
     try {
       for await (const { looked, findings } of Inspect.all(graceMs)) {

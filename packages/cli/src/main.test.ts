@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { createServer } from "node:http";
+import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -107,34 +107,51 @@ test("where nothing answers, it says how to start the server", async () => {
   );
 });
 
+test("it finds the server that `npm start` opened by the same PORT", async () => {
+  const { port } = new URL(cloud.url);
+  const [, result] = start(["list", "--json"], { IMAGE_API_URL: "", PORT: port });
+  expect(await result).toMatchObject({ code: 0, stderr: "" });
+});
+
+test('a file that was sent, but is not ready in time, is not called "not uploaded"', async () => {
+  const path = await photo("slow.jpg", 3000, 2000);
+  const url = await standIn((request, response) => {
+    const upload = { method: "PUT", url: `${url}/`, headers: {} };
+    const body = { id: "img_1", status: request.method === "POST" ? "pending" : "processing", upload };
+    request.resume().on("end", () => response.end(JSON.stringify(body)));
+  });
+  const { code, stdout } = await image("upload", path, "--wait", "1", "--url", url);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/✗ .*slow\.jpg {2}not ready yet\n/);
+});
+
 test("Ctrl-C cancels what is being sent and ends with 130", async () => {
   const sending = Promise.withResolvers<void>();
-  const store = createServer((request, response) => {
+  const url = await standIn((request, response) => {
     if (request.method === "PUT") {
       request.pause();
       return sending.resolve();
     }
-    const upload = { method: "PUT", url: `http://127.0.0.1:${port}/`, headers: {} };
+    const upload = { method: "PUT", url: `${url}/`, headers: {} };
     const body = request.method === "POST" ? { id: "img_1", status: "pending", upload } : {};
     request.resume().on("end", () => response.end(JSON.stringify(body)));
   });
-  store.listen(0, "127.0.0.1");
-  await once(store, "listening");
-  const { port } = store.address() as AddressInfo;
-  onTestFinished(() => {
-    store.closeAllConnections();
-    store.close();
-  });
-  const [running, result] = start([
-    "upload",
-    await file("big.jpg", randomBytes(1e6)),
-    "--url",
-    `http://127.0.0.1:${port}`,
-  ]);
+  const [running, result] = start(["upload", await file("big.jpg", randomBytes(1e6)), "--url", url]);
   await Promise.race([sending.promise, result]);
   running.kill("SIGINT");
   expect(await result).toMatchObject({ code: 130 });
 });
+
+/** A server that answers as a pipeline does when it is at its slowest; ended with its test. */
+async function standIn(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
 
 /** Runs the command line against this cloud. */
 const image = (...line: string[]) => run(line, { IMAGE_API_URL: cloud.url });

@@ -35,6 +35,8 @@ type Line = Partial<Finding> & {
   sent?: number;
   failed?: number;
   dryRun?: boolean;
+  dollars?: number;
+  total?: number;
 };
 
 test("doctor finds nothing wrong with what the pipeline made", async () => {
@@ -108,10 +110,10 @@ test("reprocess --stale sends what an older recipe made and nothing else", async
   const before = await read(current);
 
   const line = ["reprocess", "--stale", "--json", ...at("only-stale")];
-  expect(jsonLines<Line>((await image(...line, "--dry-run")).stdout).at(-1)).toMatchObject({
-    sent: 1,
-    dryRun: true,
-  });
+  const lines = jsonLines<Line>((await image(...line, "--dry-run")).stdout);
+  expect(lines.at(-1)).toMatchObject({ sent: 1, dryRun: true, dollars: 0 });
+  // What makes the bar on a terminal.
+  expect(lines[0]?.total).toBeGreaterThanOrEqual(2);
   expect((await read(old))?.recipe).toBe("00000000");
 
   expect(jsonLines<Line>((await image(...line, "--yes")).stdout).at(-1)).toMatchObject({ sent: 1 });
@@ -136,7 +138,7 @@ test("backfill counts first, then takes in what has no record, and nothing twice
   const line = ["backfill", ...at("backfill"), "--json"];
 
   const counted = await image(...line, "--dry-run");
-  expect(jsonLines<Line>(counted.stdout).at(-1)).toMatchObject({ found: 2 });
+  expect(jsonLines<Line>(counted.stdout).at(-1)).toMatchObject({ found: 2, dollars: 0 });
   expect(await read(ids[0] ?? "")).toBeUndefined();
 
   expect((await image(...line)).code).toBe(2);

@@ -35,7 +35,10 @@ export const redrive = defineCommand({
     const { Walk } = await import("@image-pipeline/core/walk");
     const interrupted = onInterrupt();
     const counts = { looked: 0, "dead letters": 0, failed: 0, refused: 0 };
-    const job = startJob(`redrive (${stage})${dryRun ? ", dry run" : ""}`, counts, values.json);
+    const job = startJob(`redrive (${stage})${dryRun ? ", dry run" : ""}`, counts, {
+      json: values.json,
+      total: await Walk.total(),
+    });
     const turn = pace(perSecond, interrupted);
     try {
       counts["dead letters"] = await DeadLetters.count();

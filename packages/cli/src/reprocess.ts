@@ -3,7 +3,7 @@ import type { ImageRecord } from "@image-pipeline/core/image-entity";
 import * as v from "valibot";
 import { openCheckpoint } from "./checkpoint.ts";
 import { defineCommand, UsageError, whole } from "./command.ts";
-import { costInWords } from "./cost.ts";
+import { costInWords, costOf } from "./cost.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { inWords, startJob } from "./job.ts";
 import { pace } from "./pace.ts";
@@ -68,7 +68,10 @@ export const reprocess = defineCommand({
     const interrupted = onInterrupt();
     const from = checkpoint?.place;
     const counts = { looked: from?.looked ?? 0, sent: from?.sent ?? 0, refused: 0 };
-    const job = startJob(`reprocess (${stage})${dryRun ? ", dry run" : ""}`, counts, values.json);
+    const job = startJob(`reprocess (${stage})${dryRun ? ", dry run" : ""}`, counts, {
+      json: values.json,
+      total: await Walk.total(),
+    });
     const turn = pace(perSecond, interrupted);
     try {
       for await (const { records, next } of Walk.images(from?.next)) {
@@ -89,6 +92,7 @@ export const reprocess = defineCommand({
       job.end(`${end} ${words}, ${costInWords(counts.sent, stage)}.`, {
         interrupted: interrupted.aborted,
         dryRun,
+        dollars: costOf(counts.sent, stage),
       });
     } finally {
       job.stop();

@@ -1,17 +1,14 @@
 /** Which stage an operation works on: a deployed one inside of `sst shell`, or the embedded mode on this machine. */
-import { existsSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { fileURLToPath } from "node:url";
 import { Aws } from "@image-pipeline/core/aws";
 import { Settings } from "@image-pipeline/core/settings";
+import { loadDotenv, root } from "./dotenv.ts";
 
 /** There is nothing to work on. */
 export class NoStageError extends Error {
   override readonly name = "NoStageError";
 }
-
-const root = fileURLToPath(new URL("../../../", import.meta.url));
 
 /**
  * Enters the stage and returns its name: `local` for the embedded mode. Must come before anything imports `sst`,
@@ -33,8 +30,7 @@ async function signAsAWSKnows(env: NodeJS.ProcessEnv): Promise<void> {
 
 /** What a running embedded mode has left in its data folder. */
 async function embedded(env: NodeJS.ProcessEnv): Promise<Record<string, string>> {
-  const settings = resolve(root, ".env");
-  if (existsSync(settings)) process.loadEnvFile(settings);
+  loadDotenv();
   const file = resolve(root, Settings.readLocal(env).dataDir, "environment.json");
   try {
     return JSON.parse(await readFile(file, "utf8")) as Record<string, string>;

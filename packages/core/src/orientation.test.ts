@@ -39,3 +39,11 @@ test("the originals of these tests say in their own way how they are turned: EXI
     );
   }
 });
+
+test("an AVIF that says so in its EXIF alone is not turned: its format leaves that to boxes, as browsers do", async () => {
+  const bytes = Buffer.from(await photo({ width: 300, height: 200, format: "avif", orientation: 6 }));
+  for (const box of ["irot", "imir"]) if (bytes.includes(box)) bytes.write("free", bytes.indexOf(box));
+  expect(bytes.includes("Exif")).toBe(true);
+  const { source } = await render(bytes, limits, recipe);
+  expect(source).toMatchObject({ width: 200, height: 300 });
+});

@@ -5,6 +5,7 @@ import * as v from "valibot";
 import { ID } from "./id.ts";
 import { ImageEntity, type ImageRecord } from "./image-entity.ts";
 import { readMany } from "./record.ts";
+import { Tally } from "./tally.ts";
 
 /** Where a walk goes on: data to be kept by whoever walks, and given back as it is. */
 export const Place = v.object({
@@ -17,6 +18,15 @@ export type Place = v.InferOutput<typeof Place>;
 export type Page = { records: ImageRecord[]; next?: Place };
 
 const pageMax = 200;
+
+/** About how many images a whole walk comes by, as counted, and not by walking. */
+export async function total(): Promise<number> {
+  const counts = Object.values(await Tally.now());
+  return Math.max(
+    0,
+    counts.reduce((sum, count) => sum + count, 0),
+  );
+}
 
 /**
  * Every image that is not deleted or being deleted, newest first within a shard. What is added meanwhile may be

@@ -34,7 +34,7 @@ export function duration(seconds: number): string {
 
 const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
-const hourOfDay = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+const hourOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
 export const moment = (iso: string) => dateAndTime.format(new Date(iso));
 export const clock = (iso: string) => timeOfDay.format(new Date(iso));

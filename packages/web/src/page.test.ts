@@ -66,6 +66,8 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await drop(page, [...good.slice(0, 5), ...bad, ...good.slice(5)]);
     expect(await faultsOf(page)).toEqual([]);
     await tray().getByText("9 added, 3 not").waitFor({ timeout: 90_000 });
+    // What is no picture has none in the list either, but a mark in its place.
+    await eventually(() => tray().locator(".unknown").count()).toBe(2);
     const text = await tray().textContent();
     expect(text).toContain(wordsFor("unsupported_format").what);
     expect(text).toContain(wordsFor("corrupt_image").what);

@@ -69,16 +69,24 @@ function Line({ transfer }: { transfer: Transfer }) {
   const name = file.name || "Picture from the clipboard";
   const isOver = !isRunning(state.value);
   const id = state.value === "ready" ? imageID.value : undefined;
+  // What the browser cannot decode: HEIC in most of them, and what is no picture at all.
+  const [isShowable, setShowable] = useState(true);
   return (
     <li class={`transfer ${state.value}`}>
-      <img
-        src={preview}
-        alt=""
-        onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => {
-          ratio.value = naturalHeight > 0 ? naturalWidth / naturalHeight : undefined;
-        }}
-        onError={({ currentTarget }) => currentTarget.classList.add("unknown")}
-      />
+      {isShowable ? (
+        <img
+          src={preview}
+          alt=""
+          onLoad={({ currentTarget: { naturalWidth, naturalHeight } }) => {
+            ratio.value = naturalHeight > 0 ? naturalWidth / naturalHeight : undefined;
+          }}
+          onError={() => setShowable(false)}
+        />
+      ) : (
+        <span class="unknown">
+          <Icon name="picture" />
+        </span>
+      )}
       <div>
         {id ? (
           <a class="name" href={format({ ...route.value, page: "gallery", imageID: id })}>

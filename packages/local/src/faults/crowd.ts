@@ -15,6 +15,8 @@ export type Options = {
   acts: number;
   /** The share of acts that take away. */
   removals: number;
+  /** Is told how many acts have been played. */
+  onProgress?: (played: number) => void;
 };
 
 /** Of a hundred requests, so many go wrong in each of these ways. */
@@ -42,7 +44,7 @@ const pauseMs = 100;
 
 /** Plays it and says how often each kind of thing happened. Throws what was wrong. Once in a process. */
 export async function playCrowd(options: Options): Promise<ReadonlyMap<string, number>> {
-  const { dataDir, seed, keys, acts, removals } = options;
+  const { dataDir, seed, keys, acts, removals, onProgress } = options;
   const random = randomFrom(seed);
   const below = (n: number) => Math.floor(random() * n);
   const theatre = await openTheatre(dataDir);
@@ -56,6 +58,7 @@ export async function playCrowd(options: Options): Promise<ReadonlyMap<string, n
       else if (file) await world.put(key, file);
       await world.stall(pauseMs);
       await work(world, random);
+      onProgress?.(n + 1);
     }
   };
   await theatre.play(weather, [{ fates, skews, act }], { leave: true });

@@ -30,16 +30,20 @@ export type Options = {
   path?: string;
   /** Whether a failing schedule is made shorter. */
   shrink: boolean;
+  /** Is told how many schedules have been played. */
+  onProgress?: (played: number) => void;
 };
 
 /** What came of it: how often each kind of thing happened, and what went wrong, with the schedule that shows it. */
 export type Result = { counts: ReadonlyMap<string, number>; wrong?: string; schedule?: string };
 
 /** Plays schedules until one goes wrong. Once in a process. */
-export async function playModel({ dataDir, weather, runs, seed, path, shrink }: Options): Promise<Result> {
+export async function playModel(options: Options): Promise<Result> {
+  const { dataDir, weather, runs, seed, path, shrink, onProgress } = options;
   const theatre = await openTheatre(dataDir);
   const { counts } = theatre;
   let failedAt: number | undefined;
+  let played = 0;
   const several = fc.array(schedule(weather), { minLength: together, maxLength: together });
   const property = fc.asyncProperty(several, async (schedules) => {
     if (failedAt !== undefined && performance.now() - failedAt > shrinkMsMax) return;
@@ -49,6 +53,8 @@ export async function playModel({ dataDir, weather, runs, seed, path, shrink }: 
     }));
     try {
       await theatre.play(weather, acts);
+      played += together;
+      onProgress?.(played);
     } catch (error) {
       failedAt ??= performance.now();
       throw error;

@@ -24,6 +24,9 @@ const { positionals, values } = parseArgs({
 
 const { mutant } = values;
 
+/** Between two lines that say how far a suite is. */
+const progressMs = 30_000;
+
 /** Each says whether all went well. */
 const suites: Record<string, (dataDir: string) => Promise<boolean>> = {
   model,
@@ -66,6 +69,7 @@ async function model(dataDir: string): Promise<boolean> {
     seed: Number(seed),
     path,
     shrink: !mutant && !path,
+    onProgress: progress("schedules", Number(runs)),
   });
   tell(counts);
   if (!wrong) return true;
@@ -113,7 +117,7 @@ async function crowd(size: {
   const { playCrowd } = await import("./crowd.ts");
   const seed = Number(values.seed);
   try {
-    tell(await playCrowd({ ...size, seed }));
+    tell(await playCrowd({ ...size, seed, onProgress: progress("acts", size.acts) }));
     return true;
   } catch (error) {
     console.error(`Seed ${seed}: ${error instanceof Error ? error.message : error}`);
@@ -157,6 +161,16 @@ function takeMutant(): void {
   const changed = mutants[mutant];
   if (!changed) throw new Error(`The mutants are ${Object.keys(mutants).join(", ")}.`);
   mutate(changed);
+}
+
+/** Says on standard error how far a suite is, every now and then. */
+function progress(what: string, total: number): (played: number) => void {
+  let told = performance.now();
+  return (played) => {
+    if (performance.now() - told < progressMs) return;
+    told = performance.now();
+    console.error(`${played} of ${total} ${what}`);
+  };
 }
 
 function tell(counts: ReadonlyMap<string, number>): void {

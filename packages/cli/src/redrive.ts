@@ -6,7 +6,7 @@ import { pace } from "./pace.ts";
 import { permit } from "./permit.ts";
 import { resend } from "./resend.ts";
 import { enterStage } from "./stage.ts";
-import { red } from "./terminal.ts";
+import { red, yellow } from "./terminal.ts";
 
 export const redrive = defineCommand({
   usage: "redrive",
@@ -41,10 +41,12 @@ export const redrive = defineCommand({
     });
     const turn = pace(perSecond, interrupted);
     try {
-      counts["dead letters"] = await DeadLetters.count();
-      if (!dryRun && counts["dead letters"] > 0) {
-        for await (const { moved } of DeadLetters.redrive()) {
+      const lying = await DeadLetters.count();
+      counts["dead letters"] = lying;
+      if (!dryRun && lying > 0) {
+        for await (const { moved, done } of DeadLetters.redrive()) {
           counts["dead letters"] = moved;
+          if (done && moved < lying) job.say(heldWords(lying - moved), { held: lying - moved });
           // The queue moves the rest by itself.
           if (interrupted.aborted) break;
         }
@@ -73,3 +75,6 @@ export const redrive = defineCommand({
     return counts.refused > 0 ? 1 : 0;
   },
 });
+
+const heldWords = (count: number) =>
+  `${yellow("!")} ${count} more dead letters are held by the function that marks their images as failed: run it again in two minutes.`;

@@ -8,8 +8,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Hono } from "hono";
-import type { Plain } from "../packages/core/src/dynamodb.ts";
 import { Settings } from "../packages/core/src/settings.ts";
+import type { Plain } from "../packages/core/src/table/dynamodb.ts";
 import { enter } from "../packages/local/src/environment.ts";
 import { type Case, cpuOf, interleave, median, ratioOf, table } from "./measure.ts";
 import type { Place } from "./seed.ts";
@@ -41,7 +41,7 @@ export async function run(): Promise<string> {
     });
     // Only now: what these import reads the environment once.
     const { app } = await import("../packages/functions/src/http/app.ts");
-    const { Table } = await import("../packages/core/src/table.ts");
+    const { Table } = await import("../packages/core/src/table/table.ts");
     const { Cursor } = await import("../packages/core/src/cursor.ts");
     // Where page 1,000 begins, of as many pages as there are.
     const size = Math.max(1, Math.floor(records / 1_000));
@@ -126,7 +126,7 @@ export async function run(): Promise<string> {
   }
 }
 
-type Table = typeof import("../packages/core/src/table.ts").Table.client;
+type Table = typeof import("../packages/core/src/table/table.ts").Table.client;
 /** Fills the table, in a process of its own: its garbage would be collected in the midst of what is measured here. */
 async function seed(count: number, ...wanted: number[]): Promise<Place[]> {
   const child = fork(new URL("seed.ts", import.meta.url), [count, ...wanted].map(String));

@@ -34,7 +34,7 @@ const vCPU = processorMemoryMB / 1769;
 
 const limits = Settings.pipelineDefaults;
 const inputs = await photos(12);
-const { render } = await import("../packages/core/src/render.ts");
+const { render } = await import("../packages/core/src/engine/render.ts");
 
 const cpu: number[] = [];
 const sizes: Record<string, number[]> = {};

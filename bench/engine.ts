@@ -1,8 +1,8 @@
 /** What the engine costs over the work that cannot be avoided, and against four separate pipelines. */
 import sharp, { type Sharp } from "sharp";
-import { plan } from "../packages/core/src/plan.ts";
-import { encodings, recipe, type Spec } from "../packages/core/src/recipe.ts";
-import { render } from "../packages/core/src/render.ts";
+import { plan } from "../packages/core/src/engine/plan.ts";
+import { encodings, recipe, type Spec } from "../packages/core/src/engine/recipe.ts";
+import { render } from "../packages/core/src/engine/render.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { cpuOf, interleave, ratioOf, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";

@@ -3,8 +3,10 @@
  * view. docs/lifetime.md chooses the default recipe from it.
  */
 import sharp, { type Sharp } from "sharp";
-import { type Name, recipe } from "../packages/core/src/recipe.ts";
-import { inspect, type Raster, rasters } from "../packages/core/src/render.ts";
+import { inspect } from "../packages/core/src/engine/original.ts";
+import { type Name, recipe } from "../packages/core/src/engine/recipe.ts";
+import { rasters } from "../packages/core/src/engine/render.ts";
+import type { Raster } from "../packages/core/src/engine/sharp.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { median, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";

@@ -1,5 +1,5 @@
 /** The four default variants, by the engine and by everything else that can make the same files at the same settings. */
-import { encodings, recipe, type Spec } from "../packages/core/src/recipe.ts";
+import { encodings, recipe, type Spec } from "../packages/core/src/engine/recipe.ts";
 import { contest } from "./peers/contest.ts";
 import type { Output } from "./peers/peers.ts";
 import { provenance } from "./photos.ts";

@@ -1,8 +1,9 @@
 /** Fills the table of `api.ts` with ready images of one owner; tells the places of those that are asked for. */
-import { marshal } from "../packages/core/src/attribute-value.ts";
+
 import { ID } from "../packages/core/src/id.ts";
-import { ImageEntity } from "../packages/core/src/image-entity.ts";
-import { Table } from "../packages/core/src/table.ts";
+import { marshal } from "../packages/core/src/table/attribute-value.ts";
+import { ImageEntity } from "../packages/core/src/table/image-entity.ts";
+import { Table } from "../packages/core/src/table/table.ts";
 
 /** What names an image in a list. */
 export type Place = { imageID: string; createdAt: string };

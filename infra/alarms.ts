@@ -3,7 +3,7 @@
  * case; other stages only with an address, because each costs ten cents a month.
  */
 
-import { indexes } from "../packages/core/src/table-schema.ts";
+import { indexes } from "../packages/core/src/table/table-schema.ts";
 import { type Alarm, type Metric, notify, raise } from "./alarm.ts";
 import { api } from "./api.ts";
 import { breaker, pausedMetric } from "./breaker.ts";

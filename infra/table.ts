@@ -1,5 +1,5 @@
 /** The one table. Its keys and indexes are core's, so that they cannot differ from what the entities use. */
-import { indexes, primary, ttl } from "../packages/core/src/table-schema.ts";
+import { indexes, primary, ttl } from "../packages/core/src/table/table-schema.ts";
 import { production } from "./stage.ts";
 
 // Links carry names and no rights: SST's own would grant `dynamodb:*`.

@@ -1,6 +1,6 @@
 /** Renders one file: `node child.ts FILE`. Prints by how many MB the process grew at most. */
 import { readFileSync } from "node:fs";
-import { render } from "../../packages/core/src/render.ts";
+import { render } from "../../packages/core/src/engine/render.ts";
 import { Settings } from "../../packages/core/src/settings.ts";
 
 const [file = ""] = process.argv.slice(2);

@@ -3,7 +3,7 @@
  * CPU that each file took, as JSON; all are done once before, uncounted, so that all code is loaded and compiled.
  */
 import { readFileSync } from "node:fs";
-import type { Recipe, Spec } from "../../packages/core/src/recipe.ts";
+import type { Recipe, Spec } from "../../packages/core/src/engine/recipe.ts";
 import type { Output } from "./peers.ts";
 
 type Way = (bytes: Buffer, outputs: readonly Output[]) => Promise<unknown>;
@@ -16,7 +16,7 @@ const imported = (path: string) => import(`${process.env.PEERS_DIR}/node_modules
 
 const ways: Record<string, () => Promise<Way>> = {
   engine: async () => {
-    const { render } = await import("../../packages/core/src/render.ts");
+    const { render } = await import("../../packages/core/src/engine/render.ts");
     const { Settings } = await import("../../packages/core/src/settings.ts");
     const limits = { ...Settings.pipelineDefaults, decodeSecondsMax: 300 };
     return (bytes, outputs) => render(bytes, limits, recipeOf(outputs));

@@ -39,7 +39,7 @@ test("a bundle asks for nothing but Node's own modules, and the processor for it
 test("the processor's bundle reads a HEIC, whose decoder runs in a thread made from the bundle's own text", async () => {
   const folder = join(root, ".sst/bundles/heic");
   mkdirSync(folder, { recursive: true });
-  const source = join(root, "packages/core/src");
+  const source = join(root, "packages/core/src/engine");
   writeFileSync(
     join(folder, "heic.ts"),
     `import { heic } from "${source}/fixture-heic.ts"; import { decodeHeic } from "${source}/heic.ts";

@@ -3,7 +3,7 @@
  * same again for every index whose copy changes, twice where its key does.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
  */
-import { indexes, primary } from "../../packages/core/src/table-schema.ts";
+import { indexes, primary } from "../../packages/core/src/table/table-schema.ts";
 
 /** A value in DynamoDB's own JSON. */
 export type Value =

@@ -201,7 +201,7 @@ test("the reconciler finds what was lost, finishes what was begun, and goes on w
   // Looks like an announced upload and is not: nobody announced it under this key.
   await put(`other/${begun}`, new Uint8Array(bytes));
   await cloud.settled();
-  const { ImageEntity, indexed } = await import("../../packages/core/src/image-entity.ts");
+  const { ImageEntity, indexed } = await import("../../packages/core/src/table/image-entity.ts");
   const recordOf = async (imageID: string) => (await ImageEntity.get({ imageID }).go()).data;
   const [, record] = [await recordOf(lost), await recordOf(begun)];
   if (!record) throw new Error("An image that is ready has a record.");

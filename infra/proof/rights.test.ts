@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { KeyEntity } from "../../packages/core/src/key-entity.ts";
+import { KeyEntity } from "../../packages/core/src/table/key-entity.ts";
 import { argsOf, resourcesOf } from "./graph.ts";
 import { all, graphOf, hasBreaker, regionOf } from "./graphs.ts";
 import { allowing, rightsOf } from "./rights.ts";

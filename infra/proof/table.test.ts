@@ -12,7 +12,7 @@ type Indexed = {
   attributes: Record<string, { field?: string; type: string }>;
 };
 
-const core = new URL("../../packages/core/src/", import.meta.url);
+const core = new URL("../../packages/core/src/table/", import.meta.url);
 
 /** The keys that the entities really read and write, as ElectroDB has understood them; the table's own are "". */
 const used: Keys[] = [];

@@ -2,8 +2,8 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createClient, type Image } from "@image-pipeline/client/client";
+import { fingerprint } from "@image-pipeline/core/engine/recipe";
 import { photo } from "@image-pipeline/core/fixture";
-import { fingerprint } from "@image-pipeline/core/recipe";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -304,7 +304,7 @@ async function core() {
   const { Storage } = await import("@image-pipeline/core/storage");
   const { ID } = await import("@image-pipeline/core/id");
   const { read, write } = await import("@image-pipeline/core/record");
-  const { ImageEntity } = await import("@image-pipeline/core/image-entity");
+  const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
   const forget = async (imageID: string) => void (await ImageEntity.remove({ imageID }).go());
   return { Storage, ID, read, write, forget };
 }

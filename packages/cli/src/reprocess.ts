@@ -1,5 +1,5 @@
 /** `reprocess`: images back through the pipeline, by id, after a failure or after a change of the recipe. */
-import type { ImageRecord } from "@image-pipeline/core/image-entity";
+import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import * as v from "valibot";
 import { openCheckpoint } from "./checkpoint.ts";
 import { defineCommand, UsageError, whole } from "./command.ts";
@@ -48,7 +48,7 @@ export const reprocess = defineCommand({
     if (isByID) return byID(ids, dryRun, values.json);
 
     const { Walk } = await import("@image-pipeline/core/walk");
-    const { fingerprint } = await import("@image-pipeline/core/recipe");
+    const { fingerprint } = await import("@image-pipeline/core/engine/recipe");
     const file = values.checkpoint ?? `.image-reprocess-${stage}.json`;
     const Place = v.object({ next: Walk.Place, looked: v.number(), sent: v.number() });
     const checkpoint = dryRun

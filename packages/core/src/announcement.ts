@@ -6,9 +6,9 @@ import { VisibleError } from "./error.ts";
 import { fn } from "./fn.ts";
 import { ID } from "./id.ts";
 import { Image } from "./image.ts";
-import { ImageEntity } from "./image-entity.ts";
 import { Quota } from "./quota.ts";
 import { type Draft, readMany, write } from "./record.ts";
+import { ImageEntity } from "./table/image-entity.ts";
 import { Tag } from "./tag.ts";
 import { Upload } from "./upload.ts";
 

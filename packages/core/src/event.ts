@@ -3,10 +3,10 @@ export * as Event from "./event.ts";
 
 import * as v from "valibot";
 import { VisibleError } from "./error.ts";
-import { EventEntity, type Transition, types } from "./event-entity.ts";
 import { fn } from "./fn.ts";
 import { ID } from "./id.ts";
 import { read } from "./record.ts";
+import { EventEntity, type Transition, types } from "./table/event-entity.ts";
 import { wholeSeconds } from "./time.ts";
 
 export const Info = v.pipe(

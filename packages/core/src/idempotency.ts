@@ -3,8 +3,8 @@ export * as Idempotency from "./idempotency.ts";
 
 import { createHash, randomUUID } from "node:crypto";
 import { VisibleError } from "./error.ts";
-import { IdempotencyEntity } from "./idempotency-entity.ts";
 import { isConditionFailure } from "./record.ts";
+import { IdempotencyEntity } from "./table/idempotency-entity.ts";
 
 /** A request by its sender's key for it. `request` is all that makes it this request: route and body. */
 export type Request = { owner: string; key: string; request: string };

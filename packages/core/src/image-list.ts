@@ -5,10 +5,10 @@ import { VisibleError } from "./error.ts";
 import { fn } from "./fn.ts";
 import { ID } from "./id.ts";
 import { Image } from "./image.ts";
-import { ImageEntity, type ImageRecord, statuses } from "./image-entity.ts";
 import { readMany } from "./record.ts";
+import { ImageEntity, type ImageRecord, statuses } from "./table/image-entity.ts";
+import { TagEntity } from "./table/tag-entity.ts";
 import { Tag } from "./tag.ts";
-import { TagEntity } from "./tag-entity.ts";
 
 /** What a list is asked for. From `createdAfter` on, and before `createdBefore` (ISO 8601). */
 export const Query = v.object({

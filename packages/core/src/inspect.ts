@@ -5,15 +5,15 @@
 export * as Inspect from "./inspect.ts";
 
 import { Resource } from "sst";
+import { fingerprint } from "./engine/recipe.ts";
 import { ID } from "./id.ts";
 import { Image } from "./image.ts";
-import { ImageEntity, type ImageRecord } from "./image-entity.ts";
 import { Protocol } from "./protocol.ts";
 import { Queue } from "./queue.ts";
-import { fingerprint } from "./recipe.ts";
 import { Reconcile } from "./reconcile.ts";
 import { readMany } from "./record.ts";
 import { type Listed, Storage } from "./storage.ts";
+import { ImageEntity, type ImageRecord } from "./table/image-entity.ts";
 import { Walk } from "./walk.ts";
 
 /**

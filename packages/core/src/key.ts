@@ -7,8 +7,8 @@ import type { EntityItem } from "electrodb";
 import * as v from "valibot";
 import { fn } from "./fn.ts";
 import { ID } from "./id.ts";
-import { KeyEntity } from "./key-entity.ts";
 import { type Scope, scopes } from "./scope.ts";
+import { KeyEntity } from "./table/key-entity.ts";
 import { wholeSeconds } from "./time.ts";
 
 /** What is known of a key: everything but its secret. `owner` is absent where it may act for any owner. */

@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
-import { marshal, unmarshal } from "./attribute-value.ts";
 import { createImageID } from "./id.ts";
-import { ImageEntity, type ImageRecord, indexed } from "./image-entity.ts";
 import { lookUp, requestOf } from "./look-up.ts";
-import { Table } from "./table.ts";
+import { marshal, unmarshal } from "./table/attribute-value.ts";
+import { ImageEntity, type ImageRecord, indexed } from "./table/image-entity.ts";
+import { Table } from "./table/table.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 

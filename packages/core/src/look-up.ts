@@ -3,10 +3,10 @@
  * request and to read its answer: more than everything else that the API does for it. So ElectroDB writes one down,
  * for an id that stands for all, and the design of the key stays with the entity.
  */
-import type { Plain } from "./dynamodb.ts";
-import { ImageEntity, type ImageRecord } from "./image-entity.ts";
-import { Table } from "./table.ts";
-import { primary } from "./table-schema.ts";
+import type { Plain } from "./table/dynamodb.ts";
+import { ImageEntity, type ImageRecord } from "./table/image-entity.ts";
+import { Table } from "./table/table.ts";
+import { primary } from "./table/table-schema.ts";
 
 const anyID = "img_";
 const { Key, ...rest } = ImageEntity.get({ imageID: anyID }).params<{ Key: Record<string, string> }>({

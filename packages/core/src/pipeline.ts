@@ -5,18 +5,19 @@
 export * as Pipeline from "./pipeline.ts";
 
 import { createHash } from "node:crypto";
-import type { ImageRecord, StoredFile, StoredVariant } from "./image-entity.ts";
+import type { File } from "./engine/encode.ts";
+import type { Name } from "./engine/recipe.ts";
+import { Rejection } from "./engine/rejection.ts";
+import { release } from "./engine/release.ts";
+import { render } from "./engine/render.ts";
 import { Protocol } from "./protocol.ts";
 import { purge } from "./purge.ts";
-import type { Name } from "./recipe.ts";
 import { read, write } from "./record.ts";
-import { Rejection } from "./rejection.ts";
-import { release } from "./release.ts";
-import { type File, render } from "./render.ts";
 import type { Settings } from "./settings.ts";
 import type { Signal } from "./signal.ts";
 import { Storage } from "./storage.ts";
 import { contextOf, find, type Report, triesMax } from "./subject.ts";
+import type { ImageRecord, StoredFile, StoredVariant } from "./table/image-entity.ts";
 
 /** Handles one signal to its end. Throws on faults of ours, with the lease given back; the queue tries again. */
 export async function handle(signal: Signal, settings: Settings.Pipeline): Promise<Report> {

@@ -2,11 +2,12 @@
  * A world in which the protocol's rules run under a random schedule: events doubled, late, lost and out of order,
  * workers that die or sleep at any step, overwrites and deletions at any moment. For tests.
  */
-import type { Transition } from "./event-entity.ts";
-import type { ImageRecord } from "./image-entity.ts";
+
 import { Protocol } from "./protocol.ts";
 import type { Draft, Entry } from "./record.ts";
 import type { Check, Signal } from "./signal.ts";
+import type { Transition } from "./table/event-entity.ts";
+import type { ImageRecord } from "./table/image-entity.ts";
 
 /** The rules under test; a mutant replaces one. */
 export type Rules = Pick<

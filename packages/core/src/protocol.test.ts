@@ -1,8 +1,8 @@
 import { describe, expect, test } from "vitest";
-import type { ImageRecord } from "./image-entity.ts";
+import { fingerprint } from "./engine/recipe.ts";
 import { Protocol } from "./protocol.ts";
 import { type Rules, rules, run, type Weather } from "./protocol-world.ts";
-import { fingerprint } from "./recipe.ts";
+import type { ImageRecord } from "./table/image-entity.ts";
 
 const alone = { lost: 0, faults: 6, api: false, reconciler: false };
 const crowded = { lost: 0, faults: 6, api: false, reconciler: true };

@@ -4,10 +4,10 @@
  */
 export * as Protocol from "./protocol.ts";
 
-import type { ImageRecord, StoredVariant, Superseded } from "./image-entity.ts";
-import { fingerprint, type Name } from "./recipe.ts";
+import { fingerprint, type Name } from "./engine/recipe.ts";
 import type { Draft, Entry } from "./record.ts";
 import type { Check, Created, Removed, Signal } from "./signal.ts";
+import type { ImageRecord, StoredVariant, Superseded } from "./table/image-entity.ts";
 
 /** What every rule needs to know beside the record. `leaseSeconds` outlasts the longest run of a worker. */
 export type Context = { imageID: string; owner: string; now: number; leaseSeconds: number };

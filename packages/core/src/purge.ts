@@ -1,8 +1,9 @@
 /** What is left of a deleted image, removed. */
-import type { ImageRecord } from "./image-entity.ts";
+
 import { Protocol } from "./protocol.ts";
 import { keep, write } from "./record.ts";
 import { Storage } from "./storage.ts";
+import type { ImageRecord } from "./table/image-entity.ts";
 import { Tag } from "./tag.ts";
 
 /**

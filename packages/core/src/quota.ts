@@ -2,9 +2,9 @@
 export * as Quota from "./quota.ts";
 
 import { VisibleError } from "./error.ts";
-import { ImageEntity } from "./image-entity.ts";
 import { isConditionFailure } from "./record.ts";
-import { UsageEntity } from "./usage-entity.ts";
+import { ImageEntity } from "./table/image-entity.ts";
+import { UsageEntity } from "./table/usage-entity.ts";
 
 /** Counts and bytes; 0 lifts a limit. Days are UTC's. */
 export type Limits = { pendingMax: number; uploadsPerDayMax: number; bytesPerDayMax: number };

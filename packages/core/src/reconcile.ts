@@ -5,14 +5,14 @@
 export * as Reconcile from "./reconcile.ts";
 
 import { Resource } from "sst";
-import { CheckpointEntity } from "./checkpoint-entity.ts";
 import { ID } from "./id.ts";
 import { Image } from "./image.ts";
-import { ImageEntity, type ImageRecord } from "./image-entity.ts";
 import { Protocol } from "./protocol.ts";
 import { Queue } from "./queue.ts";
 import { read, readMany, write } from "./record.ts";
 import { type Listed, Storage } from "./storage.ts";
+import { CheckpointEntity } from "./table/checkpoint-entity.ts";
+import { ImageEntity, type ImageRecord } from "./table/image-entity.ts";
 import { Tally } from "./tally.ts";
 import { Upload } from "./upload.ts";
 

@@ -7,12 +7,12 @@
  * the two repeats that put and changes nothing.
  */
 import { randomUUID } from "node:crypto";
-import { pause } from "./dynamodb.ts";
-import { ElectroError } from "./electrodb.ts";
-import { EventEntity, type Transition } from "./event-entity.ts";
 import { shardOf } from "./id.ts";
-import { ImageEntity, type ImageRecord, indexed } from "./image-entity.ts";
 import { lookUp } from "./look-up.ts";
+import { pause } from "./table/dynamodb.ts";
+import { ElectroError } from "./table/electrodb.ts";
+import { EventEntity, type Transition } from "./table/event-entity.ts";
+import { ImageEntity, type ImageRecord, indexed } from "./table/image-entity.ts";
 import { Tally } from "./tally.ts";
 
 /** What a transition adds to the audit trail; when and as which version it happened is filled in by `write`. */

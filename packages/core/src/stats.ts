@@ -4,12 +4,12 @@ export * as Stats from "./stats.ts";
 import { Resource } from "sst";
 import * as v from "valibot";
 import { DeadLetters } from "./dead-letters.ts";
+import { codes } from "./engine/rejection.ts";
 import { fn } from "./fn.ts";
-import { visibleStatuses } from "./image-entity.ts";
 import { Queue } from "./queue.ts";
-import { codes } from "./rejection.ts";
+import { visibleStatuses } from "./table/image-entity.ts";
+import type { Minute, Row, Time } from "./table/tally-entity.ts";
 import { Tally } from "./tally.ts";
-import type { Minute, Row, Time } from "./tally-entity.ts";
 import { wholeSeconds } from "./time.ts";
 
 const count = (description: string) =>

@@ -1,10 +1,10 @@
 /** What a signal is about: whose image, under which record, and by which clock it is judged. */
 import { Resource } from "sst";
 import { ID } from "./id.ts";
-import type { ImageRecord } from "./image-entity.ts";
 import type { Protocol } from "./protocol.ts";
 import { read } from "./record.ts";
 import type { Settings } from "./settings.ts";
+import type { ImageRecord } from "./table/image-entity.ts";
 
 /** What became of a signal, for the log. Only `acknowledge: true` lets the message go. */
 export type Report = { acknowledge: boolean; imageID: string; did: string };

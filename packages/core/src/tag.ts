@@ -3,9 +3,9 @@ export * as Tag from "./tag.ts";
 
 import { createHash } from "node:crypto";
 import * as v from "valibot";
-import type { ImageRecord } from "./image-entity.ts";
 import { isConditionFailure } from "./record.ts";
-import { TagEntity } from "./tag-entity.ts";
+import type { ImageRecord } from "./table/image-entity.ts";
+import { TagEntity } from "./table/tag-entity.ts";
 
 /** A word to find images by: 1–64 characters, as the client wrote it. */
 export const Info = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64));

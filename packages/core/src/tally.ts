@@ -4,10 +4,10 @@
  */
 export * as Tally from "./tally.ts";
 
+import { codes } from "./engine/rejection.ts";
 import { ID } from "./id.ts";
-import { type ImageRecord, visibleStatuses } from "./image-entity.ts";
-import { codes } from "./rejection.ts";
-import { type Counter, type Minute, type Row, TallyEntity, type Time } from "./tally-entity.ts";
+import { type ImageRecord, visibleStatuses } from "./table/image-entity.ts";
+import { type Counter, type Minute, type Row, TallyEntity, type Time } from "./table/tally-entity.ts";
 
 type Visible = (typeof visibleStatuses)[number];
 

@@ -3,8 +3,8 @@ export * as Walk from "./walk.ts";
 
 import * as v from "valibot";
 import { ID } from "./id.ts";
-import { ImageEntity, type ImageRecord } from "./image-entity.ts";
 import { readMany } from "./record.ts";
+import { ImageEntity, type ImageRecord } from "./table/image-entity.ts";
 import { Tally } from "./tally.ts";
 
 /** Where a walk goes on: data to be kept by whoever walks, and given back as it is. */

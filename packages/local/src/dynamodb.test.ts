@@ -5,7 +5,7 @@ import { request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { indexes } from "@image-pipeline/core/table-schema";
+import { indexes } from "@image-pipeline/core/table/table-schema";
 import { AwsClient } from "aws4fetch";
 import dynalite, { type Iterator } from "dynalite/db/index.js";
 import { afterEach, beforeEach, expect, test } from "vitest";

@@ -1,5 +1,5 @@
 /** Time to live, which DynamoDB sees to by itself and dynalite does not. */
-import { primary, ttl } from "@image-pipeline/core/table-schema";
+import { primary, ttl } from "@image-pipeline/core/table/table-schema";
 import type { Call } from "./table.ts";
 
 /**

@@ -13,7 +13,7 @@ export const edited = (source: string) =>
   );
 
 /** Where the edit is made. */
-export const recipeFile = new URL("../../core/src/recipe.ts", import.meta.url);
+export const recipeFile = new URL("../../core/src/engine/recipe.ts", import.meta.url);
 
 registerHooks({
   load: (url, context, next) =>

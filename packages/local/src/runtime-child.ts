@@ -4,9 +4,9 @@ import type { Context } from "aws-lambda";
 import { contextOf } from "./context.ts";
 import type { Guarded } from "./runtime-watchdog.ts";
 
-/** What the parent sends: first `load`, then a `run` for every event. */
+/** What the parent sends: first `load`, then a `run` for every event. `signal` ends a child that takes too much memory. */
 export type Assignment =
-  | { kind: "load"; module: string; name: string; region: string; memoryMB: number }
+  | { kind: "load"; module: string; name: string; region: string; memoryMB: number; signal: NodeJS.Signals }
   | { kind: "run"; requestID: string; event: unknown; deadline: number };
 
 /** What the child answers; `grownMB` is by how much its memory exceeds what it took when idle. */
@@ -33,7 +33,8 @@ async function load(assignment: Extract<Assignment, { kind: "load" }>): Promise<
   const { handler } = (await import(assignment.module)) as { handler: Handler };
   const idle = process.memoryUsage.rss();
   loaded = { ...assignment, handler, idle };
-  const guarded: Guarded = { parent: process.ppid, bytesMax: idle + assignment.memoryMB * 2 ** 20 };
+  const { memoryMB, signal } = assignment;
+  const guarded: Guarded = { parent: process.ppid, bytesMax: idle + memoryMB * 2 ** 20, signal };
   new Worker(new URL("./runtime-watchdog.ts", import.meta.url), { workerData: guarded }).unref();
   return { kind: "ready" };
 }

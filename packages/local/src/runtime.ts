@@ -36,7 +36,7 @@ export type Runtime = {
  * How a child's watchdog ends it for its memory: a signal that nobody else sends, so that its end tells why, however
  * stuck its main thread is.
  */
-export const memorySignal = "SIGUSR2";
+const memorySignal = "SIGUSR2";
 
 /** The time that a child has to load its module: half a second of work, on a machine that may be busy with much else. */
 const startSeconds = 60;
@@ -94,7 +94,8 @@ export function startRuntime(options: Options): Runtime {
     child.on("error", (error) => end(worker, `${name} could not be started: ${error.message}`));
     child.on("exit", (code, signal) => end(worker, `${name} ended: ${reasonOf(code, signal, memoryMB)}.`));
     const { module, region } = options;
-    const assignment: Assignment = { kind: "load", module: module.href, name, region, memoryMB };
+    const place = { module: module.href, name, region };
+    const assignment: Assignment = { kind: "load", ...place, memoryMB, signal: memorySignal };
     child.send(assignment, () => {});
   };
 

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { ImageRecord } from "@image-pipeline/core/image-entity";
+import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Dynamodb, startDynamodb } from "./dynamodb.ts";
@@ -21,16 +21,16 @@ let core: Awaited<ReturnType<typeof load>>;
 
 /** The entities read where the table is when they are loaded. */
 async function load() {
-  const { ImageEntity, indexed } = await import("@image-pipeline/core/image-entity");
-  const { EventEntity } = await import("@image-pipeline/core/event-entity");
-  const { TagEntity } = await import("@image-pipeline/core/tag-entity");
+  const { ImageEntity, indexed } = await import("@image-pipeline/core/table/image-entity");
+  const { EventEntity } = await import("@image-pipeline/core/table/event-entity");
+  const { TagEntity } = await import("@image-pipeline/core/table/tag-entity");
   const { readMany, write } = await import("@image-pipeline/core/record");
-  const { CheckpointEntity } = await import("@image-pipeline/core/checkpoint-entity");
-  const { KeyEntity } = await import("@image-pipeline/core/key-entity");
+  const { CheckpointEntity } = await import("@image-pipeline/core/table/checkpoint-entity");
+  const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
   const { Idempotency } = await import("@image-pipeline/core/idempotency");
   const { Quota } = await import("@image-pipeline/core/quota");
   const { Tag } = await import("@image-pipeline/core/tag");
-  const { TallyEntity } = await import("@image-pipeline/core/tally-entity");
+  const { TallyEntity } = await import("@image-pipeline/core/table/tally-entity");
   const entities = { ImageEntity, EventEntity, TagEntity, CheckpointEntity, KeyEntity, TallyEntity };
   return { ...entities, indexed, readMany, write, Idempotency, Quota, Tag };
 }

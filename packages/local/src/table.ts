@@ -1,6 +1,6 @@
 /** The Images table on whatever DynamoDB is used: made when it is missing, with the keys and indexes that core names. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { indexes, primary } from "@image-pipeline/core/table-schema";
+import { indexes, primary } from "@image-pipeline/core/table/table-schema";
 import type { AwsClient } from "aws4fetch";
 import { StartError } from "./start-error.ts";
 

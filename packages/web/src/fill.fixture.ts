@@ -5,11 +5,11 @@ import { scene } from "./scenes.ts";
 /** So many records, a minute apart: pictures that the pipeline has made, most of them under ever other ids. */
 export async function fill({ upload }: Client, count: number, pictures = 8): Promise<void> {
   // Imported late: these modules read where the cloud is when they are loaded.
-  const { marshal } = await import("@image-pipeline/core/attribute-value");
-  const { ImageEntity } = await import("@image-pipeline/core/image-entity");
+  const { marshal } = await import("@image-pipeline/core/table/attribute-value");
+  const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
   const { readMany } = await import("@image-pipeline/core/record");
   const { createImageID, shardOf } = await import("@image-pipeline/core/id");
-  const { Table } = await import("@image-pipeline/core/table");
+  const { Table } = await import("@image-pipeline/core/table/table");
   const ids = [];
   for (let seed = 0; seed < pictures; seed++) {
     const file = new File([new Uint8Array(await scene(seed))], `IMG_${seed}.jpg`, { type: "image/jpeg" });

@@ -1,5 +1,5 @@
 import { ClientError } from "@image-pipeline/client/client";
-import { codes } from "@image-pipeline/core/rejection";
+import { codes } from "@image-pipeline/core/engine/rejection";
 import { Settings } from "@image-pipeline/core/settings";
 import { describe, expect, test } from "vitest";
 import { wordsFor, wordsOf } from "./words.ts";

@@ -228,7 +228,7 @@ test("the audit trail says who it was, without saying who they are", async () =>
 
 test("a key that is revoked stops working within half a minute, wherever it was used before", async () => {
   const { Key } = await import("@image-pipeline/core/key");
-  const { KeyEntity } = await import("@image-pipeline/core/key-entity");
+  const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
   const { id, key } = await Key.create({ name: "short-lived", scopes: ["images:read"] });
   expect(await Key.verify(key)).toMatchObject({ id });
   // As another instance does it, whose memory is not this one's.

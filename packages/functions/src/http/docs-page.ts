@@ -1,5 +1,5 @@
 /** The API's description as a page: everything on it is in the OpenAPI document, and nothing comes from elsewhere. */
-import type { Code as Rejection } from "@image-pipeline/core/rejection";
+import type { Code as Rejection } from "@image-pipeline/core/engine/rejection";
 import { html } from "hono/html";
 import { problems } from "./problem.ts";
 

@@ -3,7 +3,7 @@ import { Announcement } from "@image-pipeline/core/announcement";
 import { Event } from "@image-pipeline/core/event";
 import { ID } from "@image-pipeline/core/id";
 import { Image } from "@image-pipeline/core/image";
-import { visibleStatuses } from "@image-pipeline/core/image-entity";
+import { visibleStatuses } from "@image-pipeline/core/table/image-entity";
 import { Tag } from "@image-pipeline/core/tag";
 import { Upload } from "@image-pipeline/core/upload";
 import * as v from "valibot";

@@ -123,7 +123,7 @@ describe("idempotent requests", () => {
 describe("an API key", () => {
   test("is shown once, kept as a hash, and listed without its secret", async () => {
     const { Key } = await import("@image-pipeline/core/key");
-    const { KeyEntity } = await import("@image-pipeline/core/key-entity");
+    const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
     const { key, id } = await Key.create({ name: "shop", scopes: ["images:read"], owner: "acme" });
     expect(key).toMatch(/^imgkey_[0-9a-f]{16}_[0-9a-f]{72}$/);
     const { data } = await KeyEntity.get({ keyID: id }).go();

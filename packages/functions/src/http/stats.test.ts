@@ -70,7 +70,7 @@ describe("statistics", () => {
   test("that have drifted are put right by the daily comparison, and right ones are left alone", async () => {
     // Imported late: these modules read where the cloud is when they are loaded.
     const { Reconcile } = await import("@image-pipeline/core/reconcile");
-    const { TallyEntity } = await import("@image-pipeline/core/tally-entity");
+    const { TallyEntity } = await import("@image-pipeline/core/table/tally-entity");
     const before = (await stats()).images;
     await TallyEntity.update({ shard: "3", slot: "now" }).add({ ready: 7, processing: 2, pending: -3 }).go();
     expect((await stats()).images).not.toEqual(before);

@@ -1,7 +1,8 @@
 /** Puts a gate before every request that the product's own clients make: DynamoDB's, S3's, and signed `fetch`. */
-import { DynamodbError } from "@image-pipeline/core/dynamodb";
+
 import type { Storage } from "@image-pipeline/core/storage";
-import type { Table } from "@image-pipeline/core/table";
+import { DynamodbError } from "@image-pipeline/core/table/dynamodb";
+import type { Table } from "@image-pipeline/core/table/table";
 import { type Fault, gate, type Job, jobHere } from "./jobs.ts";
 
 /** A request that took effect, whatever its sender came to know of it. */

@@ -4,7 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
-import type { Transition } from "@image-pipeline/core/event-entity";
+import type { Transition } from "@image-pipeline/core/table/event-entity";
 import { AwsClient } from "aws4fetch";
 import { names } from "../environment.ts";
 import { type File, isNear, look, makeFiles } from "./image-files.ts";

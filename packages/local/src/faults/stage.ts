@@ -5,7 +5,7 @@
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { Settings } from "@image-pipeline/core/settings";
-import { primary } from "@image-pipeline/core/table-schema";
+import { primary } from "@image-pipeline/core/table/table-schema";
 import { AwsClient } from "aws4fetch";
 import { startDynamodb } from "../dynamodb.ts";
 import { enter, names } from "../environment.ts";
@@ -71,7 +71,7 @@ export async function openStage(dataDir: string, listener: { at: Audience }) {
 
   // Only now: the modules of the product read where things are when they are loaded.
   const { Storage } = await import("@image-pipeline/core/storage");
-  const { Table } = await import("@image-pipeline/core/table");
+  const { Table } = await import("@image-pipeline/core/table/table");
   const { Tally } = await import("@image-pipeline/core/tally");
   const { handler: processor } = await import("@image-pipeline/functions/processor");
   const { handler: undertaker } = await import("@image-pipeline/functions/dead-letter");

@@ -2,9 +2,10 @@
  * Sees every write that took effect, in order, and holds it to what must be true at every moment. What it knows is
  * its own: it asks neither the protocol nor the records' reader.
  */
-import type { Transition } from "@image-pipeline/core/event-entity";
-import type { ImageRecord } from "@image-pipeline/core/image-entity";
+
 import { Protocol } from "@image-pipeline/core/protocol";
+import type { Transition } from "@image-pipeline/core/table/event-entity";
+import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { names } from "../environment.ts";
 import type { ObjectEvent } from "../s3/event.ts";
 import { now } from "./clock.ts";

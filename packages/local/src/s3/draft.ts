@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import path from "node:path";
-import { release } from "@image-pipeline/core/release";
+import { release } from "@image-pipeline/core/engine/release";
 
 /** How much is gathered before it is written: one system call for some sixteen chunks of a socket. */
 const gatherBytes = 1 << 20;

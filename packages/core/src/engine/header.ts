@@ -2,7 +2,7 @@
  * What an image's header says of its size, read without a decoder: a file that asks for too much must be refused
  * before any code written in C has looked at it. Only as much of each format is read as that takes.
  */
-import type { Format } from "./gate.ts";
+import type { Format } from "./format.ts";
 
 /** Sizes in pixels as stored, before orientation. */
 export type Header = {

@@ -5,8 +5,9 @@
  * | index | question                  | partition | order |
  * | byID  | this key; all keys        | -         | keyID |
  */
+
+import type { Scope } from "../scope.ts";
 import { CustomAttributeType, Entity } from "./electrodb.ts";
-import type { Scope } from "./scope.ts";
 import { configuration } from "./table.ts";
 import { primary } from "./table-schema.ts";
 

@@ -2,11 +2,12 @@
  * Feeds broken pictures to the engine and says what came of them: each must end as rendered or rejected, whatever it
  * is. `npm run fuzz -- [seed] [count] [from]` runs 100,000; the tests run a tenth of that.
  */
+
+import { Settings } from "../settings.ts";
 import { type Mutant, mutants } from "./fixture-mutants.ts";
 import type { Spec } from "./recipe.ts";
 import { Rejection } from "./rejection.ts";
 import { render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 /** One small variant: what is tried is the gate and the decoders, not the encoders. */
 const recipe = {

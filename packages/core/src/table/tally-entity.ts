@@ -6,9 +6,9 @@
  * | bySlot | what has happened since this hour, and what is there | shard     | `2026-11-23T10`, ... then `now` |
  */
 import type { EntityItem } from "electrodb";
+import { codes } from "../engine/rejection.ts";
 import { Entity } from "./electrodb.ts";
 import { visibleStatuses } from "./image-entity.ts";
-import { codes } from "./rejection.ts";
 import { configuration } from "./table.ts";
 import { primary } from "./table-schema.ts";
 

@@ -4,13 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { phoneExif, photo } from "./fixture.ts";
+import { phoneExif, photo } from "../fixture.ts";
+import { Settings } from "../settings.ts";
 import { type HeicOptions, heic } from "./fixture-heic.ts";
 import { decodeHeic } from "./heic.ts";
 import { pngOf } from "./png.ts";
 import type { Spec } from "./recipe.ts";
 import { render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 const limits = { ...Settings.pipelineDefaults, location: true };
 const recipe = {

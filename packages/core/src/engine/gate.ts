@@ -1,29 +1,10 @@
-/**
- * What the bytes are, and whether they may be decoded. Looks at the first bytes and at what the header says; no pixel
- * is decoded here. Names and declared types are never looked at: anybody can write anything there.
- */
+/** Whether bytes may be decoded. Looks at the first of them and at what the header says; no pixel is decoded here. */
 export * as Gate from "./gate.ts";
 
+import type { Settings } from "../settings.ts";
+import { sniff } from "./format.ts";
 import { type Header, readHeader } from "./header.ts";
 import { Rejection } from "./rejection.ts";
-import type { Settings } from "./settings.ts";
-
-/** Formats that are told apart; `Settings.Pipeline.formats` says which of them are accepted. */
-export type Format = "jpeg" | "png" | "webp" | "avif" | "heic" | "gif" | "tiff";
-
-/** The format by its magic bytes alone; undefined for anything else. */
-export function sniff(bytes: Uint8Array): Format | undefined {
-  const at = (offset: number, ascii: string) =>
-    bytes.length >= offset + ascii.length &&
-    [...ascii].every((character, i) => bytes[offset + i] === character.charCodeAt(0));
-
-  if (at(0, "\xff\xd8\xff")) return "jpeg";
-  if (at(0, "\x89PNG\r\n\x1a\n")) return "png";
-  if (at(0, "RIFF") && at(8, "WEBP")) return "webp";
-  if (at(0, "GIF87a") || at(0, "GIF89a")) return "gif";
-  if (at(0, "II*\0") || at(0, "MM\0*")) return "tiff";
-  return at(4, "ftyp") ? brandOf(bytes) : undefined;
-}
 
 /**
  * Refuses what is not to be decoded, and returns what the header of the rest says. Nothing but the header is read, so
@@ -84,16 +65,4 @@ export function admitHeader(header: Header, limits: Settings.Pipeline): void {
 function pixelsMaxOf({ format, whole }: Header, limits: Settings.Pipeline): number {
   if (format === "avif" || format === "heic") return Math.min(limits.pixelsMax, limits.heifPixelsMax);
   return whole ? Math.min(limits.pixelsMax, limits.progressivePixelsMax) : limits.pixelsMax;
-}
-
-/** The family of an ISO base media file, by its brands: the major one first, then the compatible ones. */
-function brandOf(bytes: Uint8Array): Format | undefined {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const end = Math.min(view.getUint32(0), bytes.length, 256);
-  for (let offset = 8; offset + 4 <= end; offset += offset === 8 ? 8 : 4) {
-    const brand = String.fromCharCode(...bytes.subarray(offset, offset + 4));
-    if (brand === "avif" || brand === "avis") return "avif";
-    if (["heic", "heix", "heim", "heis", "hevc", "hevx"].includes(brand)) return "heic";
-  }
-  return undefined;
 }

@@ -4,9 +4,9 @@
  */
 import * as http from "node:http";
 import * as https from "node:https";
+import { Aws } from "../aws.ts";
+import { signPost } from "../sigv4.ts";
 import { type AttributeMap, marshal, unmarshal } from "./attribute-value.ts";
-import { Aws } from "./aws.ts";
-import { signPost } from "./sigv4.ts";
 
 /** An answer other than 200. `name` is DynamoDB's own, such as `ConditionalCheckFailedException`. */
 export class DynamodbError extends Error {

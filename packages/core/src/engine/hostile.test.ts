@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
+import { Settings } from "../settings.ts";
 import { hostile } from "./fixture-hostile.ts";
 import type { Rejection } from "./rejection.ts";
 import { render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 test.each(Object.entries(hostile).map(([name, { ends, make }]) => ({ name, ends, make })))(
   "$name: $ends",

@@ -13,10 +13,10 @@
  * unless told otherwise.
  */
 import type { EntityItem } from "electrodb";
+import type { Facts } from "../engine/facts.ts";
+import type { Name } from "../engine/recipe.ts";
 import { CustomAttributeType, Entity } from "./electrodb.ts";
 import type { Transition } from "./event-entity.ts";
-import type { Facts } from "./facts.ts";
-import type { Name } from "./recipe.ts";
 import { configuration } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 

@@ -4,11 +4,11 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { type Photo, phoneExif, photo } from "./fixture.ts";
+import { type Photo, phoneExif, photo } from "../fixture.ts";
+import { Settings } from "../settings.ts";
 import { heic } from "./fixture-heic.ts";
 import type { Spec } from "./recipe.ts";
 import { render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 const formats = [...Settings.pipelineDefaults.formats, "tiff"];
 const limits = { ...Settings.pipelineDefaults, formats };

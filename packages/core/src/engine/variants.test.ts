@@ -1,11 +1,11 @@
 /** What a recipe may ask for beyond the product's own: several formats, cuts where the eye goes, animation. */
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
-import { photo } from "./fixture.ts";
+import { photo } from "../fixture.ts";
+import { Settings } from "../settings.ts";
 import { gif } from "./fixture-bytes.ts";
 import type { Spec } from "./recipe.ts";
 import { render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 const limits = Settings.pipelineDefaults;
 

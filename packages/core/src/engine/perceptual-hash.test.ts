@@ -1,9 +1,9 @@
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { photo } from "./fixture.ts";
+import { photo } from "../fixture.ts";
+import { Settings } from "../settings.ts";
 import { perceptualHash } from "./perceptual-hash.ts";
 import { render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 const hashOf = async (bytes: Buffer) =>
   (await render(bytes, Settings.pipelineDefaults)).source.perceptualHash ?? "";

@@ -1,11 +1,11 @@
 import sharp, { type Sharp } from "sharp";
 import { beforeAll, describe, expect, test } from "vitest";
-import { cornersApart, fixtures, phoneExif, photo } from "./fixture.ts";
+import { cornersApart, fixtures, phoneExif, photo } from "../fixture.ts";
+import { Settings } from "../settings.ts";
 import { png } from "./fixture-bytes.ts";
 import { names, recipe } from "./recipe.ts";
 import type { Rejection } from "./rejection.ts";
 import { type Rendered, render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 const limits = { ...Settings.pipelineDefaults, location: true };
 

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { fixtures } from "./fixture.ts";
+import { fixtures } from "../fixture.ts";
+import { Settings } from "../settings.ts";
 import {
   box,
   bytes,
@@ -15,9 +16,9 @@ import {
   vp8x,
   webp,
 } from "./fixture-bytes.ts";
+import { sniff } from "./format.ts";
 import { Gate } from "./gate.ts";
 import type { Code, Rejection } from "./rejection.ts";
-import { Settings } from "./settings.ts";
 
 const limits = {
   ...Settings.pipelineDefaults,
@@ -45,17 +46,17 @@ describe("what the bytes are", () => {
     ["svg.png", undefined],
     ["empty.jpg", undefined],
   ] as const)("%s is %s, whatever its name says", async (name, format) => {
-    expect(Gate.sniff(await fixtures[name]())).toBe(format);
+    expect(sniff(await fixtures[name]())).toBe(format);
   });
 
   test("HEIC is told from AVIF by its brands, wherever they stand", () => {
-    expect(Gate.sniff(heif("heic", "hvcC", 1, 1))).toBe("heic");
-    expect(Gate.sniff(heif("avif", "av1C", 1, 1))).toBe("avif");
-    expect(Gate.sniff(box("ftyp", bytes("isom", u32(0), "mp42")))).toBeUndefined();
+    expect(sniff(heif("heic", "hvcC", 1, 1))).toBe("heic");
+    expect(sniff(heif("avif", "av1C", 1, 1))).toBe("avif");
+    expect(sniff(box("ftyp", bytes("isom", u32(0), "mp42")))).toBeUndefined();
   });
 
   test("both byte orders of TIFF are known", () => {
-    expect([Gate.sniff(bytes("II*\0")), Gate.sniff(bytes("MM\0*"))]).toEqual(["tiff", "tiff"]);
+    expect([sniff(bytes("II*\0")), sniff(bytes("MM\0*"))]).toEqual(["tiff", "tiff"]);
   });
 });
 

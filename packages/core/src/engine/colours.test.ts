@@ -1,12 +1,12 @@
 /** Colours of originals that are not sRGB, held against arithmetic of our own. */
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { photo } from "./fixture.ts";
+import { photo } from "../fixture.ts";
+import { Settings } from "../settings.ts";
 import { bytes, segment, u16, u32 } from "./fixture-bytes.ts";
 import { pngOf } from "./png.ts";
 import type { Spec } from "./recipe.ts";
 import { render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 const recipe = {
   it: { width: 60, fit: "inside", formats: ["webp"], encode: { webp: { quality: 100, effort: 0 } } },

@@ -1,10 +1,10 @@
 /** Every way in which a camera can be held, in every format that can say so. */
 import sharp from "sharp";
 import { expect, test } from "vitest";
-import { cornersApart, type Photo, photo } from "./fixture.ts";
+import { cornersApart, type Photo, photo } from "../fixture.ts";
+import { Settings } from "../settings.ts";
 import type { Spec } from "./recipe.ts";
 import { render } from "./render.ts";
-import { Settings } from "./settings.ts";
 
 const limits = { ...Settings.pipelineDefaults, formats: [...Settings.pipelineDefaults.formats, "tiff"] };
 const recipe = {

@@ -1,0 +1,30 @@
+/** What kind of file bytes are, by their first bytes alone: names and declared types anybody can write. */
+
+/** Formats that are told apart; `Settings.Pipeline.formats` says which of them are accepted. */
+export type Format = "jpeg" | "png" | "webp" | "avif" | "heic" | "gif" | "tiff";
+
+/** The format by its magic bytes alone; undefined for anything else. */
+export function sniff(bytes: Uint8Array): Format | undefined {
+  const at = (offset: number, ascii: string) =>
+    bytes.length >= offset + ascii.length &&
+    [...ascii].every((character, i) => bytes[offset + i] === character.charCodeAt(0));
+
+  if (at(0, "\xff\xd8\xff")) return "jpeg";
+  if (at(0, "\x89PNG\r\n\x1a\n")) return "png";
+  if (at(0, "RIFF") && at(8, "WEBP")) return "webp";
+  if (at(0, "GIF87a") || at(0, "GIF89a")) return "gif";
+  if (at(0, "II*\0") || at(0, "MM\0*")) return "tiff";
+  return at(4, "ftyp") ? brandOf(bytes) : undefined;
+}
+
+/** The family of an ISO base media file, by its brands: the major one first, then the compatible ones. */
+function brandOf(bytes: Uint8Array): Format | undefined {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const end = Math.min(view.getUint32(0), bytes.length, 256);
+  for (let offset = 8; offset + 4 <= end; offset += offset === 8 ? 8 : 4) {
+    const brand = String.fromCharCode(...bytes.subarray(offset, offset + 4));
+    if (brand === "avif" || brand === "avis") return "avif";
+    if (["heic", "heix", "heim", "heis", "hevc", "hevx"].includes(brand)) return "heic";
+  }
+  return undefined;
+}

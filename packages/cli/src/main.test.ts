@@ -1,12 +1,10 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Settings } from "@image-pipeline/core/settings";
-import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
+import { startTestCloud, type TestCloud } from "@image-pipeline/local/cloud.fixture";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { jsonLines, run, start } from "./fixture.ts";
@@ -14,20 +12,12 @@ import { jsonLines, run, start } from "./fixture.ts";
 // Most of a test is processes of the command line that start, half a second each on a calm machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-let folder: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "image-cli-"));
-  const pipeline = Settings.readPipeline({ ANONYMOUS: "true" });
-  const ports = { port: 0, s3Port: 0, dynamodbPort: 0 };
-  cloud = await startCloud({ dataDir: join(folder, "data"), ...ports, pipeline });
+  cloud = await startTestCloud();
 });
-
-afterAll(async () => {
-  await cloud.stop();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => cloud.stop());
 
 test("uploads files and prints their records as JSON lines and nothing else", async () => {
   const paths = [await photo("one.jpg", 800, 600), await photo("two.png", 300, 300)];
@@ -47,7 +37,12 @@ test("what cannot become an image is named with its reason, the rest goes throug
     await photo("good.jpg", 640, 480),
     await file("empty.png", ""),
   ];
-  const { code, stdout, stderr } = await image("upload", ...paths, join(folder, "missing.jpg"), folder);
+  const { code, stdout, stderr } = await image(
+    "upload",
+    ...paths,
+    join(cloud.folder, "missing.jpg"),
+    cloud.folder,
+  );
   expect(code).toBe(1);
   expect(stdout).toMatch(/✗ .*notes\.jpg {2}rejected in [\s\S]*why +unsupported_format: /);
   expect(stdout).toMatch(/✓ .*good\.jpg {2}ready in /);
@@ -165,7 +160,7 @@ type Line = {
 };
 
 async function file(name: string, content: string | Uint8Array): Promise<string> {
-  const path = join(folder, name);
+  const path = join(cloud.folder, name);
   await writeFile(path, content);
   return path;
 }
@@ -173,7 +168,7 @@ async function file(name: string, content: string | Uint8Array): Promise<string>
 /** A picture that nobody has uploaded before. */
 async function photo(name: string, width: number, height: number): Promise<string> {
   const noise = { type: "gaussian", mean: 128, sigma: 40 } as const;
-  const path = join(folder, name);
+  const path = join(cloud.folder, name);
   await sharp({ create: { width, height, channels: 3, background: "#000", noise } }).toFile(path);
   return path;
 }

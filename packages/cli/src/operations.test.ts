@@ -1,31 +1,21 @@
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createClient, type Image } from "@image-pipeline/client/client";
 import { fingerprint } from "@image-pipeline/core/engine/recipe";
 import { photo } from "@image-pipeline/core/fixture";
-import { Settings } from "@image-pipeline/core/settings";
-import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
+import { startTestCloud, type TestCloud } from "@image-pipeline/local/cloud.fixture";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { jsonLines, run, start } from "./fixture.ts";
 
 // Most of a test is processes of the command line that start, half a second each on a calm machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
-let folder: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "image-operations-"));
-  const pipeline = Settings.readPipeline({ ANONYMOUS: "true" });
-  const ports = { port: 0, s3Port: 0, dynamodbPort: 0 };
-  cloud = await startCloud({ dataDir: join(folder, "data"), ...ports, pipeline });
+  cloud = await startTestCloud();
 });
-
-afterAll(async () => {
-  await cloud.stop();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => cloud.stop());
 
 type Finding = { kind: string; severity: string; where: string; imageID?: string; repaired: boolean };
 type Line = Partial<Finding> & {
@@ -248,10 +238,10 @@ test("a key is shown once, is listed without its secret, and is no good once it 
 test("without a stage it says how to get one; with one that is gone, that it does not answer", async () => {
   const stages = Object.keys(process.env).filter((name) => name.startsWith("SST_RESOURCE_"));
   const none = Object.fromEntries(stages.map((name) => [name, undefined]));
-  const missing = await run(["doctor"], { ...none, DATA_DIR: join(folder, "nothing") });
+  const missing = await run(["doctor"], { ...none, DATA_DIR: join(cloud.folder, "nothing") });
   expect(missing).toMatchObject({ code: 1, stdout: "" });
   expect(missing.stderr).toContain("npm start");
-  const found = await run(["key", "list"], { ...none, DATA_DIR: join(folder, "data") });
+  const found = await run(["key", "list"], { ...none, DATA_DIR: join(cloud.folder, "data") });
   expect(found).toMatchObject({ code: 0, stderr: "" });
   const gone = await run(["doctor"], {
     AWS_ENDPOINT_URL_S3: "http://127.0.0.1:1",
@@ -268,7 +258,7 @@ const findingsIn = (stdout: string) => jsonLines<Finding>(stdout).filter(({ kind
 const byKind = (a: { kind: string }, b: { kind: string }) => (a.kind < b.kind ? -1 : 1);
 
 /** A checkpoint of its own for each test. */
-const at = (name: string) => ["--checkpoint", join(folder, `${name}.json`)];
+const at = (name: string) => ["--checkpoint", join(cloud.folder, `${name}.json`)];
 
 /** An image of its own, ready. */
 async function uploaded(seed: number): Promise<Image> {

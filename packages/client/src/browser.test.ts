@@ -1,10 +1,6 @@
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Settings } from "@image-pipeline/core/settings";
-import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
+import { startTestCloud, type TestCloud } from "@image-pipeline/local/cloud.fixture";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundle, chromiumPath, startBrowser, throttle } from "./browser.fixture.ts";
@@ -21,8 +17,7 @@ const site = createServer((request, response) => {
   response.end(isScript ? script : '<!doctype html><meta charset="utf-8"><script src="/images.js"></script>');
 });
 let script: string;
-let dataDir: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 let context: BrowserContext;
 let close: () => Promise<void>;
 
@@ -30,9 +25,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
   beforeAll(async () => {
     script = await bundle();
     await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
-    dataDir = await mkdtemp(join(tmpdir(), "image-client-"));
-    const pipeline = Settings.readPipeline({ ANONYMOUS: "true", CORS_ORIGINS: origin() });
-    cloud = await startCloud({ dataDir, port: 0, s3Port: 0, dynamodbPort: 0, pipeline });
+    cloud = await startTestCloud({ anonymous: true, corsOrigins: [origin()] });
     ({ context, close } = await startBrowser());
   });
 
@@ -40,7 +33,6 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await close();
     await cloud.stop();
     await new Promise((resolve) => site.close(resolve));
-    await rm(dataDir, { recursive: true });
   });
 
   test("a picture drawn on the page is uploaded, and its thumbnail and placeholder can be shown", async () => {

@@ -1,29 +1,19 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Settings } from "@image-pipeline/core/settings";
-import { type Cloud, startCloud } from "@image-pipeline/local/cloud";
+import { startTestCloud, type TestCloud } from "@image-pipeline/local/cloud.fixture";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";
 import { type Client, createClient, type Image, type Progress, type Ticket } from "./client.ts";
 import { srcset } from "./show.ts";
 
-let dataDir: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 let client: Client;
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), "image-client-"));
-  const pipeline = Settings.readPipeline({ ANONYMOUS: "true" });
-  cloud = await startCloud({ dataDir, port: 0, s3Port: 0, dynamodbPort: 0, pipeline });
+  cloud = await startTestCloud();
   client = createClient({ baseUrl: cloud.url });
 });
 
-afterAll(async () => {
-  await cloud.stop();
-  await rm(dataDir, { recursive: true });
-});
+afterAll(() => cloud.stop());
 
 test("uploads a file, tells its progress and returns the image with its variants", async () => {
   const file = await photo(1600, 1200);

@@ -3,8 +3,10 @@
  * fields with texture and grain, so that encoders work as hard on them as on a camera's picture. Every corner has a
  * colour of its own, so that a turned or mirrored picture is told from an upright one.
  */
+
 import { createRequire } from "node:module";
 import type { Sharp, default as SharpModule } from "sharp";
+import { randomFrom } from "./fixture-random.ts";
 
 const sharp: typeof SharpModule = createRequire(import.meta.url)("sharp");
 
@@ -128,17 +130,6 @@ function pixels({ width, height, seed = 1, alpha = false }: Photo): Sharp {
 }
 
 const rgb = (hex: string) => [1, 3, 5].map((at) => Number.parseInt(hex.slice(at, at + 2), 16));
-
-/** Mulberry32: small, seeded, good enough for noise. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 const halved = async (whole: Promise<Buffer>) => (await whole).subarray(0, ((await whole).length / 2) | 0);
 

@@ -3,6 +3,7 @@
  * workers that die or sleep at any step, overwrites and deletions at any moment. For tests.
  */
 
+import { randomFrom } from "./fixture-random.ts";
 import { Protocol } from "./protocol.ts";
 import type { Draft, Entry } from "./record.ts";
 import type { Check, Signal } from "./signal.ts";
@@ -336,15 +337,4 @@ export function run(weather: Weather, rules: Rules): string[] {
       if ([...new Set(trail)].join() !== real.join()) wrong.add("the audit trail is not what happened");
     }
   }
-}
-
-/** mulberry32: small, seeded, good enough to shuffle with. */
-function randomFrom(seed: number) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -1,23 +1,16 @@
 /** The whole path over real HTTP, as a user of `npm start` walks it. */
 import { createHash } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { fixtures, photo } from "@image-pipeline/core/fixture";
 import type { Image } from "@image-pipeline/core/image";
-import { pipelineDefaults } from "@image-pipeline/core/settings";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Cloud, startCloud } from "./cloud.ts";
+import { startTestCloud, type TestCloud } from "./cloud.fixture.ts";
 
-let dataDir: string;
-let cloud: Cloud;
+let cloud: TestCloud;
 let s3: S3Client;
 
 beforeAll(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), "cloud-"));
-  const pipeline = { ...pipelineDefaults, anonymous: true };
-  cloud = await startCloud({ dataDir, port: 0, s3Port: 0, dynamodbPort: 0, pipeline });
+  cloud = await startTestCloud();
   const { region, credentials, s3Url } = cloud;
   s3 = new S3Client({ endpoint: s3Url, region, credentials, forcePathStyle: true });
 });
@@ -25,7 +18,6 @@ beforeAll(async () => {
 afterAll(async () => {
   s3?.destroy();
   await cloud?.stop();
-  await rm(dataDir, { recursive: true, force: true });
 });
 
 const put = async (Key: string, Body: Buffer) => {
@@ -187,6 +179,6 @@ test("what is deleted by the API is gone from both buckets, its history kept", a
 });
 
 test("a second cloud in the same process is refused", async () => {
-  const again = startCloud({ dataDir, port: 0, s3Port: 0, dynamodbPort: 0, pipeline: pipelineDefaults });
+  const again = startTestCloud();
   await expect(again).rejects.toThrow("another needs a process of its own");
 });

@@ -1,15 +1,13 @@
 /** What README tells people to type, and what it says of settings and files, held against the product. */
 import { execFile, spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { photo } from "@image-pipeline/core/fixture";
-import { Settings } from "@image-pipeline/core/settings";
 import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Cloud, startCloud } from "./cloud.ts";
+import { startTestCloud, type TestCloud } from "./cloud.fixture.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const readme = await readFile(join(root, "README.md"), "utf8");
@@ -31,27 +29,20 @@ if (!awsIsHere)
 /** Those that need nothing but a running product and a picture. */
 const tried = commands.filter((command) => /^(curl|export|aws|npm run image)\b/.test(command));
 
-let cloud: Cloud;
-let folder: string;
+let cloud: TestCloud;
 /** What a reader's shell would hold by now. */
 const shell: Record<string, string> = {};
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), "readme-"));
-  const pictures = join(folder, "pictures");
+  cloud = await startTestCloud();
+  const pictures = join(cloud.folder, "pictures");
   await mkdir(pictures);
   const jpeg = await photo({ width: 800, height: 600 });
   for (const name of ["photo.jpg", "photo.JPG"]) await writeFile(join(pictures, name), jpeg);
   await writeFile(join(pictures, "photo.png"), await sharp(jpeg).png().toBuffer());
-  const pipeline = Settings.readPipeline({ ANONYMOUS: "true" });
-  const ports = { port: 0, s3Port: 0, dynamodbPort: 0 };
-  cloud = await startCloud({ dataDir: join(folder, "data"), ...ports, pipeline });
 });
 
-afterAll(async () => {
-  await cloud.stop();
-  await rm(folder, { recursive: true });
-});
+afterAll(() => cloud.stop());
 
 describe("README's commands", () => {
   test("are all known to this test", () => {
@@ -136,10 +127,10 @@ async function type(command: string): Promise<string> {
     .replace(
       /^npm run (.*?)(photo\.\w+)?$/,
       (_, rest, file) =>
-        `npm --prefix ${root} --silent run ${rest}${file ? join(folder, "pictures", file) : ""}`,
+        `npm --prefix ${root} --silent run ${rest}${file ? join(cloud.folder, "pictures", file) : ""}`,
     );
   const { stdout } = await promisify(execFile)("bash", ["-c", here], {
-    cwd: join(folder, "pictures"),
+    cwd: join(cloud.folder, "pictures"),
     env: { ...process.env, ...shell, IMAGE_API_URL: cloud.url, AWS_PAGER: "" },
   });
   return stdout;

@@ -1,11 +1,7 @@
-/** The page in a real Chromium, over a whole cloud on this machine. */
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { startBrowser } from "@image-pipeline/client/browser.fixture";
 import { createClient } from "@image-pipeline/client/client";
-import { Settings } from "@image-pipeline/core/settings";
-import { startCloud } from "@image-pipeline/local/cloud";
+import type { Settings } from "@image-pipeline/core/settings";
+import { startTestCloud } from "@image-pipeline/local/cloud.fixture";
 import axe from "axe-core";
 import type { BrowserContext, Page } from "playwright-core";
 
@@ -15,10 +11,8 @@ export type World = Awaited<ReturnType<typeof startWorld>>;
 export type Given = { name: string; type: string; bytes: Buffer };
 
 /** Starts a cloud and a browser. `complaints` collects what the pages' consoles say, policy violations above all. */
-export async function startWorld(settings: Partial<Settings.Pipeline> = { anonymous: true }) {
-  const dataDir = await mkdtemp(join(tmpdir(), "image-page-"));
-  const pipeline = { ...Settings.pipelineDefaults, ...settings };
-  const cloud = await startCloud({ port: 0, s3Port: 0, dynamodbPort: 0, dataDir, pipeline });
+export async function startWorld(settings?: Partial<Settings.Pipeline>) {
+  const cloud = await startTestCloud(settings);
   const browser = await startBrowser();
   const complaints: string[] = [];
   watch(browser.context, complaints);
@@ -31,7 +25,6 @@ export async function startWorld(settings: Partial<Settings.Pipeline> = { anonym
     async stop() {
       await browser.close();
       await cloud.stop();
-      await rm(dataDir, { recursive: true });
     },
   };
 }

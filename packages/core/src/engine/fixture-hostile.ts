@@ -3,7 +3,8 @@
  * image after all. All made here; the kinds are those of `libvips`' and browsers' bug lists.
  */
 import { deflateSync, gzipSync } from "node:zlib";
-import { phoneExif, photo, randomFrom } from "../fixture.ts";
+import { phoneExif, photo } from "../fixture.ts";
+import { randomFrom } from "../fixture-random.ts";
 import {
   box,
   bytes,

@@ -1,6 +1,7 @@
 /** Endless broken pictures from a seed: small images of every kind with bytes changed, cut, repeated and swapped. */
 import { crc32 } from "node:zlib";
-import { phoneExif, photo, randomFrom } from "../fixture.ts";
+import { phoneExif, photo } from "../fixture.ts";
+import { randomFrom } from "../fixture-random.ts";
 import { bytes, gif, png, riff, times, vp8x, webp } from "./fixture-bytes.ts";
 import { heic } from "./fixture-heic.ts";
 

@@ -1,11 +1,7 @@
-/** The API as tests meet it: a whole cloud on this machine, and an issuer of tokens. */
-import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { Settings } from "@image-pipeline/core/settings";
-import { startCloud } from "@image-pipeline/local/cloud";
+import type { Settings } from "@image-pipeline/core/settings";
+import { startTestCloud } from "@image-pipeline/local/cloud.fixture";
 import { exportJWK, generateKeyPair, type JWTPayload, SignJWT } from "jose";
 
 /** A running cloud. `ask` sends a request to its API; `settled` waits until nothing is being processed. */
@@ -27,17 +23,12 @@ export type Ask = {
 
 /** Starts a cloud with these settings. One for each test file: the handlers read them when they are loaded. */
 export async function startWorld(settings: Partial<Settings.Pipeline> = {}): Promise<World> {
-  const dataDir = await mkdtemp(join(tmpdir(), "image-api-"));
-  const pipeline = { ...Settings.pipelineDefaults, ...settings };
-  const cloud = await startCloud({ port: 0, s3Port: 0, dynamodbPort: 0, dataDir, pipeline, workers: 1 });
+  const cloud = await startTestCloud(settings, { workers: 1 });
   return {
     url: cloud.url,
     ask: (path, init) => ask(cloud.url + path, init),
     settled: cloud.settled,
-    stop: async () => {
-      await cloud.stop();
-      await rm(dataDir, { recursive: true });
-    },
+    stop: cloud.stop,
   };
 }
 

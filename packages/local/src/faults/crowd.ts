@@ -2,6 +2,7 @@
  * Many images at once, in all the faults there are: every upload must come to its end, and on every key the last
  * that the bucket saw must win.
  */
+import { randomFrom } from "@image-pipeline/core/fixture-random";
 import type { Weather } from "./acts.ts";
 import { type Fault, type Job, running, step } from "./jobs.ts";
 import { openTheatre } from "./theatre.ts";
@@ -91,15 +92,4 @@ function fateOf(random: () => number): Fate {
   if (random() < weather.lost) return [];
   const copies = random() < 0.7 ? 1 : 1 + Math.ceil(random() * 4);
   return Array.from({ length: copies }, () => (random() < 0.6 ? 0 : Math.floor(random() ** 3 * 900_000)));
-}
-
-/** mulberry32: small, seeded, good enough to shuffle with. */
-function randomFrom(seed: number) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let t = Math.imul(state ^ (state >>> 15), 1 | state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }

@@ -3,6 +3,7 @@ import { afterEach, expect, test, vi } from "vitest";
 import { createImageID } from "./id.ts";
 import { lookUp, requestOf } from "./look-up.ts";
 import { marshal, unmarshal } from "./table/attribute-value.ts";
+import { record } from "./table/fixture-record.ts";
 import { ImageEntity, type ImageRecord, indexed } from "./table/image-entity.ts";
 import { Table } from "./table/table.ts";
 
@@ -19,31 +20,21 @@ test("asks for any image exactly as the entity would", () => {
 });
 
 test("gives of what lies there exactly what the entity would", async () => {
-  const createdAt = "2026-11-23T10:00:00.000Z";
-  const record: ImageRecord = {
+  const whole: ImageRecord = {
+    ...record,
     imageID: createImageID(),
-    owner: "default",
-    shard: "3",
-    status: "ready",
-    key: "photo.jpg",
-    attempt: 1,
-    version: 2,
-    createdAt,
-    updatedAt: createdAt,
-    writeID: "w",
     ...indexed({ sha256: "ab" }),
     sha256: "ab",
     title: "",
     tags: [],
     metadata: { __edb_e__: "theirs", constructor: "x" },
-    last: { version: 2, type: "ready", at: createdAt, by: "processor" },
   };
-  const { Item } = ImageEntity.put(record).params<{ Item: Record<string, unknown> }>();
+  const { Item } = ImageEntity.put(whole).params<{ Item: Record<string, unknown> }>();
   const stored = { ...Item, gsi9pk: "an index of another version", added: "by another version" };
   vi.spyOn(Table.client, "call").mockImplementation(async () => ({ Item: unmarshal(marshal(stored)) }));
-  const { data } = await ImageEntity.get({ imageID: record.imageID }).go({ consistent: true });
-  expect(await lookUp(record.imageID)).toEqual(data);
-  expect(data).toEqual(record);
+  const { data } = await ImageEntity.get({ imageID: whole.imageID }).go({ consistent: true });
+  expect(await lookUp(whole.imageID)).toEqual(data);
+  expect(data).toEqual(whole);
 });
 
 test("finds nothing where nothing lies", async () => {

@@ -1,25 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { EventEntity } from "./event-entity.ts";
+import { record } from "./fixture-record.ts";
 import { ImageEntity, type ImageRecord, indexed } from "./image-entity.ts";
 import { TagEntity } from "./tag-entity.ts";
 
-const imageID = "img_01KAR5ZJ5V0000000000000000";
-const createdAt = "2026-11-23T10:00:00.000Z";
-const record: ImageRecord = {
-  imageID,
-  owner: "default",
-  shard: "3",
-  status: "ready",
-  key: "photo.jpg",
-  attempt: 1,
-  version: 2,
-  createdAt,
-  updatedAt: createdAt,
-  writeID: "w",
-  dueOrder: "-",
-  content: "-",
-  last: { version: 2, type: "ready", at: createdAt, by: "processor" },
-};
+const { imageID, createdAt } = record;
 
 /** Key design is a contract: what stands in the table cannot be renamed. */
 describe("the keys of an image", () => {

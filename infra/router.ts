@@ -4,6 +4,7 @@
  * Its routes are lazy (kept in a key-value store, not in the distribution), so that neither the buckets' policies nor
  * the API's `Resource.Router.url` makes a circle.
  */
+import { transform } from "esbuild";
 import { cloud, pipeline } from "./stage.ts";
 
 const year = 31_536_000;
@@ -77,6 +78,13 @@ const mediaCache = new aws.cloudfront.CachePolicy("MediaCache", {
 
 /** Of AWS: the path and the encoding are the key, and a file says itself how long it may be kept. */
 const cachingOptimized = "658327ea-f89d-4fab-a63d-7e88639e58f6";
+
+// CloudFront accepts 10,240 bytes, and SST's own code with its comments and indentation is more than that.
+$transform(aws.cloudfront.Function, (args) => {
+  args.code = $output(args.code).apply(
+    async (code) => (await transform(code, { minifyWhitespace: true, legalComments: "none" })).code,
+  );
+});
 
 export const router = new sst.aws.Router("Router", {
   ...(cloud.domain && { domain: cloud.domain }),

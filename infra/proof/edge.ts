@@ -40,7 +40,7 @@ export async function pass(
     },
   };
   const { code } = argsOf(graph, /cloudfront\/function:/, "RouterCloudfrontFunctionRequest");
-  const body = String(code).replace('import cf from "cloudfront";', "");
+  const body = String(code).replace(/import cf from\s*"cloudfront";/, "");
   const handler = new Function("cf", `${body}; return handler;`)(cloudfront) as Handler;
   const result = await handler({
     context: { requestId },

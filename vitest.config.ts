@@ -27,7 +27,7 @@ export default defineConfig({
         test: {
           name: "infra",
           include: ["infra/**/*.test.ts"],
-          globalSetup: ["infra/proof/setup.ts"],
+          globalSetup: ["infra/test/setup.ts"],
           testTimeout: 120_000,
           hookTimeout: 120_000,
         },

@@ -42,7 +42,7 @@ export async function run(): Promise<string> {
     // Only now: what these import reads the environment once.
     const { app } = await import("../packages/functions/src/http/app.ts");
     const { Table } = await import("../packages/core/src/table/table.ts");
-    const { Cursor } = await import("../packages/core/src/cursor.ts");
+    const { Cursor } = await import("../packages/core/src/images/cursor.ts");
     // Where page 1,000 begins, of as many pages as there are.
     const size = Math.max(1, Math.floor(records / 1_000));
     const [middle, deep] = await seed(records, records >> 1, records - 1 - 999 * size);

@@ -5,7 +5,7 @@
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { evaluate, resourcesOf } from "../infra/proof/graph.ts";
+import { evaluate, resourcesOf } from "../infra/test/graph.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { count } from "./life.ts";
 import { median, table } from "./measure.ts";

@@ -2,9 +2,9 @@
  * Whether the gallery stays smooth while it grows: scrolling, another page and memory at 2,000 images and at 100,000,
  * in one page of a real Chromium that loads them all by scrolling.
  */
-import { chromiumPath } from "../packages/client/src/browser.fixture.ts";
-import { fill } from "../packages/web/src/fill.fixture.ts";
-import { open, startWorld, type World } from "../packages/web/src/page.fixture.ts";
+import { chromiumPath } from "../packages/e2e/src/browser.fixture.ts";
+import { fill } from "../packages/e2e/src/web/fill.fixture.ts";
+import { open, startWorld, type World } from "../packages/e2e/src/web/page.fixture.ts";
 import { median, table } from "./measure.ts";
 
 type Page = Awaited<ReturnType<typeof open>>;

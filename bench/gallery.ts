@@ -4,11 +4,11 @@
  */
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { chromiumPath } from "../packages/client/src/browser.fixture.ts";
 import type { Image } from "../packages/client/src/client.ts";
 import { srcset } from "../packages/client/src/show.ts";
-import { fill } from "../packages/web/src/fill.fixture.ts";
-import { open, startWorld, type World } from "../packages/web/src/page.fixture.ts";
+import { chromiumPath } from "../packages/e2e/src/browser.fixture.ts";
+import { fill } from "../packages/e2e/src/web/fill.fixture.ts";
+import { open, startWorld, type World } from "../packages/e2e/src/web/page.fixture.ts";
 import { median, table } from "./measure.ts";
 
 type Page = Awaited<ReturnType<typeof open>>;

@@ -1,9 +1,9 @@
 /** What one image asks of its stores from the announcement until it is ready, counted in a run of the deployed bundles. */
-import { type Item, meter, sizeOf } from "../infra/proof/capacity.ts";
-import { deploy } from "../infra/proof/deployed.ts";
-import { evaluate } from "../infra/proof/graph.ts";
-import { ensureInstalled } from "../infra/proof/install.ts";
-import { bundle } from "../infra/proof/platform.ts";
+import { type Item, meter, sizeOf } from "../infra/test/capacity.ts";
+import { deploy } from "../infra/test/deployed.ts";
+import { evaluate } from "../infra/test/graph.ts";
+import { ensureInstalled } from "../infra/test/install.ts";
+import { bundle } from "../infra/test/platform.ts";
 
 /** Units of DynamoDB on demand, requests to S3, and the bytes that the image's rows take with their copies. */
 export type Life = { writeUnits: number; readUnits: number; puts: number; gets: number; itemBytes: number };

@@ -7,9 +7,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { chromiumPath } from "../packages/client/src/browser.fixture.ts";
-import { fill } from "../packages/web/src/fill.fixture.ts";
-import { startWorld } from "../packages/web/src/page.fixture.ts";
+import { chromiumPath } from "../packages/e2e/src/browser.fixture.ts";
+import { fill } from "../packages/e2e/src/web/fill.fixture.ts";
+import { startWorld } from "../packages/e2e/src/web/page.fixture.ts";
 import { median, table } from "./measure.ts";
 
 const version = "12.8.2";

@@ -40,7 +40,7 @@ export async function run(): Promise<string> {
     // Only now: what these import reads the environment once.
     const { handler } = await import("../packages/functions/src/processor.ts");
     const { render } = await import("../packages/core/src/engine/render.ts");
-    const { Upload } = await import("../packages/core/src/upload.ts");
+    const { Upload } = await import("../packages/core/src/aws/presign.ts");
 
     let uploads = 0;
     const waiting: SQSEvent[] = [];

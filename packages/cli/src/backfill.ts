@@ -1,5 +1,5 @@
 /** `backfill`: what was in the bucket before the pipeline came. */
-import type { Queue } from "@image-pipeline/core/queue";
+import type { Queue } from "@image-pipeline/core/aws/queue";
 import * as v from "valibot";
 import { openCheckpoint } from "./checkpoint.ts";
 import { defineCommand, UsageError, whole } from "./command.ts";
@@ -50,9 +50,9 @@ export const backfill = defineCommand({
     const { prefix } = values;
     const dryRun = values["dry-run"] ?? false;
     const stage = await enterStage();
-    const { Storage } = await import("@image-pipeline/core/storage");
-    const { Reconcile } = await import("@image-pipeline/core/reconcile");
-    const { Queue } = await import("@image-pipeline/core/queue");
+    const { Storage } = await import("@image-pipeline/core/aws/storage");
+    const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
+    const { Queue } = await import("@image-pipeline/core/aws/queue");
     const file = values.checkpoint ?? `.image-backfill-${stage}.json`;
     const what = { command: "backfill", stage, prefix: prefix ?? "" };
     const checkpoint = dryRun ? undefined : await openCheckpoint(file, what, Place);

@@ -1,5 +1,5 @@
 /** `doctor`: what is wrong between the buckets and the table, and its repair. */
-import type { Inspect } from "@image-pipeline/core/inspect";
+import type { Inspect } from "@image-pipeline/core/pipeline/inspect";
 import { defineCommand, UsageError, whole } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { startJob } from "./job.ts";
@@ -23,7 +23,7 @@ export const doctor = defineCommand({
     if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`);
     const graceMs = (whole("grace", values.grace, 0, 86_400) ?? 60) * 1000;
     const stage = await enterStage();
-    const { Inspect } = await import("@image-pipeline/core/inspect");
+    const { Inspect } = await import("@image-pipeline/core/pipeline/inspect");
     const interrupted = onInterrupt();
     const job = startJob(
       `doctor (${stage})`,

@@ -62,7 +62,7 @@ async function create({ name, scope = [], owner }: Wanted, print: Print): Promis
     throw new UsageError("A key with the scope `service` acts for any owner: leave --owner out.");
   }
   await enterStage();
-  const { Key } = await import("@image-pipeline/core/key");
+  const { Key } = await import("@image-pipeline/core/api-key");
   const made = await Key.create({ name, scopes, owner });
   print(
     `${green("✓")} ${bold(printable(name))}  ${made.id}  ${scopes.join(", ")}\n\n  ${made.key}\n\n${dim("  Keep it now: it is shown this once.")}`,
@@ -73,7 +73,7 @@ async function create({ name, scope = [], owner }: Wanted, print: Print): Promis
 
 async function list(print: Print): Promise<number> {
   await enterStage();
-  const { Key } = await import("@image-pipeline/core/key");
+  const { Key } = await import("@image-pipeline/core/api-key");
   const keys = (await Key.list()).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
   for (const key of keys) {
     const state = key.revokedAt ? red(fit("revoked", 9)) : green(fit("in use", 9));
@@ -94,7 +94,7 @@ async function revoke(id: string | undefined, yes: boolean | undefined, print: P
     process.stderr.write("Nothing was revoked.\n");
     return 1;
   }
-  const { Key } = await import("@image-pipeline/core/key");
+  const { Key } = await import("@image-pipeline/core/api-key");
   if (await Key.revoke(id)) {
     print(`${green("✓")} ${id} revoked`, { id, revoked: true });
     return 0;

@@ -31,8 +31,8 @@ export const redrive = defineCommand({
       process.stderr.write("Nothing was sent. --dry-run counts them.\n");
       return 1;
     }
-    const { DeadLetters } = await import("@image-pipeline/core/dead-letters");
-    const { Walk } = await import("@image-pipeline/core/walk");
+    const { DeadLetters } = await import("@image-pipeline/core/aws/dead-letters");
+    const { Walk } = await import("@image-pipeline/core/records/scan");
     const interrupted = onInterrupt();
     const counts = { looked: 0, "dead letters": 0, failed: 0, refused: 0 };
     const job = startJob(`redrive (${stage})${dryRun ? ", dry run" : ""}`, counts, {

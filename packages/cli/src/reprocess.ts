@@ -47,7 +47,7 @@ export const reprocess = defineCommand({
     const stage = await enterStage();
     if (isByID) return byID(ids, dryRun, values.json);
 
-    const { Walk } = await import("@image-pipeline/core/walk");
+    const { Walk } = await import("@image-pipeline/core/records/scan");
     const { fingerprint } = await import("@image-pipeline/core/engine/recipe");
     const file = values.checkpoint ?? `.image-reprocess-${stage}.json`;
     const Place = v.object({ next: Walk.Place, looked: v.number(), sent: v.number() });

@@ -17,7 +17,7 @@ export async function resend(
   by: string,
   turn: Turn,
 ): Promise<{ sent: number; refused: Refused[]; isComplete: boolean }> {
-  const { Image } = await import("@image-pipeline/core/image");
+  const { Image } = await import("@image-pipeline/core/images/image");
   const refused: Refused[] = [];
   let sent = 0;
   const isComplete = await eachOf(ids, atOnce, async (id) => {

@@ -1,7 +1,7 @@
 /** Which stage an operation works on: a deployed one inside of `sst shell`, or the embedded mode on this machine. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Aws } from "@image-pipeline/core/aws";
+import { Aws } from "@image-pipeline/core/aws/aws";
 import { Settings } from "@image-pipeline/core/settings";
 import { loadDotenv, root } from "./dotenv.ts";
 
@@ -22,7 +22,7 @@ export async function enterStage(env: NodeJS.ProcessEnv = process.env): Promise<
 
 /** Whoever the AWS SDK finds (a profile, somebody signed in) signs for what does without it as well. */
 async function signAsAWSKnows(env: NodeJS.ProcessEnv): Promise<void> {
-  const { Storage } = await import("@image-pipeline/core/storage");
+  const { Storage } = await import("@image-pipeline/core/aws/storage");
   const { credentials, region } = Storage.client.config;
   Aws.credentialsFrom(() => credentials());
   env.AWS_REGION ??= await region();

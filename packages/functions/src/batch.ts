@@ -1,7 +1,7 @@
 /** How both queue consumers answer: message by message, so that one that fails takes no other with it. */
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
-import type { Signal } from "@image-pipeline/core/signal";
-import type { Report } from "@image-pipeline/core/subject";
+import type { Report } from "@image-pipeline/core/pipeline/subject";
+import type { Signal } from "@image-pipeline/core/records/message";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { Resource } from "sst";
 import { log } from "./log.ts";

@@ -1,5 +1,5 @@
 /** Marks as `failed` what the queue has given up on, so that it can be seen and sent through again. */
-import { DeadLetter } from "@image-pipeline/core/dead-letter";
+import { DeadLetter } from "@image-pipeline/core/pipeline/dead-letter";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";
 import { eachSignal } from "./batch.ts";

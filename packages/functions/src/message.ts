@@ -1,6 +1,6 @@
 /** What lies in the processing queue: S3's own notifications, and checks of ours. */
 
-import { check, type Signal, sequencerOf } from "@image-pipeline/core/signal";
+import { check, type Signal, sequencerOf } from "@image-pipeline/core/records/message";
 import type { S3Event, S3EventRecord } from "aws-lambda";
 import * as v from "valibot";
 

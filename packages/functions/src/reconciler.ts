@@ -1,5 +1,5 @@
 /** Finds what events have missed. Scheduled: `stuck` often, `compare` and `sweep` daily. */
-import { Reconcile } from "@image-pipeline/core/reconcile";
+import { Reconcile } from "@image-pipeline/core/pipeline/reconcile";
 import type { Context } from "aws-lambda";
 import * as v from "valibot";
 import { log } from "./log.ts";

@@ -24,12 +24,12 @@ async function load() {
   const { ImageEntity, indexed } = await import("@image-pipeline/core/table/image-entity");
   const { EventEntity } = await import("@image-pipeline/core/table/event-entity");
   const { TagEntity } = await import("@image-pipeline/core/table/tag-entity");
-  const { readMany, write } = await import("@image-pipeline/core/record");
+  const { readMany, write } = await import("@image-pipeline/core/records/record");
   const { CheckpointEntity } = await import("@image-pipeline/core/table/checkpoint-entity");
   const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
-  const { Idempotency } = await import("@image-pipeline/core/idempotency");
-  const { Quota } = await import("@image-pipeline/core/quota");
-  const { Tag } = await import("@image-pipeline/core/tag");
+  const { Idempotency } = await import("@image-pipeline/core/images/idempotency");
+  const { Quota } = await import("@image-pipeline/core/images/quota");
+  const { Tag } = await import("@image-pipeline/core/records/tags");
   const { TallyEntity } = await import("@image-pipeline/core/table/tally-entity");
   const entities = { ImageEntity, EventEntity, TagEntity, CheckpointEntity, KeyEntity, TallyEntity };
   return { ...entities, indexed, readMany, write, Idempotency, Quota, Tag };

@@ -2,8 +2,8 @@ import { createServer, type IncomingMessage, type ServerResponse } from "node:ht
 import type { AddressInfo } from "node:net";
 import { AwsClient } from "aws4fetch";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
-import { Aws } from "../aws.ts";
-import { isConditionFailure, readMany } from "../record.ts";
+import { Aws } from "../aws/aws.ts";
+import { isConditionFailure, readMany } from "../records/record.ts";
 import { createClient } from "./dynamodb.ts";
 import { ImageEntity } from "./image-entity.ts";
 

@@ -4,8 +4,8 @@
  */
 import * as http from "node:http";
 import * as https from "node:https";
-import { Aws } from "../aws.ts";
-import { signPost } from "../sigv4.ts";
+import { Aws } from "../aws/aws.ts";
+import { signPost } from "../aws/sigv4.ts";
 import { type AttributeMap, marshal, unmarshal } from "./attribute-value.ts";
 
 /** An answer other than 200. `name` is DynamoDB's own, such as `ConditionalCheckFailedException`. */

@@ -1,7 +1,8 @@
 /** Who is asking, and what for: decided once, before a route runs. */
+
+import { Key } from "@image-pipeline/core/api-key";
 import { VisibleError } from "@image-pipeline/core/error";
 import { ID } from "@image-pipeline/core/id";
-import { Key } from "@image-pipeline/core/key";
 import type { Scope } from "@image-pipeline/core/scope";
 import type { Context } from "hono";
 import { Resource } from "sst";

@@ -1,10 +1,11 @@
 /** One example of everything that the API takes and gives: for the document, and for tests. */
-import type { Announcement } from "@image-pipeline/core/announcement";
-import type { Event } from "@image-pipeline/core/event";
-import type { Image } from "@image-pipeline/core/image";
-import type { Signing } from "@image-pipeline/core/signing";
-import type { Stats } from "@image-pipeline/core/stats";
-import type { Upload } from "@image-pipeline/core/upload";
+
+import type { Upload } from "@image-pipeline/core/aws/presign";
+import type { Announcement } from "@image-pipeline/core/images/announcement";
+import type { Event } from "@image-pipeline/core/images/audit";
+import type { Image } from "@image-pipeline/core/images/image";
+import type { Stats } from "@image-pipeline/core/images/stats";
+import type { Signing } from "@image-pipeline/core/images/uppy";
 
 const id = "img_01M840E3836646KR31ZDGQHSZX";
 const media = `https://images.example.com/media/${id}/1-05793f97`;

@@ -1,11 +1,12 @@
 /** What the routes of images read and answer, where it differs from the domain's own shapes. */
-import { Announcement } from "@image-pipeline/core/announcement";
-import { Event } from "@image-pipeline/core/event";
+
+import { Upload } from "@image-pipeline/core/aws/presign";
 import { ID } from "@image-pipeline/core/id";
-import { Image } from "@image-pipeline/core/image";
+import { Announcement } from "@image-pipeline/core/images/announcement";
+import { Event } from "@image-pipeline/core/images/audit";
+import { Image } from "@image-pipeline/core/images/image";
+import { Tag } from "@image-pipeline/core/records/tags";
 import { visibleStatuses } from "@image-pipeline/core/table/image-entity";
-import { Tag } from "@image-pipeline/core/tag";
-import { Upload } from "@image-pipeline/core/upload";
 import * as v from "valibot";
 
 export const Path = v.object({ id: v.pipe(ID.imageID, v.description("The image's id.")) });

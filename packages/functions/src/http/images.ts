@@ -1,9 +1,10 @@
 /** The routes of images. */
-import { Announcement } from "@image-pipeline/core/announcement";
-import { Event } from "@image-pipeline/core/event";
+
 import { ID } from "@image-pipeline/core/id";
-import { Image } from "@image-pipeline/core/image";
-import { fromIDs, type Page as ListPage, list } from "@image-pipeline/core/image-list";
+import { Announcement } from "@image-pipeline/core/images/announcement";
+import { Event } from "@image-pipeline/core/images/audit";
+import { Image } from "@image-pipeline/core/images/image";
+import { fromIDs, type Page as ListPage, list } from "@image-pipeline/core/images/list";
 import { Hono } from "hono";
 import { Resource } from "sst";
 import { actingFor } from "./caller.ts";

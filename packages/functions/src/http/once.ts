@@ -1,7 +1,7 @@
 /** `Idempotency-Key`: a request that may be sent again without being carried out again. */
 
 import { ID } from "@image-pipeline/core/id";
-import { Idempotency } from "@image-pipeline/core/idempotency";
+import { Idempotency } from "@image-pipeline/core/images/idempotency";
 import type { Context } from "hono";
 import { InvalidRequest } from "./problem.ts";
 import type { Known } from "./route.ts";

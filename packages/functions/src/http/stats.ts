@@ -1,5 +1,5 @@
 /** How the pipeline is doing, for the operations page and for whoever watches over it. */
-import { Stats } from "@image-pipeline/core/stats";
+import { Stats } from "@image-pipeline/core/images/stats";
 import { Hono } from "hono";
 import * as v from "valibot";
 import { Example } from "./examples.ts";

@@ -1,5 +1,5 @@
 /** The route of uploaders that speak S3 themselves. */
-import { Signing } from "@image-pipeline/core/signing";
+import { Signing } from "@image-pipeline/core/images/uppy";
 import { Hono } from "hono";
 import { Resource } from "sst";
 import { Example } from "./examples.ts";

@@ -1,0 +1,239 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { AwsClient } from "aws4fetch";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { photo } from "../../packages/core/src/fixture.ts";
+import { eventRecord } from "../../packages/local/src/s3/event.ts";
+import { type Deployment, deploy } from "./deployed.ts";
+import { graphOf } from "./graphs.ts";
+import { root } from "./platform.ts";
+import { rightsOf } from "./rights.ts";
+
+const graph = await graphOf("development");
+const aws = new AwsClient({
+  accessKeyId: "local",
+  secretAccessKey: "local-secret",
+  region: "us-east-1",
+  service: "s3",
+});
+const json = { "content-type": "application/json" };
+
+let cloud: Deployment;
+let bytes: Buffer;
+
+beforeAll(async () => {
+  [cloud, bytes] = await Promise.all([deploy(graph), photo({ width: 800, height: 600 })]);
+  process.env.AWS_ENDPOINT_URL_DYNAMODB = cloud.dynamodbUrl;
+});
+
+afterAll(() => cloud?.stop());
+
+const ask = (path: string, init: RequestInit = {}) => fetch(cloud.url + path, init);
+
+async function announce(more: object = {}) {
+  const described = { filename: "a.jpg", contentType: "image/jpeg", bytes: bytes.length, ...more };
+  const response = await ask("/images", { method: "POST", headers: json, body: JSON.stringify(described) });
+  expect(response.status).toBe(201);
+  return response.json();
+}
+
+async function upload(more: object = {}): Promise<string> {
+  const { id, upload } = await announce(more);
+  const { url, method, headers } = upload;
+  expect((await fetch(url, { method, headers, body: new Uint8Array(bytes) })).status).toBe(200);
+  const image = await (await ask(`/images/${id}?wait=20`)).json();
+  expect(image).toMatchObject({ id, status: "ready" });
+  return id;
+}
+
+const put = async (key: string, body: BodyInit) =>
+  expect((await aws.fetch(`${cloud.s3Url}/uploads/${key}`, { method: "PUT", body })).status).toBe(200);
+
+test("the life of an image, from the announcement to the end, in the code and with the rights that are deployed", async () => {
+  const id = await upload({ title: "A", tags: ["sea", "sky"] });
+
+  const found = async (query: string) => {
+    const response = await ask(`/images?${query}`);
+    const { items } = await response.json();
+    return items.map((image: { id: string }) => image.id);
+  };
+  for (const query of ["", "status=ready", "tag=sea", `id=${id}`]) expect(await found(query)).toEqual([id]);
+
+  const patch = { method: "PATCH", headers: json, body: JSON.stringify({ tags: ["sky"], alt: "Sky" }) };
+  expect((await ask(`/images/${id}`, patch)).status).toBe(200);
+  expect(await found("tag=sea")).toEqual([]);
+
+  const original = await ask(`/images/${id}/original`, { redirect: "manual" });
+  const file = await fetch(original.headers.get("location") ?? "");
+  expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
+
+  expect((await ask(`/images/${id}/reprocess`, { method: "POST" })).ok).toBe(true);
+  await cloud.settled();
+  expect(await (await ask(`/images/${id}?wait=20`)).json()).toMatchObject({ status: "ready", alt: "Sky" });
+
+  expect((await ask(`/images/${id}`, { method: "DELETE" })).status).toBe(204);
+  await cloud.settled();
+  expect((await ask(`/images/${id}`)).status).toBe(404);
+  const events = (await (await ask(`/images/${id}/events`)).json()).items.map(
+    ({ type }: { type: string }) => type,
+  );
+  expect(events.slice(0, 3)).toEqual(["announced", "uploaded", "ready"]);
+  expect(events.at(-1)).toBe("deleted");
+});
+
+test("the API's description, which lies beside its bundle", async () => {
+  const response = await ask("/openapi.json");
+  expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
+  const committed = readFileSync(join(root, "packages/functions/openapi.json"), "utf8");
+  expect(await response.text()).toBe(JSON.stringify(JSON.parse(committed)));
+  expect(await (await ask("/docs")).text()).toContain('id="getDocument"');
+});
+
+test("a file put into the bucket under any key, and a bad one", async () => {
+  await put("any/where.jpg", new Uint8Array(bytes));
+  await put("bad.jpg", "no picture");
+  await cloud.settled();
+  const { items } = await (await ask("/images")).json();
+  const statuses = items.map(({ status, source }: { status: string; source: { key: string } }) => [
+    source.key,
+    status,
+  ]);
+  expect(statuses).toEqual(
+    expect.arrayContaining([
+      ["any/where.jpg", "ready"],
+      ["bad.jpg", "rejected"],
+    ]),
+  );
+});
+
+test("files that come as a form, in parts, or in part", async () => {
+  const sign = async (request: object) => {
+    const response = await ask("/uploads/sign", {
+      method: "POST",
+      headers: json,
+      body: JSON.stringify(request),
+    });
+    expect(response.status).toBe(200);
+    return response.json();
+  };
+  const form = new FormData();
+  const whole = await sign({ method: "PUT", key: "a.jpg", contentType: "image/jpeg" });
+  for (const [name, value] of Object.entries<string>(whole.fields)) form.set(name, value);
+  form.set("file", new Blob([new Uint8Array(bytes)], { type: "image/jpeg" }));
+  expect((await fetch(whole.url, { method: "POST", body: form })).ok).toBe(true);
+
+  for (const end of ["POST", "DELETE"]) {
+    const { url, key } = await sign({ method: "POST", key: "b.jpg" });
+    const created = await (await fetch(url, { method: "POST" })).text();
+    const [, uploadId] = /<UploadId>([^<]+)</.exec(created) ?? [];
+    const part = await sign({ method: "PUT", key, uploadId, partNumber: 1 });
+    const sent = await fetch(part.url, { method: "PUT", body: new Uint8Array(bytes) });
+    expect(sent.status).toBe(200);
+    const listed = await sign({ method: "GET", key, uploadId });
+    expect(await (await fetch(listed.url)).text()).toContain("<PartNumber>1</PartNumber>");
+    const { url: last, headers } = await sign({ method: end, key, uploadId });
+    const etag = sent.headers.get("etag");
+    const body = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${etag}</ETag></Part></CompleteMultipartUpload>`;
+    const ended = await fetch(last, { method: end, headers, body: end === "POST" ? body : undefined });
+    expect([end, ended.ok]).toEqual([end, true]);
+  }
+  await cloud.settled();
+  const { items } = await (await ask("/images?status=ready")).json();
+  const names = items.map(({ filename }: { filename?: string }) => filename);
+  expect(names.filter((name?: string) => name === "a.jpg")).toHaveLength(1);
+  expect(names.filter((name?: string) => name === "b.jpg")).toHaveLength(1);
+});
+
+test("a request that is sent again under its idempotency key is answered once", async () => {
+  const once = { method: "POST", headers: { ...json, "idempotency-key": "one-two-three-four" } };
+  const body = JSON.stringify({ filename: "c.jpg", contentType: "image/jpeg", bytes: bytes.length });
+  const [a, b] = [await ask("/images", { ...once, body }), await ask("/images", { ...once, body })];
+  expect([a.status, b.status]).toEqual([201, 201]);
+  expect((await b.json()).id).toBe((await a.json()).id);
+
+  const headers = { ...json, "idempotency-key": "five-six-seven" };
+  const huge = JSON.stringify({ filename: "d.jpg", contentType: "image/jpeg", bytes: 10 ** 12 });
+  expect((await ask("/images", { method: "POST", headers, body: huge })).status).toBe(400);
+});
+
+test("what servers see with a service key", async () => {
+  const { Key } = await import("../../packages/core/src/api-key.ts");
+  const { key } = await Key.create({ name: "server", scopes: ["images:read", "service"] });
+  const headers = { authorization: `Bearer ${key}` };
+  const { items } = await (await ask("/images", { headers })).json();
+  expect(items.length).toBeGreaterThan(0);
+  expect((await ask("/stats", { headers })).status).toBe(200);
+});
+
+/** An event as S3 sends it. */
+const event = (name: "ObjectCreated:Put" | "ObjectRemoved:Delete", key: string) => ({
+  Records: [
+    eventRecord(
+      { bucket: "uploads", key, name, eTag: "00", sequencer: "FF".repeat(16), time: new Date() },
+      "us-east-1",
+    ),
+  ],
+});
+
+test("an upload that is gone before anybody looked at it", async () => {
+  cloud.send(event("ObjectCreated:Put", "gone.jpg"));
+  await cloud.settled();
+  const { items } = await (await ask("/images")).json();
+  expect(items.some(({ source }: { source: { key: string } }) => source.key === "gone.jpg")).toBe(false);
+});
+
+test("dead letters: a look that failed, and the end of an image with its variants and tags", async () => {
+  const id = await upload({ tags: ["last"] });
+  const { source, variants } = await (await ask(`/images/${id}`)).json();
+  const look = { kind: "check", key: "dead.jpg", attempt: 0, by: "test" };
+  for (const body of [look, event("ObjectRemoved:Delete", source.key)]) {
+    const attributes = { ApproximateReceiveCount: "7" };
+    const Records = [{ messageId: "1", eventSource: "aws:sqs", body: JSON.stringify(body), attributes }];
+    expect(await cloud.invoke("DeadLetter", { Records })).toEqual({ batchItemFailures: [] });
+  }
+  expect((await ask(`/images/${id}`)).status).toBe(404);
+  const path = variants.small.url.split("/media/")[1];
+  expect((await aws.fetch(`${cloud.s3Url}/processed/${path}`)).status).toBe(404);
+});
+
+test("the reconciler finds what was lost, finishes what was begun, and goes on where it stopped", async () => {
+  const [lost, begun] = [await upload(), await upload()];
+  // Looks like an announced upload and is not: nobody announced it under this key.
+  await put(`other/${begun}`, new Uint8Array(bytes));
+  await cloud.settled();
+  const { ImageEntity, indexed } = await import("../../packages/core/src/table/image-entity.ts");
+  const recordOf = async (imageID: string) => (await ImageEntity.get({ imageID }).go()).data;
+  const [, record] = [await recordOf(lost), await recordOf(begun)];
+  if (!record) throw new Error("An image that is ready has a record.");
+  await ImageEntity.remove({ imageID: lost }).go();
+  const deleting = { ...record, status: "deleting" as const, dueAt: "2026-01-01T00:00:00.000Z" };
+  await ImageEntity.put({ ...deleting, ...indexed(deleting) }).go();
+
+  for (const job of ["stuck", "compare", "compare", "sweep", "sweep"]) {
+    expect(await cloud.invoke("Reconciler", { job })).toMatchObject({ looked: expect.any(Number) });
+  }
+  await cloud.settled();
+  expect((await aws.fetch(`${cloud.s3Url}/uploads/${record.key}`, { method: "HEAD" })).status).toBe(404);
+  expect(await (await ask(`/images/${lost}?wait=20`)).json()).toMatchObject({ status: "ready" });
+});
+
+/** Rights that this run has no occasion for. */
+const later: Record<string, string[]> = {
+  Reconciler: [
+    // A wrong tally is put right by a run that sees every image, and these all stop half-way.
+    "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
+    // Variants that no record names are removed when they are a day old.
+    "s3:DeleteObject {Processed}/img_*",
+  ],
+};
+
+test("nothing was refused for want of a right, and every right was needed", () => {
+  for (const [name, { refused, used }] of Object.entries(cloud.guards)) {
+    expect([name, [...new Set(refused)]]).toEqual([name, []]);
+    const unused = rightsOf(graph, name).filter((right) => !used.has(right));
+    // Lambda takes the messages, not the function.
+    const taken = (right: string) =>
+      /^sqs:(Receive|Delete)Message /.test(right) || /^sqs:GetQueue/.test(right);
+    expect([name, unused.filter((right) => !taken(right))]).toEqual([name, later[name] ?? []]);
+  }
+});

@@ -1,0 +1,60 @@
+/** The program that evaluates the app: sst.config.ts and SST's platform code in one bundle, made as SST makes it. */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+
+/** The folder of sst.config.ts. `SST_ROOT` names another, where the same app stands under another version of SST. */
+export const root =
+  process.env.SST_ROOT ?? fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
+
+/** SST's platform code, which `sst install` brings from npm. */
+export const platform = join(root, ".sst/platform");
+
+/** Where the bundle is written: beside the platform's node_modules, which it still needs. */
+export const program = join(platform, "graph.mjs");
+
+/** Makes the bundle. */
+export async function bundle(): Promise<void> {
+  await build({
+    absWorkingDir: root,
+    entryPoints: [join(root, "infra/test/program.ts")],
+    outfile: program,
+    bundle: true,
+    format: "esm",
+    platform: "node",
+    mainFields: ["module", "main"],
+    inject: [join(platform, "src/shim/run.js")],
+    plugins: [
+      {
+        name: "globals",
+        setup({ onLoad }) {
+          onLoad({ filter: /\.ts$/ }, ({ path }) => {
+            if (path.startsWith(platform) || path.includes("node_modules")) return undefined;
+            return { contents: `${globals}\n${readFileSync(path, "utf8")}`, loader: "ts" };
+          });
+        },
+      },
+    ],
+    nodePaths: [join(platform, "node_modules")],
+    external: ["@pulumi/*", "@pulumiverse/*", "@aws-sdk/*", "esbuild", "archiver", "glob", "undici", "vite"],
+    banner: { js: commonJs },
+    logLevel: "error",
+  });
+}
+
+/** What the app knows as globals; SST puts these lines before each of its files as well. */
+const globals = [
+  'import * as aws from "@pulumi/aws";',
+  'import * as random from "@pulumi/random";',
+  `import * as sst from ${JSON.stringify(join(platform, "src/components"))};`,
+].join("");
+
+/** What CommonJS modules expect to find. */
+const commonJs = [
+  'import { createRequire as requireFrom } from "node:module";',
+  'import { fileURLToPath as toPath } from "node:url";',
+  "const require = requireFrom(import.meta.url);",
+  "const __filename = toPath(import.meta.url);",
+  'const __dirname = toPath(new URL(".", import.meta.url));',
+].join("\n");

@@ -1,0 +1,150 @@
+/** Lists of images. Each page is one query and costs what it returns; the owner is a key, never a filter. */
+import * as v from "valibot";
+import { VisibleError } from "../error.ts";
+import { fn } from "../fn.ts";
+import { ID } from "../id.ts";
+import { readMany } from "../records/record.ts";
+import { Tag } from "../records/tags.ts";
+import { ImageEntity, type ImageRecord, statuses } from "../table/image-entity.ts";
+import { TagEntity } from "../table/tag-entity.ts";
+import { Cursor } from "./cursor.ts";
+import { Image } from "./image.ts";
+
+/** What a list is asked for. From `createdAfter` on, and before `createdBefore` (ISO 8601). */
+export const Query = v.object({
+  /** Absent: everybody's images, for callers that may act for any owner. */
+  owner: v.optional(ID.owner),
+  status: v.optional(v.picklist(statuses)),
+  tag: v.optional(Tag.Info),
+  createdAfter: v.optional(v.pipe(v.string(), v.isoTimestamp())),
+  createdBefore: v.optional(v.pipe(v.string(), v.isoTimestamp())),
+  order: v.optional(v.picklist(["asc", "desc"]), "desc"),
+  limit: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(100)),
+  cursor: v.optional(v.string()),
+});
+export type Query = v.InferOutput<typeof Query>;
+
+/** A page; `nextCursor` is absent on the last one. */
+export type Page = { items: Image.Info[]; nextCursor?: string };
+
+/** A page of a list. Throws `invalid_cursor`, `invalid_request` for filters that no index answers together. */
+export const list = fn(Query, async ({ limit, cursor, ...which }): Promise<Page> => {
+  const { owner, status, tag } = which;
+  if (status && tag) throw invalid("`status` and `tag` cannot be combined.");
+  if (owner === undefined && (status || tag)) throw invalid("`status` and `tag` need an `owner`.");
+  const start = cursor === undefined ? undefined : Cursor.open(which, cursor);
+  const [lower, upper] = rangeOf(which, start);
+  // DynamoDB refuses a range that ends before it begins; to a caller it is an empty one.
+  const rows = lower.createdAt > upper.createdAt ? [] : await rowsOf(which, [lower, upper], limit + 1);
+  const records = await recordsOf(which, rows.slice(0, limit));
+  const next = rows[limit];
+  return {
+    items: records.filter(Image.isVisible).map(Image.serialize),
+    ...(next ? { nextCursor: Cursor.issue(which, next) } : {}),
+  };
+});
+
+/** These images in this order, leaving out those that are not there or not this owner's: at most 100 ids, one request. */
+export const fromIDs = fn(
+  v.object({ ids: v.pipe(v.array(ID.imageID), v.maxLength(100)), owner: v.optional(ID.owner) }),
+  async ({ ids, owner }): Promise<Image.Info[]> => {
+    const records = await readMany([...new Set(ids)]);
+    return records
+      .filter((record) => Image.isVisible(record) && (owner === undefined || record.owner === owner))
+      .map(Image.serialize);
+  },
+);
+
+type Which = Omit<Query, "limit" | "cursor">;
+type Row = Cursor.Position & { record?: ImageRecord };
+type End = { createdAt: string; imageID?: string };
+
+/** Both ends are included. A cursor names the first image of its page, so that it takes the place of one end. */
+function rangeOf(
+  { createdAfter, createdBefore, order }: Which,
+  start: Cursor.Position | undefined,
+): [End, End] {
+  const lower = { createdAt: createdAfter ? iso(Date.parse(createdAfter)) : "0" };
+  const upper = { createdAt: createdBefore ? iso(Date.parse(createdBefore) - 1) : "9" };
+  if (!start) return [lower, upper];
+  return order === "asc" ? [start, upper] : [lower, start];
+}
+
+/** The first `wanted` rows of a list, each with its record where the index holds it. */
+async function rowsOf(
+  { owner, status, tag, order }: Which,
+  [lower, upper]: [End, End],
+  wanted: number,
+): Promise<Row[]> {
+  if (owner === undefined) {
+    const parts = await Promise.all(
+      ID.shards.map((shard) => {
+        const query = ImageEntity.query.recent({ shard }).between(lower, upper);
+        return take<Row>(wanted, (page) =>
+          query.go({ ...page, order, attributes: ["imageID", "createdAt"] }),
+        );
+      }),
+    );
+    const sign = order === "asc" ? 1 : -1;
+    return parts
+      .flat()
+      .sort((a, b) => sign * (compare(a.createdAt, b.createdAt) || compare(a.imageID, b.imageID)))
+      .slice(0, wanted);
+  }
+  if (tag !== undefined) {
+    const query = TagEntity.query.byTag({ owner, tagHash: Tag.hashOf(tag) }).between(lower, upper);
+    return take<Row>(wanted, (page) => query.go({ ...page, order }));
+  }
+  const records =
+    status === undefined
+      ? await take<ImageRecord>(wanted, (page) =>
+          ImageEntity.query
+            .byOwner({ owner })
+            .between(lower, upper)
+            .go({ ...page, order }),
+        )
+      : await take<ImageRecord>(wanted, (page) =>
+          ImageEntity.query
+            .byOwnerStatus({ owner, status })
+            .between(lower, upper)
+            .go({ ...page, order }),
+        );
+  return records.map((record) => ({ createdAt: record.createdAt, imageID: record.imageID, record }));
+}
+
+/** The rows' records. Rows without one are looked up together; a tag's row may be left from an image that lost it. */
+async function recordsOf({ tag }: Which, rows: readonly Row[]): Promise<ImageRecord[]> {
+  const missing = rows.filter(({ record }) => !record).map(({ imageID }) => imageID);
+  const found = new Map((await readMany(missing)).map((record) => [record.imageID, record]));
+  return rows.flatMap(({ imageID, record = found.get(imageID) }) =>
+    record && (tag === undefined || record.tags?.includes(tag)) ? [record] : [],
+  );
+}
+
+/** Reads on until enough rows are there: DynamoDB ends a page at 1 MB, whatever the limit says. */
+async function take<T>(
+  wanted: number,
+  page: (options: {
+    limit: number;
+    pages: 1;
+    cursor: string | null;
+  }) => Promise<{ data: T[]; cursor: string | null }>,
+): Promise<T[]> {
+  const rows: T[] = [];
+  let cursor: string | null = null;
+  do {
+    const answer: { data: T[]; cursor: string | null } = await page({
+      limit: wanted - rows.length,
+      pages: 1,
+      cursor,
+    });
+    rows.push(...answer.data);
+    cursor = answer.cursor;
+  } while (cursor && rows.length < wanted);
+  return rows;
+}
+
+const invalid = (message: string) => new VisibleError("invalid_request", message);
+
+const compare = (a: string, b: string) => (a < b ? -1 : a > b ? 1 : 0);
+const iso = (ms: number) => new Date(ms).toISOString();

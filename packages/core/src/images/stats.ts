@@ -1,0 +1,177 @@
+/** How the pipeline is doing, from counters: what there is now, and what became of images in the last hours. */
+export * as Stats from "./stats.ts";
+
+import { Resource } from "sst";
+import * as v from "valibot";
+import { DeadLetters } from "../aws/dead-letters.ts";
+import { Queue } from "../aws/queue.ts";
+import { codes } from "../engine/rejection.ts";
+import { fn } from "../fn.ts";
+import { Tally } from "../records/counters.ts";
+import { visibleStatuses } from "../table/image-entity.ts";
+import type { Minute, Row, Time } from "../table/tally-entity.ts";
+import { wholeSeconds } from "../time.ts";
+
+const count = (description: string) =>
+  v.pipe(v.number(), v.integer(), v.minValue(0), v.metadata({ format: "int64" }), v.description(description));
+const seconds = (description: string) => v.pipe(v.number(), v.description(description));
+
+const Now = v.pipe(
+  v.object({
+    pending: count("Announced, or waiting in the queue."),
+    processing: count("Being worked on."),
+    ready: count("Ready."),
+    rejected: count("Refused: the files are at fault."),
+    failed: count("Failed: we are at fault."),
+  }),
+  v.metadata({ ref: "ImageCounts" }),
+);
+
+const Depth = v.pipe(
+  v.object({
+    waiting: count("Messages that wait."),
+    taken: count("Messages that are being worked on."),
+    deadLetters: count("Messages that were given up and wait for somebody."),
+  }),
+  v.metadata({ ref: "QueueDepth" }),
+);
+
+const Hour = v.pipe(
+  v.object({
+    at: v.pipe(v.string(), v.isoTimestamp(), v.description("When it began, in UTC.")),
+    ready: count("Images that became ready."),
+    rejected: count("Images that were refused."),
+    failed: count("Images that failed."),
+    deleted: count("Images that were deleted."),
+  }),
+  v.metadata({ ref: "HourCounts" }),
+);
+
+const TimeToReady = v.pipe(
+  v.object({
+    p50: v.optional(seconds("Half of the images took no longer; absent where that is more than 300 s.")),
+    p95: v.optional(seconds("19 of 20 took no longer; absent where that is more than 300 s.")),
+    times: v.pipe(
+      v.array(
+        v.pipe(
+          v.object({
+            upTo: v.optional(seconds("Seconds; absent on the last one, which has no bound.")),
+            count: count("Images that took so long, and longer than the time before."),
+          }),
+          v.metadata({ ref: "TimeCount" }),
+        ),
+      ),
+      v.description("How many took how long, shortest first."),
+    ),
+  }),
+  v.metadata({ ref: "TimeToReady" }),
+);
+
+const Rejections = v.pipe(
+  v.object({
+    code: v.pipe(v.string(), v.description("Why. More codes may come.")),
+    count: count("How often."),
+  }),
+  v.metadata({ ref: "RejectionCount" }),
+);
+
+export const Info = v.pipe(
+  v.object({
+    at: v.pipe(v.string(), v.isoTimestamp(), v.description("When this was true, in UTC.")),
+    /** Everybody's, now. */
+    images: Now,
+    /** The processing queue, now; about, as SQS counts. */
+    queue: Depth,
+    hours: v.pipe(v.array(Hour), v.description("Each hour that was asked for, oldest first.")),
+    readyByMinute: v.pipe(
+      v.array(count("Images.")),
+      v.description("Images that became ready in each of the last 60 minutes, oldest first."),
+    ),
+    /** In these hours: from the announcement, or the first sight of a file, to ready. */
+    timeToReady: TimeToReady,
+    rejections: v.pipe(v.array(Rejections), v.description("In these hours, most frequent first.")),
+  }),
+  v.metadata({ ref: "Stats" }),
+);
+export type Info = v.InferOutput<typeof Info>;
+
+const hourMs = 3_600_000;
+const minuteMs = 60_000;
+
+/** Most hours that can be asked for. */
+export const hoursMax = 48;
+
+/** How the pipeline is doing, and how it did in the last `hours`, the present one included. */
+export const read = fn(
+  v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(hoursMax)),
+  async (hours): Promise<Info> => {
+    const at = Date.now();
+    const starts = Array.from({ length: hours }, (_, i) => iso(at - (hours - 1 - i) * hourMs));
+    // The hour before as well: its last minutes are among the last 60.
+    const [tally, queue, deadLetters] = await Promise.all([
+      Tally.since(iso(at - Math.max(1, hours - 1) * hourMs)),
+      Queue.depth(Resource.Processing.url),
+      DeadLetters.count(),
+    ]);
+    const rowsOf = (start: string) => tally.hours.filter(({ slot }) => slot === Tally.hourOf(start));
+    const rows = starts.flatMap(rowsOf);
+    return {
+      at: wholeSeconds(iso(at)),
+      images: countsOf(tally.now),
+      queue: { ...queue, deadLetters },
+      hours: starts.map((start) => hourOf(start, rowsOf(start))),
+      readyByMinute: Array.from({ length: 60 }, (_, i) => {
+        const minute = iso(at - (59 - i) * minuteMs);
+        return Tally.sum(rowsOf(minute), `m${minute.slice(14, 16)}` as Minute);
+      }),
+      timeToReady: timeToReady(rows),
+      rejections: codes
+        .map((code) => ({ code, count: Tally.sum(rows, code) }))
+        .filter(({ count }) => count > 0)
+        .sort((a, b) => b.count - a.count),
+    };
+  },
+);
+
+/** A count that was lost may leave less than nothing, until the next comparison. */
+const countsOf = (census: Tally.Census): Tally.Census =>
+  Object.fromEntries(visibleStatuses.map((status) => [status, Math.max(0, census[status])])) as Tally.Census;
+
+const hourOf = (start: string, rows: readonly Row[]) => ({
+  at: `${Tally.hourOf(start)}:00:00Z`,
+  ready: Tally.sum(rows, "ready"),
+  rejected: Tally.sum(rows, "rejected"),
+  failed: Tally.sum(rows, "failed"),
+  deleted: Tally.sum(rows, "deleted"),
+});
+
+function timeToReady(rows: readonly Row[]): Info["timeToReady"] {
+  const times = Array.from({ length: Tally.timesUpTo.length + 1 }, (_, i) => {
+    const upTo = Tally.timesUpTo[i];
+    return { ...(upTo === undefined ? {} : { upTo }), count: Tally.sum(rows, `t${i}` as Time) };
+  });
+  const p50 = percentile(times, 0.5);
+  const p95 = percentile(times, 0.95);
+  return { ...(p50 === undefined ? {} : { p50 }), ...(p95 === undefined ? {} : { p95 }), times };
+}
+
+/**
+ * The time that this share of the images did not exceed, as if those between two bounds were spread evenly.
+ * Undefined where there are none, or where it lies beyond the last bound.
+ */
+export function percentile(times: Info["timeToReady"]["times"], share: number): number | undefined {
+  const wanted = times.reduce((total, { count }) => total + count, 0) * share;
+  let passed = 0;
+  let from = 0;
+  for (const { upTo, count } of times) {
+    if (upTo === undefined) return undefined;
+    if (count > 0 && passed + count >= wanted) {
+      return Math.round((from + ((upTo - from) * (wanted - passed)) / count) * 10) / 10;
+    }
+    passed += count;
+    from = upTo;
+  }
+  return undefined;
+}
+
+const iso = (ms: number) => new Date(ms).toISOString();

@@ -1,0 +1,237 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Ask, codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
+
+let world: World;
+let issuer: Issuer;
+const credentials = new Map<string, string | undefined>();
+
+/** Everybody who may come, and whether an image of alice's is theirs to see and to change. */
+const callers = {
+  owner: "writes",
+  "a read-only token of the owner's": "reads",
+  "somebody else": "stranger",
+  "the owner's name in capitals": "stranger",
+  "the owner's name with a #": "stranger",
+  "the owner's name at another issuer": "nobody",
+  anonymous: "nobody",
+  "an expired token": "nobody",
+  "a token for another audience": "nobody",
+  "a service key": "writes",
+  "a read-only service key": "reads",
+  "a key of another owner": "stranger",
+  "a revoked key": "nobody",
+  "a made-up key": "nobody",
+} as const;
+type Caller = keyof typeof callers;
+type Standing = (typeof callers)[Caller];
+
+/** Every guarded route about an image of alice's; `does` is what its scope lets one do. */
+const routes: Record<
+  string,
+  {
+    does: "read" | "write" | "serve";
+    ask: (image: Image) => [string, Ask];
+    ok: number;
+    about: "image" | "own";
+  }
+> = {
+  "GET /stats": { does: "serve", about: "own", ok: 200, ask: () => ["/stats", {}] },
+  "POST /images": { does: "write", about: "own", ok: 201, ask: () => ["/images", { json: file }] },
+  "GET /images": { does: "read", about: "own", ok: 200, ask: () => ["/images", {}] },
+  "GET /images?id": { does: "read", about: "own", ok: 200, ask: ({ id }) => [`/images?id=${id}`, {}] },
+  "GET /images/{id}": { does: "read", about: "image", ok: 200, ask: ({ id }) => [`/images/${id}`, {}] },
+  "GET /images/{id}?wait": {
+    does: "read",
+    about: "image",
+    ok: 200,
+    ask: ({ id }) => [`/images/${id}?wait=0`, {}],
+  },
+  "PATCH /images/{id}": {
+    does: "write",
+    about: "image",
+    ok: 200,
+    ask: ({ id }) => [`/images/${id}`, { method: "PATCH", json: { title: "Mine" } }],
+  },
+  "GET /images/{id}/events": {
+    does: "read",
+    about: "image",
+    ok: 200,
+    ask: ({ id }) => [`/images/${id}/events`, {}],
+  },
+  // Nothing was uploaded: whoever may ask is told so.
+  "GET /images/{id}/original": {
+    does: "read",
+    about: "image",
+    ok: 409,
+    ask: ({ id }) => [`/images/${id}/original`, {}],
+  },
+  "POST /images/{id}/reprocess": {
+    does: "write",
+    about: "image",
+    ok: 409,
+    ask: ({ id }) => [`/images/${id}/reprocess`, { method: "POST" }],
+  },
+  "POST /uploads/sign": {
+    does: "write",
+    about: "image",
+    ok: 200,
+    ask: ({ key }) => ["/uploads/sign", { json: { method: "POST", key } }],
+  },
+  "POST /uploads/sign, a part": {
+    does: "write",
+    about: "image",
+    ok: 200,
+    ask: ({ key }) => ["/uploads/sign", { json: { method: "PUT", key, uploadId: "u", partNumber: 1 } }],
+  },
+  "DELETE /images/{id}": {
+    does: "write",
+    about: "image",
+    ok: 204,
+    ask: ({ id }) => [`/images/${id}`, { method: "DELETE" }],
+  },
+};
+type Image = { id: string; key: string };
+
+const file = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
+
+beforeAll(async () => {
+  issuer = await startIssuer();
+  world = await startWorld({ ...issuer.settings, pendingMax: 0 });
+  const { Key } = await import("@image-pipeline/core/api-key");
+  const now = Math.floor(Date.now() / 1000);
+  const revoked = await Key.create({ name: "revoked", scopes: ["images:read", "images:write", "service"] });
+  await Key.revoke(revoked.id);
+  const key = async (scopes: ("images:read" | "images:write" | "service")[], owner?: string) =>
+    (await Key.create({ name: "test", scopes, owner })).key;
+  const all: Record<Caller, string | undefined> = {
+    owner: await issuer.token("alice"),
+    "a read-only token of the owner's": await issuer.token("alice", { scope: "openid images:read" }),
+    "somebody else": await issuer.token("bob"),
+    "the owner's name in capitals": await issuer.token("ALICE"),
+    "the owner's name with a #": await issuer.token("alice#"),
+    "the owner's name at another issuer": await issuer.token("alice", {
+      iss: "https://elsewhere.example.com",
+    }),
+    anonymous: undefined,
+    "an expired token": await issuer.token("alice", { exp: now - 3600 }),
+    "a token for another audience": await issuer.token("alice", { aud: "other" }),
+    "a service key": await key(["images:read", "images:write", "service"]),
+    "a read-only service key": await key(["images:read", "service"]),
+    "a key of another owner": await key(["images:read", "images:write"], "other"),
+    "a revoked key": revoked.key,
+    "a made-up key": `imgkey_${"0".repeat(16)}_${"0".repeat(72)}`,
+  };
+  for (const [name, credential] of Object.entries(all)) credentials.set(name, credential);
+});
+afterAll(async () => {
+  await world.stop();
+  await issuer.stop();
+});
+
+async function aliceAnnounces(): Promise<Image> {
+  const response = await world.ask("/images", { json: file, as: credentials.get("owner") });
+  const { id, source } = (await response.json()) as { id: string; source: { key: string } };
+  return { id, key: source.key };
+}
+
+/** What a caller of this standing gets. Another's image is as good as none; lists hold one's own. */
+function expected(caller: Caller, standing: Standing, { does, about, ok }: (typeof routes)[string]): string {
+  if (standing === "nobody") return "unauthenticated";
+  if (does === "serve" && !caller.endsWith("service key")) return "forbidden";
+  if (standing === "reads" && does === "write") return "forbidden";
+  if (standing === "stranger" && about === "image") return "image_not_found";
+  return ok === 409 ? "image_not_ready" : String(ok);
+}
+
+describe.each(Object.keys(routes))("%s", (name) => {
+  test.each(Object.entries(callers))("%s", async (caller, standing) => {
+    const route = routes[name];
+    if (!route) throw new Error("No such route.");
+    const image = await aliceAnnounces();
+    const [path, init] = route.ask(image);
+    const response = await world.ask(path, { ...init, as: credentials.get(caller) });
+    const text = await response.clone().text();
+    expect(await codeOf(response)).toBe(expected(caller as Caller, standing, route));
+    // Nothing of alice's image reaches whoever may not see it.
+    if (standing === "stranger" || standing === "nobody") expect(text).not.toContain(`"${image.id}"`);
+    const still = await world.ask(`/images/${image.id}`, { as: credentials.get("owner") });
+    expect(still.status).toBe(name === "DELETE /images/{id}" && standing === "writes" ? 404 : 200);
+  });
+});
+
+test("the table above has at least 100 cells, and knows every guarded route", async () => {
+  expect(Object.keys(routes).length * Object.keys(callers).length).toBeGreaterThanOrEqual(100);
+  const { declared } = await import("@image-pipeline/functions/http/route");
+  const { app } = await import("@image-pipeline/functions/http/app");
+  const guarded = declared(app).filter(({ declaration }) => declaration.scope !== "open");
+  const tested = Object.keys(routes).map((name) => name.replace(/[?,].*/, ""));
+  for (const { method, path } of guarded)
+    expect(tested).toContain(`${method} ${path.replace(":id", "{id}")}`);
+});
+
+test("routes for everybody ask nobody who they are", async () => {
+  for (const path of ["/health", "/docs", "/openapi.json"]) {
+    expect([path, (await world.ask(path, { as: "nonsense" })).status]).toEqual([path, 200]);
+  }
+});
+
+describe("acting for others", () => {
+  const service = () => credentials.get("a service key");
+
+  test("is for service keys: they announce for any owner, and list everybody's images or one's", async () => {
+    const json = { ...file, owner: "acme" };
+    const made = (await (await world.ask("/images", { json, as: service() })).json()) as {
+      id: string;
+      owner: string;
+    };
+    expect(made.owner).toBe("acme");
+    const owners = async (query: string) => {
+      const response = await world.ask(`/images?limit=100${query}`, { as: service() });
+      return new Set(
+        ((await response.json()) as { items: { owner: string }[] }).items.map(({ owner }) => owner),
+      );
+    };
+    expect((await owners("")).size).toBeGreaterThan(1);
+    expect(await owners("&owner=acme")).toEqual(new Set(["acme"]));
+    expect(await codeOf(await world.ask("/images?status=pending", { as: service() }))).toBe(
+      "invalid_request",
+    );
+  });
+
+  test("is for nobody else, whatever their token says", async () => {
+    const greedy = await issuer.token("bob", { scope: "images:read images:write service" });
+    expect(await codeOf(await world.ask("/images?owner=acme", { as: greedy }))).toBe("forbidden");
+    expect(await codeOf(await world.ask("/images", { json: { ...file, owner: "acme" }, as: greedy }))).toBe(
+      "forbidden",
+    );
+    expect(
+      await codeOf(await world.ask("/images?owner=acme", { as: credentials.get("a key of another owner") })),
+    ).toBe("forbidden");
+  });
+});
+
+test("the audit trail says who it was, without saying who they are", async () => {
+  const { id } = await aliceAnnounces();
+  await world.ask(`/images/${id}`, {
+    method: "PATCH",
+    json: { title: "T" },
+    as: credentials.get("a service key"),
+  });
+  const { items } = (await (
+    await world.ask(`/images/${id}/events`, { as: credentials.get("owner") })
+  ).json()) as { items: { by: string }[] };
+  expect(items.map(({ by }) => by)).toEqual([
+    expect.stringMatching(/^user:[a-z0-9]{26}$/),
+    expect.stringMatching(/^key:[0-9a-f]{16}$/),
+  ]);
+});
+
+test("a key that is revoked stops working within half a minute, wherever it was used before", async () => {
+  const { Key } = await import("@image-pipeline/core/api-key");
+  const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
+  const { id, key } = await Key.create({ name: "short-lived", scopes: ["images:read"] });
+  expect(await Key.verify(key)).toMatchObject({ id });
+  // As another instance does it, whose memory is not this one's.
+  await KeyEntity.patch({ keyID: id }).set({ revokedAt: new Date().toISOString() }).go();
+  expect(await Key.verify(key, Date.now() + 30_001)).toBeUndefined();
+});

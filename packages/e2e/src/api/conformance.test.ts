@@ -1,0 +1,375 @@
+import { createHash } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { setTimeout } from "node:timers/promises";
+import { photo } from "@image-pipeline/core/fixture";
+import fc from "fast-check";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Ask, codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
+import {
+  codesOf,
+  conforming,
+  type Known,
+  type Operation,
+  operationsOf,
+  request,
+} from "./fixture-conformance.ts";
+
+/** `npm run conformance` asks for 20,000; every run says how to repeat it. */
+const runs = Number(process.env.CONFORMANCE_RUNS ?? 900);
+const seed = Number(process.env.CONFORMANCE_SEED ?? 20_261_123);
+
+const document = JSON.parse(
+  readFileSync(new URL("../../../functions/openapi.json", import.meta.url), "utf8"),
+);
+/** What deletes comes last, so that the others find images in every state. */
+const operations = operationsOf(document).sort(
+  (a, b) => Number(a.method === "DELETE") - Number(b.method === "DELETE"),
+);
+const guarded = operations.filter((operation) => codesOf(operation).includes("unauthenticated"));
+const check = conforming(document);
+
+/** Which codes and statuses each operation has been seen to answer with. */
+const seen = new Map<string, Set<string>>(operations.map(({ operationId }) => [operationId, new Set()]));
+
+let world: World;
+let issuer: Issuer;
+let alice: string;
+let service: string;
+let reader: string;
+let owner: string;
+let sha256: string;
+/** Images that there are, of alice's. */
+const there: { id: string; key: string }[] = [];
+
+/** Sends a request and checks the answer. Throws with what is wrong. */
+async function send(operation: Operation, path: string, init: Ask): Promise<string> {
+  const response = await world.ask(path, init);
+  const text = await response.clone().text();
+  const fault = response.status >= 500 ? `status ${response.status}: ${text}` : undefined;
+  const wrong = fault ?? check(operation, response.status, response.headers.get("content-type"), text);
+  if (wrong) throw new Error(`${operation.operationId}: ${wrong}\n${path} ${JSON.stringify(init)}`);
+  const code = await codeOf(response);
+  seen.get(operation.operationId)?.add(code);
+  return code;
+}
+
+beforeAll(async () => {
+  issuer = await startIssuer();
+  issuer.state.down = true;
+  world = await startWorld({ ...issuer.settings, pendingMax: 40, uploadsPerDayMax: 0, bytesPerDayMax: 0 });
+  // Longer than the longest run.
+  alice = await issuer.token("alice", { exp: Math.floor(Date.now() / 1000) + 86_400 });
+  // While the issuer cannot be reached, nobody who comes with a token is let in, and nobody is turned away either.
+  for (const operation of guarded) {
+    const response = await world.ask(operation.path.replace("{id}", `img_${"0".repeat(26)}`), {
+      method: operation.method,
+      as: alice,
+    });
+    seen.get(operation.operationId)?.add(await codeOf(response));
+    expect([operation.operationId, response.status]).toEqual([operation.operationId, 503]);
+  }
+  issuer.state.down = false;
+  const { ID } = await import("@image-pipeline/core/id");
+  owner = ID.ownerFromClaims(issuer.settings.jwtIssuer, "alice");
+  const { Key } = await import("@image-pipeline/core/api-key");
+  service = (await Key.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;
+  reader = (await Key.create({ name: "none", scopes: ["images:read"], owner: "nobody" })).key;
+  // Nobody waits for an issuer that has just failed.
+  await setTimeout(5_100);
+  await populate(alice);
+}, 60_000);
+afterAll(() => issuer.stop());
+
+/** Images in every state: pending, ready, rejected. */
+async function populate(as: string) {
+  const bytes = await photo({ width: 200, height: 150 });
+  sha256 = createHash("sha256").update(bytes).digest("hex");
+  const bodies = [undefined, undefined, bytes, bytes, Buffer.from("no picture at all")];
+  for (const body of bodies) {
+    const json = {
+      filename: "a.jpg",
+      contentType: "image/jpeg",
+      bytes: body?.length ?? 1,
+      title: "é😀",
+      tags: ["a"],
+      metadata: { a: "b" },
+    };
+    const image = (await (await world.ask("/images", { json, as })).json()) as {
+      id: string;
+      source: { key: string };
+      upload: { url: string; headers: Record<string, string> };
+    };
+    if (body)
+      await fetch(image.upload.url, {
+        method: "PUT",
+        headers: image.upload.headers,
+        body: new Uint8Array(body),
+      });
+    if (as === alice) there.push({ id: image.id, key: image.source.key });
+  }
+  await world.settled();
+}
+
+/** What the random requests may name, as it is when they are made. */
+const known: Known = {
+  id: one(() => there.map(({ id }) => id)),
+  key: one(() => [...there.map(({ key }) => key), "boat.jpg"]),
+  owner: one(() => [owner, owner, "default"]),
+  sha256: one(() => [sha256, "0".repeat(64)]),
+  status: one(() => ["pending", "ready", "rejected"]),
+  tag: one(() => ["a"]),
+  "Idempotency-Key": fc.uuid(),
+  "If-Match": one(() => ["*", 'W/"v1"', 'W/"v3"']),
+  "If-None-Match": one(() => ["*", 'W/"v1"', 'W/"v3"']),
+  createdAfter: one(() => ["2020-01-01T00:00:00Z", "2099-01-01T00:00:00+02:00"]),
+  createdBefore: one(() => ["2099-01-01T00:00:00Z", "2020-01-01T00:00:00.5Z"]),
+};
+
+/** One of a list that is read anew for each value. */
+function one(list: () => string[]): fc.Arbitrary<string> {
+  return fc.nat({ max: 999 }).map((n) => {
+    const values = list();
+    return values[n % values.length] ?? "";
+  });
+}
+
+/** Leaves as many images as there were: what a request has announced goes, what it has deleted is made again. */
+async function restore(operationId: string, code: string) {
+  if (operationId === "deleteImage" && code === "204") {
+    const { items } = (await (await world.ask("/images?limit=100", { as: alice })).json()) as Images;
+    const left = items.map(({ id, source: { key } }) => ({ id, key }));
+    there.splice(0, Number.POSITIVE_INFINITY, ...left);
+    while (there.length < 5) {
+      const json = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
+      const { id, source } = (await (
+        await world.ask("/images", { json, as: alice })
+      ).json()) as Images["items"][0];
+      there.push({ id, key: source.key });
+    }
+  }
+  if ((operationId === "createImage" && code === "201") || (operationId === "signUpload" && code === "200")) {
+    const { items } = (await (
+      await world.ask("/images?status=pending&limit=100", { as: alice })
+    ).json()) as Images;
+    const { items: others } = (await (
+      await world.ask("/images?status=pending&owner=default&limit=100", { as: service })
+    ).json()) as Images;
+    for (const { id } of [...items, ...others])
+      if (!there.some((image) => image.id === id))
+        await world.ask(`/images/${id}`, { method: "DELETE", as: service });
+  }
+}
+type Images = { items: { id: string; source: { key: string } }[] };
+
+describe(`random requests agree with the document (CONFORMANCE_SEED=${seed} CONFORMANCE_RUNS=${runs})`, () => {
+  test.each(operations)(
+    "$operationId",
+    async (operation) => {
+      const numRuns = Math.ceil(runs / operations.length);
+      // Waiting is tested elsewhere; here it would only take time.
+      const parameters = operation.parameters?.filter(({ name }) => name !== "wait");
+      const requests = request({ ...operation, parameters }, document, {
+        known,
+        as: [alice, service, alice, service, alice, service, reader, "", "nonsense"],
+      });
+      const enough = Math.min(numRuns / 10, 20);
+      let done = 0;
+      await world.settled();
+      await fc.assert(
+        fc.asyncProperty(requests, async ({ path, init }) => {
+          const code = await send(operation, path, init);
+          if (/^[23]/.test(code)) done++;
+          await restore(operation.operationId, code);
+          // So that the next one finds an image finished again.
+          if (operation.operationId === "reprocessImage" && code === "200" && done < enough)
+            await world.settled();
+        }),
+        { seed, numRuns },
+      );
+      // Requests that are all refused would say nothing of what the others are answered.
+      expect(done).toBeGreaterThanOrEqual(enough);
+    },
+    3_600_000,
+  );
+});
+
+describe("every documented error can be met", () => {
+  const by = (operationId: string): Operation => {
+    const operation = operations.find((each) => each.operationId === operationId);
+    if (!operation) throw new Error(`There is no ${operationId}.`);
+    return operation;
+  };
+  const file = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
+  const json = { "content-type": "application/json" };
+  // Somebody of whom the random requests know nothing.
+  let carol: string;
+  beforeAll(async () => {
+    carol = await issuer.token("carol");
+  });
+  const announce = async (as: string, more: object = {}) =>
+    (await (await world.ask("/images", { json: { ...file, ...more }, as })).json()) as {
+      id: string;
+      source: { key: string };
+    };
+
+  test("by who asks", async () => {
+    const stranger = await issuer.token("mallory");
+    const limited = await issuer.token("alice", { scope: "images:nothing" });
+    for (const operation of guarded) {
+      const path = operation.path.replace("{id}", there[0]?.id ?? "");
+      expect(await send(operation, path, { method: operation.method, as: "nonsense" })).toBe(
+        "unauthenticated",
+      );
+      expect(await send(operation, path, { method: operation.method, as: limited })).toBe("forbidden");
+      if (!codesOf(operation).includes("image_not_found")) continue;
+      const init = operation.requestBody
+        ? {
+            method: operation.method,
+            headers: json,
+            body: JSON.stringify(
+              operation.operationId === "signUpload" ? { method: "POST", key: there[0]?.key } : {},
+            ),
+          }
+        : { method: operation.method };
+      expect(await send(operation, path, { ...init, as: stranger })).toBe("image_not_found");
+    }
+  });
+
+  test("by what is asked", async () => {
+    const missing = `img_${"0".repeat(26)}`;
+    for (const operation of operations) {
+      const codes = codesOf(operation);
+      const path = operation.path.replace("{id}", there[0]?.id ?? missing);
+      const ask = (init: Ask, query = "") =>
+        send(operation, path + query, { method: operation.method, as: service, ...init });
+      if (codes.includes("malformed_json")) await ask({ headers: json, body: "{" });
+      if (codes.includes("unsupported_media_type"))
+        await ask({ body: "{}", headers: { "content-type": "text/plain" } });
+      if (codes.includes("body_too_large")) await ask({ headers: json, body: "x".repeat(70_000) });
+      if (codes.includes("invalid_cursor")) await ask({}, "?cursor=x");
+      if (codes.includes("invalid_request"))
+        await ask(
+          { headers: { ...json, "idempotency-key": "a b" }, body: operation.requestBody && "[]" },
+          operation.requestBody ? "" : "?nothing=1",
+        );
+      if (codes.includes("version_conflict"))
+        await ask({
+          headers: { ...json, "if-match": 'W/"v999"' },
+          body: operation.requestBody && '{"title":"x"}',
+        });
+    }
+  });
+
+  test("by the state of things", async () => {
+    const { id } = await announce(carol);
+    for (const operationId of ["reprocessImage", "getOriginal"]) {
+      const operation = by(operationId);
+      expect(
+        await send(operation, operation.path.replace("{id}", id), { method: operation.method, as: carol }),
+      ).toBe("image_not_ready");
+    }
+    const [ready] = await readyImages();
+    const taken = { method: "POST", key: ready?.source.key };
+    expect(await send(by("signUpload"), "/uploads/sign", { json: taken, as: carol })).toBe("image_not_ready");
+  });
+
+  test("by the quota", async () => {
+    const greedy = await issuer.token("greedy");
+    for (let i = 0; i < 40; i++) await announce(greedy);
+    expect(await send(by("createImage"), "/images", { json: file, as: greedy })).toBe("quota_exceeded");
+    expect(
+      await send(by("signUpload"), "/uploads/sign", { json: { method: "POST", key: "a" }, as: greedy }),
+    ).toBe("quota_exceeded");
+  });
+
+  test("by the key for idempotency", async () => {
+    const bob = await issuer.token("bob");
+    const headers = { "idempotency-key": "conformance" };
+    await send(by("createImage"), "/images", { json: file, as: bob, headers });
+    expect(await send(by("createImage"), "/images", { json: { ...file, bytes: 2 }, as: bob, headers })).toBe(
+      "idempotency_key_reused",
+    );
+    const reprocess = by("reprocessImage");
+    const path = (id: string) => reprocess.path.replace("{id}", id);
+    const [ready] = await readyImages();
+    await send(reprocess, path(ready?.id ?? ""), { method: "POST", as: carol, headers });
+    expect(
+      await send(reprocess, path((await announce(carol)).id), { method: "POST", as: carol, headers }),
+    ).toBe("idempotency_key_reused");
+    // A claim without an answer, as another instance has it that is still at work.
+    const { Idempotency } = await import("@image-pipeline/core/images/idempotency");
+    const { ID } = await import("@image-pipeline/core/id");
+    const owner = ID.ownerFromClaims(issuer.settings.jwtIssuer, "bob");
+    const stands = (path: string, input: unknown, key: string) =>
+      void Idempotency.once(
+        { owner, key: `user:${owner} ${key}`, request: JSON.stringify(["POST", path, input]) },
+        () => new Promise<Record<string, unknown>>(() => {}),
+      );
+    stands("/images", file, "busy-1");
+    const busy = () =>
+      send(by("createImage"), "/images", { json: file, as: bob, headers: { "idempotency-key": "busy-1" } });
+    expect(await busy()).toMatch(/request_in_progress|201/);
+    const { id } = await announce(bob);
+    stands(path(id), null, "busy-2");
+    await expect
+      .poll(() =>
+        send(reprocess, path(id), { method: "POST", as: bob, headers: { "idempotency-key": "busy-2" } }),
+      )
+      .toBe("request_in_progress");
+    stands("/images", { ...file, bytes: 3 }, "busy-3");
+    await expect
+      .poll(() =>
+        send(by("createImage"), "/images", {
+          json: { ...file, bytes: 3 },
+          as: bob,
+          headers: { "idempotency-key": "busy-3" },
+        }).then(() => [...(seen.get("createImage") ?? [])]),
+      )
+      .toContain("request_in_progress");
+  });
+
+  async function readyImages(): Promise<{ id: string; source: { key: string } }[]> {
+    const response = await world.ask("/images?status=ready", { as: carol });
+    const { items } = (await response.json()) as { items: { id: string; source: { key: string } }[] };
+    if (items.length > 0) return items;
+    await populate(carol);
+    return readyImages();
+  }
+
+  test("by a fault of ours, when the table is gone", async () => {
+    await world.stop();
+    const { app } = await import("@image-pipeline/functions/http/app");
+    for (const operation of guarded) {
+      const body = operation.requestBody
+        ? JSON.stringify(
+            operation.operationId === "signUpload"
+              ? { method: "POST", key: "a" }
+              : operation.operationId === "createImage"
+                ? file
+                : { title: "x" },
+          )
+        : undefined;
+      const response = await app.request(operation.path.replace("{id}", `img_${"0".repeat(26)}`), {
+        method: operation.method,
+        headers: { ...json, authorization: `Bearer ${service}` },
+        body,
+      });
+      const text = await response.clone().text();
+      expect([operation.operationId, await codeOf(response.clone())]).toEqual([
+        operation.operationId,
+        "internal_error",
+      ]);
+      expect(check(operation, response.status, response.headers.get("content-type"), text)).toBeUndefined();
+      seen.get(operation.operationId)?.add("internal_error");
+    }
+  });
+
+  test("and now all of them have been", () => {
+    const unmet = operations.flatMap((operation) =>
+      codesOf(operation)
+        .filter((code) => !seen.get(operation.operationId)?.has(code))
+        .map((code) => `${operation.operationId}: ${code}`),
+    );
+    expect(unmet).toEqual([]);
+  });
+});

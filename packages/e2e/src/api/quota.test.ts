@@ -1,0 +1,154 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
+
+let world: World;
+let issuer: Issuer;
+
+beforeAll(async () => {
+  issuer = await startIssuer();
+  world = await startWorld({
+    ...issuer.settings,
+    pendingMax: 3,
+    uploadsPerDayMax: 6,
+    bytesPerDayMax: 10_000_000,
+  });
+});
+afterAll(async () => {
+  await world.stop();
+  await issuer.stop();
+});
+
+const announce = async (who: string, bytes = 1) => {
+  const json = { filename: "a.jpg", contentType: "image/jpeg", bytes };
+  return world.ask("/images", { json, as: await issuer.token(who) });
+};
+
+/** Announces and deletes at once, so that nothing is left pending. */
+async function passing(who: string, bytes = 1): Promise<string> {
+  const response = await announce(who, bytes);
+  const code = await codeOf(response.clone());
+  if (response.status !== 201) return code;
+  const { id } = (await response.json()) as { id: string };
+  await world.ask(`/images/${id}`, { method: "DELETE", as: await issuer.token(who) });
+  return code;
+}
+
+describe("an owner", () => {
+  test("may have no more than so many announcements open", async () => {
+    for (let i = 0; i < 3; i++) expect((await announce("ann")).status).toBe(201);
+    const response = await announce("ann");
+    expect(response.headers.get("retry-after")).toBe("60");
+    expect(await codeOf(response)).toBe("quota_exceeded");
+    expect((await announce("others are not held up by that")).status).toBe(201);
+  });
+
+  test("may announce so many uploads a day, and is told when the next day begins", async () => {
+    for (let i = 0; i < 6; i++) expect(await passing("ben")).toBe("201");
+    const response = await announce("ben");
+    const seconds = Number(response.headers.get("retry-after"));
+    expect(await codeOf(response)).toBe("quota_exceeded");
+    const midnight = new Date(Date.now() + seconds * 1000);
+    expect([midnight.getUTCHours() % 24, midnight.getUTCMinutes()]).toEqual([0, 0]);
+  });
+
+  test("may announce so many bytes a day", async () => {
+    expect(await passing("cat", 9_000_000)).toBe("201");
+    expect(await passing("cat", 2_000_000)).toBe("quota_exceeded");
+    expect(await passing("cat", 1_000_000)).toBe("201");
+    expect(await passing("dan", 10_000_001)).toBe("quota_exceeded");
+  });
+
+  test("gets no more by asking many times at once", async () => {
+    const answers = await Promise.all(Array.from({ length: 12 }, () => passing("eve")));
+    const made = answers.filter((code) => code === "201").length;
+    expect(made).toBeLessThanOrEqual(6);
+    expect(new Set(answers)).toEqual(new Set(["201", "quota_exceeded"]));
+  });
+
+  test("cannot get round it by way of the signing route, where sizes are not known", async () => {
+    const as = await issuer.token("fay");
+    const sign = () =>
+      world.ask("/uploads/sign", { json: { method: "PUT", key: "a.jpg", contentType: "image/jpeg" }, as });
+    // One upload of unknown size counts as the largest there can be, which is over this stage's bytes for a day.
+    expect(await codeOf(await sign())).toBe("quota_exceeded");
+  });
+});
+
+describe("idempotent requests", () => {
+  test("one that crashed does not lock its key for ever, one under way does, and its answer is kept", async () => {
+    const { Idempotency } = await import("@image-pipeline/core/images/idempotency");
+    const request = { owner: "default", key: "crash", request: "POST /images" };
+    let finish: (answer: object) => void = () => {};
+    // The first run stands still, as one whose process has died.
+    const dead = Idempotency.once(
+      request,
+      () =>
+        new Promise<Record<string, unknown>>((done) => {
+          finish = done as typeof finish;
+        }),
+    );
+    await expect
+      .poll(() => Idempotency.once(request, async () => ({ n: 2 })).catch((error) => error.code))
+      .toBe("request_in_progress");
+    const real = Date.now;
+    Date.now = () => real() + 61_000;
+    try {
+      expect(await Idempotency.once(request, async () => ({ n: 3 }))).toEqual({ n: 3 });
+      expect(await Idempotency.once(request, async () => ({ n: 4 }))).toEqual({ n: 3 });
+    } finally {
+      Date.now = real;
+    }
+    // It wakes up late: what was answered meanwhile stands.
+    finish({ n: 1 });
+    await expect(dead).rejects.toThrow();
+    expect(await Idempotency.once(request, async () => ({ n: 5 }))).toEqual({ n: 3 });
+  });
+
+  test("after a day the key is free again, though the row may still be there", async () => {
+    const { Idempotency } = await import("@image-pipeline/core/images/idempotency");
+    const request = { owner: "default", key: "day", request: "POST /images" };
+    expect(await Idempotency.once(request, async () => ({ n: 1 }))).toEqual({ n: 1 });
+    const real = Date.now;
+    Date.now = () => real() + 86_500_000;
+    try {
+      expect(await Idempotency.once({ ...request, request: "another" }, async () => ({ n: 2 }))).toEqual({
+        n: 2,
+      });
+    } finally {
+      Date.now = real;
+    }
+  });
+});
+
+describe("an API key", () => {
+  test("is shown once, kept as a hash, and listed without its secret", async () => {
+    const { Key } = await import("@image-pipeline/core/api-key");
+    const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
+    const { key, id } = await Key.create({ name: "shop", scopes: ["images:read"], owner: "acme" });
+    expect(key).toMatch(/^imgkey_[0-9a-f]{16}_[0-9a-f]{72}$/);
+    const { data } = await KeyEntity.get({ keyID: id }).go();
+    expect(JSON.stringify(data)).not.toContain(key.slice(24, 88));
+    const listed = (await Key.list()).find((each) => each.id === id);
+    expect(listed).toEqual({
+      id,
+      name: "shop",
+      scopes: ["images:read"],
+      owner: "acme",
+      createdAt: expect.any(String),
+    });
+    expect(await Key.verify(key)).toMatchObject({ id, owner: "acme" });
+    expect(await Key.revoke(id)).toBe(true);
+    expect(await Key.verify(key)).toBeUndefined();
+    expect(await Key.revoke("0".repeat(16))).toBe(false);
+  });
+
+  test("with any character changed is none", async () => {
+    const { Key } = await import("@image-pipeline/core/api-key");
+    const { key } = await Key.create({ name: "typo", scopes: ["images:read"] });
+    for (let i = 0; i < key.length; i++) {
+      const other = key[i] === "0" ? "1" : "0";
+      expect(await Key.verify(key.slice(0, i) + other + key.slice(i + 1))).toBeUndefined();
+    }
+    expect(await Key.verify(key.toUpperCase())).toBeUndefined();
+  });
+});

@@ -1,0 +1,107 @@
+import { photo } from "@image-pipeline/core/fixture";
+import type { Routes } from "@image-pipeline/functions/http/app";
+import { hc } from "hono/client";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startWorld, type World } from "./fixture.ts";
+
+let world: World;
+let api: ReturnType<typeof hc<Routes>>;
+
+beforeAll(async () => {
+  world = await startWorld({ anonymous: true });
+  api = hc<Routes>(world.url);
+});
+afterAll(() => world.stop());
+
+const stats = async (hours?: string) => (await api.stats.$get({ query: { hours } })).json();
+
+/** Announces a file, sends its bytes unless there are none, and waits for the pipeline. */
+async function add(bytes: Buffer, { send = true } = {}): Promise<string> {
+  const announced = await api.images.$post({
+    json: { filename: "boat.jpg", contentType: "image/jpeg", bytes: bytes.length },
+  });
+  if (announced.status !== 201) throw new Error(`${announced.status}`);
+  const { id, upload } = await announced.json();
+  if (send) {
+    const { method, url, headers } = upload;
+    await fetch(url, { method, headers, body: new Uint8Array(bytes) });
+    await api.images[":id"].$get({ param: { id }, query: { wait: "20" } });
+  }
+  return id;
+}
+
+const totalOf = (counts: readonly number[]) => counts.reduce((sum, count) => sum + count, 0);
+
+describe("statistics", () => {
+  test("are all zero before anything has happened, for every hour that is asked for", async () => {
+    const { images, hours, readyByMinute, timeToReady, rejections } = await stats("3");
+    expect(images).toEqual({ pending: 0, processing: 0, ready: 0, rejected: 0, failed: 0 });
+    expect(
+      hours.map(({ at }) => Date.parse(at)).map((at, i, all) => at - (all[i - 1] ?? at - 3_600_000)),
+    ).toEqual([3_600_000, 3_600_000, 3_600_000]);
+    expect(totalOf(readyByMinute)).toBe(0);
+    expect(readyByMinute).toHaveLength(60);
+    expect(timeToReady.p50).toBeUndefined();
+    expect(rejections).toEqual([]);
+  });
+
+  test("follow images through the pipeline: ready, refused, announced and deleted", async () => {
+    const bytes = await photo({ width: 320, height: 240 });
+    await add(bytes);
+    const second = await add(await photo({ width: 240, height: 320 }));
+    await add(Buffer.from("not a picture at all"));
+    await add(bytes, { send: false });
+    await api.images[":id"].$delete({ param: { id: second } });
+    await world.settled();
+
+    const { images, hours, queue, readyByMinute, timeToReady, rejections } = await stats();
+    expect(images).toEqual({ pending: 1, processing: 0, ready: 1, rejected: 1, failed: 0 });
+    expect(hours).toHaveLength(24);
+    expect(totalOf(hours.map(({ ready }) => ready))).toBe(2);
+    expect(totalOf(hours.map(({ rejected }) => rejected))).toBe(1);
+    expect(totalOf(hours.map(({ deleted }) => deleted))).toBe(1);
+    expect(totalOf(readyByMinute)).toBe(2);
+    expect(totalOf(timeToReady.times.map(({ count }) => count))).toBe(2);
+    expect(timeToReady.p95).toBeGreaterThan(0);
+    expect(rejections).toEqual([{ code: "unsupported_format", count: 1 }]);
+    expect(queue).toEqual({ waiting: 0, taken: 0, deadLetters: 0 });
+  });
+
+  test("that have drifted are put right by the daily comparison, and right ones are left alone", async () => {
+    // Imported late: these modules read where the cloud is when they are loaded.
+    const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
+    const { TallyEntity } = await import("@image-pipeline/core/table/tally-entity");
+    const before = (await stats()).images;
+    await TallyEntity.update({ shard: "3", slot: "now" }).add({ ready: 7, processing: 2, pending: -3 }).go();
+    expect((await stats()).images).not.toEqual(before);
+    await Reconcile.compare();
+    expect((await stats()).images).toEqual(before);
+    await Reconcile.compare();
+    expect((await stats()).images).toEqual(before);
+  });
+
+  test.each(["0", "49", "-1", "1.5", "many"])("refuse to look back %s hours", async (hours) => {
+    const response = await world.ask(`/stats?hours=${hours}`);
+    expect(response.status).toBe(400);
+  });
+});
+
+describe("a percentile", () => {
+  const times = [{ upTo: 1, count: 2 }, { upTo: 2, count: 6 }, { upTo: 5, count: 0 }, { count: 2 }];
+
+  test.each([
+    [0.1, 0.5],
+    [0.2, 1],
+    [0.5, 1.5],
+    [0.8, 2],
+  ])("of %d lies at %d s between its bounds", async (share, seconds) => {
+    const { percentile } = await import("@image-pipeline/core/images/stats");
+    expect(percentile(times, share)).toBe(seconds);
+  });
+
+  test("beyond the last bound, or of nothing, is not known", async () => {
+    const { percentile } = await import("@image-pipeline/core/images/stats");
+    expect(percentile(times, 0.95)).toBeUndefined();
+    expect(percentile([{ upTo: 1, count: 0 }, { count: 0 }], 0.5)).toBeUndefined();
+  });
+});

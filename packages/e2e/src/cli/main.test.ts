@@ -1,0 +1,174 @@
+import { randomBytes } from "node:crypto";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
+import { createServer, type RequestListener } from "node:http";
+import type { AddressInfo } from "node:net";
+import { join } from "node:path";
+import sharp from "sharp";
+import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
+import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
+import { jsonLines, run, start } from "./fixture.ts";
+
+// Most of a test is processes of the command line that start, half a second each on a calm machine.
+vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
+
+let cloud: TestCloud;
+
+beforeAll(async () => {
+  cloud = await startTestCloud();
+});
+afterAll(() => cloud.stop());
+
+test("uploads files and prints their records as JSON lines and nothing else", async () => {
+  const paths = [await photo("one.jpg", 800, 600), await photo("two.png", 300, 300)];
+  const { code, stdout } = await image("upload", ...paths, "--tag", "holiday", "--json");
+  expect(code).toBe(0);
+  const images = jsonLines<Line>(stdout);
+  expect(images.map(({ filename }) => filename).sort()).toEqual(["one.jpg", "two.png"]);
+  for (const { status, tags, variants } of images) {
+    expect({ status, tags }).toEqual({ status: "ready", tags: ["holiday"] });
+    expect(variants?.thumbnail).toMatchObject({ width: 200, height: 200 });
+  }
+});
+
+test("what cannot become an image is named with its reason, the rest goes through, and the exit code is 1", async () => {
+  const paths = [
+    await file("notes.jpg", "no picture"),
+    await photo("good.jpg", 640, 480),
+    await file("empty.png", ""),
+  ];
+  const { code, stdout, stderr } = await image(
+    "upload",
+    ...paths,
+    join(cloud.folder, "missing.jpg"),
+    cloud.folder,
+  );
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/✗ .*notes\.jpg {2}rejected in [\s\S]*why +unsupported_format: /);
+  expect(stdout).toMatch(/✓ .*good\.jpg {2}ready in /);
+  expect(stdout).toMatch(/✗ .*empty\.png {2}not uploaded\n +why +It is empty\./);
+  expect(stdout).toContain("There is no such file.");
+  expect(stdout).toContain("It is a folder.");
+  expect(stderr).toContain("1 of 5 ready · 4 failed");
+});
+
+test("lists newest first, shows one with its history, and deletes it once it is told yes", async () => {
+  const [uploaded] = jsonLines<Line>(
+    (await image("upload", await photo("last.jpg", 320, 240), "--json")).stdout,
+  );
+  const id = uploaded?.id ?? "";
+  const listed = jsonLines<Line>((await image("list", "--limit", "1", "--json")).stdout);
+  expect(listed.map((image) => image.id)).toEqual([id]);
+  expect((await image("get", id)).stdout).toContain("320 × 240, jpeg");
+  expect((await image("get", id, "--events")).stdout).toMatch(/announced[\s\S]*uploaded[\s\S]*ready/);
+
+  const unasked = await image("delete", id);
+  expect(unasked).toMatchObject({ code: 2, stdout: "" });
+  expect(unasked.stderr).toContain("--yes");
+  expect((await image("get", id)).code).toBe(0);
+  expect(await image("delete", id, "--yes")).toMatchObject({ code: 0 });
+  expect(await image("get", id)).toMatchObject({ code: 1, stdout: "" });
+  expect((await image("delete", id, "--yes")).code).toBe(1);
+});
+
+test.each([
+  [[], "Usage"],
+  [["lst"], 'There is no command "lst"'],
+  [["constructor"], 'There is no command "constructor"'],
+  [["list", "--sttus", "ready"], "Unknown option '--sttus'"],
+  [["list", "--limit", "many"], "--limit takes a whole number"],
+  [["upload"], "Which files?"],
+])("%j is not understood: exit code 2, with what to do", async (line, words) => {
+  const { code, stdout, stderr } = await image(...line);
+  expect(code).toBe(2);
+  expect(stdout + stderr).toContain(words);
+});
+
+test("every command has help", async () => {
+  const { code, stdout } = await image("--help");
+  expect(code).toBe(0);
+  const commands = [...stdout.matchAll(/^ {4}([a-z]+)[ <[]/gm)]
+    .map(([, name]) => name ?? "")
+    .filter((name) => name !== "npm");
+  expect(commands).toContain("upload");
+  for (const name of commands) expect(await image(name, "--help")).toMatchObject({ code: 0, stderr: "" });
+});
+
+test("where nothing answers, it says how to start the server", async () => {
+  const { code, stderr } = await image("list", "--url", "http://127.0.0.1:1");
+  expect(code).toBe(1);
+  expect(stderr).toBe(
+    "✗ Nothing answers at http://127.0.0.1:1. Start the pipeline with `npm start`, or name another with --url or IMAGE_API_URL.\n",
+  );
+});
+
+test("it finds the server that `npm start` opened by the same PORT", async () => {
+  const { port } = new URL(cloud.url);
+  const [, result] = start(["list", "--json"], { IMAGE_API_URL: "", PORT: port });
+  expect(await result).toMatchObject({ code: 0, stderr: "" });
+});
+
+test('a file that was sent, but is not ready in time, is not called "not uploaded"', async () => {
+  const path = await photo("slow.jpg", 3000, 2000);
+  const url = await standIn((request, response) => {
+    const upload = { method: "PUT", url: `${url}/`, headers: {} };
+    const body = { id: "img_1", status: request.method === "POST" ? "pending" : "processing", upload };
+    request.resume().on("end", () => response.end(JSON.stringify(body)));
+  });
+  const { code, stdout } = await image("upload", path, "--wait", "1", "--url", url);
+  expect(code).toBe(1);
+  expect(stdout).toMatch(/✗ .*slow\.jpg {2}not ready yet\n/);
+});
+
+test("Ctrl-C cancels what is being sent and ends with 130", async () => {
+  const sending = Promise.withResolvers<void>();
+  const url = await standIn((request, response) => {
+    if (request.method === "PUT") {
+      request.pause();
+      return sending.resolve();
+    }
+    const upload = { method: "PUT", url: `${url}/`, headers: {} };
+    const body = request.method === "POST" ? { id: "img_1", status: "pending", upload } : {};
+    request.resume().on("end", () => response.end(JSON.stringify(body)));
+  });
+  const [running, result] = start(["upload", await file("big.jpg", randomBytes(1e6)), "--url", url]);
+  await Promise.race([sending.promise, result]);
+  running.kill("SIGINT");
+  expect(await result).toMatchObject({ code: 130 });
+});
+
+/** A server that answers as a pipeline does when it is at its slowest; ended with its test. */
+async function standIn(listener: RequestListener): Promise<string> {
+  const server = createServer(listener).listen(0, "127.0.0.1");
+  await once(server, "listening");
+  onTestFinished(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+}
+
+/** Runs the command line against this cloud. */
+const image = (...line: string[]) => run(line, { IMAGE_API_URL: cloud.url });
+
+type Line = {
+  id: string;
+  filename?: string;
+  status: string;
+  tags?: string[];
+  variants?: Record<string, { width: number; height: number }>;
+};
+
+async function file(name: string, content: string | Uint8Array): Promise<string> {
+  const path = join(cloud.folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+/** A picture that nobody has uploaded before. */
+async function photo(name: string, width: number, height: number): Promise<string> {
+  const noise = { type: "gaussian", mean: 128, sigma: 40 } as const;
+  const path = join(cloud.folder, name);
+  await sharp({ create: { width, height, channels: 3, background: "#000", noise } }).toFile(path);
+  return path;
+}

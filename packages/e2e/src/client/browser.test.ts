@@ -1,0 +1,169 @@
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import type * as Client from "@image-pipeline/client/client";
+import type * as Placeholder from "@image-pipeline/client/placeholder";
+import type * as Show from "@image-pipeline/client/show";
+import type { BrowserContext, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bundle, chromiumPath, startBrowser, throttle } from "../browser.fixture.ts";
+import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
+
+/** What the page's script is called there. */
+declare const images: typeof Client & typeof Show & typeof Placeholder;
+
+const site = createServer((request, response) => {
+  const isScript = request.url === "/images.js";
+  response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+  response.end(isScript ? script : '<!doctype html><meta charset="utf-8"><script src="/images.js"></script>');
+});
+let script: string;
+let cloud: TestCloud;
+let context: BrowserContext;
+let close: () => Promise<void>;
+
+describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+  beforeAll(async () => {
+    script = await bundle();
+    await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+    cloud = await startTestCloud({ anonymous: true, corsOrigins: [origin()] });
+    ({ context, close } = await startBrowser());
+  });
+
+  afterAll(async () => {
+    await close();
+    await cloud.stop();
+    await new Promise((resolve) => site.close(resolve));
+  });
+
+  test("a picture drawn on the page is uploaded, and its thumbnail and placeholder can be shown", async () => {
+    const page = await open();
+    const shown = await page.evaluate(async (baseUrl) => {
+      const canvas = new OffscreenCanvas(1400, 1000);
+      const draw = canvas.getContext("2d");
+      if (!draw) throw new Error("No canvas.");
+      for (let i = 0; i < 5000; i++) {
+        draw.fillStyle = `hsl(${i} 80% 50%)`;
+        draw.fillRect(Math.random() * 1400, Math.random() * 1000, 90, 90);
+      }
+      const file = await canvas.convertToBlob({ type: "image/jpeg" });
+      const phases: string[] = [];
+      const image = await images
+        .createClient({ baseUrl })
+        .upload(file, { filename: "drawn.jpg", onProgress: ({ phase }) => phases.push(phase) });
+      const load = async (src: string) => {
+        const element = new Image();
+        element.src = src;
+        await element.decode();
+        return [element.naturalWidth, element.naturalHeight];
+      };
+      return {
+        status: image.status,
+        filename: image.filename,
+        phases: [...new Set(phases)],
+        thumbnail: await load(image.variants?.thumbnail?.url ?? ""),
+        placeholder: await load(images.thumbhashURL(image.placeholder?.thumbhash ?? "")),
+        srcset: images.srcset(image).match(/\d+w/g),
+      };
+    }, cloud.url);
+    expect(shown).toEqual({
+      status: "ready",
+      filename: "drawn.jpg",
+      phases: ["uploading", "processing"],
+      thumbnail: [200, 200],
+      placeholder: [32, 23],
+      srcset: ["480w", "1080w", "1400w"],
+    });
+  });
+
+  test("progress follows the network: at 400 kB a second, a megabyte takes two seconds and many steps", async () => {
+    const page = await open();
+    await throttle(page, 400_000);
+    const { steps, took } = await page.evaluate(async (baseUrl) => {
+      const file = new File([new Uint8Array(1_000_000)], "grey.jpg", { type: "image/jpeg" });
+      const steps: { sent: number; at: number }[] = [];
+      const began = performance.now();
+      await images.createClient({ baseUrl }).upload(file, {
+        onProgress: ({ phase, sent }) =>
+          phase === "uploading" && steps.push({ sent, at: performance.now() - began }),
+      });
+      return { steps, took: performance.now() - began };
+    }, cloud.url);
+    expect(took).toBeGreaterThan(2000);
+    expect(steps.length).toBeGreaterThan(10);
+    expect(steps.at(-1)?.sent).toBe(1_000_000);
+    const halfway = steps.find(({ sent }) => sent >= 500_000);
+    expect(halfway?.at).toBeGreaterThan(600);
+    expect(halfway?.at).toBeLessThan(0.8 * took);
+  });
+
+  test("a file over 16 MB goes in parts, past the page's own rules for foreign origins", async () => {
+    const page = await open();
+    const { status, bytes, last } = await page.evaluate(async (baseUrl) => {
+      const file = new File([new Uint8Array(17_000_001)], "grey.jpg", { type: "image/jpeg" });
+      let last = 0;
+      const { status, source } = await images.createClient({ baseUrl }).upload(file, {
+        onProgress({ sent }) {
+          last = sent;
+        },
+      });
+      return { status, bytes: source.bytes, last };
+    }, cloud.url);
+    expect({ status, bytes, last }).toEqual({ status: "rejected", bytes: 17_000_001, last: 17_000_001 });
+  });
+
+  test("an upload outlives a network that is gone for a while", async () => {
+    const page = await open();
+    await throttle(page, 500_000);
+    await page.exposeFunction("cut", async () => {
+      await throttle(page, 0);
+      setTimeout(() => void throttle(page, 1e9), 700);
+    });
+    const { status, code, isCut } = await page.evaluate(async (baseUrl) => {
+      const file = new File([new Uint8Array(1_500_000)], "grey.jpg", { type: "image/jpeg" });
+      const { cut } = globalThis as unknown as { cut: () => Promise<void> };
+      let isCut = false;
+      const { status, error } = await images.createClient({ baseUrl }).upload(file, {
+        onProgress({ sent }) {
+          if (isCut || sent < 300_000) return;
+          isCut = true;
+          void cut();
+        },
+      });
+      return { status, code: error?.code, isCut };
+    }, cloud.url);
+    expect({ status, code, isCut }).toEqual({ status: "rejected", code: "unsupported_format", isCut: true });
+  });
+
+  test("a cancelled upload ends at once with the signal's reason and leaves nothing behind", async () => {
+    const page = await open();
+    await throttle(page, 200_000);
+    const before = await count();
+    const name = await page.evaluate(async (baseUrl) => {
+      const file = new File([new Uint8Array(2_000_000)], "grey.jpg", { type: "image/jpeg" });
+      const cancel = new AbortController();
+      const uploading = images.createClient({ baseUrl }).upload(file, {
+        signal: cancel.signal,
+        onProgress: ({ sent }) => sent > 0 && cancel.abort(),
+      });
+      return uploading.then(
+        () => "uploaded",
+        (error: Error) => error.name,
+      );
+    }, cloud.url);
+    expect(name).toBe("AbortError");
+    expect(await count()).toBe(before);
+  });
+});
+
+const origin = () => `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+
+async function open(): Promise<Page> {
+  const page = await context.newPage();
+  await page.goto(origin());
+  return page;
+}
+
+async function count(): Promise<number> {
+  const answer = (await (await fetch(`${cloud.url}/images?limit=100`)).json()) as { items: unknown[] };
+  return answer.items.length;
+}

@@ -1,0 +1,214 @@
+/** `npm start` as a process: how it starts, stops, refuses to start, and what it finds again. */
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { text } from "node:stream/consumers";
+import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { fixtures, photo } from "@image-pipeline/core/fixture";
+import type { Image } from "@image-pipeline/core/images/image";
+import { closeServer, listen } from "@image-pipeline/local/listen";
+import { AwsClient } from "aws4fetch";
+import { afterEach, beforeEach, expect, test } from "vitest";
+
+const main = fileURLToPath(new URL("../../../local/src/main.ts", import.meta.url));
+const aws = new AwsClient({
+  accessKeyId: "local",
+  secretAccessKey: "local-secret",
+  region: "us-east-1",
+  service: "s3",
+  retries: 0,
+});
+
+let dataDir: string;
+let children: ChildProcessWithoutNullStreams[];
+
+beforeEach(async () => {
+  dataDir = await mkdtemp(join(tmpdir(), "main-"));
+  children = [];
+});
+
+afterEach(async () => {
+  for (const child of children) if (child.exitCode === null) child.kill("SIGKILL");
+  await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
+});
+
+function launch(settings: Record<string, string> = {}) {
+  // Of the test runner's own settings none may reach it.
+  const { PATH = "", HOME = "" } = process.env;
+  const ports = { PORT: "0", S3_PORT: "0", DYNAMODB_PORT: "0" };
+  const child = spawn(process.execPath, [main], {
+    cwd: tmpdir(),
+    env: { PATH, HOME, DATA_DIR: dataDir, ...ports, ...settings },
+  });
+  children.push(child);
+  return child;
+}
+
+/** Starts it and reads from what it prints where things are. */
+async function start(settings: Record<string, string> = {}) {
+  const child = launch(settings);
+  child.stderr.pipe(process.stderr);
+  let printed = "";
+  child.stdout.setEncoding("utf8").on("data", (part: string) => {
+    printed += part;
+  });
+  while (!printed.includes("Ctrl-C stops it"))
+    await Promise.race([once(child.stdout, "data"), failed(child)]);
+  const urlOf = (name: string) => new RegExp(`${name} +(http://[\\d.:]+)`).exec(printed)?.[1] ?? "";
+  return { child, printed, url: urlOf("Front door"), s3Url: urlOf("S3") };
+}
+
+async function failed(child: ChildProcessWithoutNullStreams): Promise<never> {
+  await once(child, "exit");
+  throw new Error("It ended before it was ready.");
+}
+
+/** Waits for an end that is not expected to start: what was printed, and the code. */
+async function refusal(child: ChildProcessWithoutNullStreams) {
+  const [out, error, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, "exit"),
+  ]);
+  return { out, error, code };
+}
+
+const put = async (s3Url: string, key: string, bytes: Buffer) => {
+  const body = new Uint8Array(bytes);
+  expect((await aws.fetch(`${s3Url}/uploads/${key}`, { method: "PUT", body })).status).toBe(200);
+};
+
+const list = async (url: string): Promise<Image.Info[]> =>
+  (await (await fetch(`${url}/images?limit=100`)).json()).items;
+
+/** The images once they are all `isThere`, however long that takes up to 20 s. */
+async function when(url: string, isThere: (images: Image.Info[]) => boolean): Promise<Image.Info[]> {
+  for (const end = Date.now() + 20_000; ; await sleep(100)) {
+    const images = await list(url);
+    if (isThere(images)) return images;
+    if (Date.now() > end) throw new Error(`After 20 s: ${JSON.stringify(images)}`);
+  }
+}
+
+const isReady = ({ status }: Image.Info) => status === "ready";
+
+test("says where things are, works, and stops cleanly on Ctrl-C", async () => {
+  const { child, printed, url, s3Url } = await start();
+  for (const word of ["uploads", "processed", "images", "us-east-1", "local-secret", dataDir])
+    expect(printed).toContain(word);
+  expect(printed).toContain(`aws --endpoint-url ${s3Url} s3 cp photo.jpg s3://uploads/photo.jpg`);
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  const began = Date.now();
+  child.kill("SIGINT");
+  expect((await once(child, "exit"))[0]).toBe(0);
+  expect(Date.now() - began).toBeLessThan(8_000);
+});
+
+test("takes two signals at once for one, and a second one later for impatience", async () => {
+  const { child, url } = await start();
+  const announced = await fetch(`${url}/images`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ filename: "a.png", contentType: "image/png", bytes: 9 }),
+  });
+  const { id } = await announced.json();
+  // Keeps it busy stopping for the five seconds that it gives.
+  const broken = fetch(`${url}/images/${id}?wait=20`).then(
+    () => "answered",
+    () => "broken off",
+  );
+  await sleep(300);
+  child.kill("SIGINT");
+  child.kill("SIGINT");
+  await sleep(500);
+  expect(child.exitCode).toBeNull();
+  const began = Date.now();
+  child.kill("SIGINT");
+  expect((await once(child, "exit"))[0]).toBe(130);
+  expect(Date.now() - began).toBeLessThan(1_000);
+  expect(await broken).toBe("broken off");
+});
+
+test.each(["PORT", "S3_PORT", "DYNAMODB_PORT"])(
+  "says in one line that a port is taken, and that %s sets it",
+  async (setting) => {
+    const other = createServer();
+    const port = new URL(await listen(other, 0)).port;
+    const { out, error, code } = await refusal(launch({ [setting]: port }));
+    await closeServer(other, 0);
+    expect(error).toBe(`Port ${port} is taken. Set ${setting} to another, or stop what listens there.\n`);
+    expect([code, out]).toEqual([1, ""]);
+  },
+);
+
+test("with CORS_ORIGINS, pages of these origins and the gallery itself may upload, and no other", async () => {
+  const { url, s3Url } = await start({ CORS_ORIGINS: "https://app.example.com" });
+  const allowed = async (origin: string) => {
+    const headers = { origin, "access-control-request-method": "PUT" };
+    const response = await fetch(`${s3Url}/uploads/a.jpg`, { method: "OPTIONS", headers });
+    return response.ok && response.headers.get("access-control-allow-origin") === origin;
+  };
+  for (const origin of ["https://app.example.com", url, url.replace("127.0.0.1", "localhost")])
+    expect([origin, await allowed(origin)]).toEqual([origin, true]);
+  for (const origin of ["http://localhost:9", "https://app.example.com.evil.example", "null"])
+    expect([origin, await allowed(origin)]).toEqual([origin, false]);
+});
+
+test("says which setting cannot be used, and why", async () => {
+  const { error, code } = await refusal(launch({ PORT: "eighty", BYTES_MAX: "0" }));
+  expect(code).toBe(1);
+  expect(error).toMatch(/PORT=eighty: must be a whole number/);
+  expect(error).not.toMatch(/^\s+at /m);
+});
+
+test("does not start twice over the same data", async () => {
+  await start();
+  const { error, code } = await refusal(launch());
+  expect(code).toBe(1);
+  expect(error.trimEnd().split("\n")).toHaveLength(1);
+  expect(error).toMatch(/Another process uses it.*DATA_DIR/);
+});
+
+test("stops as cleanly on SIGTERM, and finds everything again when it is started", async () => {
+  const first = await start();
+  await put(first.s3Url, "a.jpg", await fixtures["photo.jpg"]());
+  const [before] = await when(first.url, (images) => images.some(isReady));
+  first.child.kill("SIGTERM");
+  expect((await once(first.child, "exit"))[0]).toBe(0);
+  const second = await start();
+  const [after] = await list(second.url);
+  // Where it is served is the one thing that may differ: the port is whichever was free.
+  const moved = JSON.stringify(before).replaceAll(first.url, second.url);
+  expect(JSON.stringify(after)).toBe(moved);
+  expect((await fetch(after?.variants?.thumbnail?.url ?? "")).status).toBe(200);
+});
+
+test("processes after kill -9 what it had taken in", async () => {
+  const first = await start();
+  const small = await photo({ width: 300, height: 200 });
+  const large = await photo({ width: 4000, height: 3000 });
+  // The workers take the large ones; of the rest nobody but the bucket knows when it dies.
+  const busy = ["large1.jpg", "large2.jpg", "large3.jpg", "large4.jpg"];
+  const waiting = Array.from({ length: 12 }, (_, index) => `small${index}.jpg`);
+  for (const key of busy) await put(first.s3Url, key, large);
+  await Promise.all(waiting.map((key) => put(first.s3Url, key, small)));
+  const ready = (await list(first.url)).filter(isReady).map(({ source }) => source.key);
+  first.child.kill("SIGKILL");
+  await once(first.child, "exit");
+  expect(ready.filter((key) => waiting.includes(key ?? ""))).toEqual([]);
+
+  const second = await start();
+  const images = await when(second.url, (images) => {
+    const done = new Set(images.filter(isReady).map(({ source }) => source.key));
+    return waiting.every((key) => done.has(key));
+  });
+  // Of the large ones each is either ready or held by a lease of the dead, which ends by itself.
+  for (const key of busy) {
+    const found = images.find(({ source }) => source.key === key);
+    expect(["ready", "processing"]).toContain(found?.status);
+  }
+}, 60_000);

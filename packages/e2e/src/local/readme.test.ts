@@ -1,0 +1,137 @@
+/** What README tells people to type, and what it says of settings and files, held against the product. */
+import { execFile, spawnSync } from "node:child_process";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import { photo } from "@image-pipeline/core/fixture";
+import sharp from "sharp";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
+
+const root = join(import.meta.dirname, "../../../..");
+const readme = await readFile(join(root, "README.md"), "utf8");
+const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
+
+/** Every command of README's shell blocks, lines that go on joined, comments left out. */
+const commands = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = ""]) =>
+  block
+    .replaceAll("\\\n", " ")
+    .split("\n")
+    .map((line) => line.replace(/\s+# .*/, "").trim())
+    .filter(Boolean),
+);
+
+const awsIsHere = spawnSync("aws", ["--version"], { stdio: "ignore" }).status === 0;
+if (!awsIsHere)
+  console.warn("readme.test.ts: README's AWS CLI line is NOT tested. Install it: apt-get install awscli");
+
+/** Those that need nothing but a running product and a picture. */
+const tried = commands.filter((command) => /^(curl|export|aws|npm run image)\b/.test(command));
+
+let cloud: TestCloud;
+/** What a reader's shell would hold by now. */
+const shell: Record<string, string> = {};
+
+beforeAll(async () => {
+  cloud = await startTestCloud();
+  const pictures = join(cloud.folder, "pictures");
+  await mkdir(pictures);
+  const jpeg = await photo({ width: 800, height: 600 });
+  for (const name of ["photo.jpg", "photo.JPG"]) await writeFile(join(pictures, name), jpeg);
+  await writeFile(join(pictures, "photo.png"), await sharp(jpeg).png().toBuffer());
+});
+
+afterAll(() => cloud.stop());
+
+describe("README's commands", () => {
+  test("are all known to this test", () => {
+    const others = commands.filter((command) => !tried.includes(command));
+    expect(others).not.toEqual([]);
+    for (const command of others) {
+      const script = /^(?:npx sst shell --stage \w+ -- )?npm (?:run )?(\w[\w:]*)/.exec(command)?.[1] ?? "";
+      expect([command, script === "install" || script in scripts]).toEqual([command, true]);
+    }
+  });
+
+  // In README's order: each may need what the ones before it left behind.
+  test.each(tried)("%s", { timeout: 60_000 }, async (command) => {
+    if (command.startsWith("aws") && !awsIsHere) return;
+    const exported = /^export (.*)/.exec(command)?.[1];
+    if (exported) {
+      for (const pair of exported.split(" ")) {
+        const [name = "", value = ""] = pair.split("=");
+        shell[name] = value;
+      }
+      return;
+    }
+    const output = await type(command);
+    if (command.startsWith("curl -X POST")) {
+      const { id, upload } = JSON.parse(output);
+      Object.assign(shell, { ID: id, UPLOAD_URL: upload.url });
+    }
+    // A reader takes longer than the pipeline does.
+    if (command.startsWith("curl -T")) await fetch(`${cloud.url}/images/${shell.ID}?wait=20`);
+  });
+});
+
+test("README's walk leaves the picture that was announced ready and then deleted, and the others in the list", async () => {
+  const ready = async () => {
+    const { items } = await (await fetch(`${cloud.url}/images?status=ready`)).json();
+    return items.map(({ filename, source }: Listed) => filename ?? source.key).sort();
+  };
+  await expect
+    .poll(ready, { timeout: 20_000 })
+    .toEqual(awsIsHere ? ["any/key.JPG", "photo.jpg"] : ["photo.jpg"]);
+  const { items: events } = await (await fetch(`${cloud.url}/images/${shell.ID}/events`)).json();
+  expect(events.map(({ type }: { type: string }) => type)).toEqual(
+    expect.arrayContaining(["announced", "uploaded", "ready", "deleting"]),
+  );
+});
+
+test("every file that README links to is there", () => {
+  const links = [...readme.matchAll(/\]\((?!http)([^)#]+)/g)].map(([, path = ""]) => path);
+  expect(links.length).toBeGreaterThan(3);
+  expect(links.filter((path) => !existsSync(join(root, path)))).toEqual([]);
+});
+
+test("every setting that README names is one, with the default that README gives", async () => {
+  const example = await readFile(join(root, ".env.example"), "utf8");
+  const defaults = new Map([...example.matchAll(/^#(\w+)=(.*)$/gm)].map(([, name, value]) => [name, value]));
+  const table = [...readme.matchAll(/^\| .* \| (.+?) \(`([A-Z_]+)`\) \|/gm)];
+  expect(table.length).toBeGreaterThan(3);
+  for (const [, said = "", name = ""] of table) {
+    const value = defaults.get(name) ?? "";
+    expect([name, said.replace(/\W/g, "").toLowerCase()]).toEqual([name, asSaid(name, value)]);
+  }
+});
+
+type Listed = { filename?: string; source: { key: string } };
+
+/** A setting's value in README's words. */
+function asSaid(name: string, value: string): string {
+  if (name === "BYTES_MAX") return `${Number(value) / 2 ** 20}mib`;
+  if (name.endsWith("PIXELS_MAX")) return `${Number(value) / 1e6}million`;
+  if (name === "SIDE_MAX") return `${value}px`;
+  if (name === "DECODE_SECONDS_MAX") return `${value}s`;
+  return value.replace(/\W/g, "").toLowerCase();
+}
+
+/** Types a command where a reader's pictures lie, at the addresses of this run. Throws where it fails. */
+async function type(command: string): Promise<string> {
+  const here = command
+    .replaceAll("http://127.0.0.1:3000", cloud.url)
+    .replaceAll("http://127.0.0.1:3001", cloud.s3Url)
+    .replace(/^curl/, "curl --silent --show-error --fail-with-body")
+    // npm runs a script in the project's folder, so pictures are named from there.
+    .replace(
+      /^npm run (.*?)(photo\.\w+)?$/,
+      (_, rest, file) =>
+        `npm --prefix ${root} --silent run ${rest}${file ? join(cloud.folder, "pictures", file) : ""}`,
+    );
+  const { stdout } = await promisify(execFile)("bash", ["-c", here], {
+    cwd: join(cloud.folder, "pictures"),
+    env: { ...process.env, ...shell, IMAGE_API_URL: cloud.url, AWS_PAGER: "" },
+  });
+  return stdout;
+}

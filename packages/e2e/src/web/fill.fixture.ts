@@ -1,0 +1,36 @@
+/** A gallery of as many images as it takes, without making each. */
+import type { Client } from "@image-pipeline/client/client";
+import { scene } from "./scenes.ts";
+
+/** So many records, a minute apart: pictures that the pipeline has made, most of them under ever other ids. */
+export async function fill({ upload }: Client, count: number, pictures = 8): Promise<void> {
+  // Imported late: these modules read where the cloud is when they are loaded.
+  const { marshal } = await import("@image-pipeline/core/table/attribute-value");
+  const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
+  const { readMany } = await import("@image-pipeline/core/records/record");
+  const { createImageID, shardOf } = await import("@image-pipeline/core/id");
+  const { Table } = await import("@image-pipeline/core/table/table");
+  const ids = [];
+  for (let seed = 0; seed < pictures; seed++) {
+    const file = new File([new Uint8Array(await scene(seed))], `IMG_${seed}.jpg`, { type: "image/jpeg" });
+    ids.push((await upload(file)).id);
+  }
+  const made = await readMany(ids);
+  const now = Date.now();
+  const records = Array.from({ length: count - made.length }, (_, i) => {
+    const imageID = createImageID();
+    const model = made[i % made.length];
+    if (!model) throw new Error("No picture was made.");
+    const createdAt = new Date(now - (i + 1) * 60_000).toISOString();
+    return { ...model, imageID, createdAt, filename: `IMG_${i}.jpg`, shard: shardOf(imageID) };
+  });
+  while (records.length > 0) {
+    const requests = records.splice(0, 25).map((record) => {
+      const { Item } = ImageEntity.put(record).params<{ Item: object }>();
+      return { PutRequest: { Item: marshal(Item) } };
+    });
+    await Table.client.attempt("BatchWriteItem", {
+      RequestItems: { [Table.name]: requests } as never,
+    });
+  }
+}

@@ -1,0 +1,84 @@
+import { createClient } from "@image-pipeline/client/client";
+import type { Settings } from "@image-pipeline/core/settings";
+import axe from "axe-core";
+import type { BrowserContext, Page } from "playwright-core";
+import { startBrowser } from "../browser.fixture.ts";
+import { startTestCloud } from "../cloud.fixture.ts";
+
+export type World = Awaited<ReturnType<typeof startWorld>>;
+
+/** A file as the page is given it. */
+export type Given = { name: string; type: string; bytes: Buffer };
+
+/** Starts a cloud and a browser. `complaints` collects what the pages' consoles say, policy violations above all. */
+export async function startWorld(settings?: Partial<Settings.Pipeline>) {
+  const cloud = await startTestCloud(settings);
+  const browser = await startBrowser();
+  const complaints: string[] = [];
+  watch(browser.context, complaints);
+  return {
+    url: cloud.url,
+    client: createClient({ baseUrl: cloud.url }),
+    context: browser.context,
+    complaints,
+    settled: cloud.settled,
+    async stop() {
+      await browser.close();
+      await cloud.stop();
+    },
+  };
+}
+
+/** Collects errors of scripts, and whatever the policy of a page has refused. */
+export function watch(context: BrowserContext, complaints: string[]): void {
+  context.on("page", (page) => {
+    page.on("pageerror", (error) => complaints.push(String(error.stack ?? error)));
+    page.on("console", (message) => {
+      if (message.type() === "error" && !/Failed to load resource/.test(message.text()))
+        complaints.push(message.text());
+    });
+  });
+}
+
+/** Opens the page at a route such as `#/operations`, in a window of this size. */
+export async function open(
+  { context, url }: Pick<World, "context" | "url">,
+  route = "#/",
+  size = { width: 1280, height: 860 },
+): Promise<Page> {
+  const page = await context.newPage();
+  page.setDefaultTimeout(15_000);
+  await page.setViewportSize(size);
+  await page.goto(`${url}/${route}`);
+  await page.getByRole("link", { name: "Operations" }).waitFor();
+  return page;
+}
+
+/** Drops files onto the middle of the page, as somebody would from a folder's window. */
+export async function drop(page: Page, files: readonly Given[]): Promise<void> {
+  const transfer = await page.evaluateHandle(
+    (given) => {
+      const data = new DataTransfer();
+      for (const { name, type, base64 } of given) {
+        const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+        data.items.add(new File([bytes], name, { type }));
+      }
+      return data;
+    },
+    files.map(({ name, type, bytes }) => ({ name, type, base64: bytes.toString("base64") })),
+  );
+  for (const type of ["dragenter", "dragover", "drop"])
+    await page.dispatchEvent("body", type, { dataTransfer: transfer });
+}
+
+/** What axe finds serious or critical on the page as it is, one line each. The page's policy stays as it is. */
+export async function faultsOf(page: Page): Promise<string[]> {
+  // Through the debugger, which no policy binds.
+  const session = await page.context().newCDPSession(page);
+  await session.send("Runtime.evaluate", { expression: axe.source });
+  await session.detach();
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: typeof axe }).axe.run());
+  return violations
+    .filter(({ impact }) => impact === "serious" || impact === "critical")
+    .flatMap(({ id, nodes }) => nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`));
+}

@@ -1,0 +1,112 @@
+/**
+ * Pictures of the page in every size and both colour schemes, for people to look at: `npm run screenshots -w
+ * packages/web` writes them to `packages/web/screenshots`.
+ */
+import { mkdir } from "node:fs/promises";
+import type { Page } from "playwright-core";
+import { drop, open, startWorld, type World } from "./page.fixture.ts";
+import { scene } from "./scenes.ts";
+
+const folder = new URL("../../screenshots/", import.meta.url);
+
+const sizes = [
+  { width: 360, height: 780 },
+  { width: 1280, height: 860 },
+  { width: 2560, height: 1440 },
+];
+
+type View = { route: string; go: (page: Page) => Promise<unknown> };
+
+const full: Record<string, View> = {
+  gallery: { route: "#/", go: (page) => page.locator(".tile img.shown").nth(5).waitFor() },
+  image: { route: "#/", go: openImage },
+  // What a window of the lowest height shows of an image last of all.
+  actions: {
+    route: "#/",
+    go: async (page) => {
+      await openImage(page);
+      await page.getByRole("button", { name: "Delete" }).scrollIntoViewIfNeeded();
+    },
+  },
+  operations: { route: "#/operations", go: (page) => page.locator(".counts").waitFor() },
+  nothing: {
+    route: "#/?status=failed",
+    go: (page) => page.getByRole("heading", { name: "No image matches" }).waitFor(),
+  },
+  uploads: {
+    route: "#/",
+    go: async (page) => {
+      await page.locator(".tile img.shown").nth(5).waitFor();
+      const text = { name: "notes.txt", type: "text/plain", bytes: Buffer.from("Bread, milk") };
+      await drop(page, [await picture(50), await picture(51), torn, text]);
+      await page.getByText("2 added, 2 not").waitFor();
+    },
+  },
+};
+
+const empty: View = {
+  route: "#/",
+  go: (page) => page.getByRole("heading", { name: "No images yet" }).waitFor(),
+};
+
+/** As a deployed stage answers somebody whom it does not know. */
+const signIn: View = {
+  route: "#/",
+  go: async (page) => {
+    const body = JSON.stringify({ status: 401, code: "unauthenticated", title: "Who is asking?" });
+    const answer = { status: 401, contentType: "application/problem+json", body };
+    await page.route(/\/images\?/, (request) => request.fulfill(answer));
+    await page.reload();
+    await page.getByRole("dialog", { name: "Sign in" }).waitFor();
+  },
+};
+
+async function openImage(page: Page) {
+  await page.locator(".tile:has(img.shown)").nth(2).click();
+  await page.getByRole("heading", { name: "History" }).waitFor();
+}
+
+async function picture(seed: number) {
+  return { name: `IMG_${4000 + seed}.jpg`, type: "image/jpeg", bytes: Buffer.from(await scene(seed)) };
+}
+
+const torn = {
+  name: "torn.jpg",
+  type: "image/jpeg",
+  bytes: Buffer.concat([Buffer.from("ffd8ffe0", "hex"), Buffer.alloc(900, 7)]),
+};
+
+const titles = ["Over the pass", "First frost", "Evening, north ridge", "The long walk home", "Upper lake"];
+
+await mkdir(folder, { recursive: true });
+const world = await startWorld();
+try {
+  await shoot(world, { empty, signIn });
+  for (let seed = 0; seed < 40; seed++) {
+    const { name, type, bytes } = await picture(seed);
+    const title = seed % 3 === 0 ? titles[(seed / 3) % titles.length] : undefined;
+    const tags = seed % 2 === 0 ? ["hills", "evening"] : undefined;
+    await world.client.upload(new File([bytes], name, { type }), { title, tags });
+  }
+  await shoot(world, full);
+} finally {
+  await world.stop();
+}
+
+/** Takes a picture of each view in every size and both colour schemes. */
+async function shoot(from: World, views: Record<string, View>) {
+  for (const [name, { route, go }] of Object.entries(views)) {
+    for (const colorScheme of ["light", "dark"] as const) {
+      for (const size of sizes) {
+        const page = await open(from, route, size);
+        await page.emulateMedia({ colorScheme });
+        await go(page);
+        // Until what fades in has done so.
+        await page.waitForTimeout(500);
+        await page.screenshot({ path: new URL(`${name}-${size.width}-${colorScheme}.png`, folder).pathname });
+        await page.close();
+      }
+    }
+  }
+  for (const complaint of from.complaints) console.error(complaint);
+}

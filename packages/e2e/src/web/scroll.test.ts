@@ -1,0 +1,74 @@
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chromiumPath } from "../browser.fixture.ts";
+import { fill } from "./fill.fixture.ts";
+import { open, startWorld, type World } from "./page.fixture.ts";
+
+const count = 2000;
+const pageSize = 100;
+
+let world: World;
+
+beforeAll(async () => {
+  if (!chromiumPath) return;
+  world = await startWorld();
+  await fill(world.client, count);
+}, 180_000);
+afterAll(() => world?.stop());
+
+describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+  test("two thousand images take one list call for each hundred, and a few score of tiles at any time", {
+    timeout: 180_000,
+  }, async () => {
+    const page = await open(world);
+    const lists: string[] = [];
+    page.on("request", (request) => {
+      const { pathname, searchParams } = new URL(request.url());
+      if (pathname === "/images" && searchParams.has("cursor")) lists.push(request.url());
+    });
+    await page.locator(".tile img.shown").first().waitFor();
+
+    // Counted by the page itself, frame by frame, while the wheel turns.
+    await page.evaluate(() => {
+      const seen = { frames: 0, late: 0, tilesMax: 0 };
+      Object.assign(globalThis, { seen });
+      let before = performance.now();
+      const look = (now: number) => {
+        seen.frames++;
+        if (now - before > 34) seen.late += Math.round((now - before) / 16.7) - 1;
+        before = now;
+        seen.tilesMax = Math.max(seen.tilesMax, document.querySelectorAll(".tile").length);
+        requestAnimationFrame(look);
+      };
+      requestAnimationFrame(look);
+    });
+    await page.mouse.move(640, 500);
+    const isAtEnd = async () =>
+      (await page.locator(`li[aria-setsize="${count}"][aria-posinset="${count}"]`).count()) > 0;
+    while (!(await isAtEnd())) await page.mouse.wheel(0, 600);
+
+    const seen = await page.evaluate(() => (globalThis as unknown as { seen: Record<string, number> }).seen);
+    console.log(`Scrolled ${count} images: ${lists.length + 1} list calls, ${JSON.stringify(seen)}`);
+    // The first page has no cursor.
+    expect(lists).toHaveLength(count / pageSize - 1);
+    expect(new Set(lists).size).toBe(lists.length);
+    expect(seen.tilesMax).toBeLessThan(120);
+    expect(world.complaints).toEqual([]);
+  });
+
+  test("nothing moves when the pictures arrive: their places are known before", async () => {
+    const page = await open(world);
+    await page.addInitScript(() => {
+      const shifts: number[] = [];
+      Object.assign(globalThis, { shifts });
+      new PerformanceObserver((list) => {
+        for (const entry of list.getEntries())
+          shifts.push((entry as PerformanceEntry & { value: number }).value);
+      }).observe({ type: "layout-shift", buffered: true });
+    });
+    await page.goto(`${world.url}/`);
+    await page.locator(".tile img.shown").nth(8).waitFor();
+    const shifts = await page.evaluate(() => (globalThis as unknown as { shifts: number[] }).shifts);
+    // 0.1 is what Core Web Vitals call good.
+    expect(shifts.reduce((sum, shift) => sum + shift, 0)).toBeLessThan(0.02);
+  });
+});

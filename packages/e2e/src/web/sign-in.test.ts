@@ -1,0 +1,52 @@
+import { createClient } from "@image-pipeline/client/client";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { chromiumPath } from "../browser.fixture.ts";
+import { faultsOf, open, startWorld, type World } from "./page.fixture.ts";
+import { scene } from "./scenes.ts";
+
+let world: World;
+
+beforeAll(async () => {
+  if (chromiumPath) world = await startWorld({ anonymous: false });
+}, 60_000);
+afterAll(() => world?.stop());
+
+describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+  test("who is unknown is asked, a wrong token is told of, a key opens the gallery, and a reload forgets it", {
+    timeout: 90_000,
+  }, async () => {
+    const { Key } = await import("@image-pipeline/core/api-key");
+    const { key: secret } = await Key.create({
+      name: "gallery",
+      scopes: ["images:read", "images:write", "service"],
+    });
+    const file = new File([new Uint8Array(await scene(1))], "IMG_1.jpg", { type: "image/jpeg" });
+    await createClient({ baseUrl: world.url, token: secret }).upload(file);
+
+    const page = await open(world);
+    const sheet = page.getByRole("dialog", { name: "Sign in" });
+    await sheet.waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    // The form says it all: it lies over nothing that says it again.
+    expect(await page.locator("main h2").count()).toBe(0);
+    await sheet.getByRole("button", { name: "Not now" }).click();
+    await page.locator("main").getByRole("button", { name: "Sign in" }).click();
+    await sheet.getByLabel("Token or key").fill("not-a-token");
+    await sheet.getByRole("button", { name: "Sign in" }).click();
+    await sheet.getByText("This token was not accepted.").waitFor();
+
+    await sheet.getByLabel("Token or key").fill(secret);
+    await sheet.getByRole("button", { name: "Sign in" }).click();
+    await page.locator(".tile img.shown").waitFor();
+    await page.getByRole("link", { name: "Operations" }).click();
+    await page.locator(".counts").waitFor();
+
+    const kept = await page.evaluate(() =>
+      JSON.stringify([{ ...localStorage }, { ...sessionStorage }, document.cookie]),
+    );
+    expect(kept).not.toContain(secret);
+    await page.reload();
+    await sheet.waitFor();
+    expect(world.complaints).toEqual([]);
+  });
+});

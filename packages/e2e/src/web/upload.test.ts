@@ -1,0 +1,138 @@
+import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { chromiumPath, throttle } from "../browser.fixture.ts";
+import { drop, open, startWorld, type World } from "./page.fixture.ts";
+import { scene } from "./scenes.ts";
+
+let world: World;
+let page: Page;
+let folder: string;
+
+beforeAll(async () => {
+  if (!chromiumPath) return;
+  world = await startWorld();
+  folder = await mkdtemp(join(tmpdir(), "image-folder-"));
+  await mkdir(join(folder, "album", "deep"), { recursive: true });
+  await writeFile(join(folder, "album", "IMG_1.jpg"), await scene(1));
+  await writeFile(join(folder, "album", "deep", "IMG_2.jpg"), await scene(2));
+  await writeFile(join(folder, "album", ".hidden"), "nothing to see");
+}, 60_000);
+afterAll(async () => {
+  await world?.stop();
+  if (folder) await rm(folder, { recursive: true });
+});
+afterEach(async () => {
+  await page?.close();
+  expect(world.complaints.splice(0)).toEqual([]);
+});
+
+const tray = () => page.getByRole("region", { name: "Uploads" });
+const files = async (count: number, from: number) =>
+  Promise.all(
+    Array.from({ length: count }, async (_, i) => ({
+      name: `IMG_${from + i}.jpg`,
+      mimeType: "image/jpeg",
+      buffer: await scene(from + i),
+    })),
+  );
+
+describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+  test("a whole folder is dropped, with what lies in its folders and without what is hidden", {
+    timeout: 90_000,
+  }, async () => {
+    page = await open(world);
+    await page.getByRole("heading", { name: "No images yet" }).waitFor();
+    const session = await page.context().newCDPSession(page);
+    // A real drag, as from the desktop: a page cannot make folders up.
+    const data = { items: [], files: [join(folder, "album")], dragOperationsMask: 1 };
+    for (const type of ["dragEnter", "dragOver", "drop"] as const)
+      await session.send("Input.dispatchDragEvent", { type, x: 200, y: 300, data });
+    await tray().getByText("2 added", { exact: true }).waitFor({ timeout: 30_000 });
+    expect((await tray().locator(".name").allTextContents()).sort()).toEqual(["IMG_1.jpg", "IMG_2.jpg"]);
+  });
+
+  test("files are picked, many at once, and the same one again", { timeout: 90_000 }, async () => {
+    page = await open(world);
+    for (const wanted of ["3 added", "6 added"]) {
+      const asked = page.waitForEvent("filechooser");
+      await page.getByRole("button", { name: "Add images" }).click();
+      const chooser = await asked;
+      expect(chooser.isMultiple()).toBe(true);
+      await chooser.setFiles(await files(3, 10));
+      await tray().getByText(wanted, { exact: true }).waitFor({ timeout: 30_000 });
+    }
+  });
+
+  test("a picture is pasted, under a name that says so", { timeout: 90_000 }, async () => {
+    await world.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: world.url });
+    page = await open(world);
+    const png = (await scene(20, "png")).toString("base64");
+    await page.evaluate(async (base64) => {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      await navigator.clipboard.write([
+        new ClipboardItem({ "image/png": new Blob([bytes], { type: "image/png" }) }),
+      ]);
+    }, png);
+    await page.keyboard.press("Control+V");
+    await tray().getByText("1 added", { exact: true }).waitFor({ timeout: 30_000 });
+  });
+
+  test("a device that is touched offers its camera, and a folder where there is a mouse", async () => {
+    page = await open(world);
+    await page.route(/\/images\?/, (request) => request.fulfill({ json: { items: [] } }));
+    await page.reload();
+    await page.getByRole("heading", { name: "No images yet" }).waitFor();
+    const inputs = await page.locator(".pickers input").evaluateAll((all) =>
+      all.map((input) => ({
+        capture: input.getAttribute("capture"),
+        folder: input.hasAttribute("webkitdirectory"),
+        accept: input.getAttribute("accept"),
+      })),
+    );
+    expect(inputs).toContainEqual({ capture: "environment", folder: false, accept: "image/*" });
+    expect(inputs).toContainEqual({ capture: null, folder: true, accept: null });
+    const camera = page.getByRole("button", { name: "Take a photo" });
+    expect(await camera.isVisible()).toBe(false);
+    const session = await page.context().newCDPSession(page);
+    await session.send("Emulation.setEmulatedMedia", {
+      features: [{ name: "pointer", value: "coarse" }],
+    });
+    await session.send("Emulation.setTouchEmulationEnabled", { enabled: true });
+    await camera.waitFor();
+  });
+
+  test("what is on its way shows how far it is, can be cancelled, and sent again", {
+    timeout: 90_000,
+  }, async () => {
+    page = await open(world);
+    await page.locator(".tile img.shown").first().waitFor();
+    await throttle(page, 20_000);
+    const [file] = await files(1, 30);
+    if (!file) throw new Error("No file was made.");
+    const bytes = Buffer.concat([file.buffer, Buffer.alloc(400_000, "x")]);
+    await drop(page, [{ name: file.name, type: file.mimeType, bytes }]);
+    const bar = tray().getByRole("progressbar", { name: file.name });
+    await expect
+      .poll(async () => Number(await bar.getAttribute("value")), { timeout: 15_000 })
+      .toBeGreaterThan(0);
+    expect(await tray().getByRole("progressbar", { name: "All uploads" }).count()).toBe(1);
+    await tray()
+      .getByRole("button", { name: `Cancel ${file.name}` })
+      .click();
+    await tray().getByText("Cancelled").waitFor();
+    await throttle(page, -1);
+    // What was announced is taken back: nothing waits for bytes that never come.
+    await expect
+      .poll(async () => (await world.client.images.page({ status: "pending" })).items.length, {
+        timeout: 15_000,
+      })
+      .toBe(0);
+    await tray()
+      .getByRole("button", { name: `Try ${file.name} again` })
+      .click();
+    await tray().getByText("1 added", { exact: true }).waitFor({ timeout: 30_000 });
+  });
+});

@@ -1,0 +1,117 @@
+/**
+ * The real parts, once for a process: the embedded S3 and DynamoDB over HTTP, the queue's endpoint, and the functions
+ * as they are deployed. Everything that happens to them goes by the virtual clock.
+ */
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { Settings } from "@image-pipeline/core/settings";
+import { primary } from "@image-pipeline/core/table/table-schema";
+import { startDynamodb } from "@image-pipeline/local/dynamodb";
+import { enter, names } from "@image-pipeline/local/environment";
+import { expire } from "@image-pipeline/local/expiry";
+import { listen } from "@image-pipeline/local/listen";
+import type { Queue } from "@image-pipeline/local/queue";
+import type { ObjectEvent } from "@image-pipeline/local/s3/event";
+import { startS3 } from "@image-pipeline/local/s3/server";
+import { sqsEndpoint } from "@image-pipeline/local/sqs";
+import { caller, ensureTable } from "@image-pipeline/local/table";
+import { AwsClient } from "aws4fetch";
+import { now, takeOver } from "./clock.ts";
+import { type Applied, installGates } from "./gates.ts";
+import { takeShortcuts } from "./shortcut.ts";
+
+/** Who is told of what happens; each world in turn. */
+export type Audience = {
+  applied(applied: Applied): Promise<void>;
+  stored(event: ObjectEvent): void;
+  queue(): Pick<Queue, "send">;
+};
+
+export const region = "us-east-1";
+const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
+const queuePath = `/000000000000/${names.queue}`;
+
+/** Starts everything in a folder of its own. `listener.at` is told of what happens. Once in a process. */
+export async function openStage(dataDir: string, listener: { at: Audience }) {
+  takeOver();
+  takeShortcuts();
+  const table = await startDynamodb({ port: 0 });
+  const store = await startS3({
+    dataDir: join(dataDir, "s3"),
+    port: 0,
+    buckets: [names.uploads, names.processed],
+    region,
+    ...credentials,
+    corsOrigins: "any local",
+    onEvent: (event) => listener.at.stored(event),
+    now,
+  });
+  const queue = { send: (body: string, delayMs?: number) => listener.at.queue().send(body, delayMs) };
+  const answer = sqsEndpoint({
+    path: queuePath,
+    queue: queue as Queue,
+    identity: { ...credentials, region, service: "sqs" },
+  });
+  const front = createServer((request, response) => {
+    answer(request, response).catch(console.error);
+  });
+  const url = await listen(front, 0);
+  const call = caller(new AwsClient({ ...credentials, region, service: "dynamodb" }), table.url);
+  await ensureTable(call, names.table);
+  enter(process.env, {
+    region,
+    credentials,
+    s3Url: store.url,
+    dynamodbUrl: table.url,
+    url,
+    queuePath,
+    cursorKey: "a key for tests alone",
+    pipeline: { ...Settings.pipelineDefaults, anonymous: true },
+  });
+
+  // Only now: the modules of the product read where things are when they are loaded.
+  const { Storage } = await import("@image-pipeline/core/aws/storage");
+  const { Table } = await import("@image-pipeline/core/table/table");
+  const { Tally } = await import("@image-pipeline/core/records/counters");
+  const { handler: processor } = await import("@image-pipeline/functions/processor");
+  const { handler: undertaker } = await import("@image-pipeline/functions/dead-letter");
+  const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
+  const { app } = await import("@image-pipeline/functions/http/app");
+  installGates({ storage: Storage.client, table: Table.client }, (applied) => listener.at.applied(applied));
+
+  const s3 = new AwsClient({ ...credentials, region, service: "s3" });
+  const pathOf = (bucket: string, key: string) =>
+    `${store.url}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
+  return {
+    processor,
+    undertaker,
+    reconciler,
+    app,
+    census: Tally.now,
+    /** Puts an object as anybody with the right to may, or takes it away. */
+    put: (key: string, body: Buffer) =>
+      s3.fetch(pathOf(names.uploads, key), { method: "PUT", body: new Uint8Array(body) }),
+    remove: (bucket: string, key: string) => s3.fetch(pathOf(bucket, key), { method: "DELETE" }),
+    /** What time to live removes, all of it at once. */
+    async expire() {
+      let start: object | undefined;
+      do start = await expire(call, names.table, { start, limit: 1000, now: now() });
+      while (start);
+    },
+    /** Empties the table of these items (primary keys as JSON). */
+    async forget(keys: Iterable<string>) {
+      const all = [...keys].map((key) => {
+        const [pk, sk] = JSON.parse(key) as [string, string];
+        return { DeleteRequest: { Key: { [primary.pk]: { S: pk }, [primary.sk]: { S: sk } } } };
+      });
+      for (let i = 0; i < all.length; i += 25)
+        await call("BatchWriteItem", { RequestItems: { [names.table]: all.slice(i, i + 25) } });
+    },
+    async close() {
+      front.close();
+      await Promise.all([store.close(), table.close()]);
+    },
+  };
+}
+
+export type Stage = Awaited<ReturnType<typeof openStage>>;

@@ -1,8 +1,8 @@
 import { ClientError } from "@image-pipeline/client/client";
 import { codes } from "@image-pipeline/core/engine/rejection";
 import { Settings } from "@image-pipeline/core/settings";
+import { wordsFor, wordsOf } from "@image-pipeline/web/words";
 import { describe, expect, test } from "vitest";
-import { wordsFor, wordsOf } from "./words.ts";
 
 const general = wordsFor(undefined);
 

@@ -1,0 +1,81 @@
+/**
+ * Import directions. `directions` is the table of AGENTS.md, which a test compares with it; everything that is not
+ * listed is forbidden. Run by `npm run check`.
+ */
+
+/** What each room may import of the others, apart from itself. */
+export const directions = {
+  "packages/core": [],
+  "packages/functions": ["packages/core"],
+  "packages/client": [],
+  "packages/web": ["packages/client"],
+  "packages/cli": ["packages/client", "packages/core"],
+  "packages/local": ["packages/core", "packages/functions", "packages/web"],
+  "packages/simulation": ["packages/core", "packages/functions", "packages/local"],
+  infra: ["packages/core", "packages/web"],
+};
+
+const rooms = "^(packages/[^/]+|infra|bench)/";
+
+/** @type {import("dependency-cruiser").IConfiguration} */
+export default {
+  forbidden: [
+    // But for the re-export of a module by itself (`export * as Image from "./image.ts"`).
+    { name: "no cycles", severity: "error", from: { path: "(.+)" }, to: { circular: true, pathNot: "^$1$" } },
+    ...Object.entries(directions).map(([room, allowed]) => ({
+      name: `${room} imports ${allowed.join(", ") || "no sibling"}`,
+      severity: "error",
+      // The tests of infra run what is deployed, and so import all of it.
+      from: { path: `^${room}/`, pathNot: "^infra/test/" },
+      to: {
+        path: rooms,
+        pathNot: [room, ...allowed].map((each) => `^${each}/`),
+        // The client's types are the API's own.
+        ...(room === "packages/client" && { dependencyTypesNot: ["type-only"] }),
+      },
+    })),
+    {
+      name: "the client imports types of functions/http alone",
+      severity: "error",
+      from: { path: "^packages/client/" },
+      to: { path: rooms, pathNot: "^packages/(client|functions/src/http)/" },
+    },
+    {
+      name: "infra imports the settings, the table's schema and the page's headers alone",
+      severity: "error",
+      from: { path: "^infra/", pathNot: "^infra/test/" },
+      to: {
+        path: "^packages/",
+        pathNot: "^packages/(core/src/(settings|table/table-schema)|web/src/headers)\\.ts$",
+      },
+    },
+    {
+      name: "core knows neither HTTP nor Lambda",
+      severity: "error",
+      from: { path: "^packages/core/" },
+      to: { path: "node_modules/(hono|hono-openapi|@hono|@types/aws-lambda)/" },
+    },
+    ...[
+      ["sharp", "packages/core/src/engine/sharp"],
+      ["@aws-sdk/client-s3", "packages/core/src/aws/storage"],
+    ].map(([library, file]) => ({
+      name: `only ${file}.ts imports ${library}`,
+      severity: "error",
+      from: {
+        path: "^packages/(core|functions|local|cli)/",
+        pathNot: [`^${file}\\.ts$`, "(\\.test|fixture[^/]*)\\.ts$"],
+      },
+      to: { path: `node_modules/${library}/` },
+    })),
+  ],
+  options: {
+    doNotFollow: { path: "node_modules" },
+    exclude: { path: "^(\\.sst|packages/[^/]+/dist)/" },
+    tsConfig: { fileName: "tsconfig.json" },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: {
+      exportsFields: ["exports"],
+      conditionNames: ["import", "require", "node", "default"],
+    },
+  },
+};

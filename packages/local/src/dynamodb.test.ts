@@ -1,15 +1,17 @@
 import { type ChildProcess, spawn } from "node:child_process";
+import diagnostics_channel from "node:diagnostics_channel";
 import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
-import { request } from "node:http";
+import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { indexes } from "@image-pipeline/core/table/table-schema";
 import { AwsClient } from "aws4fetch";
-import dynalite, { type Iterator } from "dynalite/db/index.js";
+import dynalite, { type Database, type Iterator } from "dynalite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startDynamodb } from "./dynamodb.ts";
+import { listen } from "./listen.ts";
 import { type Call, caller, ensureTable } from "./table.ts";
 
 const TableName = "images";
@@ -41,7 +43,7 @@ async function open(): Promise<{ url: string; call: Call; close(): Promise<void>
   return { url, call, close };
 }
 
-/** The same in a process of its own, to be killed. */
+/** The same in another process, which the test kills. */
 async function openElsewhere(): Promise<{ call: Call; child: ChildProcess }> {
   const module = JSON.stringify(new URL("./dynamodb.ts", import.meta.url).href);
   const script = `import { startDynamodb } from ${module};
@@ -56,7 +58,18 @@ async function openElsewhere(): Promise<{ call: Call; child: ChildProcess }> {
   return { call, child };
 }
 
-/** An item that stands elsewhere in every index from one version to the next. */
+/** dynalite alone, with its database, which a test can watch or break. */
+async function openDynalite(): Promise<{ call: Call; db: Database }> {
+  const server = dynalite({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  const { db } = server.store ?? {};
+  if (!db) throw new Error("dynalite is not patched.");
+  const call = caller(aws, await listen(server, 0));
+  stops.push(() => new Promise((done) => server.close(done)));
+  await ensureTable(call, TableName);
+  return { call, db };
+}
+
+/** An item whose keys in every index differ from one version to the next. */
 const item = (id: number, version: number) => ({
   pk: { S: `item${id}` },
   sk: { S: "-" },
@@ -85,7 +98,7 @@ test("finds everything again after a restart, and closes while clients keep thei
   await second.close();
 });
 
-test("keeps what it acknowledged, and every index in line with the items, when it is killed while it writes", async () => {
+test("keeps every acknowledged write, and every index in agreement with the items, when it is killed while it writes", async () => {
   const acknowledged = new Map<number, number>();
   const attempted = new Map<number, number>();
   for (let round = 0; round < 4; round++) {
@@ -112,8 +125,8 @@ test("keeps what it acknowledged, and every index in line with the items, when i
       expect([version, attempted.get(id)]).toContain(stored);
     }
     for (const [IndexName, { pk, sk }] of Object.entries(indexes)) {
-      const standing = (entries: Item[]) => entries.map((each) => `${each[pk]?.S} ${each[sk]?.S}`).sort();
-      expect(standing(await scan(again, IndexName))).toEqual(standing(items));
+      const keysOf = (entries: Item[]) => entries.map((each) => `${each[pk]?.S} ${each[sk]?.S}`).sort();
+      expect(keysOf(await scan(again, IndexName))).toEqual(keysOf(items));
     }
     await close();
   }
@@ -125,28 +138,21 @@ test("says that the folder is in use by another process, and which setting to ch
   await expect(startDynamodb({ folder, port: 0 })).rejects.toThrow(/Another process uses it.*DATA_DIR/);
 });
 
-test("leaves nothing open of what it has read a query or a scan with", async () => {
+test("closes every iterator that a query or a scan has read with", async () => {
+  const { call, db } = await openDynalite();
   const opened: Iterator[] = [];
   const closed = new Set<Iterator>();
-  const { create } = dynalite;
-  dynalite.create = (options) => {
-    const store = create(options);
-    const values = store.db.values.bind(store.db);
-    store.db.values = (options) => {
-      const iterator = values(options);
-      const close = iterator.close.bind(iterator);
-      iterator.close = () => {
-        closed.add(iterator);
-        return close();
-      };
-      opened.push(iterator);
-      return iterator;
+  const values = db.values.bind(db);
+  db.values = (options) => {
+    const iterator = values(options);
+    const close = iterator.close.bind(iterator);
+    iterator.close = () => {
+      closed.add(iterator);
+      return close();
     };
-    return store;
+    opened.push(iterator);
+    return iterator;
   };
-  const { call, close } = await open();
-  dynalite.create = create;
-  stops.push(close);
   for (let id = 0; id < 5; id++) await call("PutItem", { TableName, Item: item(id, 1) });
   const [[IndexName, { pk }] = ["", { pk: "" }]] = Object.entries(indexes);
   const query = {
@@ -160,7 +166,7 @@ test("leaves nothing open of what it has read a query or a scan with", async () 
   await expect.poll(() => closed.size).toBe(opened.length);
 });
 
-test("turns away web pages", async () => {
+test("refuses requests of web pages", async () => {
   const { url, close } = await open();
   stops.push(close);
   const headers = { origin: "http://evil.example", "content-type": "application/json" };
@@ -174,12 +180,28 @@ test("turns away web pages", async () => {
 test("survives clients that break off", async () => {
   const { url, call, close } = await open();
   stops.push(close);
+  const received = new Promise<IncomingMessage>((done) => {
+    const begun = (message: unknown) => done((message as { request: IncomingMessage }).request);
+    diagnostics_channel.subscribe("http.server.request.start", begun);
+    stops.push(() => diagnostics_channel.unsubscribe("http.server.request.start", begun));
+  });
   const broken = request(url, { method: "POST", headers: { "content-length": 1000 } });
   const failed = once(broken, "error");
   broken.write("{");
-  await sleep(50);
+  const ended = once(await received, "close");
   broken.destroy(new Error("gone"));
-  await failed;
-  await sleep(50);
+  await Promise.allSettled([failed, ended]);
   expect(await scan(call)).toEqual([]);
+});
+
+test("answers 500 to a write that the disk refuses, with the reason, and serves on", async () => {
+  const { call, db } = await openDynalite();
+  const { batch } = db;
+  db.batch = (_, done) => done(new Error("Database failed", { cause: new Error("No space left on device") }));
+  await expect(call("PutItem", { TableName, Item: item(1, 1) })).rejects.toThrow(
+    /No space left on device\. Free some space/,
+  );
+  db.batch = batch;
+  await call("PutItem", { TableName, Item: item(1, 1) });
+  expect(await scan(call)).toEqual([item(1, 1)]);
 });

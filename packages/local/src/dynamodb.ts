@@ -1,36 +1,46 @@
 /**
- * A DynamoDB for one machine: dynalite over LevelDB in a folder, or in memory where tests give none. LevelDB hands each write to the operating system
- * before it is acknowledged, so a killed process loses none; after a power cut the last seconds may be missing, and
- * the reconciler finds what the bucket has and the table has not.
+ * A DynamoDB endpoint on 127.0.0.1: dynalite over LevelDB in a folder, or in memory for tests. LevelDB hands each
+ * write to the operating system before dynalite acknowledges it, so a killed process loses no write; after a power cut
+ * the last seconds may be missing, and the reconciler finds the objects whose items are gone.
  *
- * Not there: transactions, streams, PartiQL and time to live (`expiry.ts` sees to that). Nothing here needs them.
+ * patches/dynalite+4.0.0.patch mends four faults of dynalite: an item and its index entries were written one after
+ * another, so that a process killed between them left them in disagreement; iterators were never closed; an error of
+ * the disk and a broken connection each ended the process.
+ *
+ * dynalite has no transactions, streams, PartiQL or time to live. Only time to live is needed here: `table.ts` has it.
  */
 import { mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import { openDynalite } from "./dynalite-store.ts";
+import dynalite from "dynalite";
 import { listen } from "./listen.ts";
+import { StartError } from "./start-error.ts";
 
-/** How long requests under way may take when the endpoint is closed. */
+/** Milliseconds that requests in flight get to finish when the endpoint closes. */
 const graceMs = 2_000;
 
-/** A running endpoint. `close` lets requests under way finish before the files are closed. */
+/** A running endpoint. `close` lets requests in flight finish before it closes the files. */
 export type Dynamodb = { url: string; close(): Promise<void> };
 
-/** Starts the endpoint on 127.0.0.1. Throws if the port or the folder is taken. */
+/** Starts the endpoint. Throws a `StartError` if another process has the folder open, or `EADDRINUSE` for the port. */
 export async function startDynamodb({ folder, port }: { folder?: string; port: number }): Promise<Dynamodb> {
   if (folder) await mkdir(folder, { recursive: true });
-  const server = await openDynalite(folder);
-  const [answer] = server.listeners("request");
+  const server = dynalite({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  if (!server.store) throw new StartError("dynalite lacks its patch. Run `npm install` in the repository.");
+  try {
+    await server.store.db.open();
+  } catch (cause) {
+    const reason = innermost(cause);
+    const advice = /lock/i.test(reason)
+      ? " Another process uses it: stop that process, or set DATA_DIR."
+      : "";
+    throw new StartError(`The table's folder ${folder} cannot be opened: ${reason}.${advice}`, { cause });
+  }
+  const [handle] = server.listeners("request");
   server.removeAllListeners("request");
   server.on("request", (request: IncomingMessage, response: ServerResponse) => {
-    // dynalite lets any web page in; none has business here.
-    if (request.headers.origin !== undefined) {
-      response.writeHead(403).end();
-      return;
-    }
-    answer?.call(server, request, response);
-    // dynalite throws when a connection breaks, which would end the process: every killed worker breaks some.
-    request.removeAllListeners("error").on("error", () => {});
+    // dynalite allows every origin by CORS. No web page needs the table, so every page is refused.
+    if (request.headers.origin === undefined) handle?.call(server, request, response);
+    else response.writeHead(403).end();
   });
   const url = await listen(server, port);
   const close = () =>
@@ -43,4 +53,10 @@ export async function startDynamodb({ folder, port }: { folder?: string; port: n
       });
     });
   return { url, close };
+}
+
+/** The message of the innermost cause, which holds LevelDB's reason. */
+function innermost(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return error.cause instanceof Error ? innermost(error.cause) : error.message;
 }

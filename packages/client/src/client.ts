@@ -1,5 +1,5 @@
 /**
- * The typed client of the images API, for browsers, Node and React Native. No dependency at run time.
+ * Typed client of the images API for browsers, Node and React Native. No dependency at run time.
  *
  * ```ts
  * const { upload, images } = createClient({ baseUrl: "https://images.example.com", token });
@@ -19,17 +19,21 @@ export type { Options } from "./request.ts";
 export type { Event, Image, Page, Stats, Status, Variant, VariantName } from "./types.ts";
 export type { Progress, Source, Ticket, UploadOptions } from "./upload.ts";
 
-/** A client of the API at `baseUrl`. Makes no request by itself. Every call throws `ClientError`, typed by `code`. */
+/**
+ * Creates a client of the API at `baseUrl`. Makes no request. Every method rejects with a `ClientError`, or with the
+ * signal's reason when its signal aborts.
+ */
 export function createClient(options: Options) {
   const request = createRequest(options);
   const images = createImages(request);
   return {
     images,
     upload: createUpload(request, images),
-    /** How the pipeline is doing, and did in the last `hours` (24, up to 48). Needs the scope `service`. */
+    /** Returns counters, queue depths and rates of the last `hours` (1 to 48, default 24). Needs the scope `service`. */
     stats: ({ hours, signal }: { hours?: number; signal?: AbortSignal } = {}): Promise<Stats> =>
       request("GET", "/stats", { query: { hours }, signal }),
   };
 }
 
+/** The object that `createClient` returns. */
 export type Client = ReturnType<typeof createClient>;

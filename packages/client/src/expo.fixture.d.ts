@@ -1,6 +1,6 @@
 /**
- * What docs/mobile.md uses of Expo and React Native, as their packages declare it: expo-file-system 58.0.2, expo-image
- * 58.0.18, expo-image-picker 57.0.20, all MIT. They themselves would bring React Native with them, some 400 MB.
+ * Declarations of Expo and React Native that docs/mobile.md uses, copied from expo-file-system 58.0.2, expo-image 58.0.18
+ * and expo-image-picker 57.0.20 (all MIT). The packages themselves install React Native, some 400 MB.
  */
 declare module "expo-file-system" {
   type UploadOptions = {

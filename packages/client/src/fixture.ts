@@ -1,4 +1,4 @@
-/** What several tests of the client need. */
+/** HTTP server for tests of the client. */
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
 import { onTestFinished } from "vitest";

@@ -1,34 +1,39 @@
-/** Looking images up, listing and deleting them. */
+/** Operations on images: get, list, wait, update, reprocess, remove. */
 import { ClientError } from "./problem.ts";
 import type { Request } from "./request.ts";
 import { sleep } from "./retry.ts";
 import type { Description, Event, Image, Page, Status } from "./types.ts";
 
-/** Which images, newest first unless `order` is `asc`. Times in RFC 3339: from `createdAfter` on, before `createdBefore`. */
+/**
+ * Filters of a list, newest first unless `order` is `asc`. Times are RFC 3339; `createdAfter` is inclusive,
+ * `createdBefore` exclusive. `status` and `tag` cannot be combined.
+ */
 export type Query = {
   status?: Status;
   tag?: string;
   createdAfter?: string;
   createdBefore?: string;
   order?: "asc" | "desc";
-  /** Images to a page, 1–100 (20). */
+  /** Images per page, 1 to 100 (default 20). */
   limit?: number;
 };
 
-/** What is to be said of an image from now on. */
+/** Fields to change. `null` removes a field; an absent one stays. */
 export type Changes = { [Field in keyof Description]: Description[Field] | null };
 
-/** Every call may be cancelled by a signal; it then throws the signal's reason. */
+/** Cancels a call: it rejects with the signal's reason. */
 export type Cancel = { signal?: AbortSignal };
 
+/** The object that `createImages` returns, `images` of the client. */
 export type Images = ReturnType<typeof createImages>;
 
-/** Longest time that the API holds one look-up. */
+/** Upper bound of the API's `wait` parameter. */
 const holdSeconds = 20;
 
-/** How long `wait` waits unless told otherwise: an hour of retries would not be waited for by anybody. */
+/** Default timeout of `wait`. */
 const waitSeconds = 120;
 
+/** Creates the image operations on top of a `Request`. */
 export function createImages(request: Request) {
   const page = (query: Query & { cursor?: string } = {}, { signal }: Cancel = {}): Promise<Page> =>
     request("GET", "/images", { query, signal });
@@ -37,10 +42,10 @@ export function createImages(request: Request) {
     request("GET", pathOf(id), { query: { wait }, signal });
 
   return {
-    /** One page, for lists that people turn over themselves. */
+    /** Returns one page of a list; pass its `nextCursor` as `cursor` for the next one. Throws `invalid_cursor`. */
     page,
 
-    /** Every image of a list, page after page as they are asked for: `for await (const image of images.list())`. */
+    /** Iterates over all images of a list and requests each page when it is needed: `for await (const image of images.list())`. */
     async *list(query: Query = {}, options: Cancel = {}): AsyncGenerator<Image, void, undefined> {
       let cursor: string | undefined;
       do {
@@ -50,17 +55,20 @@ export function createImages(request: Request) {
       } while (cursor !== undefined);
     },
 
-    /** Looks an image up; with `wait` (seconds, up to 20) held until it is final. Throws `image_not_found`. */
+    /**
+     * Returns an image. With `wait` (seconds, up to 20) the API holds the response until the image is final or the
+     * time is over. Throws `image_not_found`.
+     */
     get,
 
-    /** These images as they are now, in this order, in one request: up to 100 ids. Those that are not there are left out. */
+    /** Returns up to 100 images by id, in the given order, in one request. Ids that do not exist are left out. */
     async many(ids: readonly string[], { signal }: Cancel = {}): Promise<Image[]> {
       if (ids.length === 0) return [];
       const { items } = await request<Page>("GET", "/images", { query: { id: ids }, signal });
       return items;
     },
 
-    /** Waits until an image is `ready`, `rejected` or `failed`. Throws `timed_out` after `seconds` (120). */
+    /** Waits until an image is `ready`, `rejected` or `failed`, and returns it. Throws `timed_out` after `seconds` (120). */
     async wait(
       id: string,
       { signal, seconds = waitSeconds }: Cancel & { seconds?: number } = {},
@@ -72,22 +80,25 @@ export function createImages(request: Request) {
         const image = await get(id, { signal, wait: Math.min(holdSeconds, Math.ceil(left)) });
         if (isFinal(image)) return image;
         if (Date.now() >= until) {
-          throw new ClientError("timed_out", `${id} is still ${image.status} after ${seconds} s.`);
+          throw new ClientError(
+            "timed_out",
+            `${id} is still ${image.status} after ${seconds} s. Call wait again, or look the image up later.`,
+          );
         }
-        // An API that does not hold the answer must not be asked over and over.
+        // Backs off if the API responds at once instead of holding the request.
         await sleep(Math.max(0, pause - (Date.now() - asked)), signal);
       }
     },
 
-    /** What happened to an image, oldest first; also after its deletion. Throws `image_not_found`. */
+    /** Returns the audit trail, oldest entry first, also of a deleted image. Throws `image_not_found`. */
     async events(id: string, { signal }: Cancel = {}): Promise<Event[]> {
       const { items } = await request<{ items: Event[] }>("GET", `${pathOf(id)}/events`, { signal });
       return items;
     },
 
     /**
-     * Changes what people say of an image; `null` takes a field away. With `version`, only if it still has that one.
-     * Throws `image_not_found`, `version_conflict`.
+     * Changes title, alternative text, tags or metadata; `null` removes a field. With `version`, sends `If-Match` and
+     * throws `version_conflict` if the image has another version. Throws `image_not_found`.
      */
     update: (id: string, changes: Changes, { signal, version }: Cancel & { version?: number } = {}) =>
       request<Image>("PATCH", pathOf(id), {
@@ -96,16 +107,16 @@ export function createImages(request: Request) {
         signal,
       }),
 
-    /** Sends an image through the pipeline again. Throws `image_not_found`, `image_not_ready`. */
+    /** Queues an image for processing again. Throws `image_not_found`, `image_not_ready`. */
     reprocess: (id: string, { signal }: Cancel = {}): Promise<Image> =>
       request("POST", `${pathOf(id)}/reprocess`, { signal }),
 
-    /** Deletes an image: original, variants and record. Throws `image_not_found`. */
+    /** Deletes an image: original, variants and record. The audit trail stays. Throws `image_not_found`. */
     remove: (id: string, { signal }: Cancel = {}): Promise<void> => request("DELETE", pathOf(id), { signal }),
   };
 }
 
-/** Whether nothing more happens to an image by itself. */
+/** Returns true if an image is `ready`, `rejected` or `failed`: its status no longer changes by itself. */
 export const isFinal = ({ status }: Pick<Image, "status">): boolean =>
   status === "ready" || status === "rejected" || status === "failed";
 

@@ -6,14 +6,14 @@ import { expect, test } from "vitest";
 const root = join(import.meta.dirname, "../../..");
 const folder = join(import.meta.dirname, "sample");
 
-/** The code blocks of a document that name their file in the first line, as if they lay in a folder beside this test. */
+/** Code blocks of a document that name their file in the first line, as files of a virtual folder next to this test. */
 async function filesOf(document: string): Promise<Map<string, string>> {
   const text = await readFile(join(root, document), "utf8");
   const blocks = [...text.matchAll(/```tsx?\n(?:\/\/ (\S+)\n)?([\s\S]*?)```/g)];
   return new Map(blocks.map(([, name = "nameless", code = ""]) => [join(folder, name), code]));
 }
 
-test("the code for Expo and React Native in docs/mobile.md compiles against the client as it is", async () => {
+test("the code for Expo and React Native in docs/mobile.md compiles against the client", async () => {
   const files = await filesOf("docs/mobile.md");
   expect([...files.keys()].map((path) => basename(path))).toEqual([
     "upload.ts",

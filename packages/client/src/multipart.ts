@@ -1,31 +1,36 @@
-/** Large files in parts, so that a broken connection costs one part, and a closed app nothing that has arrived. */
+/** S3 multipart uploads: a broken connection costs one part, and an upload can be resumed after a restart of the app. */
 import { ClientError } from "./problem.ts";
 import type { Request } from "./request.ts";
 import { withRetries } from "./retry.ts";
 import { type Answer, accept, send } from "./send.ts";
 import type { Signed } from "./types.ts";
 
-/** Above S3's least, 5 MiB: small enough that little is lost with a part. */
+/** 6 MiB, above S3's minimum part size of 5 MiB. */
 const partBytes = 6_291_456;
 
-/** So many at once fill a line that is far away, and leave a phone some breath. */
+/** Parts in flight: enough to fill a connection with high latency, and few enough for a phone. */
 const atOnce = 3;
 
+/** Options of `sendInParts`. */
 export type Parts = {
   request: Request;
   file: Blob;
-  /** Where it was announced to go: `source.key` of its image. */
+  /** Object key: `source.key` of the image. */
   key: string;
-  /** Of an upload that was begun before. */
+  /** Upload id of a multipart upload to resume. */
   uploadID?: string;
+  /** Receives the upload id as soon as S3 has created the multipart upload. */
   onBegun?: (uploadID: string) => void;
-  /** Told of the bytes that the network took, with those that had arrived before. */
+  /** Receives the number of bytes sent, those of earlier attempts included. */
   onSent?: (bytes: number) => void;
   signal?: AbortSignal;
   tries?: number;
 };
 
-/** Sends what the store does not have yet of a file, and has it put together there. Throws like `send`. */
+/**
+ * Sends the parts that S3 does not have yet and completes the multipart upload. Throws `network_error`,
+ * `upload_refused`, the API's errors, or the signal's reason.
+ */
 export async function sendInParts(options: Parts): Promise<void> {
   const { file, onBegun, onSent, signal } = options;
   const stop = new AbortController();
@@ -35,7 +40,7 @@ export async function sendInParts(options: Parts): Promise<void> {
   const step = stepper(options, stop.signal);
 
   const sent = new Map<number, number>();
-  const tell = (part: number, bytes: number) => {
+  const report = (part: number, bytes: number) => {
     sent.set(part, bytes);
     onSent?.([...sent.values()].reduce((sum, bytes) => sum + bytes, 0));
   };
@@ -46,7 +51,7 @@ export async function sendInParts(options: Parts): Promise<void> {
       onBegun?.(uploadID);
     } else {
       for (const { part, bytes } of partsIn((await step("GET", { uploadId: uploadID })).text))
-        tell(part, bytes);
+        report(part, bytes);
     }
     const upload = { uploadId: uploadID };
     const count = Math.ceil(file.size / partBytes);
@@ -56,19 +61,19 @@ export async function sendInParts(options: Parts): Promise<void> {
         const number = part;
         const body = file.slice((number - 1) * partBytes, number * partBytes);
         const what = { ...upload, partNumber: number, bytes: body.size };
-        await step("PUT", what, { body, onSent: (bytes) => tell(number, bytes) });
-        tell(number, body.size);
+        await step("PUT", what, { body, onSent: (bytes) => report(number, bytes) });
+        report(number, body.size);
       }
     };
     await Promise.all(Array.from({ length: atOnce }, worker));
-    // The store's own list says what is there. A browser sees a part's ETag only if the bucket exposes it.
+    // ETags come from ListParts: a browser reads a part's ETag header only if the bucket's CORS rules expose it.
     const list = partsIn((await step("GET", upload)).text).map(
       ({ part, etag }) => `<Part><PartNumber>${part}</PartNumber><ETag>${etag}</ETag></Part>`,
     );
     const body = new Blob([`<CompleteMultipartUpload>${list.join("")}</CompleteMultipartUpload>`]);
-    await step("POST", upload, { body, isGoneWhenDone: true });
+    await step("POST", upload, { body, mayBeGone: true });
   } catch (error) {
-    // Where one part has failed for good, the others are not wanted any more.
+    // One part failed permanently: cancel the others.
     stop.abort(error);
     throw error;
   } finally {
@@ -76,25 +81,21 @@ export async function sendInParts(options: Parts): Promise<void> {
   }
 }
 
-type StepOptions = { body?: Blob; onSent?: (bytes: number) => void; isGoneWhenDone?: boolean };
+type StepOptions = { body?: Blob; onSent?: (bytes: number) => void; mayBeGone?: boolean };
 
 /**
- * Has one request to the store signed and makes it, until the store takes it. `isGoneWhenDone`: what is asked for can
- * be done only once, so that a later try which finds nothing there says that an earlier one went through.
+ * Returns a function that has a request signed by the API and sends it to S3, with retries. With `mayBeGone`, a 404 on
+ * a retry counts as success: the earlier attempt completed the upload and its response was lost.
  */
 function stepper({ request, key, tries }: Parts, signal: AbortSignal) {
-  return (
-    method: string,
-    what: object,
-    { body, onSent, isGoneWhenDone }: StepOptions = {},
-  ): Promise<Answer> => {
+  return (method: string, what: object, { body, onSent, mayBeGone }: StepOptions = {}): Promise<Answer> => {
     let count = 0;
     return withRetries(
       async () => {
         const json = { key, method, ...what };
         const { url, headers } = await request<Signed>("POST", "/uploads/sign", { body: json, signal });
         const answer = await send({ method, url, headers }, body, { signal, onSent });
-        if (count++ > 0 && isGoneWhenDone && answer.status === 404) return answer;
+        if (count++ > 0 && mayBeGone && answer.status === 404) return answer;
         return accept(answer);
       },
       { signal, tries },
@@ -112,6 +113,6 @@ function partsIn(xml: string): { part: number; bytes: number; etag: string }[] {
 
 function textOf(xml: string, name: string): string {
   const [, text] = new RegExp(`<${name}>([^<]*)</${name}>`).exec(xml) ?? [];
-  if (text === undefined) throw new ClientError("unexpected_answer", `The store's answer has no ${name}.`);
+  if (text === undefined) throw new ClientError("unexpected_answer", `The response of S3 has no <${name}>.`);
   return text;
 }

@@ -1,38 +1,40 @@
-/** What can go wrong, by code. */
+/** Errors of the client, by code. */
 import type { Problem as ApiProblem, Fault, problems } from "@image-pipeline/functions/http/problem";
 
-/** Faults that the API has no part in: nothing answered, the store refused the bytes, or it took too long. */
+/** Codes of errors that do not come from the API: no response, an upload that S3 refused, a timeout, a foreign response. */
 export type LocalCode = "network_error" | "upload_refused" | "timed_out" | "unexpected_answer";
 
-/** Every code of the API and of this client. Open: a newer API may send more. */
+/** Error codes of the API and of this client. An open set: a newer API may send others. */
 export type Code = keyof typeof problems | LocalCode | (string & {});
 
+/** Details of a `ClientError`. */
 export type Details = {
   status?: number;
   requestID?: string;
   fields?: readonly Fault[];
   retryAfterSeconds?: number;
-  /** By default what the status says. */
+  /** Default: derived from `code` and `status`. */
   isTransient?: boolean;
   cause?: unknown;
 };
 
 /**
- * Every error that this client throws, except a cancellation, which is the signal's own reason. `code` says which,
- * `status` is the HTTP status where there was an answer, and `requestID` finds the request in the service's log.
+ * Error of every method of the client, except for a cancellation, which rejects with the signal's reason. `code` is
+ * stable and meant for programs. `status` is the HTTP status if there was a response, `requestID` the request's id in
+ * the service's log.
  */
 export class ClientError extends Error {
   override readonly name = "ClientError";
   readonly code: Code;
   readonly status?: number;
   readonly requestID?: string;
-  /** What is wrong with which field; empty where it is not about fields. */
+  /** Invalid fields of an `invalid_request`, by JSON pointer; otherwise empty. */
   readonly fields: readonly Fault[];
-  /** How long the service asks to wait before the next try. */
+  /** Value of `Retry-After`. */
   readonly retryAfterSeconds?: number;
   /**
-   * Whether the same request may well succeed a little later: no answer, a fault of the server's (5xx), or an earlier
-   * try that is still being answered.
+   * True if a retry of the same request can succeed: no response, a 5xx, or an idempotent request that is still in
+   * progress.
    */
   readonly isTransient: boolean;
 
@@ -49,7 +51,7 @@ export class ClientError extends Error {
   }
 }
 
-/** The error that an answer stands for: a problem (RFC 9457) where it is one. Reads the body. */
+/** Converts an unsuccessful response to an error. Reads the body, which may be a problem document (RFC 9457). */
 export async function errorFrom(response: Response): Promise<ClientError> {
   const text = await response.text().catch(() => "");
   const problem = parse(text);
@@ -62,7 +64,7 @@ export async function errorFrom(response: Response): Promise<ClientError> {
   if (problem.code) {
     return new ClientError(problem.code, problem.detail ?? problem.title ?? problem.code, details);
   }
-  const message = `The service answered ${response.status}${text ? `: ${text.slice(0, 200)}` : "."}`;
+  const message = `The API returned ${response.status} without a problem document${text ? `: ${text.slice(0, 200)}` : "."}`;
   return new ClientError("unexpected_answer", message, details);
 }
 
@@ -72,7 +74,7 @@ function parse(text: string): Problem {
   try {
     return (JSON.parse(text) as Problem | null) ?? {};
   } catch {
-    // Not from our API: a proxy's page, most likely.
+    // Not a response of the API: most likely a proxy's error page.
     return {};
   }
 }

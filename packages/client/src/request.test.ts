@@ -1,9 +1,11 @@
-import { expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
 import { listen } from "./fixture.ts";
 import { ClientError } from "./problem.ts";
 import { createRequest } from "./request.ts";
 
-/** A server that gives these answers, one after the other, and says how often it was asked. */
+afterEach(() => void vi.useRealTimers());
+
+/** Starts a server that sends these responses one after the other; `asked` holds the requests it received. */
 async function answering(...answers: { status: number; body?: unknown; headers?: Record<string, string> }[]) {
   const asked: { method?: string; url?: string; authorization?: string }[] = [];
   const url = await listen((request, response) => {
@@ -48,17 +50,46 @@ test("tries again while an earlier try is still being answered", async () => {
   expect(asked).toHaveLength(2);
 });
 
-test("waits as long as the server asks it to before it tries again", async () => {
-  const { url } = await answering(
-    { status: 503, headers: { "retry-after": "1" } },
-    { status: 200, body: {} },
+/** A `fetch` that returns these responses one after the other, for tests whose clock is faked. */
+function fetching(...responses: Response[]) {
+  const fetch = vi.fn(() => responses[fetch.mock.calls.length - 1] ?? new Response(null, { status: 500 }));
+  return fetch;
+}
+
+test("waits for Retry-After before it tries again", async () => {
+  vi.useFakeTimers();
+  const fetch = fetching(
+    new Response(null, { status: 503, headers: { "retry-after": "3" } }),
+    Response.json({ id: "a" }),
   );
-  const began = Date.now();
-  await createRequest({ baseUrl: url })("GET", "/images");
-  expect(Date.now() - began).toBeGreaterThanOrEqual(990);
+  const requesting = createRequest({ baseUrl: "http://images.test", fetch })("GET", "/images/a");
+  await vi.advanceTimersByTimeAsync(2999);
+  expect(fetch).toHaveBeenCalledTimes(1);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(await requesting).toEqual({ id: "a" });
+  expect(fetch).toHaveBeenCalledTimes(2);
 });
 
-test("gives up after so many tries, with the last error", async () => {
+test("backs off exponentially, with jitter between half the pause and all of it", async () => {
+  vi.useFakeTimers();
+  const fetch = fetching();
+  const requesting = createRequest({ baseUrl: "http://images.test", fetch })("GET", "/images");
+  const failed = expect(requesting).rejects.toMatchObject({ status: 500 });
+  const at: number[] = [];
+  const began = Date.now();
+  while (at.length < 5) {
+    if (fetch.mock.calls.length > at.length) at.push(Date.now() - began);
+    else await vi.advanceTimersByTimeAsync(10);
+  }
+  await failed;
+  const pauses = at.slice(1).map((time, i) => time - (at[i] ?? 0));
+  for (const [i, pause] of pauses.entries()) {
+    expect(pause).toBeGreaterThanOrEqual(250 * 2 ** i);
+    expect(pause).toBeLessThanOrEqual(500 * 2 ** i + 10);
+  }
+});
+
+test("gives up after `tries` attempts, with the last error", async () => {
   const { url, asked } = await answering({ status: 503 }, { status: 502 }, { status: 200 });
   const requesting = createRequest({ baseUrl: url, tries: 2 })("GET", "/images");
   await expect(requesting).rejects.toMatchObject({ code: "unexpected_answer", status: 502 });
@@ -79,25 +110,27 @@ test("a problem becomes an error with its code, its fields and its request id", 
   });
 });
 
-test("a page that is not the API's is named for what it is", async () => {
+test("a response that is not the API's is an unexpected_answer that quotes it", async () => {
   const { url } = await answering(
     { status: 200, body: "<!doctype html>" },
     { status: 404, body: "not here" },
   );
   const request = createRequest({ baseUrl: url });
   await expect(request("GET", "/images")).rejects.toMatchObject({ code: "unexpected_answer" });
-  await expect(request("GET", "/images")).rejects.toThrow("The service answered 404: not here");
+  await expect(request("GET", "/images")).rejects.toThrow(
+    "The API returned 404 without a problem document: not here",
+  );
 });
 
-test("where nothing answers, the error names the place", async () => {
+test("without a response the error names the base URL", async () => {
   const requesting = createRequest({ baseUrl: "http://127.0.0.1:1", tries: 1 })("GET", "/images");
   await expect(requesting).rejects.toMatchObject({
     code: "network_error",
-    message: "Nothing answered at http://127.0.0.1:1.",
+    message: "No response from http://127.0.0.1:1. Check the network and `baseUrl`.",
   });
 });
 
-test("asks for the token anew for each request, so that it may be renewed", async () => {
+test("calls the token function for each request, so that it can renew the token", async () => {
   const { url, asked } = await answering({ status: 200, body: {} }, { status: 200, body: {} });
   let count = 0;
   const request = createRequest({ baseUrl: `${url}/`, token: async () => `token-${++count}` });
@@ -110,11 +143,18 @@ test("asks for the token anew for each request, so that it may be renewed", asyn
 });
 
 test("a cancellation ends the pause between two tries", async () => {
-  const { url } = await answering({ status: 503, headers: { "retry-after": "8" } });
+  vi.useFakeTimers();
+  const fetch = fetching(new Response(null, { status: 503, headers: { "retry-after": "8" } }));
   const cancel = new AbortController();
-  const requesting = createRequest({ baseUrl: url })("GET", "/images", { signal: cancel.signal });
-  setTimeout(() => cancel.abort(), 100);
-  const began = Date.now();
-  await expect(requesting).rejects.toMatchObject({ name: "AbortError" });
-  expect(Date.now() - began).toBeLessThan(2000);
+  const requesting = createRequest({ baseUrl: "http://images.test", fetch })("GET", "/images", {
+    signal: cancel.signal,
+  });
+  const cancelled = expect(requesting).rejects.toMatchObject({ name: "AbortError" });
+  await vi.advanceTimersByTimeAsync(100);
+  // undici may keep timers of its connections.
+  const timers = vi.getTimerCount();
+  cancel.abort();
+  await cancelled;
+  expect(vi.getTimerCount()).toBe(timers - 1);
+  expect(fetch).toHaveBeenCalledTimes(1);
 });

@@ -1,18 +1,26 @@
-/** Requests to the API: JSON in, JSON out, errors by code. */
+/** Requests to the API: JSON bodies, retries, errors by code. */
 import { ClientError, errorFrom } from "./problem.ts";
 import { withRetries } from "./retry.ts";
 
-/** Where the API is and who asks. A token may be a function, called for each request, that fetches or renews it. */
+/** Options of `createClient`. */
 export type Options = {
-  /** Such as `https://images.example.com`. */
+  /**
+   * URL of the API.
+   * @example "https://images.example.com"
+   */
   baseUrl: string;
+  /** API key or JWT, or a function that returns one. The function runs before each attempt, so that it can renew a token. */
   token?: string | (() => string | undefined | Promise<string | undefined>);
-  /** Another `fetch`, for the API's requests alone. */
+  /** Replacement for `fetch`, used for requests to the API but not for uploads to S3. */
   fetch?: (url: string, init: RequestInit) => Response | Promise<Response>;
-  /** How often a request is tried before its transient error is thrown (5). */
+  /**
+   * Attempts per request, if errors are transient.
+   * @default 5
+   */
   tries?: number;
 };
 
+/** Options of one request. A `query` value that is an array repeats its parameter. */
 export type Init = {
   query?: Record<string, string | number | readonly string[] | undefined>;
   body?: unknown;
@@ -20,10 +28,10 @@ export type Init = {
   signal?: AbortSignal;
 };
 
-/** A way to make requests. Throws `ClientError`, or the signal's reason. */
+/** Makes a request and returns the parsed body. Throws `ClientError`, or the signal's reason. */
 export type Request = <T>(method: string, path: string, init?: Init) => Promise<T>;
 
-/** A `Request` that repeats what failed for no lasting reason, which the API lets every method do without harm. */
+/** Creates a `Request` that retries transient errors. Safe for every method: each of the API's operations is idempotent. */
 export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Options): Request {
   const base = baseUrl.replace(/\/+$/, "");
   return <T>(method: string, path: string, { query = {}, body, headers, signal }: Init = {}) => {
@@ -47,7 +55,7 @@ export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Op
         );
         if (!response.ok) {
           const error = await errorFrom(response);
-          // An earlier try has deleted it, only its answer did not come.
+          // An earlier attempt deleted the image and its response was lost.
           if (count > 1 && method === "DELETE" && error.code === "image_not_found") return undefined as T;
           throw error;
         }
@@ -61,9 +69,11 @@ export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Op
     try {
       return await run();
     } catch (cause) {
-      // Every `fetch` throws a TypeError when nothing answered; a cancellation is something else.
+      // `fetch` throws a TypeError without a response; a cancellation throws something else.
       if (!(cause instanceof TypeError)) throw cause;
-      throw new ClientError("network_error", `Nothing answered at ${base}.`, { cause });
+      throw new ClientError("network_error", `No response from ${base}. Check the network and \`baseUrl\`.`, {
+        cause,
+      });
     }
   }
 }
@@ -72,7 +82,7 @@ function parse(text: string): unknown {
   try {
     return text ? JSON.parse(text) : undefined;
   } catch (cause) {
-    const message = `This is not the images API: it answered ${JSON.stringify(text.slice(0, 40))}.`;
+    const message = `The response is not JSON: ${JSON.stringify(text.slice(0, 40))}. Is \`baseUrl\` the URL of the images API?`;
     throw new ClientError("unexpected_answer", message, { cause });
   }
 }

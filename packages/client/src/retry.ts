@@ -1,14 +1,14 @@
-/** Trying again, when that can help. */
+/** Retries with exponential backoff and jitter. */
 import { ClientError } from "./problem.ts";
 
-/** Five tries over about eight seconds: a server that restarts is back by then, and a person still waits. */
+/** Five attempts take about eight seconds: long enough for a server to restart, short enough for a person to wait. */
 const triesMax = 5;
 const pauseMs = 500;
 const pauseMsMax = 8000;
 
 /**
- * Runs something until it succeeds, pausing longer each time, as long as its errors are transient: no answer, or a
- * fault of the server's. Anything else, and the last error, is thrown at once.
+ * Calls `run` until it resolves, at most `tries` times (5), with exponential backoff and jitter between attempts; a
+ * longer `Retry-After` wins, up to 8 seconds. Rethrows the last error, and at once any error that is not transient.
  */
 export async function withRetries<T>(
   run: () => Promise<T>,
@@ -19,14 +19,14 @@ export async function withRetries<T>(
       return await run();
     } catch (error) {
       if (!(error instanceof ClientError) || !error.isTransient || ++failures >= tries) throw error;
-      // Between half the pause and all of it, so that many clients do not come back at the same moment.
+      // Jitter between half the pause and all of it keeps many clients from retrying at the same moment.
       const pause = pauseMs * 2 ** (failures - 1) * (0.5 + Math.random() / 2);
       await sleep(Math.min(Math.max(pause, (error.retryAfterSeconds ?? 0) * 1000), pauseMsMax), signal);
     }
   }
 }
 
-/** Resolves after so many milliseconds. Throws the signal's reason when that comes first. */
+/** Resolves after `ms` milliseconds. Rejects with the signal's reason if the signal aborts first. */
 export function sleep(ms: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve, reject) => {
     signal?.throwIfAborted();

@@ -1,20 +1,22 @@
-/** Sending a file's bytes where the API said, with progress that is real: what the network took, not what was asked. */
+/** Requests to S3 with upload progress that counts the bytes the network took. */
 import { ClientError } from "./problem.ts";
 
-/** A request to make exactly so. */
+/** A presigned request. Method, URL and headers are signed and must be sent unchanged. */
 export type Target = { method: string; url: string; headers?: Record<string, string> };
 
-/** React Native's files are named by where they are, and read by the platform itself. */
+/** Bytes to send. React Native names files by `uri`; its own `XMLHttpRequest` reads them. */
 export type Body = Blob | { uri: string };
 
+/** `onSent` receives the number of bytes sent so far. `signal` aborts the request. */
 export type SendOptions = { onSent?: (bytes: number) => void; signal?: AbortSignal };
 
-/** What the store answered. */
+/** Response of S3. */
 export type Answer = { status: number; text: string; etag?: string };
 
 /**
- * Sends a body, with `XMLHttpRequest` where there is one (browsers and React Native, whose `fetch` tells nothing of
- * an upload's progress) and as a counted stream elsewhere. Throws `network_error`, or the signal's reason.
+ * Sends a request and returns the response whatever its status. Uses `XMLHttpRequest` where it exists (browsers and
+ * React Native, whose `fetch` reports no upload progress) and a counted stream elsewhere. Throws `network_error`, or
+ * the signal's reason.
  */
 export function send(target: Target, body?: Body, options: SendOptions = {}): Promise<Answer> {
   return typeof XMLHttpRequest === "undefined"
@@ -45,10 +47,10 @@ function sendByXHR(
         etag: request.getResponseHeader("etag") ?? undefined,
       }),
     );
-    request.onerror = settle(() => reject(unreached()));
+    request.onerror = settle(() => reject(connectionError()));
     request.onabort = settle(() => reject(signal?.reason));
     signal?.addEventListener("abort", onAbort, { once: true });
-    // React Native takes `{ uri }` here; the browser's types do not know it.
+    // React Native accepts `{ uri }` here; the DOM's types do not know it.
     request.send(body as Blob | undefined);
   });
 }
@@ -61,7 +63,7 @@ async function sendByFetch(
   if (body && !(body instanceof Blob)) {
     throw new ClientError(
       "invalid_request",
-      "A file named by its `uri` can be uploaded in React Native only.",
+      `Only React Native can read a file by its uri (${body.uri}). Pass a Blob or File.`,
     );
   }
   try {
@@ -69,7 +71,7 @@ async function sendByFetch(
       method,
       signal,
       headers,
-      // The length is signed into the upload; without it a stream would go out in chunks of unknown number.
+      // `content-length` is signed; without it a stream is sent with chunked transfer encoding.
       ...(body && {
         headers: { ...headers, "content-length": String(body.size) },
         body: counted(body, onSent),
@@ -83,25 +85,25 @@ async function sendByFetch(
     };
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
-    throw unreached(cause);
+    throw connectionError(cause);
   }
 }
 
-/** An answer that says the store did as it was asked. Throws `upload_refused` for any other. */
+/** Returns a successful response. Throws `upload_refused` for any other, with S3's error code in the message. */
 export function accept(answer: Answer): Answer {
   const { status, text } = answer;
   const [, code] = /<Code>([^<]*)<\/Code>/.exec(text) ?? [];
-  // S3 may notice only after its 200 that it cannot put the parts together.
+  // CompleteMultipartUpload may return 200 and an error in the body.
   if (status >= 200 && status < 300 && code === undefined) return answer;
-  const message = `The store refused the file: ${code ?? "no reason given"} (${status}).`;
-  // 409: an earlier try of the same upload is still under way.
+  const message = `S3 refused the upload with ${status} ${code ?? "and no error code"}.`;
+  // 409: an earlier attempt of the same upload is still in progress.
   const isTransient = status < 300 || status === 409 || status >= 500;
   throw new ClientError("upload_refused", message, { status, isTransient });
 }
 
 const chunkBytes = 65_536;
 
-/** A file as a stream that tells how much of it was taken. Nothing is read ahead, so what was taken is on its way. */
+/** Streams a file and reports the bytes taken. With a high-water mark of 0 nothing is read ahead of the network. */
 function counted(file: Blob, onSent?: (bytes: number) => void): ReadableStream<Uint8Array> {
   let sent = 0;
   return new ReadableStream(
@@ -118,5 +120,8 @@ function counted(file: Blob, onSent?: (bytes: number) => void): ReadableStream<U
   );
 }
 
-const unreached = (cause?: unknown) =>
-  new ClientError("network_error", "The connection broke while the file was being sent.", { cause });
+/** Names no URL: the query of a presigned URL is a secret. */
+const connectionError = (cause?: unknown) =>
+  new ClientError("network_error", "The connection to S3 failed during the upload. Check the network.", {
+    cause,
+  });

@@ -15,21 +15,21 @@ function image(sizes: Record<string, [number, number]>): Pick<Image, "id" | "var
 const photo = image({ thumbnail: [200, 200], large: [1920, 1440], small: [480, 360], medium: [1080, 810] });
 const widthsOf = (text: string) => text.split(", ").map((part) => part.split(" ")[1]);
 
-test("a srcset names the variants that show the whole picture, narrowest first", () => {
+test("a srcset lists the variants that are not cropped, narrowest first", () => {
   expect(widthsOf(srcset(photo))).toEqual(["480w", "1080w", "1920w"]);
 });
 
-test("a srcset names each width once, for a picture too small to be reduced", () => {
+test("a srcset lists each width once, for an image smaller than its variants", () => {
   const icon = image({ thumbnail: [200, 200], small: [300, 225], medium: [300, 225], large: [300, 225] });
   expect(widthsOf(srcset(icon))).toEqual(["300w"]);
 });
 
-test("a srcset leaves out no variant over a side that was rounded to whole pixels", () => {
+test("a srcset keeps variants whose aspect ratio differs only by rounding to whole pixels", () => {
   const panorama = image({ thumbnail: [200, 200], small: [480, 31], medium: [1080, 70], large: [1920, 125] });
   expect(widthsOf(srcset(panorama))).toEqual(["480w", "1080w", "1920w"]);
 });
 
-test("a srcset of a square picture may use the thumbnail too", () => {
+test("a srcset of a square image includes the thumbnail", () => {
   expect(widthsOf(srcset(image({ thumbnail: [200, 200], small: [480, 480] })))).toEqual(["200w", "480w"]);
 });
 
@@ -37,7 +37,7 @@ test("an image without variants has an empty srcset", () => {
   expect(srcset({})).toBe("");
 });
 
-test("sources name each format that every whole variant has, the smallest files first", () => {
+test("sources lists each format that all uncropped variants have, smallest files first", () => {
   const withFormats = (variants: Image["variants"] = {}, also: string[]) =>
     Object.fromEntries(
       Object.entries(variants).map(([name, variant]) => {
@@ -71,10 +71,10 @@ test.each([
   [481, "medium"],
   [1920, "large"],
   [3840, "large"],
-])("asked for %i pixels, the loader gives the smallest variant that is wide enough: %s", (width, name) => {
+])("for %i pixels the loader returns the smallest variant that is wide enough: %s", (width, name) => {
   expect(nextLoader(photo)({ width })).toContain(`/${name}.webp`);
 });
 
-test("the loader of an image without variants says to look at its status", () => {
+test("the loader of an image without variants throws and names the status", () => {
   expect(() => nextLoader({ id })({ width: 100 })).toThrow(/status/);
 });

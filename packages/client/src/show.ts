@@ -1,9 +1,12 @@
-/** Putting an image on a page. */
+/** Helpers to show an image: `srcset`, `<picture>` sources, a loader for `next/image`. */
 import type { Image, Variant } from "./types.ts";
 
 /**
- * An `srcset`, so that the browser takes the smallest file that is sharp enough: `<img srcset={srcset(image)}
- * sizes="(min-width: 60rem) 50vw, 100vw">`. Empty while there are no variants.
+ * Returns an `srcset`, from which the browser picks the smallest file that is sharp enough. Empty if the image has no
+ * variants.
+ *
+ * @example
+ * <img srcset={srcset(image)} sizes="(min-width: 60rem) 50vw, 100vw" />
  */
 export function srcset(image: Pick<Image, "variants">): string {
   return uncropped(image)
@@ -11,12 +14,12 @@ export function srcset(image: Pick<Image, "variants">): string {
     .join(", ");
 }
 
-/** Formats by how small their files are: a browser takes the first that it knows. */
+/** Formats by file size, smallest first: a browser takes the first that it supports. */
 const bySize = ["avif", "webp", "jpeg"] as const;
 
 /**
- * What stands in a `<picture>` before its `<img srcset={srcset(image)}>`, for images whose variants come in several
- * formats: `<source type srcset>`, the smallest files first. Empty where `srcset` says it all.
+ * Returns the `<source type srcset>` elements of a `<picture>`, smallest files first, for variants in several formats.
+ * They go before its `<img srcset={srcset(image)}>`. Empty if the variants have one format.
  */
 export function sources(image: Pick<Image, "variants">): { type: string; srcset: string }[] {
   const variants = uncropped(image);
@@ -34,31 +37,32 @@ export function sources(image: Pick<Image, "variants">): { type: string; srcset:
 }
 
 /**
- * A loader for `next/image`, which asks it for a width: the smallest variant that is at least as wide, or the widest.
- * Throws when the image has no variants: show its placeholder until it is `ready`.
+ * Returns a loader for `next/image`: for a width in pixels, the URL of the smallest variant that is at least as wide, or
+ * else of the widest. The loader throws if the image has no variants: show its placeholder until it is `ready`.
  */
 export function nextLoader(image: Pick<Image, "id" | "variants">): (wanted: { width: number }) => string {
   const variants = uncropped(image);
   return ({ width }) => {
     const fitting = variants.find((variant) => variant.width >= width) ?? variants.at(-1);
-    if (!fitting) throw new Error(`${image.id} has no variants to show; look at its status first.`);
+    if (!fitting)
+      throw new Error(`${image.id} has no variants. Check that its status is "ready" before showing it.`);
     return fitting.url;
   };
 }
 
-/** The variants that show the whole picture, each width once, narrowest first. */
+/** Variants that are not cropped, one per width, narrowest first. */
 function uncropped({ variants = {} }: Pick<Image, "variants">): Variant[] {
   const all = Object.values(variants)
     .filter((variant) => variant !== undefined)
     .sort((a, b) => a.width - b.width);
   const widest = all.at(-1);
-  // A small picture is never enlarged, so that several variants may be as wide as itself.
+  // Variants are never enlarged, so several variants of a small image have its own width.
   return all.filter(
     (variant, index) => widest && isSameShape(variant, widest) && variant.width !== all[index - 1]?.width,
   );
 }
 
-/** Whether two sizes are of one picture, one of them rounded to whole pixels. */
+/** True if two variants have the same aspect ratio, up to rounding to whole pixels. */
 const isSameShape = (a: Variant, b: Variant) =>
   Math.abs(a.height - (b.height * a.width) / b.width) <= 1 ||
   Math.abs(a.width - (b.width * a.height) / b.height) <= 1;

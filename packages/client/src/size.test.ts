@@ -2,17 +2,14 @@ import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 import { expect, test } from "vitest";
 
-/** All that a web app can use of the client. */
-const everything = `
-  export * from "./client.ts";
-  export * from "./show.ts";
-  export * from "./placeholder.ts";
-`;
-
-test("the whole client is under 6 KB gzipped and needs nothing at run time", async () => {
+/** Bundles modules of the client for a browser: gzipped bytes, and inputs from outside this folder. */
+async function bundle(...modules: string[]) {
   const { outputFiles, metafile } = await build({
     absWorkingDir: import.meta.dirname,
-    stdin: { contents: everything, resolveDir: import.meta.dirname },
+    stdin: {
+      contents: modules.map((name) => `export * from "./${name}.ts";`).join("\n"),
+      resolveDir: import.meta.dirname,
+    },
     bundle: true,
     minify: true,
     format: "esm",
@@ -20,10 +17,22 @@ test("the whole client is under 6 KB gzipped and needs nothing at run time", asy
     write: false,
     metafile: true,
   });
-  const foreign = Object.keys(metafile.inputs).filter((path) => path.includes("/"));
-  expect(foreign).toEqual([]);
   const [file] = outputFiles;
-  const bytes = gzipSync(file?.contents ?? "", { level: 9 }).length;
+  return {
+    bytes: gzipSync(file?.contents ?? "", { level: 9 }).length,
+    foreign: Object.keys(metafile.inputs).filter((path) => path.includes("/")),
+  };
+}
+
+test("the client is under 6 KB gzipped and needs nothing at run time", async () => {
+  const { bytes, foreign } = await bundle("client", "show");
+  expect(foreign).toEqual([]);
   expect(bytes, `${bytes} bytes`).toBeLessThan(6000);
   expect(bytes).toBeGreaterThan(1000);
+});
+
+test("placeholders bring in the thumbhash package and nothing else", async () => {
+  const { bytes, foreign } = await bundle("placeholder");
+  expect(foreign).toEqual([expect.stringMatching(/node_modules\/thumbhash\/thumbhash\.js$/)]);
+  expect(bytes, `${bytes} bytes`).toBeLessThan(2000);
 });

@@ -1,38 +1,38 @@
-/** What goes over the wire, taken from the API's own routes. Types alone: nothing of the API is in the bundle. */
+/** Request and response types, inferred from the API's routes. Types alone: no code of the API is bundled. */
 import type { Routes } from "@image-pipeline/functions/http/app";
 import type { hc, InferRequestType, InferResponseType } from "hono/client";
 
 type Api = ReturnType<typeof hc<Routes>>;
 
-/** An uploaded picture and the variants made from it. */
+/** An uploaded image and its variants, as `GET /images/{id}` returns it. */
 export type Image = InferResponseType<Api["images"][":id"]["$get"], 200>;
 
-/** How far an image is; final are `ready`, `rejected` and `failed`. */
+/** State of an image. `ready`, `rejected` and `failed` are final. */
 export type Status = Image["status"];
 
-/** The names of the recipe's variants. */
+/** A variant's name in the recipe: `thumbnail`, `small`, ... */
 export type VariantName = keyof NonNullable<Image["variants"]>;
 
-/** One variant, ready to be shown. */
+/** One variant: `url`, size in pixels, format and bytes. */
 export type Variant = NonNullable<NonNullable<Image["variants"]>[VariantName]>;
 
-/** A page of a list; without `nextCursor` it is the last. */
+/** One page of a list. Without `nextCursor` it is the last page. */
 export type Page = { items: Image[]; nextCursor?: string };
 
-/** What is said of a file before it is sent. */
-export type Announcement = InferRequestType<Api["images"]["$post"]>["json"];
+/** Body of `POST /images`: file name, content type, size in bytes and optional description. */
+export type NewImage = InferRequestType<Api["images"]["$post"]>["json"];
 
-/** What people may say of an image. */
-export type Description = Pick<Announcement, "title" | "alt" | "tags" | "metadata">;
+/** Fields of an image that callers may change. */
+export type Description = Pick<NewImage, "title" | "alt" | "tags" | "metadata">;
 
-/** An image that was announced, with the request that sends its bytes. */
-export type Announced = InferResponseType<Api["images"]["$post"], 201>;
+/** Response of `POST /images`: the `pending` image and `upload`, the presigned request for its bytes. */
+export type CreatedImage = InferResponseType<Api["images"]["$post"], 201>;
 
-/** How the pipeline is doing. */
+/** Response of `GET /stats`: counters, queue depths and rates. */
 export type Stats = InferResponseType<Api["stats"]["$get"], 200>;
 
 /** One entry of an image's audit trail. */
 export type Event = InferResponseType<Api["images"][":id"]["events"]["$get"], 200>["items"][number];
 
-/** A request to the store, signed. */
+/** Response of `POST /uploads/sign`: a presigned request to S3. */
 export type Signed = InferResponseType<Api["uploads"]["sign"]["$post"], 200>;

@@ -1,59 +1,78 @@
-/** From a file to its variants: announce, send, wait. */
+/** Uploads: create the image, send its bytes to S3, wait for the variants. */
 import type { Images } from "./images.ts";
 import { sendInParts } from "./multipart.ts";
 import type { Request } from "./request.ts";
 import { withRetries } from "./retry.ts";
 import { accept, type Body, send } from "./send.ts";
-import type { Announced, Announcement, Description, Image } from "./types.ts";
+import type { CreatedImage, Description, Image, NewImage } from "./types.ts";
 
-/** A `File` or `Blob`, or in React Native what a picker gives; `size` in bytes. */
+/** A `File` or `Blob`, or a file of React Native by `uri`. `size` is in bytes. */
 export type Source = (Blob & { name?: string }) | { uri: string; name: string; type: string; size: number };
 
-/** How far an upload is. Bytes are those that the network took. */
+/** Progress of an upload. `sent` and `total` are bytes; `sent` counts what the network took. */
 export type Progress = { phase: "uploading" | "processing"; sent: number; total: number };
 
-/** What a begun upload is known by: plain data, for the app to keep and to give back as `resume`. */
+/** Handle of a multipart upload: plain JSON to store and to pass as `resume`. */
 export type Ticket = { id: string; key: string; uploadID: string };
 
+/** Options of `upload`. */
 export type UploadOptions = Description & {
+  /** Receives progress, first with `sent: 0`. */
   onProgress?: (progress: Progress) => void;
-  /** Told of the image as soon as it has an id, before its bytes are sent. */
-  onAnnounced?: (image: Image) => void;
+  /** Receives the `pending` image before its bytes are sent. */
+  onCreated?: (image: Image) => void;
   /**
-   * Given the ticket of an upload in parts (files over 16 MB) once it has begun. Whoever takes it can resume: what has
-   * arrived then stays when the upload fails or is cancelled, for a day.
+   * Receives the ticket of a multipart upload (files over 16 MB) once S3 has created it. With this callback, uploaded
+   * parts are kept for a day after a failure or a cancellation, so that the upload can be resumed.
    */
   onTicket?: (ticket: Ticket) => void;
-  /** Goes on with this upload of the same file, sending only what has not arrived. */
+  /** Resumes an upload of the same file: sends the missing parts only. */
   resume?: Ticket;
-  /** Cancels it. Unless there is `onTicket`, the announcement is taken back, if the last byte is not sent yet. */
+  /** Cancels the upload. Unless `onTicket` is given, an image whose bytes are not complete is deleted. */
   signal?: AbortSignal;
-  /** The file's name, where the file itself has none. */
+  /**
+   * File name.
+   * @default the name of the file, or "image"
+   */
   filename?: string;
-  /** What the file is, where it does not say: `image/jpeg`, ... */
+  /**
+   * Content type.
+   * @default the type of the file
+   * @example "image/jpeg"
+   */
   contentType?: string;
-  /** Of the file, in hex: an image that is there already is not sent again, and the store checks what comes whole. */
+  /** SHA-256 of the file in hex. Bytes that the owner has uploaded before are not sent again; S3 verifies a single PUT. */
   sha256?: string;
-  /** How long to wait for the variants (120). 0 returns as soon as the bytes are there, with the image as announced. */
+  /**
+   * Seconds to wait for the variants. 0 returns the `pending` image as soon as its bytes are uploaded.
+   * @default 120
+   */
   waitSeconds?: number;
-  /** How often each step is tried before its transient error is thrown (5). */
+  /**
+   * Attempts per request to S3, if errors are transient.
+   * @default 5
+   */
   tries?: number;
 };
 
-/** Uploads a file and returns its image, which is `ready`, `rejected` or `failed`. */
+/**
+ * Uploads a file and returns its image: `ready`, `rejected` or `failed`. Throws `invalid_request`, `quota_exceeded`,
+ * `upload_refused`, `timed_out`, `network_error`, or the signal's reason.
+ */
 export type Upload = (file: Source, options?: UploadOptions) => Promise<Image>;
 
-/** Files above this are sent in parts, where they can be cut. */
+/** Larger `Blob`s are uploaded in parts. */
 const wholeBytesMax = 16_000_000;
 
+/** Creates `upload` on top of a `Request`. */
 export function createUpload(request: Request, images: Images): Upload {
   return async (file, options = {}) => {
-    const { onProgress, onAnnounced, onTicket, resume, signal, waitSeconds } = options;
+    const { onProgress, onCreated, onTicket, resume, signal, waitSeconds } = options;
     const total = file.size;
     const { upload, ...image } = resume
       ? { ...(await images.get(resume.id, { signal })), upload: undefined }
-      : await announce(file, options);
-    if (upload) onAnnounced?.(image);
+      : await create(file, options);
+    if (upload) onCreated?.(image);
     if (upload || (resume && image.status === "pending")) {
       const onSent = (sent: number) => onProgress?.({ phase: "uploading", sent, total });
       onSent(0);
@@ -62,7 +81,7 @@ export function createUpload(request: Request, images: Images): Upload {
           ? inParts(file, image, onSent, options)
           : whole(file, upload, onSent, options));
       } catch (error) {
-        // Nobody waits for this image any more. Should this fail, the announcement lapses by itself.
+        // If this fails, the pending image expires.
         if (signal?.aborted && !onTicket) await images.remove(image.id).catch(() => undefined);
         throw error;
       }
@@ -71,10 +90,13 @@ export function createUpload(request: Request, images: Images): Upload {
     return waitSeconds === 0 ? image : images.wait(image.id, { signal, seconds: waitSeconds });
   };
 
-  function announce(file: Source, options: UploadOptions): Promise<Image & { upload?: Announced["upload"] }> {
+  function create(
+    file: Source,
+    options: UploadOptions,
+  ): Promise<Image & { upload?: CreatedImage["upload"] }> {
     const headers = { "idempotency-key": randomKey() };
     return request("POST", "/images", {
-      body: announcementOf(file, options),
+      body: newImageOf(file, options),
       headers,
       signal: options.signal,
     });
@@ -92,27 +114,27 @@ type OnSent = (bytes: number) => void;
 
 async function whole(
   file: Source,
-  target: Announced["upload"] | undefined,
+  target: CreatedImage["upload"] | undefined,
   onSent: OnSent,
   { signal, tries }: UploadOptions,
 ): Promise<void> {
-  if (!target) throw new TypeError("Only a `Blob` can be sent in parts.");
+  if (!target) throw new TypeError("A multipart upload can be resumed from a Blob or File only.");
   await withRetries(
     async () => {
       const answer = await send(target, file as Body, { onSent, signal });
-      // The URL takes one file, once: 412 says that an earlier try arrived, only its answer did not.
+      // `If-None-Match: *` is signed: 412 means that an earlier attempt succeeded and its response was lost.
       if (answer.status !== 412) accept(answer);
     },
     { signal, tries },
   );
 }
 
-function announcementOf(file: Source, options: UploadOptions): Announcement {
+function newImageOf(file: Source, options: UploadOptions): NewImage {
   const { filename, contentType, sha256, title, alt, tags, metadata } = options;
   return {
     filename: filename ?? file.name ?? "image",
-    // The API knows which types it takes and names them in its answer.
-    contentType: (contentType ?? file.type) as Announcement["contentType"],
+    // The API validates the type and lists the supported ones in its error.
+    contentType: (contentType ?? file.type) as NewImage["contentType"],
     bytes: file.size,
     sha256,
     title,
@@ -122,6 +144,6 @@ function announcementOf(file: Source, options: UploadOptions): Announcement {
   };
 }
 
-/** Unlikely to be used twice; it guards against repetition, not against people. */
+/** Idempotency key. Unique, but not unguessable: `crypto` is missing in React Native and on insecure origins. */
 const randomKey = () =>
   [Date.now(), Math.random(), Math.random()].map((number) => number.toString(36).replace("0.", "")).join("");

@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bundle, chromiumPath, startBrowser, throttle } from "../browser.fixture.ts";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
 
-/** What the page's script is called there. */
+/** Global name of the client's bundle in the page. */
 declare const images: typeof Client & typeof Show & typeof Placeholder;
 
 const site = createServer((request, response) => {
@@ -35,7 +35,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await new Promise((resolve) => site.close(resolve));
   });
 
-  test("a picture drawn on the page is uploaded, and its thumbnail and placeholder can be shown", async () => {
+  test("uploads a canvas, and shows its thumbnail and its placeholder", async () => {
     const page = await open();
     const shown = await page.evaluate(async (baseUrl) => {
       const canvas = new OffscreenCanvas(1400, 1000);
@@ -75,7 +75,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     });
   });
 
-  test("progress follows the network: at 400 kB a second, a megabyte takes two seconds and many steps", async () => {
+  test("progress follows the network: at 400 kB/s a megabyte takes over two seconds, in steps spread over the file", async () => {
     const page = await open();
     await throttle(page, 400_000);
     const { steps, took } = await page.evaluate(async (baseUrl) => {
@@ -91,12 +91,12 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     expect(took).toBeGreaterThan(2000);
     expect(steps.length).toBeGreaterThan(10);
     expect(steps.at(-1)?.sent).toBe(1_000_000);
-    const halfway = steps.find(({ sent }) => sent >= 500_000);
-    expect(halfway?.at).toBeGreaterThan(600);
-    expect(halfway?.at).toBeLessThan(0.8 * took);
+    const halfway = steps.findIndex(({ sent }) => sent >= 500_000);
+    expect(steps[halfway]?.at).toBeGreaterThan(600);
+    expect([halfway > 3, steps.length - halfway > 3]).toEqual([true, true]);
   });
 
-  test("a file over 16 MB goes in parts, past the page's own rules for foreign origins", async () => {
+  test("a file over 16 MB is uploaded in parts across origins", async () => {
     const page = await open();
     const { status, bytes, last } = await page.evaluate(async (baseUrl) => {
       const file = new File([new Uint8Array(17_000_001)], "grey.jpg", { type: "image/jpeg" });
@@ -111,7 +111,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     expect({ status, bytes, last }).toEqual({ status: "rejected", bytes: 17_000_001, last: 17_000_001 });
   });
 
-  test("an upload outlives a network that is gone for a while", async () => {
+  test("an upload survives a network that is down for a while", async () => {
     const page = await open();
     await throttle(page, 500_000);
     await page.exposeFunction("cut", async () => {
@@ -134,7 +134,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     expect({ status, code, isCut }).toEqual({ status: "rejected", code: "unsupported_format", isCut: true });
   });
 
-  test("a cancelled upload ends at once with the signal's reason and leaves nothing behind", async () => {
+  test("a cancelled upload rejects with the signal's reason and leaves no image behind", async () => {
     const page = await open();
     await throttle(page, 200_000);
     const before = await count();

@@ -21,7 +21,7 @@ beforeAll(async () => {
 
 afterAll(() => cloud.stop());
 
-test("uploads a file, tells its progress and returns the image with its variants", async () => {
+test("uploads a file, reports progress and returns the image with its variants", async () => {
   const file = await photo(1600, 1200);
   const progress: Progress[] = [];
   const image = await client.upload(file, {
@@ -47,13 +47,13 @@ test("uploads a file, tells its progress and returns the image with its variants
   expect(await sharp(await shown.arrayBuffer()).metadata()).toMatchObject({ width: 200, height: 200 });
 });
 
-test("a file that is no picture is returned as rejected, with its code", async () => {
+test("a file that is not an image is returned as rejected, with its code", async () => {
   const text = new File(["no picture"], "notes.jpg", { type: "image/jpeg" });
   const { status, error } = await client.upload(text);
   expect({ status, code: error?.code }).toEqual({ status: "rejected", code: "unsupported_format" });
 });
 
-test("a request that the API does not accept is an error with its code and fields, and is not repeated", async () => {
+test("an invalid request throws its code and fields, and is not retried", async () => {
   const uploading = client.upload(new File(["x"], "x.svg", { type: "image/svg+xml" }));
   await expect(uploading).rejects.toMatchObject({
     name: "ClientError",
@@ -63,7 +63,7 @@ test("a request that the API does not accept is an error with its code and field
   });
 });
 
-test("lists every image once, page by page, and stops asking when nobody wants more", async () => {
+test("lists every image once, page by page, and requests no page that is not needed", async () => {
   const ids = new Set<string>();
   for (let i = 0; i < 5; i++) {
     const { id } = await client.upload(new File([`no picture ${i}`], "x.jpg", { type: "image/jpeg" }));
@@ -88,7 +88,7 @@ test("lists every image once, page by page, and stops asking when nobody wants m
   expect(asked).toHaveLength(1);
 });
 
-test("a deleted image is gone, and its history stays", async () => {
+test("a deleted image is not found, and its audit trail stays", async () => {
   const { id } = await client.upload(await photo(100, 100));
   await client.images.remove(id);
   await expect(client.images.get(id)).rejects.toMatchObject({ code: "image_not_found", status: 404 });
@@ -96,7 +96,7 @@ test("a deleted image is gone, and its history stays", async () => {
   expect(types.slice(0, 4)).toEqual(["announced", "uploaded", "ready", "deleting"]);
 });
 
-test("a deletion whose answer did not come is done; one of what was never there is not", async () => {
+test("a retried deletion succeeds if the first response was lost; deleting an unknown image fails", async () => {
   const { id } = await client.upload(await photo(90, 90));
   let lost = 0;
   const unlucky = createClient({
@@ -112,7 +112,7 @@ test("a deletion whose answer did not come is done; one of what was never there 
   await expect(unlucky.images.remove(id)).rejects.toMatchObject({ code: "image_not_found" });
 });
 
-/** What befalls the next writes to the store: refused unseen, cut before or after they arrive, or never taken. */
+/** Faults injected into the next writes to S3: refused, cut before or after they arrive, or never accepted. */
 type Fault = "none" | "503" | "before" | "after" | "stall";
 const faults: Fault[] = [];
 const written: string[] = [];
@@ -138,39 +138,39 @@ afterEach(() => {
   written.length = 0;
 });
 
-test.each<{ befalling: Fault[] }>([
-  { befalling: ["503"] },
-  { befalling: ["before", "before"] },
-  { befalling: ["after"] },
-  { befalling: ["503", "before", "after"] },
-])("a file arrives once and whole through $befalling", async ({ befalling }) => {
+test.each<{ injected: Fault[] }>([
+  { injected: ["503"] },
+  { injected: ["before", "before"] },
+  { injected: ["after"] },
+  { injected: ["503", "before", "after"] },
+])("a file is uploaded once and unchanged through $injected", async ({ injected }) => {
   const file = await photo(700, 500);
-  faults.push(...befalling);
+  faults.push(...injected);
   const image = await client.upload(file);
   expect(faults).toEqual([]);
   expect(image).toMatchObject({ status: "ready", source: { bytes: file.size } });
 });
 
-test("gives up after so many tries with the store's own reason", async () => {
+test("gives up after `tries` attempts with the error code of S3", async () => {
   faults.push("503", "503");
   const uploading = client.upload(await photo(100, 100), { tries: 2 });
   await expect(uploading).rejects.toMatchObject({
     code: "upload_refused",
     status: 503,
-    message: "The store refused the file: SlowDown (503).",
+    message: "S3 refused the upload with 503 SlowDown.",
   });
 });
 
-test("the store refuses a file that is not what its hash says, and that is not repeated", async () => {
+test("S3 refuses a file with another hash than declared, and that is not retried", async () => {
   const uploading = client.upload(await photo(100, 100), {
     sha256: createHash("sha256").update("another file").digest("hex"),
   });
   await expect(uploading).rejects.toMatchObject({ code: "upload_refused", status: 400, isTransient: false });
 });
 
-test("cancelled before the last byte, it leaves no announcement behind", async () => {
+test("an upload cancelled before the last byte leaves no image behind", async () => {
   const cancel = new AbortController();
-  const reason = new Error("The person went away.");
+  const reason = new Error("The person left.");
   let announced: string | undefined;
   const watching = createClient({
     baseUrl: cloud.url,
@@ -188,7 +188,7 @@ test("cancelled before the last byte, it leaves no announcement behind", async (
   await expect(client.images.get(announced ?? "")).rejects.toMatchObject({ code: "image_not_found" });
 });
 
-test("waiting ends after the time that was given", async () => {
+test("wait throws timed_out after `seconds`", async () => {
   const announced = await realFetch(`${cloud.url}/images`, {
     method: "POST",
     headers: { "content-type": "application/json" },
@@ -198,7 +198,7 @@ test("waiting ends after the time that was given", async () => {
   await expect(client.images.wait(id, { seconds: 1 })).rejects.toMatchObject({ code: "timed_out" });
 });
 
-test("a file over 16 MB goes in parts and arrives as it was", async () => {
+test("a file over 16 MB is uploaded in parts, unchanged", async () => {
   const file = large();
   const progress: Progress[] = [];
   const image = await client.upload(file, { title: "Large", onProgress: (step) => progress.push(step) });
@@ -208,19 +208,19 @@ test("a file over 16 MB goes in parts and arrives as it was", async () => {
   expect(progress.findLast(({ phase }) => phase === "uploading")?.sent).toBe(file.size);
 });
 
-test.each<{ what: string; befalling: Fault[] }>([
-  { what: "the beginning", befalling: ["503", "after"] },
-  { what: "the parts", befalling: ["none", "503", "before", "after", "503"] },
-  { what: "the end", befalling: ["none", "none", "none", "none", "after", "503"] },
-])("a file in parts arrives whole through faults at $what", async ({ befalling }) => {
+test.each<{ what: string; injected: Fault[] }>([
+  { what: "the beginning", injected: ["503", "after"] },
+  { what: "the parts", injected: ["none", "503", "before", "after", "503"] },
+  { what: "the end", injected: ["none", "none", "none", "none", "after", "503"] },
+])("a multipart upload survives faults at $what", async ({ injected }) => {
   const file = large();
-  faults.push(...befalling);
+  faults.push(...injected);
   const image = await client.upload(file);
   expect(faults).toEqual([]);
   expect(image).toMatchObject({ status: "rejected", source: await factsOf(file) });
 });
 
-test("cancelled and resumed with its ticket, it sends only the parts that had not arrived", async () => {
+test("a resumed upload sends only the missing parts", async () => {
   const file = large();
   const cancel = new AbortController();
   let ticket: Ticket | undefined;
@@ -246,15 +246,15 @@ test("cancelled and resumed with its ticket, it sends only the parts that had no
   expect(again.status).toBe("rejected");
 });
 
-test("a part that fails for good ends the upload with the store's reason", async () => {
+test("a part that fails permanently ends the upload with the error code of S3", async () => {
   faults.push("none", "503", "503", "503", "503", "503", "503");
   await expect(client.upload(large(), { tries: 2 })).rejects.toMatchObject({
     code: "upload_refused",
-    message: "The store refused the file: SlowDown (503).",
+    message: "S3 refused the upload with 503 SlowDown.",
   });
 });
 
-/** 17 MB in three parts, the last one smaller. No picture: what counts is whether it arrives. */
+/** Random bytes, 17 MB: three parts, the last one smaller. */
 function large(): File {
   return new File([randomBytes(17_000_001)], "large.jpg", { type: "image/jpeg" });
 }
@@ -264,7 +264,7 @@ async function factsOf(file: File) {
   return { bytes: file.size, sha256: createHash("sha256").update(bytes).digest("hex") };
 }
 
-/** A picture that nobody has uploaded before. */
+/** A JPEG of noise, different each time. */
 async function photo(width: number, height: number): Promise<File> {
   const noise = { type: "gaussian", mean: 128, sigma: 40 } as const;
   const bytes = await sharp({ create: { width, height, channels: 3, background: "#000", noise } })

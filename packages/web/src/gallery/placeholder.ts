@@ -4,9 +4,6 @@ import { thumbhashURL } from "@image-pipeline/client/placeholder";
 /** A screen of a 4 K display shows some hundred. */
 const keptMax = 1000;
 
-/** The longer side in pixels. A preview is blurred anyway, and a screen of them is drawn before the first picture. */
-const sideMax = 16;
-
 const drawn = new Map<string, string>();
 
 /** A thumbhash as a CSS background; none for what is no thumbhash. */
@@ -22,7 +19,7 @@ export function previewOf(thumbhash: string | undefined): string | undefined {
 
 function draw(thumbhash: string): string {
   try {
-    return `url("${thumbhashURL(thumbhash, sideMax)}")`;
+    return `url("${thumbhashURL(thumbhash)}")`;
   } catch {
     // The picture's colour stands in for it.
     return "none";

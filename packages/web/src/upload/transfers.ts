@@ -127,7 +127,7 @@ async function run(transfer: Transfer): Promise<void> {
       sha256: await hashOf(file),
       tries: patience,
       waitSeconds: 0,
-      onAnnounced: (announced) => {
+      onCreated: (announced) => {
         imageID.value = announced.id;
         tell(announced);
       },

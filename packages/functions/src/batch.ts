@@ -1,14 +1,14 @@
 /** How both queue consumers answer: message by message, so that one that fails takes no other with it. */
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
-import type { Report } from "@image-pipeline/core/pipeline/subject";
-import type { Signal } from "@image-pipeline/core/records/message";
+import type { Report } from "@image-pipeline/core/pipeline/decision";
+import type { Message } from "@image-pipeline/core/records/message";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { Resource } from "sst";
 import { log } from "./log.ts";
 import { read } from "./message.ts";
 
 /** What is done about one signal; `receives` counts how often its message has been handed out, this time included. */
-export type Run = (signal: Signal, receives: number) => Promise<Report>;
+export type Run = (message: Message, receives: number) => Promise<Report>;
 
 /** Runs every signal of every message. A message stays in the queue unless all of its signals may go. */
 export function eachSignal(event: SQSEvent, context: Context, run: Run): Promise<SQSBatchResponse> {

@@ -1,5 +1,5 @@
 /** Marks as `failed` what the queue has given up on, so that it can be seen and sent through again. */
-import { DeadLetter } from "@image-pipeline/core/pipeline/dead-letter";
+import { onDeadLetter } from "@image-pipeline/core/pipeline/decision";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";
 import { eachSignal } from "./batch.ts";
@@ -9,5 +9,5 @@ const reason =
 
 export const handler: SQSHandler = (event, context) =>
   eachSignal(event, context, (signal, receives) =>
-    DeadLetter.giveUp(signal, { receives, reason }, Resource.Settings),
+    onDeadLetter(signal, { receives, reason }, Resource.Settings),
   );

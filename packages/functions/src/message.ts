@@ -1,17 +1,17 @@
 /** What lies in the processing queue: S3's own notifications, and checks of ours. */
 
-import { check, type Signal, sequencerOf } from "@image-pipeline/core/records/message";
+import { check, type Message, sequencerOf } from "@image-pipeline/core/records/message";
 import type { S3Event, S3EventRecord } from "aws-lambda";
 import * as v from "valibot";
 
 /** A message read: what it signals, and what in it is not for us (for the log). */
-export type Message = { signals: Signal[]; ignored: string[] };
+export type Content = { signals: Message[]; ignored: string[] };
 
 /**
  * Reads a queue message. Whatever cannot be understood, or comes from another bucket, is named and left alone: it
  * would not be understood the next time either.
  */
-export function read(body: string, bucket: string): Message {
+export function read(body: string, bucket: string): Content {
   let content: unknown;
   try {
     content = JSON.parse(body);
@@ -23,7 +23,7 @@ export function read(body: string, bucket: string): Message {
   const records = (content as Partial<S3Event> | null)?.Records;
   // S3 sends one `s3:TestEvent`, without records, when the notification is set up.
   if (!Array.isArray(records)) return { signals: [], ignored: ["no records"] };
-  const message: Message = { signals: [], ignored: [] };
+  const message: Content = { signals: [], ignored: [] };
   for (const record of records) {
     const signal = signalOf(record, bucket);
     if (typeof signal === "string") message.ignored.push(signal);
@@ -44,7 +44,7 @@ const Notification = v.object({
   }),
 });
 
-function signalOf(record: S3EventRecord, bucket: string): Signal | string {
+function signalOf(record: S3EventRecord, bucket: string): Message | string {
   const read = v.safeParse(Notification, record);
   if (!read.success) return `not a notification: ${read.issues[0].message}`;
   const { eventName, s3 } = read.output;

@@ -12,7 +12,7 @@ export const mutants: Record<string, Mutant> = {
   "ack-lost": {
     without: "Keeping the message when the commit was refused",
     file: "pipeline/pipeline.ts",
-    from: "acknowledge: Protocol.mayAcknowledge(record, signal)",
+    from: "acknowledge: Protocol.mayAcknowledge(await read(imageID), message)",
     to: "acknowledge: true",
   },
   "ack-lease": {

@@ -12,7 +12,7 @@ import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
 import { Protocol } from "../records/protocol.ts";
-import { type Draft, type Entry, read, write } from "../records/record.ts";
+import { apply, type Change, read } from "../records/record.ts";
 import { Tag } from "../records/tags.ts";
 import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
@@ -177,9 +177,6 @@ export const Info = v.pipe(
 );
 export type Info = v.InferOutput<typeof Info>;
 
-/** How often a change is tried anew because somebody else wrote first. */
-const triesMax = 8;
-
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 
 /**
@@ -245,13 +242,13 @@ export const update = fn(
     if (fields.length === 0) return fromID({ id, owner });
     const added = changes.tags ?? [];
     let dropped: string[] = [];
-    const after = await change({ id, owner }, (record) => {
+    const after = await change({ id, owner }, async (record) => {
       mustBe(version, record);
       const kept = changes.tags === undefined ? (record.tags ?? []) : added;
       dropped = (record.tags ?? []).filter((tag) => !kept.includes(tag));
       const { version: _, ...draft } = record;
+      await Tag.add({ ...record, version: record.version + 1 }, added);
       return {
-        before: () => Tag.add({ ...record, version: record.version + 1 }, added),
         draft: { ...draft, ...Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined])) },
         entry: { type: "updated", by, detail: { fields: fields.map(([name]) => name).join(", ") } },
       };
@@ -296,9 +293,14 @@ export const remove = fn(
   },
 );
 
-/** The record behind a reference, if whoever asks may know of it. Ownership is decided here and nowhere else. */
-async function find({ id, owner }: v.InferOutput<typeof Reference>): Promise<ImageRecord> {
-  const record = await read(id);
+type Reference = v.InferOutput<typeof Reference>;
+
+/** Reads the record of a reference. Throws `image_not_found`. */
+const find = async (reference: Reference): Promise<ImageRecord> =>
+  mustSee(reference, await read(reference.id));
+
+/** Lets through only a record that the caller may see. Ownership is decided here and nowhere else. */
+function mustSee({ id, owner }: Reference, record: ImageRecord | undefined): ImageRecord {
   if (!record || !isVisible(record) || (owner !== undefined && record.owner !== owner)) {
     throw new VisibleError("image_not_found", `There is no image ${id}.`);
   }
@@ -313,21 +315,16 @@ function mustBe(version: number | undefined, record: ImageRecord): void {
   );
 }
 
-type Change = { before?: () => Promise<void>; draft: Draft; entry: Entry };
-
-/** Reads, decides and writes until nobody wrote in between. */
+/** Changes a record that the caller may see. Throws `image_not_found`. */
 async function change(
-  reference: v.InferOutput<typeof Reference>,
-  decide: (record: ImageRecord) => Change,
+  reference: Reference,
+  decide: (record: ImageRecord) => Change | Promise<Change>,
 ): Promise<ImageRecord> {
-  for (let tries = 0; tries < triesMax; tries++) {
-    const record = await find(reference);
-    const { before, draft, entry } = decide(record);
-    await before?.();
-    const written = await write(record, draft, entry);
-    if (written) return written;
-  }
-  throw new Error(`${reference.id} is being written by too many at once.`);
+  const imageID = reference.id;
+  const { record } = await apply({ imageID, record: await read(imageID) }, (record) =>
+    decide(mustSee(reference, record)),
+  );
+  return mustSee(reference, record);
 }
 
 /** Whether anybody but the pipeline may see a record. TTL removes expired ones days late. */

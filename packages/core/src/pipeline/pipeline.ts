@@ -1,6 +1,6 @@
 /**
- * What happens when a signal comes: the protocol's decision, the work, and the commit. Whatever goes wrong at any
- * line, the message stays in the queue or the reconciler finds the image again.
+ * Handles queue messages: the protocol's decision, the work, and the commit. After a failure at any line the message
+ * stays in the queue, or the reconciler finds the image again.
  */
 export * as Pipeline from "./pipeline.ts";
 
@@ -11,86 +11,73 @@ import type { Name } from "../engine/recipe.ts";
 import { Rejection } from "../engine/rejection.ts";
 import { release } from "../engine/release.ts";
 import { render } from "../engine/render.ts";
-import type { Signal } from "../records/message.ts";
+import type { Message } from "../records/message.ts";
 import { Protocol } from "../records/protocol.ts";
-import { read, write } from "../records/record.ts";
+import { read } from "../records/record.ts";
 import type { Settings } from "../settings.ts";
 import type { ImageRecord, StoredFile, StoredVariant } from "../table/image-entity.ts";
-import { purge } from "./cleanup.ts";
-import { contextOf, find, type Report, triesMax } from "./subject.ts";
+import { carryOut, cleanUp, type Report, resolve } from "./decision.ts";
 
-/** Handles one signal to its end. Throws on faults of ours, with the lease given back; the queue tries again. */
-export async function handle(signal: Signal, settings: Settings.Pipeline): Promise<Report> {
-  const { imageID, owner, record: found } = await find(signal.key);
-  const etag = signal.kind === "check" ? await Storage.etagOfOriginal(signal.key) : undefined;
-
-  for (let tries = 0, record = found; tries < triesMax; tries++, record = await read(imageID)) {
-    const decision = decide(record, signal, etag, contextOf(imageID, owner, settings));
-    if (decision.do === "acknowledge" || decision.do === "retry") {
-      if (record && decision.do === "acknowledge") await purge(record);
-      return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why };
-    }
-    const written = await write(record, decision.draft, decision.entry);
-    if (!written) continue;
-    if (decision.do === "claim") return work(written, signal, settings);
-    await purge(written);
-    return { acknowledge: true, imageID, did: `wrote ${written.status}` };
+/** Handles one message to its end. Throws on faults of ours, with the lease given back; the queue tries again. */
+export async function handle(message: Message, settings: Settings.Pipeline): Promise<Report> {
+  const subject = await resolve(message.key);
+  const { imageID } = subject;
+  const etag = message.kind === "check" ? await Storage.etagOfOriginal(message.key) : undefined;
+  const { written, decision, record } = await carryOut(subject, settings, (record, context) =>
+    decide(record, message, etag, context),
+  );
+  if (!written) {
+    if (record && decision.do === "acknowledge") await cleanUp(record);
+    return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why };
   }
-  throw new Error(`${imageID} is being written by too many at once; the queue will try again.`);
+  if (decision.do === "claim") return work(record, message, settings);
+  await cleanUp(record);
+  return { acknowledge: true, imageID, did: `wrote ${record.status}` };
 }
 
 function decide(
   record: ImageRecord | undefined,
-  signal: Signal,
+  message: Message,
   etag: string | undefined,
   context: Protocol.Context,
 ): Protocol.Decision {
-  switch (signal.kind) {
+  switch (message.kind) {
     case "created":
-      return Protocol.onCreated(record, signal, context);
+      return Protocol.onCreated(record, message, context);
     case "removed":
-      return Protocol.onRemoved(record, signal, context);
+      return Protocol.onRemoved(record, message, context);
     case "check":
-      return Protocol.onCheck(record, signal, etag, context);
+      return Protocol.onCheck(record, message, etag, context);
   }
 }
 
-async function work(claimed: ImageRecord, signal: Signal, settings: Settings.Pipeline): Promise<Report> {
+async function work(claimed: ImageRecord, message: Message, settings: Settings.Pipeline): Promise<Report> {
+  const { imageID } = claimed;
   let outcome: Protocol.Outcome;
   try {
     outcome = await make(claimed, settings);
   } catch (error) {
-    // Should this fail too, the lease ends by itself; the first error is the one to report.
+    // Should this fail as well, the lease expires; the first error is the one to report.
     await Promise.allSettled([commit(claimed, { is: "interrupted" }, settings)]);
     throw error;
   }
-  const { imageID } = claimed;
-  const committed = await commit(claimed, outcome, settings);
-  if (committed) {
-    await purge(committed);
+  const { written, record } = await commit(claimed, outcome, settings);
+  if (written) {
+    await cleanUp(record);
     return { acknowledge: true, imageID, did: outcome.is };
   }
-  const record = await read(imageID);
   return {
-    acknowledge: Protocol.mayAcknowledge(record, signal),
+    acknowledge: Protocol.mayAcknowledge(await read(imageID), message),
     imageID,
     did: `${outcome.is}, but the lease was lost`,
   };
 }
 
-/** Writes the outcome, if this attempt still counts. */
-async function commit(claimed: ImageRecord, outcome: Protocol.Outcome, settings: Settings.Pipeline) {
-  let record: ImageRecord | undefined = claimed;
-  for (let tries = 0; tries < triesMax; tries++) {
-    const { imageID, owner } = claimed;
-    const next = Protocol.onOutcome(record, claimed.attempt, outcome, contextOf(imageID, owner, settings));
-    if (!next) return undefined;
-    const written = await write(record, next.draft, next.entry);
-    if (written) return written;
-    record = await read(imageID);
-  }
-  throw new Error(`${claimed.imageID} is being written by too many at once; the queue will try again.`);
-}
+/** Writes the outcome, if this attempt still holds its lease. */
+const commit = (claimed: ImageRecord, outcome: Protocol.Outcome, settings: Settings.Pipeline) =>
+  carryOut({ imageID: claimed.imageID, owner: claimed.owner, record: claimed }, settings, (record, context) =>
+    Protocol.onOutcome(record, claimed.attempt, outcome, context),
+  );
 
 /** Reads, renders and stores. Nothing here is visible to anybody until the commit names it. */
 async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<Protocol.Outcome> {

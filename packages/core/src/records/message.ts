@@ -17,7 +17,7 @@ export const check = v.object({
 });
 export type Check = v.InferOutput<typeof check>;
 
-export type Signal = Created | Removed | Check;
+export type Message = Created | Removed | Check;
 
 /**
  * A sequencer in the form in which string order is S3's order: upper case, padded with zeros on the right.

@@ -6,7 +6,7 @@
 import { randomFrom } from "../fixture-random.ts";
 import type { Transition } from "../table/event-entity.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
-import type { Check, Signal } from "./message.ts";
+import type { Check, Message as Signal } from "./message.ts";
 import { Protocol } from "./protocol.ts";
 import type { Draft, Entry } from "./record.ts";
 
@@ -125,14 +125,14 @@ export function run(weather: Weather, rules: Rules): string[] {
     if (!kept.some(({ version }) => version === last.version)) rows.set(imageID, [...kept, last]);
   }
   function* purge(record: ImageRecord): Generator<void, void> {
-    if (!Protocol.isToPurge(record)) return;
+    if (!Protocol.needsCleanup(record)) return;
     yield;
     keep(record);
-    for (const key of Protocol.keysToPurge(record)) {
+    for (const key of Protocol.keysToCleanUp(record)) {
       yield;
       dropVariant(key);
     }
-    yield* write(record, Protocol.onPurged(record).draft);
+    yield* write(record, Protocol.onCleanedUp(record).draft);
   }
   function dropVariant(key: string) {
     for (const { status, variants: named } of records.values()) {

@@ -6,7 +6,7 @@ export * as Protocol from "./protocol.ts";
 
 import { fingerprint, type Name } from "../engine/recipe.ts";
 import type { ImageRecord, StoredVariant, Superseded } from "../table/image-entity.ts";
-import type { Check, Created, Removed, Signal } from "./message.ts";
+import type { Check, Created, Message, Removed } from "./message.ts";
 import type { Draft, Entry } from "./record.ts";
 
 /** What every rule needs to know beside the record. `leaseSeconds` outlasts the longest run of a worker. */
@@ -178,33 +178,33 @@ export function onOutcome(
 /** Rule 9: the queue has given up on this message. */
 export function onDeadLetter(
   record: ImageRecord | undefined,
-  signal: Signal,
+  message: Message,
   letter: { receives: number; reason: string },
   context: Context,
 ): Decision {
-  if (signal.kind === "removed") return onRemoved(record, signal, context);
-  if (signal.kind === "check") {
-    if ((record?.attempt ?? 0) !== signal.attempt)
+  if (message.kind === "removed") return onRemoved(record, message, context);
+  if (message.kind === "check") {
+    if ((record?.attempt ?? 0) !== message.attempt)
       return { do: "acknowledge", why: "the record has moved on" };
     if (record?.status === "deleting" || record?.status === "deleted") {
       return { do: "acknowledge", why: "the reconciler sees to deletions" };
     }
   } else {
-    if (record && (record.sequencer ?? "") > signal.sequencer)
+    if (record && (record.sequencer ?? "") > message.sequencer)
       return { do: "acknowledge", why: "a newer event was seen" };
-    if (record?.sequencer === signal.sequencer && (isSettled(record) || record.status === "deleting")) {
+    if (record?.sequencer === message.sequencer && (isSettled(record) || record.status === "deleting")) {
       return { do: "acknowledge", why: `already ${record.status}` };
     }
   }
-  const current = signal.kind === "check" || record?.sequencer === signal.sequencer;
+  const current = message.kind === "check" || record?.sequencer === message.sequencer;
   // Whoever holds the lease may still die: only a settled record lets a dead letter go.
   if (record && current && isLeased(record, context.now))
     return { do: "retry", why: "a worker holds the lease" };
   const failures = (record?.failures ?? 0) + 1;
   const retryMs = failedRetryMs[failures - 1];
-  const { key } = signal;
-  const sequencer = signal.kind === "created" ? signal.sequencer : record?.sequencer;
-  const etag = signal.kind === "created" ? signal.etag : record?.etag;
+  const { key } = message;
+  const sequencer = message.kind === "created" ? message.sequencer : record?.sequencer;
+  const etag = message.kind === "created" ? message.etag : record?.etag;
   return {
     do: "write",
     draft: {
@@ -250,16 +250,16 @@ export function onReprocess(record: ImageRecord, by: string, now: number): { dra
 }
 
 /** The tombstone is on file, its variants are gone and its tags are in no list: nothing is left to do. */
-export function onPurged(record: ImageRecord): { draft: Draft } {
+export function onCleanedUp(record: ImageRecord): { draft: Draft } {
   return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt: undefined } };
 }
 
 /** Rule 2: a message may go once the record is settled for its sequencer or a newer one. */
-export function mayAcknowledge(record: ImageRecord | undefined, signal: Signal): boolean {
+export function mayAcknowledge(record: ImageRecord | undefined, message: Message): boolean {
   if (!record) return false;
-  if (signal.kind === "check") return true;
+  if (message.kind === "check") return true;
   const seen = record.sequencer ?? "";
-  return seen > signal.sequencer || (seen === signal.sequencer && isSettled(record));
+  return seen > message.sequencer || (seen === message.sequencer && isSettled(record));
 }
 
 /** Whether a worker may still commit to this record. */
@@ -276,11 +276,11 @@ export function keysInUse(record: ImageRecord, now: number): Set<string> {
 }
 
 /** Whether a tombstone's last transition may be off file, or anything of it may be left to be removed. */
-export const isToPurge = ({ status, dueAt }: ImageRecord): boolean =>
+export const needsCleanup = ({ status, dueAt }: ImageRecord): boolean =>
   status === "deleted" && dueAt !== undefined;
 
 /** Every key that a tombstone still has to remove. */
-export const keysToPurge = (record: ImageRecord): string[] =>
+export const keysToCleanUp = (record: ImageRecord): string[] =>
   (record.superseded ?? []).flatMap(({ keys }) => keys);
 
 /** Whether these very bytes have been seen to already, by today's recipe: nothing needs doing twice. */

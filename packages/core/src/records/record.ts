@@ -83,6 +83,42 @@ export async function write(
   return after;
 }
 
+/** A decided change of a record: its next content and, where it is a transition, the entry for the audit trail. */
+export type Change = { draft: Draft; entry?: Entry };
+
+/** A decision that was carried out: the record as written, or as read where the decision wrote nothing. */
+export type Applied<D> =
+  | { written: true; decision: Extract<D, Change>; record: ImageRecord }
+  | { written: false; decision: Exclude<D, Change>; record: ImageRecord | undefined };
+
+/** Most conflicting writes that a writer decides again after. */
+const conflictsMax = 8;
+
+/**
+ * The compare-and-set loop behind every change of a record: decides on the record as read, writes the draft (a
+ * decision without one writes nothing), and after a conflict reads and decides again. Throws after 8 conflicts.
+ */
+export async function apply<D>(
+  read: { imageID: string; record: ImageRecord | undefined },
+  decide: (record: ImageRecord | undefined) => D | Promise<D>,
+): Promise<Applied<Awaited<D>>> {
+  const { imageID } = read;
+  let { record } = read;
+  for (let conflicts = 0; conflicts < conflictsMax; conflicts++) {
+    const decision = await decide(record);
+    if (!isChange(decision))
+      return { written: false, decision: decision as Exclude<Awaited<D>, Change>, record };
+    const written = await write(record, decision.draft, decision.entry);
+    if (written) return { written: true, decision, record: written };
+    record = await lookUp(imageID);
+  }
+  throw new Error(`Gave up on ${imageID} after ${conflictsMax} write conflicts; the queue or the caller may try again.`);
+}
+
+function isChange<D>(decision: D): decision is Extract<D, Change> {
+  return typeof decision === "object" && decision !== null && "draft" in decision;
+}
+
 /** Puts the record's newest transition into its row of the audit trail. May be repeated. */
 export async function keep({ imageID, owner, last }: ImageRecord): Promise<void> {
   const { version, ...entry } = last;

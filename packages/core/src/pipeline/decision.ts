@@ -1,0 +1,79 @@
+/**
+ * Carries out the protocol's decisions on queue messages. Apart from the pipeline, because the dead-letter function's
+ * bundle has no engine (sharp) in it.
+ */
+import { Resource } from "sst";
+import { Storage } from "../aws/storage.ts";
+import { ID } from "../id.ts";
+import type { Message } from "../records/message.ts";
+import { Protocol } from "../records/protocol.ts";
+import { type Applied, apply, keep, read, write } from "../records/record.ts";
+import { Tag } from "../records/tags.ts";
+import type { Settings } from "../settings.ts";
+import type { ImageRecord } from "../table/image-entity.ts";
+
+/** The result of a message, for the log. Only `acknowledge: true` deletes it from the queue. */
+export type Report = { acknowledge: boolean; imageID: string; did: string };
+
+/** A message's image and its record as read. */
+export type Subject = { imageID: string; owner: string; record: ImageRecord | undefined };
+
+/** The lease outlasts the function, so that a worker that still runs always holds it. */
+const leaseMarginSeconds = 15;
+
+/**
+ * Resolves an object key to its image and current record. The key of a created upload names its image. Any other key
+ * is an image by itself, and so is a key that names an image which was created under another key.
+ */
+export async function resolve(key: string): Promise<Subject> {
+  const upload = ID.parseKey(key);
+  if (upload) {
+    const record = await read(upload.imageID);
+    if (!record || record.key === key) return { ...upload, record };
+  }
+  const imageID = ID.imageIDFromKey(Resource.Uploads.name, key);
+  return { imageID, owner: ID.ownerDefault, record: await read(imageID) };
+}
+
+/** Decides by a rule of the protocol on the subject's record, writes what it decides, and cleans up tombstones. */
+export async function carryOut<D>(
+  subject: Subject,
+  settings: Settings.Pipeline,
+  rule: (record: ImageRecord | undefined, context: Protocol.Context) => D,
+): Promise<Applied<Awaited<D>>> {
+  const { imageID, owner } = subject;
+  const leaseSeconds = settings.processorTimeoutSeconds + leaseMarginSeconds;
+  return apply(subject, (record) => rule(record, { imageID, owner, now: Date.now(), leaseSeconds }));
+}
+
+/** Marks the image of a dead letter as `failed`, so that callers see it and may reprocess it. */
+export async function onDeadLetter(
+  message: Message,
+  letter: { receives: number; reason: string },
+  settings: Settings.Pipeline,
+): Promise<Report> {
+  const subject = await resolve(message.key);
+  const { imageID } = subject;
+  const applied = await carryOut(subject, settings, (record, context) =>
+    Protocol.onDeadLetter(record, message, letter, context),
+  );
+  if (!applied.written) {
+    const { do: action, why } = applied.decision;
+    return { acknowledge: action === "acknowledge", imageID, did: why };
+  }
+  await cleanUp(applied.record);
+  return { acknowledge: true, imageID, did: `wrote ${applied.record.status}` };
+}
+
+/**
+ * Cleans up after a deletion: writes the tombstone's last transition to the audit trail and removes its variants and
+ * tags. Idempotent. Does nothing to a record that needs no cleanup.
+ */
+export async function cleanUp(record: ImageRecord): Promise<void> {
+  if (!Protocol.needsCleanup(record)) return;
+  await keep(record);
+  await Storage.removeVariants(Protocol.keysToCleanUp(record));
+  await Tag.remove(record, record.tags ?? []);
+  // After a conflicting write, that writer or the reconciler cleans up the rest.
+  await write(record, Protocol.onCleanedUp(record).draft);
+}

@@ -112,7 +112,9 @@ export async function apply<D>(
     if (written) return { written: true, decision, record: written };
     record = await lookUp(imageID);
   }
-  throw new Error(`Gave up on ${imageID} after ${conflictsMax} write conflicts; the queue or the caller may try again.`);
+  throw new Error(
+    `Gave up on ${imageID} after ${conflictsMax} write conflicts; the queue or the caller may try again.`,
+  );
 }
 
 function isChange<D>(decision: D): decision is Extract<D, Change> {

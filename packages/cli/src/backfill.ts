@@ -81,7 +81,7 @@ export const backfill = defineCommand({
       for await (const page of Storage.pages("uploads", from?.after, prefix)) {
         for (const piece of pieces(page, pieceMax)) {
           if (interrupted.aborted) break;
-          const wanted = await Reconcile.differing(piece, undefined, "backfill");
+          const wanted = await Reconcile.unrecorded(piece, "backfill");
           const isComplete = await eachOf(pieces(wanted, batchMax), atOnce, send);
           const last = piece.at(-1);
           // After the messages, never before: what is repeated does no harm, what is skipped would be lost.

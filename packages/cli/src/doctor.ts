@@ -1,5 +1,5 @@
 /** `doctor`: what is wrong between the buckets and the table, and its repair. */
-import type { Inspect } from "@image-pipeline/core/pipeline/inspect";
+import type { Doctor } from "@image-pipeline/core/pipeline/doctor";
 import { defineCommand, UsageError, whole } from "./command.ts";
 import { onInterrupt } from "./interrupt.ts";
 import { startJob } from "./job.ts";
@@ -23,7 +23,7 @@ export const doctor = defineCommand({
     if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`);
     const graceMs = (whole("grace", values.grace, 0, 86_400) ?? 60) * 1000;
     const stage = await enterStage();
-    const { Inspect } = await import("@image-pipeline/core/pipeline/inspect");
+    const { Doctor } = await import("@image-pipeline/core/pipeline/doctor");
     const interrupted = onInterrupt();
     const job = startJob(
       `doctor (${stage})`,
@@ -31,11 +31,11 @@ export const doctor = defineCommand({
       { json: values.json },
     );
     try {
-      for await (const { looked, findings } of Inspect.all(graceMs)) {
+      for await (const { looked, findings } of Doctor.inspect(graceMs)) {
         job.counts.looked += looked;
         for (const finding of findings) {
           job.counts[finding.severity === "error" ? "errors" : "warnings"]++;
-          const repaired = Boolean(values.fix && finding.repair) && (await mended(Inspect.mend, finding));
+          const repaired = Boolean(values.fix && finding.repair) && (await mended(Doctor.repair, finding));
           if (repaired) job.counts.repaired++;
           job.say(wordsOf(finding, repaired), { ...finding, repaired });
         }
@@ -57,7 +57,7 @@ export const doctor = defineCommand({
   },
 });
 
-async function mended(mend: typeof Inspect.mend, { repair, where }: Inspect.Finding): Promise<boolean> {
+async function mended(mend: typeof Doctor.repair, { repair, where }: Doctor.Finding): Promise<boolean> {
   if (!repair) return false;
   try {
     await mend(repair);
@@ -71,7 +71,7 @@ async function mended(mend: typeof Inspect.mend, { repair, where }: Inspect.Find
   }
 }
 
-function wordsOf({ severity, kind, where, message }: Inspect.Finding, repaired: boolean): string {
+function wordsOf({ severity, kind, where, message }: Doctor.Finding, repaired: boolean): string {
   const mark = severity === "error" ? red("✗") : yellow("!");
   const end = repaired ? green("  sent for repair") : "";
   return `${mark} ${bold(kind.replaceAll("_", " "))}  ${printable(where)}\n  ${printable(message)}${end}`;

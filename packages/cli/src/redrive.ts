@@ -32,12 +32,12 @@ export const redrive = defineCommand({
       return 1;
     }
     const { DeadLetters } = await import("@image-pipeline/core/aws/dead-letters");
-    const { Walk } = await import("@image-pipeline/core/records/scan");
+    const { Scan } = await import("@image-pipeline/core/records/scan");
     const interrupted = onInterrupt();
     const counts = { looked: 0, "dead letters": 0, failed: 0, refused: 0 };
     const job = startJob(`redrive (${stage})${dryRun ? ", dry run" : ""}`, counts, {
       json: values.json,
-      total: await Walk.total(),
+      total: await Scan.total(),
     });
     const turn = pace(perSecond, interrupted);
     try {
@@ -51,7 +51,7 @@ export const redrive = defineCommand({
           if (interrupted.aborted) break;
         }
       }
-      for await (const { records } of Walk.images()) {
+      for await (const { records } of Scan.images()) {
         if (interrupted.aborted) break;
         const failed = records.filter(({ status }) => status === "failed").map(({ imageID }) => imageID);
         const { sent, refused } = dryRun

@@ -47,10 +47,10 @@ export const reprocess = defineCommand({
     const stage = await enterStage();
     if (isByID) return byID(ids, dryRun, values.json);
 
-    const { Walk } = await import("@image-pipeline/core/records/scan");
+    const { Scan } = await import("@image-pipeline/core/records/scan");
     const { fingerprint } = await import("@image-pipeline/core/engine/recipe");
     const file = values.checkpoint ?? `.image-reprocess-${stage}.json`;
-    const Place = v.object({ next: Walk.Place, looked: v.number(), sent: v.number() });
+    const Place = v.object({ next: Scan.Place, looked: v.number(), sent: v.number() });
     const checkpoint = dryRun
       ? undefined
       : await openCheckpoint(file, { command: "reprocess", stage, stale, failed, fingerprint }, Place);
@@ -70,11 +70,11 @@ export const reprocess = defineCommand({
     const counts = { looked: from?.looked ?? 0, sent: from?.sent ?? 0, refused: 0 };
     const job = startJob(`reprocess (${stage})${dryRun ? ", dry run" : ""}`, counts, {
       json: values.json,
-      total: await Walk.total(),
+      total: await Scan.total(),
     });
     const turn = pace(perSecond, interrupted);
     try {
-      for await (const { records, next } of Walk.images(from?.next)) {
+      for await (const { records, next } of Scan.images(from?.next)) {
         const wanted = records.filter(isWanted).map(({ imageID }) => imageID);
         const { sent, refused, isComplete } = dryRun
           ? { sent: wanted.length, refused: [], isComplete: true }

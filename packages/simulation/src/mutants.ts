@@ -102,7 +102,7 @@ export const mutants: Record<string, Mutant> = {
   "no-nudge": {
     without: "Asking again after what is stuck",
     file: "pipeline/reconcile.ts",
-    from: "await Queue.send([{ key: next.key, attempt: next.attempt, by: self }]);",
+    from: "await Queue.send([{ key: next.key, attempt: next.attempt, by }]);",
     to: "",
   },
   "unfiled-end": {

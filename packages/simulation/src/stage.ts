@@ -72,7 +72,7 @@ export async function openStage(dataDir: string, listener: { at: Audience }) {
   // Only now: the modules of the product read where things are when they are loaded.
   const { Storage } = await import("@image-pipeline/core/aws/storage");
   const { Table } = await import("@image-pipeline/core/table/table");
-  const { Tally } = await import("@image-pipeline/core/records/counters");
+  const { Counters } = await import("@image-pipeline/core/records/counters");
   const { handler: processor } = await import("@image-pipeline/functions/processor");
   const { handler: undertaker } = await import("@image-pipeline/functions/dead-letter");
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
@@ -87,7 +87,7 @@ export async function openStage(dataDir: string, listener: { at: Audience }) {
     undertaker,
     reconciler,
     app,
-    census: Tally.now,
+    census: Counters.now,
     /** Puts an object as anybody with the right to may, or takes it away. */
     put: (key: string, body: Buffer) =>
       s3.fetch(pathOf(names.uploads, key), { method: "PUT", body: new Uint8Array(body) }),

@@ -324,7 +324,7 @@ async function change(
   const { record } = await apply({ imageID, record: await read(imageID) }, (record) =>
     decide(mustSee(reference, record)),
   );
-  return mustSee(reference, record);
+  return record;
 }
 
 /** Whether anybody but the pipeline may see a record. TTL removes expired ones days late. */

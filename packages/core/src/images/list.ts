@@ -4,6 +4,7 @@ import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
 import { readMany } from "../records/record.ts";
+import { Scan } from "../records/scan.ts";
 import { Tag } from "../records/tags.ts";
 import { ImageEntity, type ImageRecord, statuses } from "../table/image-entity.ts";
 import { TagEntity } from "../table/tag-entity.ts";
@@ -80,7 +81,7 @@ async function rowsOf(
     const parts = await Promise.all(
       ID.shards.map((shard) => {
         const query = ImageEntity.query.recent({ shard }).between(lower, upper);
-        return take<Row>(wanted, (page) =>
+        return Scan.take<Row>(wanted, (page) =>
           query.go({ ...page, order, attributes: ["imageID", "createdAt"] }),
         );
       }),
@@ -93,17 +94,17 @@ async function rowsOf(
   }
   if (tag !== undefined) {
     const query = TagEntity.query.byTag({ owner, tagHash: Tag.hashOf(tag) }).between(lower, upper);
-    return take<Row>(wanted, (page) => query.go({ ...page, order }));
+    return Scan.take<Row>(wanted, (page) => query.go({ ...page, order }));
   }
   const records =
     status === undefined
-      ? await take<ImageRecord>(wanted, (page) =>
+      ? await Scan.take<ImageRecord>(wanted, (page) =>
           ImageEntity.query
             .byOwner({ owner })
             .between(lower, upper)
             .go({ ...page, order }),
         )
-      : await take<ImageRecord>(wanted, (page) =>
+      : await Scan.take<ImageRecord>(wanted, (page) =>
           ImageEntity.query
             .byOwnerStatus({ owner, status })
             .between(lower, upper)
@@ -119,29 +120,6 @@ async function recordsOf({ tag }: Which, rows: readonly Row[]): Promise<ImageRec
   return rows.flatMap(({ imageID, record = found.get(imageID) }) =>
     record && (tag === undefined || record.tags?.includes(tag)) ? [record] : [],
   );
-}
-
-/** Reads on until enough rows are there: DynamoDB ends a page at 1 MB, whatever the limit says. */
-async function take<T>(
-  wanted: number,
-  page: (options: {
-    limit: number;
-    pages: 1;
-    cursor: string | null;
-  }) => Promise<{ data: T[]; cursor: string | null }>,
-): Promise<T[]> {
-  const rows: T[] = [];
-  let cursor: string | null = null;
-  do {
-    const answer: { data: T[]; cursor: string | null } = await page({
-      limit: wanted - rows.length,
-      pages: 1,
-      cursor,
-    });
-    rows.push(...answer.data);
-    cursor = answer.cursor;
-  } while (cursor && rows.length < wanted);
-  return rows;
 }
 
 const invalid = (message: string) => new VisibleError("invalid_request", message);

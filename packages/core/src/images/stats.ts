@@ -7,7 +7,7 @@ import { DeadLetters } from "../aws/dead-letters.ts";
 import { Queue } from "../aws/queue.ts";
 import { codes } from "../engine/rejection.ts";
 import { fn } from "../fn.ts";
-import { Tally } from "../records/counters.ts";
+import { Counters } from "../records/counters.ts";
 import { visibleStatuses } from "../table/image-entity.ts";
 import type { Minute, Row, Time } from "../table/tally-entity.ts";
 import { wholeSeconds } from "../time.ts";
@@ -109,11 +109,11 @@ export const read = fn(
     const starts = Array.from({ length: hours }, (_, i) => iso(at - (hours - 1 - i) * hourMs));
     // The hour before as well: its last minutes are among the last 60.
     const [tally, queue, deadLetters] = await Promise.all([
-      Tally.since(iso(at - Math.max(1, hours - 1) * hourMs)),
+      Counters.since(iso(at - Math.max(1, hours - 1) * hourMs)),
       Queue.depth(Resource.Processing.url),
       DeadLetters.count(),
     ]);
-    const rowsOf = (start: string) => tally.hours.filter(({ slot }) => slot === Tally.hourOf(start));
+    const rowsOf = (start: string) => tally.hours.filter(({ slot }) => slot === Counters.hourOf(start));
     const rows = starts.flatMap(rowsOf);
     return {
       at: wholeSeconds(iso(at)),
@@ -122,11 +122,11 @@ export const read = fn(
       hours: starts.map((start) => hourOf(start, rowsOf(start))),
       readyByMinute: Array.from({ length: 60 }, (_, i) => {
         const minute = iso(at - (59 - i) * minuteMs);
-        return Tally.sum(rowsOf(minute), `m${minute.slice(14, 16)}` as Minute);
+        return Counters.sum(rowsOf(minute), `m${minute.slice(14, 16)}` as Minute);
       }),
       timeToReady: timeToReady(rows),
       rejections: codes
-        .map((code) => ({ code, count: Tally.sum(rows, code) }))
+        .map((code) => ({ code, count: Counters.sum(rows, code) }))
         .filter(({ count }) => count > 0)
         .sort((a, b) => b.count - a.count),
     };
@@ -134,21 +134,23 @@ export const read = fn(
 );
 
 /** A count that was lost may leave less than nothing, until the next comparison. */
-const countsOf = (census: Tally.Census): Tally.Census =>
-  Object.fromEntries(visibleStatuses.map((status) => [status, Math.max(0, census[status])])) as Tally.Census;
+const countsOf = (census: Counters.Census): Counters.Census =>
+  Object.fromEntries(
+    visibleStatuses.map((status) => [status, Math.max(0, census[status])]),
+  ) as Counters.Census;
 
 const hourOf = (start: string, rows: readonly Row[]) => ({
-  at: `${Tally.hourOf(start)}:00:00Z`,
-  ready: Tally.sum(rows, "ready"),
-  rejected: Tally.sum(rows, "rejected"),
-  failed: Tally.sum(rows, "failed"),
-  deleted: Tally.sum(rows, "deleted"),
+  at: `${Counters.hourOf(start)}:00:00Z`,
+  ready: Counters.sum(rows, "ready"),
+  rejected: Counters.sum(rows, "rejected"),
+  failed: Counters.sum(rows, "failed"),
+  deleted: Counters.sum(rows, "deleted"),
 });
 
 function timeToReady(rows: readonly Row[]): Info["timeToReady"] {
-  const times = Array.from({ length: Tally.timesUpTo.length + 1 }, (_, i) => {
-    const upTo = Tally.timesUpTo[i];
-    return { ...(upTo === undefined ? {} : { upTo }), count: Tally.sum(rows, `t${i}` as Time) };
+  const times = Array.from({ length: Counters.timesUpTo.length + 1 }, (_, i) => {
+    const upTo = Counters.timesUpTo[i];
+    return { ...(upTo === undefined ? {} : { upTo }), count: Counters.sum(rows, `t${i}` as Time) };
   });
   const p50 = percentile(times, 0.5);
   const p95 = percentile(times, 0.95);

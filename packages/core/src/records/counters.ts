@@ -2,7 +2,7 @@
  * Counting what happens to images, so that nobody has to look at all of them to know. A count follows its write and
  * is not part of it: a crash in between loses one, and the daily comparison puts the numbers right.
  */
-export * as Tally from "./counters.ts";
+export * as Counters from "./counters.ts";
 
 import { codes } from "../engine/rejection.ts";
 import { ID } from "../id.ts";

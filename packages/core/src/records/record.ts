@@ -13,7 +13,7 @@ import { ElectroError } from "../table/electrodb.ts";
 import { EventEntity, type Transition } from "../table/event-entity.ts";
 import { ImageEntity, type ImageRecord, indexed } from "../table/image-entity.ts";
 import { lookUp } from "../table/look-up.ts";
-import { Tally } from "./counters.ts";
+import { Counters } from "./counters.ts";
 
 /** What a transition adds to the audit trail; when and as which version it happened is filled in by `write`. */
 export type Entry = Pick<Transition, "type" | "by" | "detail">;
@@ -79,7 +79,7 @@ export async function write(
     const current = await read(draft.imageID);
     if (current?.writeID !== after.writeID) return undefined;
   }
-  await Tally.count(before, after);
+  await Counters.count(before, after);
   return after;
 }
 
@@ -89,7 +89,9 @@ export type Change = { draft: Draft; entry?: Entry };
 /** A decision that was carried out: the record as written, or as read where the decision wrote nothing. */
 export type Applied<D> =
   | { written: true; decision: Extract<D, Change>; record: ImageRecord }
-  | { written: false; decision: Exclude<D, Change>; record: ImageRecord | undefined };
+  | ([Exclude<D, Change>] extends [never]
+      ? never
+      : { written: false; decision: Exclude<D, Change>; record: ImageRecord | undefined });
 
 /** Most conflicting writes that a writer decides again after. */
 const conflictsMax = 8;
@@ -107,7 +109,7 @@ export async function apply<D>(
   for (let conflicts = 0; conflicts < conflictsMax; conflicts++) {
     const decision = await decide(record);
     if (!isChange(decision))
-      return { written: false, decision: decision as Exclude<Awaited<D>, Change>, record };
+      return { written: false, decision, record } as Applied<Awaited<D>>;
     const written = await write(record, decision.draft, decision.entry);
     if (written) return { written: true, decision, record: written };
     record = await lookUp(imageID);

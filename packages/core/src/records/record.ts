@@ -108,8 +108,7 @@ export async function apply<D>(
   let { record } = read;
   for (let conflicts = 0; conflicts < conflictsMax; conflicts++) {
     const decision = await decide(record);
-    if (!isChange(decision))
-      return { written: false, decision, record } as Applied<Awaited<D>>;
+    if (!isChange(decision)) return { written: false, decision, record } as Applied<Awaited<D>>;
     const written = await write(record, decision.draft, decision.entry);
     if (written) return { written: true, decision, record: written };
     record = await lookUp(imageID);

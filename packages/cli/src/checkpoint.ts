@@ -1,28 +1,28 @@
-/** How far a long job has come, in a file, so that the next run goes on from there. */
+/** A file with the position of a long job, so that the next run continues from there. */
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import * as v from "valibot";
 import { UsageError } from "./command.ts";
 
-/** The file of a job: read once, written as it goes on, removed when the job is done. */
+/** The checkpoint of a job: read once, written as the job advances, removed when it is done. */
 export type Checkpoint<T> = { place: T | undefined; save(place: T): Promise<void>; remove(): Promise<void> };
 
 /**
- * Opens the checkpoint that a job left in `file`. `job` is what must be the same for it to be of use (stage, prefix,
- * ...). Throws `UsageError` if the file is of another job or cannot be read.
+ * Opens the checkpoint in `file`, if there is one. `job` identifies the job (command, stage, prefix, ...). Throws
+ * `UsageError` if the file cannot be read or belongs to another job.
  */
 export async function openCheckpoint<T>(
   file: string,
   job: Record<string, unknown>,
   schema: v.GenericSchema<unknown, T>,
 ): Promise<Checkpoint<T>> {
-  const found = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return undefined;
-    throw new UsageError(`The checkpoint ${file} cannot be read: ${error.message}`);
+  const found = await readFile(file, "utf8").catch((cause: NodeJS.ErrnoException) => {
+    if (cause.code === "ENOENT") return undefined;
+    throw new UsageError(`The checkpoint ${file} cannot be read: ${cause.message}`, { cause });
   });
   return {
     place: found === undefined ? undefined : placeIn(found, file, job, schema),
     async save(place) {
-      // Renamed into place, so that a crash leaves the old one or the new one, never half of it.
+      // Renamed into place: a crash leaves the old checkpoint or the new one, never half of it.
       await writeFile(`${file}.new`, `${JSON.stringify({ job, place })}\n`);
       await rename(`${file}.new`, file);
     },
@@ -31,17 +31,10 @@ export async function openCheckpoint<T>(
 }
 
 function placeIn<T>(text: string, file: string, job: object, schema: v.GenericSchema<unknown, T>): T {
-  const read = v.safeParse(v.object({ job: v.unknown(), place: schema }), parse(text));
+  const contents = v.pipe(v.string(), v.parseJson(), v.object({ job: v.unknown(), place: schema }));
+  const read = v.safeParse(contents, text);
   if (read.success && JSON.stringify(read.output.job) === JSON.stringify(job)) return read.output.place;
   throw new UsageError(
-    `${file} is the checkpoint of another job. Name another with --checkpoint, or remove it.`,
+    `${file} is the checkpoint of another job. Name another file with --checkpoint, or remove it.`,
   );
-}
-
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
 }

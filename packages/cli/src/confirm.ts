@@ -1,22 +1,39 @@
-/** Asking before something that cannot be undone. */
-import { createInterface } from "node:readline/promises";
+/** Confirmation before an operation that changes much or cannot be undone. */
+import { confirm as askYesNo, isCancel, text } from "@clack/prompts";
 import { UsageError } from "./command.ts";
-import { bold, dim, isTerminal } from "./terminal.ts";
 
-/** Asks a yes-or-no question; anything but yes is no. Throws `UsageError` where there is nobody to ask. */
-export async function confirm(question: string): Promise<boolean> {
-  return /^y(es)?$/i.test((await ask(`${bold(question)} ${dim("[y/N]")} `)).trim());
+/** Standard error: standard output is for results alone. */
+const asked = { output: process.stderr, withGuide: false };
+
+/** Asks a yes-or-no question; no by default. Throws `UsageError` if there is no terminal to ask on. */
+export async function confirm(message: string): Promise<boolean> {
+  requireTerminal();
+  const answer = await askYesNo({ ...asked, message, initialValue: false });
+  return answer === true;
 }
 
-/** Asks for a line. Throws `UsageError` where there is nobody to ask. */
-export async function ask(question: string): Promise<string> {
-  if (!process.stdin.isTTY || !isTerminal(process.stderr)) {
-    throw new UsageError("There is no terminal to ask on: add --yes to go on without asking.");
-  }
-  const terminal = createInterface({ input: process.stdin, output: process.stderr });
-  try {
-    return await terminal.question(question);
-  } finally {
-    terminal.close();
-  }
+/**
+ * Asks before a stage is changed, unless `yes`. On production the stage's name has to be typed, because a habit of
+ * pressing y is not enough. Throws `UsageError` if there is no terminal to ask on.
+ */
+export async function confirmStage(
+  message: string,
+  stage: string,
+  yes: boolean | undefined,
+): Promise<boolean> {
+  if (yes) return true;
+  if (stage !== "production") return confirm(`${message} (stage ${stage})`);
+  requireTerminal();
+  const answer = await text({
+    ...asked,
+    message: `${message} Type the stage's name, ${stage}, to continue, or nothing to cancel:`,
+    validate: (typed = "") =>
+      ["", stage].includes(typed.trim()) ? undefined : `"${typed}" is not ${stage}.`,
+  });
+  return !isCancel(answer) && (answer ?? "").trim() === stage;
+}
+
+function requireTerminal(): void {
+  if (process.stdin.isTTY && process.stderr.isTTY) return;
+  throw new UsageError("There is no terminal to ask on: add --yes to continue without confirmation.");
 }

@@ -1,11 +1,20 @@
-/** The way to the API, and what to tell people when it is not there. */
+/** The API client of the commands, and API errors as text. */
+import { existsSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { type Client, ClientError, createClient } from "@image-pipeline/client/client";
-import { loadDotenv } from "./dotenv.ts";
-import { printable } from "./terminal.ts";
+import { printable } from "./format.ts";
+
+/** The root folder of the product. */
+export const root = fileURLToPath(new URL("../../../", import.meta.url));
+
+/** Loads `.env`, as `npm start` does. Variables that are set already keep their values. */
+export function loadDotenv(): void {
+  if (existsSync(`${root}.env`)) process.loadEnvFile(`${root}.env`);
+}
 
 /**
- * A client of the API that the line or the environment names, or of `npm start`, which obeys the same `PORT`. Throws `network_error` at once where
- * nothing answers, so that nobody waits through the retries of a server that was never started.
+ * Returns a client of the API at `url`, IMAGE_API_URL, or `npm start` on this machine (by its PORT). Asks /health
+ * first, and throws `network_error` without the client's retries if there is no answer.
  */
 export async function connect(url: string | undefined): Promise<Client> {
   loadDotenv();
@@ -17,18 +26,18 @@ export async function connect(url: string | undefined): Promise<Client> {
   } catch (cause) {
     const isHere = /^(localhost|127\.|\[::1\])/.test(new URL(baseUrl).hostname);
     const hint = isHere ? "Start the pipeline with `npm start`, or name" : "Name";
-    const message = `Nothing answers at ${baseUrl}. ${hint} another with --url or IMAGE_API_URL.`;
+    const message = `No answer from ${baseUrl}. ${hint} another URL with --url or IMAGE_API_URL.`;
     throw new ClientError("network_error", message, { cause });
   }
   return createClient({ baseUrl, token: process.env.IMAGE_API_TOKEN || undefined });
 }
 
-/** An error of the API's in words that say what to do. */
+/** Returns an API error as text: its message, the fields at fault, and what to do. */
 export function explain(error: ClientError): string {
   const fields = error.fields.map(({ pointer, parameter, detail }) =>
     `${pointer ?? parameter ?? ""} ${detail}`.trim(),
   );
-  const hint = error.code === "unauthenticated" ? " Set IMAGE_API_TOKEN to an API key or a token." : "";
+  const hint = error.code === "unauthenticated" ? " Set IMAGE_API_TOKEN to an API key or a JWT." : "";
   const request =
     error.status !== undefined && error.status >= 500 && error.requestID
       ? ` (request ${error.requestID})`

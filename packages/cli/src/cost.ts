@@ -1,8 +1,8 @@
-/** What sending images through the pipeline costs, about: so that nobody starts on ten million of them unawares. */
+/** Estimates what it costs to send images through the pipeline. */
 
 /**
- * List prices of us-east-1, in US dollars, without free allowances: https://aws.amazon.com/lambda/pricing/,
- * s3/pricing/, dynamodb/pricing/on-demand/ and sqs/pricing/. Other regions differ by some tenths.
+ * List prices of us-east-1 in US dollars, without free allowances: https://aws.amazon.com/lambda/pricing/,
+ * s3/pricing/, dynamodb/pricing/on-demand/ and sqs/pricing/. Other regions differ by a few tenths.
  */
 const prices = {
   gigabyteSecond: 0.000_013_333_4,
@@ -13,10 +13,10 @@ const prices = {
   message: 0.000_000_4,
 };
 
-/** One image: a claim, a read, four variants, a commit with its indexes and its trace. Seconds for a 12 MP photo. */
+/** One image: a claim, a read, four variants, a commit with its indexes and audit event. Seconds for a 12 MP photo. */
 const perImage = { gigabytes: 2, seconds: 1.5, puts: 4, gets: 2, writes: 12, messages: 3 };
 
-/** US dollars for so many images; 0 on one's own machine. An estimate: the pictures' size decides most of it. */
+/** Estimates US dollars for a number of images; 0 on this machine. The size of the images decides most of it. */
 export function costOf(images: number, stage: string): number {
   if (stage === "local") return 0;
   const { gigabytes, seconds, puts, gets, writes, messages } = perImage;
@@ -27,11 +27,11 @@ export function costOf(images: number, stage: string): number {
     gets * prices.get +
     writes * prices.write +
     messages * prices.message;
-  // To a hundredth of a cent: more digits would look like knowledge.
+  // To a hundredth of a cent: more digits would claim a precision that an estimate does not have.
   return Number((images * each).toFixed(4));
 }
 
-/** The estimate in words; nothing on one's own machine. */
+/** Returns the estimate in words. */
 export function costInWords(images: number, stage: string): string {
   if (stage === "local") return "at no cost";
   const dollars = costOf(images, stage);

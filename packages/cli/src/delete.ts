@@ -1,41 +1,38 @@
-/** `delete`: images with everything that was made of them. */
+/** `delete`: deletes images with their variants. */
 import { ClientError } from "@image-pipeline/client/client";
-import { apiOptions, defineCommand, UsageError } from "./command.ts";
+import { command, jsonOption, program, urlOption, yesOption } from "./command.ts";
 import { confirm } from "./confirm.ts";
 import { connect, explain } from "./connect.ts";
-import { green, red } from "./terminal.ts";
+import { green, red } from "./format.ts";
 
-export const deletion = defineCommand({
-  usage: "delete <id>…",
-  summary: "Delete images: original, variants and record",
-  about: "There is no way back. The audit trail stays: get <id> --events.",
-  options: {
-    yes: { type: "boolean", short: "y", about: "Do not ask" },
-    ...apiOptions,
-  },
-  examples: ["npm run image -- delete img_01JD0Z6V9RW1QK4C6X4M2N8T3B --yes"],
-  async run({ values, positionals: ids }) {
-    if (ids.length === 0) throw new UsageError("Which image?");
-    const { images } = await connect(values.url);
-    const what =
-      ids.length === 1 ? `Delete ${ids[0]} for good?` : `Delete these ${ids.length} images for good?`;
-    if (!values.yes && !(await confirm(what))) {
+export const deletion = command(
+  "delete",
+  `Delete images: original, variants and record
+
+A deletion cannot be undone. The audit trail stays: get <id> --events.`,
+  [`${program} delete img_01JD0Z6V9RW1QK4C6X4M2N8T3B --yes`],
+)
+  .argument("<id...>", "Image ids")
+  .addOption(yesOption())
+  .addOption(urlOption())
+  .addOption(jsonOption())
+  .action(async (ids, { yes, url, json }) => {
+    const { images } = await connect(url);
+    const which = ids.length === 1 ? ids[0] : `these ${ids.length} images`;
+    if (!yes && !(await confirm(`Delete ${which}? This cannot be undone.`))) {
       process.stderr.write("Nothing was deleted.\n");
-      return 1;
+      process.exitCode = 1;
+      return;
     }
-    let failed = 0;
     for (const id of ids) {
       try {
         await images.remove(id);
-        process.stdout.write(
-          values.json ? `${JSON.stringify({ id, deleted: true })}\n` : `${green("✓")} ${id} deleted\n`,
-        );
+        const line = json ? JSON.stringify({ id, deleted: true }) : `${green("✓")} ${id} deleted`;
+        process.stdout.write(`${line}\n`);
       } catch (error) {
         if (!(error instanceof ClientError) || error.code !== "image_not_found") throw error;
         process.stderr.write(`${red("✗")} ${explain(error)}\n`);
-        failed++;
+        process.exitCode = 1;
       }
     }
-    return failed > 0 ? 1 : 0;
-  },
-});
+  });

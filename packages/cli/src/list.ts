@@ -1,43 +1,35 @@
-/** `list`: what is there, newest first. */
+/** `list`: lists images, newest first. */
+import { Option } from "@commander-js/extra-typings";
 import type { Query } from "@image-pipeline/client/client";
-import { apiOptions, defineCommand, UsageError, whole } from "./command.ts";
+import { command, jsonOption, program, urlOption, whole } from "./command.ts";
 import { connect } from "./connect.ts";
-import { line } from "./show.ts";
+import { row } from "./format.ts";
 
 const statuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
 
-export const list = defineCommand({
-  usage: "list",
-  summary: "List images, newest first",
-  options: {
-    status: { type: "string", value: "status", about: `Only those that are ${statuses.join(", ")}` },
-    tag: { type: "string", value: "word", about: "Only those with this tag" },
-    limit: { type: "string", value: "n", about: "At most so many (50); 0 for all" },
-    ...apiOptions,
-  },
-  examples: [
-    "npm run image -- list --status rejected",
-    "npm run --silent image -- list --limit 0 --json > images.ndjson",
-  ],
-  async run({ values, positionals }) {
-    if (positionals.length > 0) throw new UsageError(`"${positionals[0]}" is too much.`);
-    const limit = whole("limit", values.limit, 0, 1_000_000_000) ?? 50;
-    const status = statuses.find((one) => one === values.status);
-    if (values.status !== undefined && !status) {
-      throw new UsageError(`--status takes one of ${statuses.join(", ")}, not "${values.status}".`);
-    }
-    const client = await connect(values.url);
-    const query: Query = { status, tag: values.tag, limit: limit === 0 ? 100 : Math.min(100, limit) };
+/** Images in one answer of the API. */
+const pageMax = 100;
+
+export const list = command("list", "List images, newest first", [
+  `${program} list --status rejected`,
+  "npm run --silent image -- list --limit 0 --json > images.ndjson",
+])
+  .addOption(new Option("--status <status>", "Only images with this status").choices(statuses))
+  .option("--tag <tag>", "Only images with this tag")
+  .option("--limit <n>", "At most n images; 0 for all", whole(0, 1_000_000_000), 50)
+  .addOption(urlOption())
+  .addOption(jsonOption())
+  .action(async ({ status, tag, limit, url, json }) => {
+    const client = await connect(url);
+    const query: Query = { status, tag, limit: limit === 0 ? pageMax : Math.min(pageMax, limit) };
     let shown = 0;
     for await (const image of client.images.list(query)) {
       if (limit > 0 && shown === limit) {
-        if (!values.json) process.stderr.write("There are more: --limit 0 shows all.\n");
+        if (!json) process.stderr.write("There are more: --limit 0 lists all.\n");
         break;
       }
-      process.stdout.write(`${values.json ? JSON.stringify(image) : line(image, process.stdout.columns)}\n`);
+      process.stdout.write(`${json ? JSON.stringify(image) : row(image, process.stdout.columns)}\n`);
       shown++;
     }
-    if (shown === 0 && !values.json) process.stderr.write("No images.\n");
-    return 0;
-  },
-});
+    if (shown === 0 && !json) process.stderr.write("No images.\n");
+  });

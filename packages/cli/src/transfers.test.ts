@@ -1,5 +1,5 @@
+import stringWidth from "string-width";
 import { expect, test } from "vitest";
-import { columns } from "./terminal.ts";
 import { createTransfers } from "./transfers.ts";
 
 const names = [
@@ -18,7 +18,7 @@ test.each([40, 60, 80, 110, 250])("no line of progress is wider than a terminal 
   });
   const lines = transfers.lines(width);
   expect(lines).toHaveLength(names.length + 1);
-  for (const line of lines) expect(columns(line), line).toBeLessThanOrEqual(width);
+  for (const line of lines) expect(stringWidth(line), line).toBeLessThanOrEqual(width);
 });
 
 test("only what is under way has a line, and the last one counts the rest", () => {

@@ -1,22 +1,24 @@
-/** How far a number of uploads are, and the lines that show it. */
-import { size } from "./show.ts";
-import { bar, dim, fit, green, printable, red, spinner } from "./terminal.ts";
+/** The state of a number of uploads, and the lines that show it. */
+import { basename } from "node:path";
+import cliTruncate from "cli-truncate";
+import { dim, fit, green, printable, red, size } from "./format.ts";
+import { bar, spinner } from "./progress.ts";
 
-/** One file under way. Bytes; `sent` is what the network took. */
+/** One file to upload. `sent` and `total` in bytes. */
 export type Transfer = {
-  readonly name: string;
+  readonly path: string;
   state: "waiting" | "uploading" | "processing" | "ready" | "failed" | "cancelled";
   sent: number;
   total: number;
 };
 
-/** The state of all files, with a line for each that is under way and one for the whole. */
-export function createTransfers(names: readonly string[]) {
+/** Tracks the uploads of these files. `lines` has one line for each active upload, and the total of several. */
+export function createTransfers(paths: readonly string[]) {
   const began = Date.now();
-  const all = names.map((name): Transfer => ({ name: printable(name), state: "waiting", sent: 0, total: 0 }));
+  const all = paths.map((path): Transfer => ({ path, state: "waiting", sent: 0, total: 0 }));
   const count = (state: Transfer["state"]) => all.filter((transfer) => transfer.state === state).length;
 
-  /** `12 of 40 · 2 failed · 31 MB, 14 MB/s` */
+  /** `12 of 40 ready · 2 failed · 31 MB sent, 14 MB/s` */
   const total = () => {
     const sent = all.reduce((sum, transfer) => sum + transfer.sent, 0);
     const [ready, failed, cancelled] = [count("ready"), count("failed"), count("cancelled")];
@@ -28,25 +30,19 @@ export function createTransfers(names: readonly string[]) {
     ].join(dim(" · "));
   };
 
-  const lines = (width: number): string[] => {
-    const active = all.filter(({ state }) => state === "uploading" || state === "processing");
-    const shown = active.map((transfer) => lineOf(transfer, width - 1));
-    return all.length > 1 ? [...shown, total()] : shown;
-  };
+  const lines = (width: number): string[] =>
+    [
+      ...all.filter(({ state }) => state === "uploading" || state === "processing").map(lineOf),
+      ...(all.length > 1 ? [total()] : []),
+    ].map((line) => cliTruncate(line, width));
 
   return { all, lines, total };
 }
 
-/** Below so many columns, a line keeps to what matters most. */
-const narrow = 60;
-
-function lineOf({ name, state, sent, total }: Transfer, width: number): string {
-  const nameWidth = Math.max(8, Math.min(32, Math.floor(width / 3)));
-  const head = `${spinner()} ${fit(name, nameWidth)} `;
-  if (state === "processing")
-    return head + dim(width < narrow ? "processing" : "sent; waiting for its variants");
+/** Ordered by importance: a narrow terminal cuts the end of the line. */
+function lineOf({ path, state, sent, total }: Transfer): string {
+  const head = `${spinner()} ${fit(printable(basename(path)), 26)} `;
+  if (state === "processing") return head + dim("sent; waiting for its variants");
   const share = total > 0 ? sent / total : 0;
-  const bytes = width < narrow ? "" : `  ${size(sent)} of ${size(total)}`.padEnd(22);
-  const figures = `${Math.floor(share * 100)}%`.padStart(5) + bytes;
-  return head + bar(share, Math.max(4, width - nameWidth - figures.length - 3)) + figures;
+  return `${head}${`${Math.floor(share * 100)}%`.padStart(4)} ${bar(share, 20)}  ${size(sent)} of ${size(total)}`;
 }

@@ -226,7 +226,7 @@ test("a key is shown once, is listed without its secret, and is no good once it 
   const { Key } = await import("@image-pipeline/core/api-key");
   expect(await Key.verify(key)).toMatchObject({ name: "shop", scopes: ["images:read"], owner: "default" });
   const listed = await image("key", "list");
-  expect(listed.stdout).toMatch(new RegExp(`in use +${id} .*shop.*images:read`));
+  expect(listed.stdout).toMatch(new RegExp(`active +${id} .*shop.*images:read`));
   expect(listed.stdout).not.toContain(key.slice(-64));
   expect(await image("key", "revoke", id)).toMatchObject({ code: 2 });
   expect(await image("key", "revoke", id, "--yes")).toMatchObject({ code: 0 });

@@ -1,12 +1,19 @@
 /// <reference path="./.sst/platform/config.d.ts" />
 
 export default $config({
-  app(input) {
-    const production = input.stage === "production";
+  app({ stage }) {
+    // SST shortens names of 64 characters from the front. Up to 32, each still contains the whole stage.
+    const stageLengthMax = 32;
+    if (stage.length > stageLengthMax) {
+      throw new Error(
+        `The stage name "${stage}" has ${stage.length} characters; at most ${stageLengthMax} fit into the names of AWS resources. Choose a shorter --stage.`,
+      );
+    }
+    const production = stage === "production";
     return {
       name: "image-pipeline",
       home: "aws",
-      // Production keeps its buckets and its table whatever happens, and `sst remove` refuses it.
+      // Production retains its buckets and table, and `sst remove` refuses it.
       removal: production ? "retain" : "remove",
       protect: production,
       // SST brings the AWS provider that it was written for.
@@ -17,10 +24,10 @@ export default $config({
     const { router } = await import("./infra/router.ts");
     const { uploads } = await import("./infra/storage.ts");
     const { images } = await import("./infra/table.ts");
-    await import("./infra/media.ts");
-    await import("./infra/page.ts");
-    await import("./infra/processing.ts");
-    await import("./infra/reconciling.ts");
+    await import("./infra/cors.ts");
+    await import("./infra/gallery.ts");
+    await import("./infra/processor.ts");
+    await import("./infra/reconciler.ts");
     await import("./infra/api.ts");
     await import("./infra/breaker.ts");
     await import("./infra/alarms.ts");

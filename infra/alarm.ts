@@ -1,14 +1,14 @@
-/** How an alarm is made, and whom it tells. */
-import { cloud } from "./stage.ts";
+/** CloudWatch alarms and the SNS topics that they notify. */
+import { cloud, globalName } from "./config.ts";
 
-/** A metric as CloudWatch names it. */
+/** A metric in CloudWatch's own terms. */
 export type Metric = {
   namespace: string;
   metricName: string;
   dimensions: Record<string, $util.Input<string>>;
 };
 
-/** When the statistic of a metric, or of several summed up, passes `above` in each of `periods` of so many seconds. */
+/** The condition of an alarm: the statistic of a metric, or the sum over several, is `above` in each of `periods` periods of `seconds`. */
 export type Alarm = {
   metrics: Metric[];
   statistic: "Sum" | "Maximum" | "Average";
@@ -18,10 +18,10 @@ export type Alarm = {
   about: string;
 };
 
-/** A topic that tells the stage's address, if it has one. */
+/** Creates a topic that e-mails `ALARM_EMAIL`, and returns its ARN as the alarm's actions; none without an address. */
 export function notify(name: string, opts?: $util.CustomResourceOptions): $util.Input<string>[] {
   if (!cloud.alarmEmail) return [];
-  const topic = new aws.sns.Topic(name, { name: `${$app.name}-${$app.stage}-${name}` }, opts);
+  const topic = new aws.sns.Topic(name, { name: globalName(name) }, opts);
   new aws.sns.TopicSubscription(
     `${name}Email`,
     { topic: topic.arn, protocol: "email", endpoint: cloud.alarmEmail },
@@ -30,7 +30,7 @@ export function notify(name: string, opts?: $util.CustomResourceOptions): $util.
   return [topic.arn];
 }
 
-/** Makes an alarm, named for its stage so that the e-mail says which. */
+/** Creates an alarm. Its name contains the stage and the region, which the e-mail's subject shows. */
 export function raise(
   name: string,
   { metrics, statistic, above, seconds = 300, periods = 1, about }: Alarm,
@@ -41,14 +41,14 @@ export function raise(
   new aws.cloudwatch.MetricAlarm(
     `${name}Alarm`,
     {
-      name: `${$app.name}-${$app.stage}-${name}`,
+      name: globalName(name),
       alarmDescription: about,
       alarmActions: actions,
       okActions: actions,
       comparisonOperator: "GreaterThanThreshold",
       threshold: above,
       evaluationPeriods: periods,
-      // No traffic is no fault.
+      // No data means no traffic.
       treatMissingData: "notBreaching",
       ...(metrics.length === 1
         ? { ...metric, statistic, period: seconds }

@@ -1,17 +1,17 @@
 /**
- * What somebody should be told of, by e-mail where the stage names an address. Production has its alarms in any
- * case; other stages only with an address, because each costs ten cents a month.
+ * The alarms of a stage. Production always has them; other stages only with `ALARM_EMAIL`, because each metric
+ * costs ten cents a month.
  */
 
 import { indexes } from "../packages/core/src/table/table-schema.ts";
 import { type Alarm, type Metric, notify, raise } from "./alarm.ts";
 import { api } from "./api.ts";
 import { breaker, pausedMetric } from "./breaker.ts";
-import { deadLetter, processor } from "./processing.ts";
+import { cloud, production } from "./config.ts";
+import { deadLetter, processor } from "./processor.ts";
 import { deadLetters, processing } from "./queues.ts";
-import { reconciler } from "./reconciling.ts";
+import { reconciler } from "./reconciler.ts";
 import { router } from "./router.ts";
-import { cloud, production } from "./stage.ts";
 import { images } from "./table.ts";
 
 const functions = {
@@ -34,7 +34,7 @@ const ofQueue = (queue: sst.aws.Queue, metricName: string): Metric => ({
   dimensions: { QueueName: queue.nodes.queue.name },
 });
 
-/** The table's own and each index's: an index that is throttled holds back the writes of the table. */
+/** The metric of the table and of each index: a throttled index throttles the writes of its table. */
 const ofTable = (metricName: string): Metric[] => [
   { namespace: "AWS/DynamoDB", metricName, dimensions: { TableName: images.name } },
   ...Object.keys(indexes).map((GlobalSecondaryIndexName) => ({
@@ -45,7 +45,7 @@ const ofTable = (metricName: string): Metric[] => [
 ];
 
 const alarms: Record<string, Alarm> = {
-  // The handler takes dead letters off their queue at once, so a look at the queue every minute would miss them.
+  // The handler deletes dead letters at once, so the queue's own metrics would miss them.
   DeadLetters: {
     metrics: [ofFunction(deadLetter.name, "Invocations")],
     statistic: "Sum",
@@ -58,9 +58,9 @@ const alarms: Record<string, Alarm> = {
     statistic: "Maximum",
     above: 0,
     seconds: 900,
-    about: "Dead letters cannot be marked either. See the log of the DeadLetter function.",
+    about: "Dead letters could not be marked `failed`. See the log of the DeadLetter function.",
   },
-  // Half an hour is five receives: what is older is no single bad file.
+  // Half an hour is five receives, more than one bad file takes.
   OldestMessage: {
     metrics: [ofQueue(processing, "ApproximateAgeOfOldestMessage")],
     statistic: "Maximum",
@@ -111,8 +111,8 @@ if (production || cloud.alarmEmail) {
   const actions = notify("Alarms");
   for (const [name, alarm] of Object.entries(alarms)) raise(name, alarm, actions);
 
-  // CloudFront reports in us-east-1 alone, and an alarm speaks to topics of its own region.
-  const everywhere = { provider: new aws.Provider("UsEast1", { region: "us-east-1" }) };
+  // CloudFront reports in us-east-1 alone, and an alarm notifies topics of its own region.
+  const usEast1 = { provider: new aws.Provider("UsEast1", { region: "us-east-1" }) };
   raise(
     "EdgeErrors",
     {
@@ -126,9 +126,9 @@ if (production || cloud.alarmEmail) {
       statistic: "Average",
       above: 1,
       periods: 2,
-      about: "More than one in a hundred answers at the edge is a 5xx.",
+      about: "More than 1 % of CloudFront's responses are 5xx.",
     },
-    notify("EdgeAlarms", everywhere),
-    everywhere,
+    notify("EdgeAlarms", usEast1),
+    usEast1,
   );
 }

@@ -1,24 +1,25 @@
 /**
- * A limit on what a day can cost. What stops the processor stands beside it, because a function that decodes
- * strangers' bytes must not be able to switch things on.
+ * The spend breaker: it pauses the processor for the day at `PROCESSED_PER_DAY_MAX`. A function apart, because one
+ * that decodes hostile bytes must not have the right to switch itself on.
  */
+
+import { cloud } from "./config.ts";
 import { common } from "./function.ts";
-import { processor, subscription } from "./processing.ts";
-import { cloud } from "./stage.ts";
+import { processor, subscription } from "./processor.ts";
 
 const mappingArn = subscription.apply(({ nodes }) => nodes.eventSourceMapping.arn);
 
-/** The EMF metric that `breaker.handler` writes: 1 while the day's allowance is used up. */
+/** The metric that `breaker.handler` writes in embedded metric format: 1 while the processor is paused. */
 export const pausedMetric = {
   namespace: "ImagePipeline",
   metricName: "ProcessingPaused",
   dimensions: { service: `${$app.name}-${$app.stage}` },
 };
 
-/** Under `sst dev` images are made on the developer's own machine, and cost nothing. */
+/** Under `sst dev` images are processed on the developer's machine, at no cost. */
 const isLimited = cloud.processedPerDayMax > 0 && !$dev;
 
-/** The breaker, where the stage has a limit. */
+/** The breaker; undefined where the stage has no limit. */
 export const breaker = isLimited ? create() : undefined;
 
 function create() {
@@ -32,7 +33,7 @@ function create() {
     memory: "256 MB",
     link: [allowance],
     permissions: [
-      // CloudWatch knows no resources to name here.
+      // CloudWatch has no resource-level permissions for this action.
       { actions: ["cloudwatch:GetMetricStatistics"], resources: ["*"] },
       {
         actions: [

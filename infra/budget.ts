@@ -1,5 +1,5 @@
-/** A monthly budget. Of the whole account: one app's costs count nothing until its tags are switched on for billing. */
-import { cloud } from "./stage.ts";
+/** A monthly budget of the whole account: AWS counts costs by tag only once the tag is activated for billing. */
+import { cloud, globalName } from "./config.ts";
 
 if (cloud.alarmEmail && cloud.budgetDollars > 0) {
   const notification = {
@@ -8,6 +8,7 @@ if (cloud.alarmEmail && cloud.budgetDollars > 0) {
     subscriberEmailAddresses: [cloud.alarmEmail],
   };
   new aws.budgets.Budget("Budget", {
+    name: globalName("Budget"),
     budgetType: "COST",
     timeUnit: "MONTHLY",
     limitAmount: String(cloud.budgetDollars),

@@ -1,14 +1,13 @@
-/** One page that shows how the stage is doing, from the edge to the table. The first three of an account are free. */
+/** The CloudWatch dashboard of the stage, from the edge to the table. An account's first three dashboards are free. */
 import { api } from "./api.ts";
-import { deadLetter, processor } from "./processing.ts";
+import { globalName, region } from "./config.ts";
+import { deadLetter, processor } from "./processor.ts";
 import { deadLetters, processing } from "./queues.ts";
-import { reconciler } from "./reconciling.ts";
+import { reconciler } from "./reconciler.ts";
 import { router } from "./router.ts";
 import { images } from "./table.ts";
 
-const region = aws.getRegionOutput({}).id;
-
-/** A graph: its title, what it sums up or averages, and its metrics as CloudWatch writes them. */
+/** A graph: its title, statistic and metrics, as in the source of a CloudWatch dashboard. */
 type Widget = { title: string; stat: string; region?: string; metrics: (string | $util.Input<string>)[][] };
 
 const ofFunctions = (metricName: string) =>
@@ -35,15 +34,15 @@ const ofEdge = (metricName: string) => [
 ];
 
 const widgets: Widget[] = [
-  { title: "Requests at the edge", stat: "Sum", region: "us-east-1", metrics: [ofEdge("Requests")] },
+  { title: "CloudFront requests", stat: "Sum", region: "us-east-1", metrics: [ofEdge("Requests")] },
   {
-    title: "Errors at the edge, %",
+    title: "CloudFront errors, %",
     stat: "Average",
     region: "us-east-1",
     metrics: [ofEdge("4xxErrorRate"), ofEdge("5xxErrorRate")],
   },
   {
-    title: "Waiting",
+    title: "Messages",
     stat: "Maximum",
     metrics: [
       ofQueue(processing, "ApproximateNumberOfMessagesVisible"),
@@ -52,27 +51,27 @@ const widgets: Widget[] = [
     ],
   },
   {
-    title: "Longest wait, seconds",
+    title: "Oldest message, seconds",
     stat: "Maximum",
     metrics: [ofQueue(processing, "ApproximateAgeOfOldestMessage")],
   },
-  { title: "Runs", stat: "Sum", metrics: ofFunctions("Invocations") },
+  { title: "Invocations", stat: "Sum", metrics: ofFunctions("Invocations") },
   { title: "Duration (p95), ms", stat: "p95", metrics: ofFunctions("Duration") },
   {
     title: "Errors and throttles",
     stat: "Sum",
     metrics: [...ofFunctions("Errors"), ...ofFunctions("Throttles")],
   },
-  { title: "At once", stat: "Maximum", metrics: ofFunctions("ConcurrentExecutions") },
+  { title: "Concurrent executions", stat: "Maximum", metrics: ofFunctions("ConcurrentExecutions") },
   {
-    title: "Table: capacity used",
+    title: "Consumed capacity of the table",
     stat: "Sum",
     metrics: [ofTable("ConsumedReadCapacityUnits"), ofTable("ConsumedWriteCapacityUnits")],
   },
 ];
 
 new aws.cloudwatch.Dashboard("Dashboard", {
-  dashboardName: `${$app.name}-${$app.stage}`,
+  dashboardName: globalName(),
   dashboardBody: $jsonStringify({
     widgets: widgets.map(({ title, stat, metrics, ...rest }, index) => ({
       type: "metric",

@@ -1,6 +1,7 @@
-/** What happens in the uploads bucket goes to the queue. */
+/** Event notifications of the uploads bucket, sent to the processing queue. */
+
+import { production } from "./config.ts";
 import { processing } from "./queues.ts";
-import { production } from "./stage.ts";
 import { uploads } from "./storage.ts";
 
 // SST's policy lets every bucket of every account send to the queue.
@@ -8,7 +9,7 @@ $transform(aws.sqs.QueuePolicy, (args) => {
   args.policy = aws.iam.getPolicyDocumentOutput({
     statements: [
       {
-        sid: "OurBucketAlone",
+        sid: "UploadsBucketOnly",
         principals: [{ type: "Service", identifiers: ["s3.amazonaws.com"] }],
         actions: ["sqs:SendMessage"],
         resources: [processing.arn],
@@ -26,14 +27,14 @@ $transform(aws.sqs.QueuePolicy, (args) => {
 });
 
 /**
- * In a bucket with versions a removal is a delete marker; `Delete` then says that some old version went, as happens
- * to every one of them after 30 days, and says nothing of the picture that is there now.
+ * In a versioned bucket a deletion creates a delete marker. `Delete` then reports that a noncurrent version expired,
+ * as each does after 30 days, and nothing about the current object.
  */
 const removals = production
   ? (["s3:ObjectRemoved:DeleteMarkerCreated", "s3:LifecycleExpiration:DeleteMarkerCreated"] as const)
   : (["s3:ObjectRemoved:Delete", "s3:LifecycleExpiration:Delete"] as const);
 
-// No prefix: whatever lands in the bucket, under any key, is an image or is rejected.
+// No prefix: every object under any key becomes an image or is rejected.
 uploads.notify({
   notifications: [{ name: "Processing", queue: processing, events: ["s3:ObjectCreated:*", ...removals] }],
 });

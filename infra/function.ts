@@ -1,14 +1,14 @@
-/** What all functions have in common. Each adds its handler, its links and its exact rights. */
-import { production } from "./stage.ts";
+/** The arguments that all functions share. Each adds its handler, links and exact permissions. */
+import { production } from "./config.ts";
 
-/** Powertools writes JSON lines, so Lambda is told to as well, and the two can be searched together. */
+/** Powertools logs JSON lines, so Lambda's own log format is JSON too, and one query covers both. */
 export const common = {
   runtime: "nodejs22.x",
   architecture: "arm64",
   logging: { format: "json", retention: production ? "3 months" : "1 week" },
   nodejs: { minify: true },
   transform: {
-    // SST lets every principal of the account take the role on, which only `sst dev` needs.
+    // SST's trust policy lets every principal of the account assume the role, which only `sst dev` needs.
     role: (args: { assumeRolePolicy: $util.Input<string | object> }) => {
       if (!$dev) {
         args.assumeRolePolicy = aws.iam.assumeRolePolicyForPrincipal({ Service: "lambda.amazonaws.com" });

@@ -1,18 +1,18 @@
-/** The processing queue and where its dead letters go. */
-import { pipeline } from "./stage.ts";
+/** The processing queue and its dead-letter queue. */
+import { pipeline } from "./config.ts";
 
-// Links carry addresses and no rights: SST's own would grant `sqs:*`.
+// Links carry URLs and no rights: SST's own would grant `sqs:*`.
 sst.Linkable.wrap(sst.aws.Queue, (queue) => ({ properties: { url: queue.url } }));
 
 const day = 86_400;
 
 /**
- * AWS asks for six times the function's timeout, so that a message throttled on its way is not handed out twice:
+ * AWS recommends six times the function's timeout, so that a throttled message is not received twice:
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 const visibilitySeconds = 6 * pipeline.processorTimeoutSeconds;
 
-/** A dead letter keeps the age it had, so this queue must keep longer than the other. */
+/** A dead letter keeps its enqueue time, so this queue needs the longer retention. */
 export const deadLetters = new sst.aws.Queue("DeadLetters", {
   visibilityTimeout: "3 minutes",
   transform: { queue: { messageRetentionSeconds: 14 * day } },
@@ -24,13 +24,13 @@ export const processing = new sst.aws.Queue("Processing", {
   transform: { queue: { messageRetentionSeconds: 4 * day } },
 });
 
-/** No other queue may put its dead letters here. */
+// No other queue may use this one as its dead-letter queue.
 new aws.sqs.RedriveAllowPolicy("DeadLettersSource", {
   queueUrl: deadLetters.url,
   redriveAllowPolicy: $jsonStringify({ redrivePermission: "byQueue", sourceQueueArns: [processing.arn] }),
 });
 
-/** What Lambda needs to take messages from a queue on a function's behalf, and no more. */
+/** The permissions that an event source mapping needs to poll a queue, and no more. */
 export const consume = (queue: sst.aws.Queue) => ({
   actions: ["sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:GetQueueAttributes"],
   resources: [queue.arn],

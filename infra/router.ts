@@ -1,83 +1,12 @@
 /**
- * The one way in: CloudFront in front of the API, of the processed bucket and of the gallery.
+ * The CloudFront distribution in front of the API, the processed bucket and the gallery.
  *
- * Its routes are lazy (kept in a key-value store, not in the distribution), so that neither the buckets' policies nor
- * the API's `Resource.Router.url` makes a circle.
+ * Its routes are lazy: they are entries of a key-value store, not origins of the distribution. So neither the buckets'
+ * policies nor the API's `Resource.Router.url` makes a circular dependency.
  */
 import { transform } from "esbuild";
-import { cloud, pipeline } from "./stage.ts";
-
-const year = 31_536_000;
-
-/** Two years, as the API itself says. */
-export const hsts = { accessControlMaxAgeSec: 2 * year, includeSubdomains: true, override: false };
-
-/** The API says most of this itself; here it also covers answers that never reached it. */
-const apiHeaders = new aws.cloudfront.ResponseHeadersPolicy("ApiHeaders", {
-  comment: "Security headers of the API",
-  securityHeadersConfig: {
-    strictTransportSecurity: hsts,
-    contentTypeOptions: { override: true },
-    // Not overridden: the page at /docs needs a policy of its own.
-    contentSecurityPolicy: {
-      contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
-      override: false,
-    },
-    referrerPolicy: { referrerPolicy: "no-referrer", override: false },
-  },
-  customHeadersConfig: {
-    items: [{ header: "Cross-Origin-Resource-Policy", value: "same-origin", override: false }],
-  },
-});
-
-/** Nothing that a variant could hold is ever run: the policy that imgproxy sends too. */
-const mediaHeaders = new aws.cloudfront.ResponseHeadersPolicy("MediaHeaders", {
-  comment: "Security headers of images",
-  securityHeadersConfig: {
-    strictTransportSecurity: hsts,
-    contentTypeOptions: { override: true },
-    contentSecurityPolicy: {
-      contentSecurityPolicy: "default-src 'none'; style-src 'unsafe-inline'; sandbox",
-      override: true,
-    },
-  },
-  customHeadersConfig: {
-    items: [{ header: "Cross-Origin-Resource-Policy", value: "cross-origin", override: true }],
-  },
-  // Showing an image needs no CORS; reading its pixels in a canvas does.
-  ...(pipeline.corsOrigins.length > 0 && {
-    corsConfig: {
-      accessControlAllowCredentials: false,
-      accessControlAllowHeaders: { items: ["range", "if-none-match"] },
-      accessControlAllowMethods: { items: ["GET", "HEAD"] },
-      accessControlAllowOrigins: { items: pipeline.corsOrigins },
-      accessControlExposeHeaders: { items: ["etag"] },
-      accessControlMaxAgeSec: 7200,
-      originOverride: true,
-    },
-  }),
-});
-
-/**
- * An image's path is its whole cache key. Query strings are left out, or `?x=1…n` would send every request to the
- * bucket; encodings are left out because images are compressed already.
- */
-const mediaCache = new aws.cloudfront.CachePolicy("MediaCache", {
-  comment: "Images: the path alone",
-  minTtl: 0,
-  defaultTtl: 0,
-  maxTtl: year,
-  parametersInCacheKeyAndForwardedToOrigin: {
-    cookiesConfig: { cookieBehavior: "none" },
-    headersConfig: { headerBehavior: "none" },
-    queryStringsConfig: { queryStringBehavior: "none" },
-    enableAcceptEncodingBrotli: false,
-    enableAcceptEncodingGzip: false,
-  },
-});
-
-/** Of AWS: the path and the encoding are the key, and a file says itself how long it may be kept. */
-const cachingOptimized = "658327ea-f89d-4fab-a63d-7e88639e58f6";
+import { cloud } from "./config.ts";
+import { apiCache, caching, headers } from "./policies.ts";
 
 // CloudFront accepts 10,240 bytes, and SST's own code with its comments and indentation is more than that.
 $transform(aws.cloudfront.Function, (args) => {
@@ -91,14 +20,14 @@ export const router = new sst.aws.Router("Router", {
   edge: {
     viewerRequest: {
       injection: `
-        // Each request of the API its own cache key. Without it CloudFront would let a second caller of the same path
-        // wait for the first one's answer (request collapsing), and that may take 20 s with \`wait\`.
+        // A cache key for each request of the API. Without it CloudFront would let a second request for a path wait
+        // for the response to the first (request collapsing), which takes up to 20 s with \`wait\`.
         event.request.headers["x-request-key"] = { value: event.context.requestId };
         // SST keeps a site under one prefix. The gallery is at "/", and its files are at "/assets/...".
         const asked = event.request.uri;
         if (asked === "/") event.request.uri = "/assets/index.html";
         else if (asked.startsWith("/assets/")) event.request.uri = "/assets" + asked;
-        // What SST prints as its address.
+        // The URL that SST prints for the site.
         if (asked === "/assets" || asked === "/assets/") {
           return { statusCode: 302, headers: { location: { value: "/" } } };
         }
@@ -106,24 +35,10 @@ export const router = new sst.aws.Router("Router", {
     },
   },
   transform: {
-    // The API is never cached, but CloudFront compresses only where it could: so a second at the most, under a key
-    // that never comes again.
-    cachePolicy: {
-      comment: "API: never the same key twice",
-      minTtl: 0,
-      defaultTtl: 0,
-      maxTtl: 1,
-      parametersInCacheKeyAndForwardedToOrigin: {
-        cookiesConfig: { cookieBehavior: "none" },
-        headersConfig: { headerBehavior: "whitelist", headers: { items: ["x-request-key"] } },
-        queryStringsConfig: { queryStringBehavior: "none" },
-        enableAcceptEncodingBrotli: true,
-        enableAcceptEncodingGzip: true,
-      },
-    },
+    cachePolicy: apiCache,
     cdn: (args) => {
-      // Where a request goes that no route takes, as every one would if the routes could not be read: with its
-      // `Authorization`, and in SST's default over plain HTTP to a host of SST's.
+      // The origin of a request that no route takes, as none does while the key-value store cannot be read. It must
+      // not resolve: SST's default would send the request with its `Authorization` over plain HTTP to a host of SST's.
       args.origins = [
         {
           originId: "default",
@@ -140,7 +55,7 @@ export const router = new sst.aws.Router("Router", {
       const behavior = $output(args.defaultCacheBehavior);
       args.defaultCacheBehavior = behavior.apply((api) => ({
         ...api,
-        responseHeadersPolicyId: apiHeaders.id,
+        responseHeadersPolicyId: headers.api,
       }));
       const files = behavior.apply(({ targetOriginId, viewerProtocolPolicy, functionAssociations }) => ({
         targetOriginId,
@@ -148,26 +63,25 @@ export const router = new sst.aws.Router("Router", {
         functionAssociations,
         allowedMethods: ["GET", "HEAD", "OPTIONS"],
         cachedMethods: ["GET", "HEAD"],
-        // No origin request policy: what is not in the key must not reach a bucket either. S3 honours
-        // `?response-content-type=text/html` of a signed request, and everybody would get the result.
+        // No origin request policy: what is not part of the cache key must not reach a bucket. S3 honours
+        // `?response-content-type=text/html` of a signed request, and every viewer would get the result.
       }));
-      const page = files.apply((file) => ({
+      const gallery = files.apply((file) => ({
         ...file,
         compress: true,
-        cachePolicyId: cachingOptimized,
-        // The page's policy names the uploads bucket, whose own rules name the router.
-        responseHeadersPolicyId: $output(import("./page.ts")).apply(({ headers }) => headers.id),
+        cachePolicyId: caching.gallery,
+        responseHeadersPolicyId: headers.gallery,
       }));
       args.orderedCacheBehaviors = [
         files.apply((file) => ({
           ...file,
           pathPattern: "/media/*",
           compress: false,
-          cachePolicyId: mediaCache.id,
-          responseHeadersPolicyId: mediaHeaders.id,
+          cachePolicyId: caching.media,
+          responseHeadersPolicyId: headers.media,
         })),
-        page.apply((each) => ({ ...each, pathPattern: "/" })),
-        page.apply((each) => ({ ...each, pathPattern: "/assets/*" })),
+        gallery.apply((each) => ({ ...each, pathPattern: "/" })),
+        gallery.apply((each) => ({ ...each, pathPattern: "/assets/*" })),
       ];
     },
   },

@@ -1,13 +1,13 @@
-/** The one table. Its keys and indexes are core's, so that they cannot differ from what the entities use. */
+/** The DynamoDB table. Its keys and indexes are imported from core, where the entities use them too. */
 import { indexes, primary, ttl } from "../packages/core/src/table/table-schema.ts";
-import { production } from "./stage.ts";
+import { production } from "./config.ts";
 
 // Links carry names and no rights: SST's own would grant `dynamodb:*`.
 sst.Linkable.wrap(sst.aws.Dynamo, (table) => ({ properties: { name: table.name } }));
 
 const keys = [primary, ...Object.values(indexes)].flatMap(({ pk, sk }) => [pk, sk]);
 
-/** On demand and with point-in-time recovery, which are SST's defaults. */
+/** On-demand capacity and point-in-time recovery are SST's defaults. */
 export const images = new sst.aws.Dynamo("Images", {
   fields: Object.fromEntries(keys.map((key) => [key, "string" as const])),
   primaryIndex: { hashKey: primary.pk, rangeKey: primary.sk },
@@ -21,24 +21,24 @@ export const images = new sst.aws.Dynamo("Images", {
   deletionProtection: production,
 });
 
-/** An index as permissions name it. */
+/** Returns the ARN of an index. */
 export const indexArn = (name: keyof typeof indexes) => $interpolate`${images.arn}/index/${name}`;
 
-/** How partition keys begin, by what lies under them. */
+/** Prefixes of partition keys, by the entities under them. */
 const kinds = {
-  /** Images, with their history and their tags. */
+  /** Images, with their events and tags. */
   image: "$images#imageID_*",
-  /** What is counted and remembered of an owner's requests. */
+  /** Quotas and idempotency keys of an owner. */
   owner: "$images#owner_*",
-  /** The tally of all images. */
+  /** The sharded tally of all images. */
   tally: "$images#shard_*",
-  /** How far long jobs have come. */
+  /** Checkpoints of the reconciler's jobs. */
   job: "$images#job_*",
-  /** API keys. Nobody who serves requests may write them. */
+  /** API keys. No function may write them. */
   key: "$images",
 } as const;
 
-/** A right on items of these kinds alone. Others are refused, whatever the code asks for. */
+/** Returns a permission that holds for items of these kinds only, by their partition key. */
 export const itemRight = (actions: `dynamodb:${string}`[], ...of: (keyof typeof kinds)[]) => ({
   actions,
   resources: [images.arn],
@@ -51,7 +51,7 @@ export const itemRight = (actions: `dynamodb:${string}`[], ...of: (keyof typeof 
   ],
 });
 
-/** What is needed to write images and to remove what they leave: records, history, tags, and the tally of them. */
+/** The permissions to write and delete image records, events and tags, and to update the tally. */
 export const recordRights = [
   itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "image"),
   itemRight(["dynamodb:UpdateItem"], "tally"),

@@ -31,7 +31,7 @@ function alarmsOf(graph: Graph): Record<string, string> {
       : lineOf({ ...metric, stat: statistic } as Metric);
     // CloudWatch wants exactly one of several to be what is looked at.
     expect([total, ...parts].filter((each) => each?.returnData)).toEqual(total ? [total] : []);
-    const name = inputs.name.replace(/^image-pipeline-\w+-/, "");
+    const name = inputs.name.replace(/^image-pipeline-[a-z]+-[a-z]+-[a-z]+-\d-/, "");
     return [name, `${measured} > ${threshold}, ${evaluationPeriods} ×`];
   });
   return Object.fromEntries(lines);
@@ -162,7 +162,7 @@ describe("the breaker", () => {
 test.each(all)("%s has a dashboard with figures of every part", (name, graph) => {
   const { dashboardName, dashboardBody } = argsOf(graph, /dashboard:/, "Dashboard");
   expect(dashboardName).toBe(
-    `image-pipeline-${name === "production" || name === "configured" ? "production" : "dev"}`,
+    `image-pipeline-${name === "production" || name === "configured" ? "production" : "dev"}-${regionOf(name)}`,
   );
   type Widget = { properties: { title: string; stat: string; region: string; metrics: string[][] } };
   const { widgets } = JSON.parse(dashboardBody) as { widgets: Widget[] };
@@ -176,27 +176,27 @@ test.each(all)("%s has a dashboard with figures of every part", (name, graph) =>
     `AWS/CloudFront ${metric} DistributionId RouterCdnDistribution-id Region Global`;
   const queue = (metric: string, which = "Processing") => `AWS/SQS ${metric} QueueName ${which}`;
   expect(shown).toEqual([
-    ["Requests at the edge: Sum", edge("Requests")],
-    ["Errors at the edge, %: Average", edge("4xxErrorRate"), edge("5xxErrorRate")],
+    ["CloudFront requests: Sum", edge("Requests")],
+    ["CloudFront errors, %: Average", edge("4xxErrorRate"), edge("5xxErrorRate")],
     [
-      "Waiting: Maximum",
+      "Messages: Maximum",
       queue("ApproximateNumberOfMessagesVisible"),
       queue("ApproximateNumberOfMessagesNotVisible"),
       queue("ApproximateNumberOfMessagesVisible", "DeadLetters"),
     ],
-    ["Longest wait, seconds: Maximum", queue("ApproximateAgeOfOldestMessage")],
-    ["Runs: Sum", ...of("Invocations")],
+    ["Oldest message, seconds: Maximum", queue("ApproximateAgeOfOldestMessage")],
+    ["Invocations: Sum", ...of("Invocations")],
     ["Duration (p95), ms: p95", ...of("Duration")],
     ["Errors and throttles: Sum", ...of("Errors"), ...of("Throttles")],
-    ["At once: Maximum", ...of("ConcurrentExecutions")],
+    ["Concurrent executions: Maximum", ...of("ConcurrentExecutions")],
     [
-      "Table: capacity used: Sum",
+      "Consumed capacity of the table: Sum",
       "AWS/DynamoDB ConsumedReadCapacityUnits TableName Images",
       "AWS/DynamoDB ConsumedWriteCapacityUnits TableName Images",
     ],
   ]);
   // CloudFront's figures are in us-east-1 alone.
   for (const { properties } of widgets) {
-    expect(properties.region).toBe(properties.title.includes("at the edge") ? "us-east-1" : regionOf(name));
+    expect(properties.region).toBe(properties.title.includes("CloudFront") ? "us-east-1" : regionOf(name));
   }
 });

@@ -1,5 +1,5 @@
 import { execFileSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readdirSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { graphOf } from "./graphs.ts";
@@ -66,6 +66,25 @@ test.each([
   ["Reconciler", 740],
 ])("%s has at most %d KB", (name, most) => {
   expect((bundles[name]?.bytes ?? 0) / 1000).toBeLessThanOrEqual(most);
+});
+
+/** Bytes of a folder, of its files alone. */
+const sizeOf = (folder: string) =>
+  readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((each) => each.isFile())
+    .reduce((sum, { parentPath, name }) => sum + statSync(join(parentPath, name)).size, 0);
+
+test("Lambda accepts the unzipped size of every function, the installed decoders included", () => {
+  // https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html: 250 MB.
+  const most = 250 * 2 ** 20;
+  // This machine's build of libvips is as large as Lambda's, within a few MB.
+  const installed = [...decoders, "@img"]
+    .map((name) => sizeOf(join(root, "node_modules", name)))
+    .reduce((sum, each) => sum + each, 0);
+  for (const [name, { bytes }] of Object.entries(bundles)) {
+    const total = name === "Processor" ? bytes + installed : bytes;
+    expect([name, total]).toEqual([name, expect.toSatisfy((size: number) => size > 0 && size <= most)]);
+  }
 });
 
 test("nothing of AWS's DynamoDB client is in any, nor what ElectroDB would load beside it", () => {

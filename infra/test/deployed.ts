@@ -17,7 +17,7 @@ import { eventRecord } from "../../packages/local/src/s3/event.ts";
 import { sqsEndpoint } from "../../packages/local/src/sqs.ts";
 import { openBuckets, openTable } from "../../packages/local/src/stores.ts";
 import type { Graph } from "./graph.ts";
-import { type Guard, startGuard } from "./guard.ts";
+import { type Guard, startGuard } from "./iam.ts";
 import { bundleFunction } from "./lambda-bundle.ts";
 import { rightsOf } from "./rights.ts";
 

@@ -55,8 +55,8 @@ export async function pass(
   return { result, origin };
 }
 
-/** The store as SST's providers fill it: `namespace:key`. */
-function storeOf(graph: Graph): Map<string, string> {
+/** Returns the key-value store as SST's providers fill it; keys are `namespace:key`. */
+export function storeOf(graph: Graph): Map<string, string> {
   const values = new Map<string, string>();
   const routes = new Map<string, string[]>();
   for (const { name, inputs } of resourcesOf(graph, /dynamic:Resource/)) {

@@ -20,21 +20,21 @@ export type Resource = {
   retainOnDelete: boolean;
 };
 
-/** What SST asks its bundler for: a function's handler, what `Resource` will hold in it, what lies beside it, its options. */
+/** A request to SST's bundler: a function's handler, its links, and the bundler's options. */
 export type Build = {
   functionID: string;
   handler: string;
   runtime: string;
   links: Record<string, Record<string, unknown>>;
-  copyFiles?: { from: string; to: string }[];
   properties: { install?: string[] | Record<string, string>; minify?: boolean; architecture: string };
 };
 
-/** A whole evaluated app: its own settings, its resources, its functions' builds, everything linkable, its outputs. */
+/** An evaluated app: its settings, resources, builds, everything linkable, its outputs; `archives` are the file names in each function's ZIP. */
 export type Graph = {
   app: Record<string, unknown>;
   resources: Resource[];
   builds: Build[];
+  archives: Record<string, string[]>;
   links: Record<string, Record<string, unknown>>;
   outputs: Record<string, unknown>;
 };

@@ -21,7 +21,7 @@ export type LambdaBundle = {
 
 /** Bundles the handler of a build that SST has asked for, into `.sst/bundles`, with the files that lie beside it. */
 export async function bundleFunction(build: Build): Promise<LambdaBundle> {
-  const { functionID, handler, properties, copyFiles = [] } = build;
+  const { functionID, handler, properties } = build;
   const folder = join(root, ".sst/bundles", functionID);
   const outfile = join(folder, "bundle.mjs");
   const { metafile } = await esbuild({
@@ -49,7 +49,9 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
     },
     logLevel: "error",
   });
-  for (const { from, to } of copyFiles) cpSync(from, join(folder, to));
+  // As the hook in infra/api.ts does.
+  if (functionID === "Api")
+    cpSync(join(root, "packages/functions/openapi.json"), join(folder, "openapi.json"));
   const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint);
   if (!output) throw new Error(`${functionID} has no bundle.`);
   const packages = new Map<string, number>();

@@ -1,11 +1,11 @@
-/** What a cloud would answer, as far as other resources ask for it: ARNs, addresses and the account. */
+/** Pulumi mocks: the outputs of resources that other resources use, such as ARNs, URLs and the account. */
 import type { Graph } from "./graph.ts";
 
 export const account = "123456789012";
 
-/** Collects every resource in `graph` and gives it the outputs that AWS would, in the stage's own region. */
+/** Returns mocks that collect every resource in `graph` and give it the outputs that AWS would, in its region. */
 export function mocks(graph: Graph, home: string): $util.runtime.Mocks {
-  /** Of the providers that are not the stage's own. */
+  /** Regions of the providers that the app adds. */
   const regions = new Map<string, string>();
   const newResource: $util.runtime.Mocks["newResource"] = ({ type, name, inputs, id, provider }) => {
     // A provider is referred to as `…::pulumi:providers:aws::<its name>::<its id>`.
@@ -26,6 +26,8 @@ export function mocks(graph: Graph, home: string): $util.runtime.Mocks {
         domainName: `${name.toLowerCase()}.cloudfront.net`,
         functionUrl: `https://${name.toLowerCase()}.lambda-url.${region}.on.aws/`,
         url: `https://sqs.${region}.amazonaws.com/${account}/${named}`,
+        hostedZoneId: "Z2FDTNDATAQYW2",
+        zoneId: inputs.zoneId ?? "Z0123456789ABCDEFGHIJ",
         base64: Buffer.alloc(32, name).toString("base64"),
         domainValidationOptions: [
           {

@@ -13,7 +13,7 @@ const next = join(root, ".sst/next");
 
 /** What is tried: the graph and its types. The bundles are the same, and sst-env.d.ts is what the version in use writes. */
 const promises = [
-  "kinds",
+  "resource-types",
   "storage",
   "queues",
   "rights",

@@ -5,7 +5,7 @@
  * It writes when the process ends by itself, because the last output has been resolved by then. What waits for
  * something that never comes, as two resources do that need each other, is missing in the result.
  */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
@@ -16,15 +16,30 @@ import { mocks } from "./mocks.ts";
 
 const request: Request = JSON.parse(process.env.GRAPH_REQUEST ?? "{}");
 const { stage, dev, region, root, platform, work } = request;
-const graph: Graph = { app: {}, resources: [], builds: [], links: {}, outputs: {} };
+const graph: Graph = { app: {}, resources: [], builds: [], archives: {}, links: {}, outputs: {} };
 const retained = new Set<string>();
 
 process.on("exit", () => {
   for (const resource of graph.resources) {
     resource.retainOnDelete = retained.has(`${resource.type} ${resource.name}`);
   }
+  for (const { functionID } of graph.builds) {
+    const archive = join(work, "artifacts", functionID, "code.zip");
+    if (existsSync(archive)) graph.archives[functionID] = entriesOf(readFileSync(archive));
+  }
   writeFileSync(request.out, JSON.stringify(graph));
 });
+
+/** The names in a ZIP archive's central directory. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.12 */
+function entriesOf(zip: Buffer): string[] {
+  const names: string[] = [];
+  let at = zip.indexOf("PK\x01\x02", 0, "latin1");
+  while (at >= 0) {
+    names.push(zip.toString("utf8", at + 46, at + 46 + zip.readUInt16LE(at + 28)));
+    at = zip.indexOf("PK\x01\x02", at + 46, "latin1");
+  }
+  return names.sort();
+}
 
 /** What SST's command line answers its platform code. Functions get an empty bundle. */
 const answers: Record<string, (given: Build) => unknown> = {

@@ -35,7 +35,7 @@ describe.each(all)("%s", (name, graph) => {
     expect(policies.map(({ inputs }) => JSON.parse(inputs.policy).Statement)).toEqual([
       [
         {
-          sid: "OurBucketAlone",
+          sid: "UploadsBucketOnly",
           principals: [{ type: "Service", identifiers: ["s3.amazonaws.com"] }],
           actions: ["sqs:SendMessage"],
           resources: [expect.stringMatching(/-ProcessingQueue-/)],

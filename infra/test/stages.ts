@@ -1,4 +1,4 @@
-/** The stages that every promise is held to. */
+/** The stages that the tests evaluate. */
 import type { Stage } from "./graph.ts";
 
 export const stages = {
@@ -20,9 +20,24 @@ export const stages = {
       BUDGET_DOLLARS: "120",
     },
   },
-  /** Somebody is told, and what has a limit by default has none. */
+  /** With alarms by e-mail, and without the limits that are on by default. */
   unlimited: {
     stage: "dev",
     env: { ALARM_EMAIL: "ops@example.com", PROCESSED_PER_DAY_MAX: "0", BUDGET_DOLLARS: "0" },
   },
 } as const satisfies Record<string, Stage>;
+
+/** The longest names that are accepted, with every optional resource, for AWS's limits. */
+export const longest = {
+  stage: "feature-0123456789-0123456789-ab",
+  region: "ap-southeast-1",
+  env: {
+    ...stages.configured.env,
+    DOMAIN: `${"images-".repeat(7)}a.example.com`,
+    ALARM_EMAIL: `${"o".repeat(50)}@example.com`,
+    CORS_ORIGINS: Array.from({ length: 20 }, (_, n) => `https://app-${n}.example.com`).join(),
+    PROCESSOR_TIMEOUT_SECONDS: "900",
+    PROCESSOR_MEMORY_MB: "10240",
+    PROCESSOR_CONCURRENCY_MAX: "1000",
+  },
+} as const satisfies Stage;

@@ -1,9 +1,11 @@
-/** What finds again the events that were lost. */
+/** The reconciler: finds uploads whose events were lost, and images that are stuck. */
 import { common } from "./function.ts";
+import { processed } from "./media.ts";
 import { processing } from "./queues.ts";
-import { processed, uploads } from "./storage.ts";
+import { uploads } from "./storage.ts";
 import { images, indexArn, itemRight } from "./table.ts";
 
+/** Runs the job that its event names. */
 export const reconciler = new sst.aws.Function("Reconciler", {
   ...common,
   handler: "packages/functions/src/reconciler.handler",
@@ -12,9 +14,9 @@ export const reconciler = new sst.aws.Function("Reconciler", {
   link: [uploads, processed, images, processing],
   permissions: [
     { actions: ["s3:ListBucket"], resources: [uploads.arn, processed.arn] },
-    // Only ever a HEAD, for which S3 knows no right of its own.
+    // For HeadObject, which has no permission of its own.
     { actions: ["s3:GetObject"], resources: [$interpolate`${uploads.arn}/*`] },
-    // Finishes what the API began to delete.
+    // Finishes deletions that the API started.
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${uploads.arn}/*`] },
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"], "image"),
@@ -25,7 +27,7 @@ export const reconciler = new sst.aws.Function("Reconciler", {
   ],
 });
 
-/** When each job runs, in UTC: what is stuck often, both comparisons once a day and apart from each other. */
+/** The schedule of each job, in UTC. The two comparisons run once a day, two hours apart. */
 const schedules = {
   Stuck: "rate(15 minutes)",
   Compare: "cron(20 2 * * ? *)",

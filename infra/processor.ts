@@ -1,21 +1,23 @@
-/** Who takes from the queues: the processor, and the handler that marks what the processor could not do. */
+/** The consumers of the queues: the processor, and the handler that marks dead letters as `failed`. */
 import "./events.ts";
+import { cloud, pipeline } from "./config.ts";
 import { common } from "./function.ts";
+import { processed } from "./media.ts";
 import { consume, deadLetters, processing } from "./queues.ts";
 import { settings } from "./settings.ts";
-import { cloud, pipeline } from "./stage.ts";
-import { processed, uploads } from "./storage.ts";
+import { uploads } from "./storage.ts";
 import { images, recordRights } from "./table.ts";
 
-/** One file a message: what kills the process takes nothing else with it. */
+/** One message an invocation, so that a file that crashes the process fails alone. */
 const oneByOne = { size: 1, partialResponses: true };
 
+/** Decodes uploads and writes their variants. */
 export const processor = new sst.aws.Function("Processor", {
   ...common,
   handler: "packages/functions/src/processor.handler",
   timeout: `${pipeline.processorTimeoutSeconds} seconds`,
   memory: `${cloud.processorMemoryMB} MB`,
-  // Native code for Lambda's own platform, and WebAssembly that is read as a file; versions are the root package.json's.
+  // Native code for Lambda's platform, and WebAssembly that is read as a file. The root package.json has the versions.
   nodejs: { ...common.nodejs, install: ["sharp", "libheif-js"] },
   link: [uploads, processed, images, settings],
   permissions: [
@@ -28,15 +30,16 @@ export const processor = new sst.aws.Function("Processor", {
   ],
 });
 
-/** What connects the queue to the processor. */
+/** The event source mapping from the queue to the processor. */
 export const subscription = processing.subscribe(processor.arn, {
   batch: oneByOne,
   transform: {
-    // Not reserved concurrency: the poller does not see that, and throttled messages become dead letters.
+    // Not reserved concurrency: the poller ignores it, and throttled messages become dead letters.
     eventSourceMapping: { scalingConfig: { maximumConcurrency: cloud.processorConcurrencyMax } },
   },
 });
 
+/** Marks the images of dead letters as `failed`. */
 export const deadLetter = new sst.aws.Function("DeadLetter", {
   ...common,
   handler: "packages/functions/src/dead-letter.handler",
@@ -45,7 +48,7 @@ export const deadLetter = new sst.aws.Function("DeadLetter", {
   link: [uploads, processed, images, settings],
   permissions: [
     consume(deadLetters),
-    // What is left of an image that was deleted meanwhile.
+    // The variants of an image that was deleted meanwhile.
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
     ...recordRights,
   ],

@@ -1,0 +1,41 @@
+/** The gallery at `/`: the build that `npm start` serves, with the same paths and headers. */
+import { router } from "./router.ts";
+
+new sst.aws.StaticSite("Page", {
+  router: { instance: router, path: "/assets" },
+  // Deployed under `sst dev` as well, so that the stage has one URL.
+  dev: false,
+  // From the root: next to a vite.config.ts SST would write a file of types that nothing here uses.
+  build: { command: "npm run build --prefix packages/web", output: "packages/web/dist" },
+  assets: {
+    // A page that was open before a deployment may still request its own files.
+    purge: false,
+    fileOptions: [
+      { files: "**", cacheControl: "public, max-age=31536000, immutable" },
+      { files: "index.html", cacheControl: "no-cache" },
+    ],
+  },
+  // The page is revalidated on every load and its files are named by hash, so nothing can be stale.
+  invalidation: false,
+  transform: {
+    assets: (args) => {
+      // Only this distribution, as for variants; SST's own policy admits any.
+      args.access = undefined;
+      args.policy = [
+        {
+          principals: [{ type: "service", identifiers: ["cloudfront.amazonaws.com"] }],
+          actions: ["s3:GetObject"],
+          paths: ["assets/*"],
+          conditions: [
+            {
+              test: "StringEquals",
+              variable: "AWS:SourceArn",
+              values: [router.nodes.cdn.nodes.distribution.arn],
+            },
+          ],
+        },
+      ];
+      args.cors = false;
+    },
+  },
+});

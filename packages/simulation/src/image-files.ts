@@ -1,8 +1,8 @@
-/** Tiny pictures of one colour each, so that a variant tells which upload it was made from. */
+/** Tiny images of one colour each, so that a variant shows which upload it was made from. */
 import { createHash } from "node:crypto";
 import sharp from "sharp";
 
-/** A file to upload. Bad ones have no colour and must be rejected. `etag` is the MD5 that S3 gives it. */
+/** A file to upload. A file without a colour is bad and must be rejected. `etag` is the MD5 that S3 gives it. */
 export type File = { name: string; bytes: Buffer; etag: string; color?: Color };
 type Color = readonly [red: number, green: number, blue: number];
 
@@ -13,10 +13,10 @@ const colors: Record<string, Color> = {
   sand: [224, 208, 160],
 };
 
-/** Lossy encoding moves a flat colour by a few steps; these four are over a hundred apart. */
+/** Lossy encoding moves a flat colour by a few steps. These four are over a hundred apart. */
 const nearMax = 40;
 
-/** Four good files of 8 × 8 pixels, one that is no picture, and one that ends too early. */
+/** Makes four good files of 8 × 8 pixels, one that is not an image, and one that is truncated. */
 export async function makeFiles(): Promise<File[]> {
   const good = await Promise.all(
     Object.entries(colors).map(async ([name, color]) => {
@@ -26,17 +26,17 @@ export async function makeFiles(): Promise<File[]> {
     }),
   );
   const cut = good[0]?.bytes.subarray(0, -30) ?? Buffer.alloc(0);
-  return [...good, fileOf("text", Buffer.from("no picture at all")), fileOf("cut", cut)];
+  return [...good, fileOf("text", Buffer.from("not an image")), fileOf("cut", cut)];
 }
 
 function fileOf(name: string, bytes: Buffer, color?: Color): File {
   return { name, bytes, etag: createHash("md5").update(bytes).digest("hex"), color };
 }
 
-/** What a variant turns out to be when it is decoded. */
+/** A decoded variant. */
 export type Seen = { format: string; width: number; height: number; bytes: number; color: Color };
 
-/** Decodes a variant. Throws if that is not possible. */
+/** Decodes a variant. Throws if its bytes cannot be decoded. */
 export async function look(bytes: Buffer): Promise<Seen> {
   const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const { format } = await sharp(bytes).metadata();
@@ -54,6 +54,6 @@ export async function look(bytes: Buffer): Promise<Seen> {
   };
 }
 
-/** Whether two colours are the same but for the encoder's loss. */
+/** Whether two colours are equal but for the encoder's loss. */
 export const isNear = (a: Color, b: Color): boolean =>
   Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) < nearMax;

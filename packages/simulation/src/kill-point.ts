@@ -1,13 +1,13 @@
 /**
- * Loaded into the server and its children before anything else (`--import`): kills the whole server with SIGKILL just
- * before one of them makes its n-th call to the disk or the network. Counting begins when the file `KILL_ORDER`
- * appears, which says who and at which call: `server 7`, `processor 3`.
+ * Preloaded (`--import`) into the server and its child processes: kills the server with SIGKILL just before one of them
+ * makes its n-th call to disk or network. Counting begins when the file `KILL_ORDER` appears, which names the role and
+ * the call: `server 7`, `processor 3`.
  */
 import { readFileSync } from "node:fs";
 import promises, { type FileHandle } from "node:fs/promises";
 import http from "node:http";
 import { syncBuiltinESMExports } from "node:module";
-import { runAhead } from "./ahead.ts";
+import { runAhead } from "./process.ts";
 
 const { KILL_ORDER: order = "", CLOCK_AHEAD_MS: aheadMs = "0" } = process.env;
 const role = process.env.AWS_LAMBDA_FUNCTION_NAME ?? "server";
@@ -15,10 +15,10 @@ let calls = 0;
 
 runAhead(() => Number(aheadMs));
 
-// Node dates answers by the machine's clock, and the SDK would put its own right by that.
+// Node dates responses by the machine's clock, by which the SDK would correct its own.
 Object.defineProperty(http.ServerResponse.prototype, "sendDate", { get: () => false, set: () => {} });
 
-// A server outlives nobody: should the suite itself be stopped, its server goes too.
+// The server does not outlive the suite, even if that is killed.
 if (role === "server") {
   const parent = process.ppid;
   setInterval(() => process.ppid === parent || process.exit(), 500).unref();
@@ -37,24 +37,24 @@ function instrument<T extends object>(owner: T, names: readonly (keyof T & strin
   for (const name of names) {
     const real = owner[name] as (...given: unknown[]) => unknown;
     const counted = function (this: unknown, ...given: unknown[]) {
-      maybeDie();
+      maybeKill();
       return real.apply(this, given);
     };
     Object.defineProperty(owner, name, { value: counted, writable: true, configurable: true });
   }
 }
 
-function maybeDie() {
-  const [who, at] = ordered();
-  if (who !== role || ++calls < Number(at)) return;
+function maybeKill() {
+  const [ordered, at] = readOrder();
+  if (ordered !== role || ++calls < Number(at)) return;
   if (role !== "server") process.kill(process.ppid, "SIGKILL");
   process.kill(process.pid, "SIGKILL");
 }
 
-function ordered(): string[] {
+function readOrder(): string[] {
   try {
     return readFileSync(order, "utf8").split(" ");
   } catch {
-    return []; // Not yet.
+    return []; // The file does not exist yet.
   }
 }

@@ -1,6 +1,6 @@
 /**
- * Kill -9, for real: the embedded server is killed at each call that it makes while a client uploads, overwrites,
- * patches, reprocesses or deletes; started again, it must hold everything that it had acknowledged.
+ * SIGKILL of a real server: the embedded server is killed at each call that it makes while a client uploads, overwrites,
+ * patches, reprocesses or deletes. After a restart it must hold everything that it had acknowledged.
  */
 import { createHash } from "node:crypto";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -8,13 +8,13 @@ import type { Transition } from "@image-pipeline/core/table/event-entity";
 import { names } from "@image-pipeline/local/environment";
 import { AwsClient } from "aws4fetch";
 import { type File, isNear, look, makeFiles } from "./image-files.ts";
-import { type Lives, openLives } from "./lives.ts";
+import { openProcess, type ServerProcess } from "./process.ts";
 
-/** Kills at every `every`-th call, the whole round `rounds` times over. */
-export type Options = { dataDir: string; every: number; rounds: number; tell(line: string): void };
+/** Kills at every `every`-th call in each of `rounds` rounds; a round begins one call later than the one before. */
+export type Options = { dataDir: string; every: number; rounds: number; print(line: string): void };
 
-/** How many kills there were, how many images in the end, and everything that was not as it was acknowledged. */
-export type Result = { kills: number; images: number; wrong: string[] };
+/** The number of kills and of images, and every deviation from what was acknowledged. */
+export type Result = { kills: number; images: number; violations: string[] };
 
 type Body = {
   id: string;
@@ -26,8 +26,8 @@ type Body = {
 };
 
 /**
- * One image, and what of it was acknowledged: `done` are transitions, `may` the bytes, which may be either of two
- * while nobody has said which.
+ * One image, and what was acknowledged of it: `done` are its transitions, `may` its possible bytes, of which there are
+ * two while a request is unanswered.
  */
 type Subject = {
   id?: string;
@@ -35,44 +35,44 @@ type Subject = {
   may: (File | undefined)[];
   title?: string;
   gone?: boolean;
-  done: Told["type"][];
+  done: TrailEntry["type"][];
 };
 
-/** An entry of the audit trail, as the API tells it. */
-type Told = Pick<Transition, "type"> & { detail?: { etag?: string; unchanged?: string } };
+/** An entry of the audit trail in the API. */
+type TrailEntry = Pick<Transition, "type"> & { detail?: { etag?: string; unchanged?: string } };
 
 const hourMs = 3_600_000;
 const dayMs = 24 * hourMs;
 
-/** What a check has sent through the queue is done within a minute, also on a machine that is busy. */
+/** Verifications of one image, 250 ms apart: the queue empties within a minute, also on a busy machine. */
 const triesMax = 240;
 
-/** More calls than any operation makes in one process. */
+/** More calls than one operation makes in one process. */
 const callsMax = 400;
 
-/** Runs it all in an empty folder. Once in a process. */
-export async function playKills({ dataDir, every, rounds, tell }: Options): Promise<Result> {
-  const lives = await openLives(dataDir);
+/** Kills a server over an empty folder. Once in a process. */
+export async function playKills({ dataDir, every, rounds, print }: Options): Promise<Result> {
+  const server = await openProcess(dataDir);
   const [red, green] = await makeFiles();
-  if (!red || !green) throw new Error("There must be two files.");
-  const result: Result = { kills: 0, images: 0, wrong: [] };
-  await lives.start(0);
-  const client = await clientOf(lives, red, green);
+  if (!red || !green) throw new Error("The suite needs two files.");
+  const result: Result = { kills: 0, images: 0, violations: [] };
+  await server.start(0);
+  const client = await clientOf(server, red, green);
   for (let round = 0; round < rounds; round++) {
     for (const [name, { prepare, act }] of Object.entries(client.operations)) {
       for (const role of ["server", "processor"] as const) {
         for (let call = 1 + (round % every); call < callsMax; call += every) {
           const subject = await prepare();
-          await lives.killAt(role, call);
-          // It may be killed at any line of this; what it had acknowledged until then is in `subject`.
-          await Promise.race([act(subject).catch(() => {}), lives.ended()]);
-          const survived = await isCalm(lives);
+          await server.killAt(role, call);
+          // The kill may come at any line of this. `subject` holds what was acknowledged until then.
+          await Promise.race([act(subject).catch(() => {}), server.exited()]);
+          const survived = await survives(server);
           if (!survived) result.kills++;
-          await lives.kill();
-          await lives.start(hourMs);
+          await server.kill();
+          await server.start(hourMs);
           const wrong = await client.verify(subject);
-          result.wrong.push(...wrong.map((what) => `${name}, ${role} killed at call ${call}: ${what}`));
-          tell(
+          result.violations.push(...wrong.map((what) => `${name}, ${role} killed at call ${call}: ${what}`));
+          print(
             `${name}: the ${role} ${survived ? "makes fewer than" : "was killed at"} ${call} calls; ${wrong.join(", ") || "nothing lost"}`,
           );
           if (survived) break;
@@ -80,20 +80,20 @@ export async function playKills({ dataDir, every, rounds, tell }: Options): Prom
       }
     }
   }
-  await lives.kill();
-  await lives.start(2 * dayMs);
-  Object.assign(result, await client.verifyAll(result.wrong));
-  await lives.kill();
+  await server.kill();
+  await server.start(2 * dayMs);
+  Object.assign(result, await client.verifyAll(result.violations));
+  await server.kill();
   return result;
 }
 
-/** Whether the server lives on after an operation: what follows it, such as a clean-up, gets a moment. */
-async function isCalm(lives: Lives): Promise<boolean> {
+/** Whether the server survives an operation and what follows it, such as a clean-up. */
+async function survives(server: ServerProcess): Promise<boolean> {
   await sleep(300);
-  return !lives.isDead();
+  return !server.isDead();
 }
 
-async function clientOf(lives: Lives, red: File, green: File) {
+async function clientOf(server: ServerProcess, red: File, green: File) {
   const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
   const { Storage } = await import("@image-pipeline/core/aws/storage");
   const { readMany } = await import("@image-pipeline/core/records/record");
@@ -104,7 +104,7 @@ async function clientOf(lives: Lives, red: File, green: File) {
 
   async function api<T = Body>(method: string, path: string, body?: object): Promise<T> {
     const headers = body ? { "content-type": "application/json" } : undefined;
-    const response = await fetch(`${lives.url}${path}`, {
+    const response = await fetch(`${server.url}${path}`, {
       method,
       headers,
       body: body && JSON.stringify(body),
@@ -183,10 +183,7 @@ async function clientOf(lives: Lives, red: File, green: File) {
 
   const final = ({ id }: Subject) => api("GET", `/images/${id}?wait=20`);
 
-  /**
-   * What is wrong with an image once the reconciler has done at once what its schedule would do in time, and the
-   * queue what it was sent.
-   */
+  /** Runs the reconciler, which would run by schedule, and returns what is still wrong once the queue is done. */
   async function verify(subject: Subject): Promise<string[]> {
     await Reconcile.compare();
     await Reconcile.stuck();
@@ -205,7 +202,7 @@ async function clientOf(lives: Lives, red: File, green: File) {
     const file = stored.ok ? may.find((file) => file?.bytes.equals(bytes)) : undefined;
     if (stored.ok && !file) return ["the bytes are not those that were sent"];
     if (!stored.ok && !may.includes(undefined)) return ["an acknowledged upload is lost"];
-    const response = await fetch(`${lives.url}/images/${id}`);
+    const response = await fetch(`${server.url}/images/${id}`);
     const trail = checkTrail(await trailOf(id), subject);
     if (trail) return [trail];
     if (!file) return response.status === 404 ? [] : ["an image without an upload is left"];
@@ -218,13 +215,13 @@ async function clientOf(lives: Lives, red: File, green: File) {
     return checkVariants(image, file);
   }
 
-  async function trailOf(id: string): Promise<Told[]> {
-    const response = await fetch(`${lives.url}/images/${id}/events`);
-    return response.ok ? ((await response.json()) as { items: Told[] }).items : [];
+  async function trailOf(id: string): Promise<TrailEntry[]> {
+    const response = await fetch(`${server.url}/images/${id}/events`);
+    return response.ok ? ((await response.json()) as { items: TrailEntry[] }).items : [];
   }
 
-  /** Everything again, two days later: no image is lost, and nothing lies about. */
-  async function verifyAll(found: string[]): Promise<Pick<Result, "images" | "wrong">> {
+  /** Verifies every image again, two days later, and that no orphan is left. */
+  async function verifyAll(found: readonly string[]): Promise<Pick<Result, "images" | "violations">> {
     await Reconcile.sweep();
     const wrong = [...found];
     let images = 0;
@@ -238,29 +235,29 @@ async function clientOf(lives: Lives, red: File, green: File) {
       for (const { key } of Object.values(variants)) used.add(key);
     for await (const page of Storage.pages("processed"))
       for (const { key } of page) if (!used.has(key)) wrong.push(`in the end: an orphan is left, ${key}`);
-    return { images, wrong };
+    return { images, violations: wrong };
   }
 
   return { operations, verify, verifyAll };
 }
 
 /**
- * What is wrong with an image's history: whatever was acknowledged stands in it, each transition once, each result
- * after what asked for it, and at the end how the image stands.
+ * Checks an image's audit trail: it has what was acknowledged, each transition once, each result after what asked for
+ * it, and the image's status at its end. Returns the first deviation.
  */
-function checkTrail(trail: readonly Told[], { may, done, gone }: Subject): string | undefined {
+function checkTrail(trail: readonly TrailEntry[], { may, done, gone }: Subject): string | undefined {
   const types = trail.map(({ type }) => type);
-  // Announced, never uploaded, and over a day old: it has gone by itself.
+  // Never uploaded and over a day old: it has expired.
   if (types.length === 0 && may.includes(undefined)) return undefined;
   const said = `its history is ${types.join(", ") || "empty"}`;
-  const times = (type: Told["type"]) => types.filter((other) => other === type).length;
-  if (types[0] !== "announced") return `${said}: it does not begin with its announcement`;
+  const times = (type: TrailEntry["type"]) => types.filter((other) => other === type).length;
+  if (types[0] !== "announced") return `${said}: it does not begin with its creation`;
   for (const type of ["announced", "updated", "reprocessed", "deleting", "deleted"] as const)
-    if (times(type) > 1) return `${said}: one transition stands there twice`;
+    if (times(type) > 1) return `${said}: one transition is in it twice`;
   for (const type of done) if (times(type) !== 1) return `${said}: an acknowledged change is not in it`;
   const uploads = trail.filter(({ type, detail }) => type === "uploaded" && !detail?.unchanged);
   if (new Set(uploads.map(({ detail }) => detail?.etag)).size !== uploads.length)
-    return `${said}: one upload stands there twice`;
+    return `${said}: one upload is in it twice`;
   const steps = types.filter((type) => type !== "updated");
   for (const [place, type] of steps.entries())
     if (type === "ready" && !["uploaded", "reprocessed"].includes(steps[place - 1] ?? ""))

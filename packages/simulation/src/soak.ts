@@ -1,17 +1,17 @@
-/** The embedded server under a steady load for as long as is wanted: does it grow, leak, or leave anything behind? */
+/** The embedded server under a steady load: growth of memory, open descriptors, and images that are late or fail. */
 import { readdir, readFile } from "node:fs/promises";
 import { setTimeout as sleep } from "node:timers/promises";
 import { makeFiles } from "./image-files.ts";
-import { openLives } from "./lives.ts";
+import { openProcess } from "./process.ts";
 
-/** Images a second are uploaded for so many minutes; each is deleted when a hundred newer ones are there. */
-export type Options = { dataDir: string; minutes: number; perSecond: number; tell(line: string): void };
+/** Uploads `perSecond` images a second for `minutes`. Each is deleted after a hundred newer ones. */
+export type Options = { dataDir: string; minutes: number; perSecond: number; print(line: string): void };
 
-/** `slopeMB`: how much resident memory grows in an hour, over the second half of the time. */
+/** `slopeMB`: growth of resident memory in MB an hour, over the second half of the time. `late`: not ready in 20 s. */
 export type Result = {
   uploads: number;
   failed: number;
-  stuck: number;
+  late: number;
   slopeMB: number;
   descriptors: number[];
 };
@@ -20,14 +20,14 @@ type Image = { id: string; upload: { url: string; headers: Record<string, string
 
 const keptMax = 100;
 
-/** Linux tells of processes in files; elsewhere there is nothing to measure. Once in a process. */
-export async function playSoak({ dataDir, minutes, perSecond, tell }: Options): Promise<Result> {
-  const lives = await openLives(dataDir);
-  await lives.start(0);
+/** Runs the load over an empty folder. Needs Linux, whose /proc it reads. Once in a process. */
+export async function playSoak({ dataDir, minutes, perSecond, print }: Options): Promise<Result> {
+  const server = await openProcess(dataDir);
+  await server.start(0);
   const files = (await makeFiles()).filter(({ color }) => color);
   const kept: string[] = [];
   const samples: { hour: number; mb: number; descriptors: number }[] = [];
-  const result: Result = { uploads: 0, failed: 0, stuck: 0, slopeMB: 0, descriptors: [] };
+  const result: Result = { uploads: 0, failed: 0, late: 0, slopeMB: 0, descriptors: [] };
   const underway = new Set<Promise<void>>();
   const started = performance.now();
   const elapsedMs = () => performance.now() - started;
@@ -36,7 +36,7 @@ export async function playSoak({ dataDir, minutes, perSecond, tell }: Options): 
     const file = files[result.uploads++ % files.length];
     if (!file) return;
     const { length: bytes } = file.bytes;
-    const made = await fetch(`${lives.url}/images`, {
+    const made = await fetch(`${server.url}/images`, {
       method: "POST",
       headers: { "content-type": "application/json" },
       body: JSON.stringify({ filename: `${file.name}.jpg`, contentType: "image/jpeg", bytes }),
@@ -44,11 +44,11 @@ export async function playSoak({ dataDir, minutes, perSecond, tell }: Options): 
     const { id, upload } = (await made.json()) as Image;
     const { url, headers } = upload;
     await (await fetch(url, { method: "PUT", headers, body: new Uint8Array(file.bytes) })).arrayBuffer();
-    const image = await (await fetch(`${lives.url}/images/${id}?wait=20`)).json();
-    if ((image as { status: string }).status !== "ready") result.stuck++;
+    const image = await (await fetch(`${server.url}/images/${id}?wait=20`)).json();
+    if ((image as { status: string }).status !== "ready") result.late++;
     kept.push(id);
     const oldest = kept.length > keptMax ? kept.shift() : undefined;
-    if (oldest) await fetch(`${lives.url}/images/${oldest}`, { method: "DELETE" });
+    if (oldest) await fetch(`${server.url}/images/${oldest}`, { method: "DELETE" });
   };
 
   for (let minute = 0; minute < minutes; ) {
@@ -59,22 +59,22 @@ export async function playSoak({ dataDir, minutes, perSecond, tell }: Options): 
     await sleep(1000 / perSecond);
     if (elapsedMs() < (minute + 1) * 60_000) continue;
     minute++;
-    const { mb, serverMB, descriptors } = await measure(lives.pid());
+    const { mb, serverMB, descriptors } = await measure(server.pid());
     samples.push({ hour: elapsedMs() / 3_600_000, mb, descriptors });
-    const { uploads, failed, stuck } = result;
-    tell(
-      `minute ${minute}: ${mb.toFixed(0)} MB, ${serverMB.toFixed(0)} of it the server's own, ${descriptors} descriptors, ${uploads} uploads, ${failed} failed, ${stuck} late`,
+    const { uploads, failed, late } = result;
+    print(
+      `minute ${minute}: ${mb.toFixed(0)} MB, ${serverMB.toFixed(0)} of it the server's own, ${descriptors} descriptors, ${uploads} uploads, ${failed} failed, ${late} late`,
     );
   }
   await Promise.all(underway);
-  await lives.kill();
+  await server.kill();
   const settled = samples.slice(Math.floor(samples.length / 2));
   result.slopeMB = slope(settled.map(({ hour, mb }) => [hour, mb]));
   result.descriptors = samples.map(({ descriptors }) => descriptors);
   return result;
 }
 
-/** Resident memory and open files of the server and its children. */
+/** Measures resident memory and open descriptors of the server and its child processes. */
 async function measure(pid: number): Promise<{ mb: number; serverMB: number; descriptors: number }> {
   const children = await readFile(`/proc/${pid}/task/${pid}/children`, "utf8");
   let [kb, serverKB, descriptors] = [0, 0, 0];
@@ -88,7 +88,7 @@ async function measure(pid: number): Promise<{ mb: number; serverMB: number; des
   return { mb: kb / 1024, serverMB: serverKB / 1024, descriptors };
 }
 
-/** Least squares: by how much y grows for each x. */
+/** Returns the slope of the least-squares line. */
 function slope(points: [x: number, y: number][]): number {
   const mean = (of: (point: [number, number]) => number) =>
     points.reduce((sum, point) => sum + of(point), 0) / points.length;

@@ -55,7 +55,7 @@ export async function onDeadLetter(
   const subject = await resolve(message.key);
   const { imageID } = subject;
   const applied = await carryOut(subject, settings, (record, context) =>
-    Protocol.onDeadLetter(record, message, letter, context),
+    Protocol.rules.onDeadLetter(record, message, letter, context),
   );
   if (!applied.written) {
     const { do: action, why } = applied.decision;

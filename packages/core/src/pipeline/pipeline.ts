@@ -43,11 +43,11 @@ function decide(
 ): Protocol.Decision {
   switch (message.kind) {
     case "created":
-      return Protocol.onCreated(record, message, context);
+      return Protocol.rules.onCreated(record, message, context);
     case "removed":
-      return Protocol.onRemoved(record, message, context);
+      return Protocol.rules.onRemoved(record, message, context);
     case "check":
-      return Protocol.onCheck(record, message, etag, context);
+      return Protocol.rules.onCheck(record, message, etag, context);
   }
 }
 
@@ -67,7 +67,7 @@ async function work(claimed: ImageRecord, message: Message, settings: Settings.P
     return { acknowledge: true, imageID, did: outcome.is };
   }
   return {
-    acknowledge: Protocol.mayAcknowledge(await read(imageID), message),
+    acknowledge: Protocol.rules.mayAcknowledge(await read(imageID), message),
     imageID,
     did: `${outcome.is}, but the lease was lost`,
   };
@@ -76,12 +76,12 @@ async function work(claimed: ImageRecord, message: Message, settings: Settings.P
 /** Writes the outcome, if this attempt still holds its lease. */
 const commit = (claimed: ImageRecord, outcome: Protocol.Outcome, settings: Settings.Pipeline) =>
   carryOut({ imageID: claimed.imageID, owner: claimed.owner, record: claimed }, settings, (record, context) =>
-    Protocol.onOutcome(record, claimed.attempt, outcome, context),
+    Protocol.rules.onOutcome(record, claimed.attempt, outcome, context),
   );
 
 /** Reads, renders and stores. Nothing here is visible to anybody until the commit names it. */
 async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<Protocol.Outcome> {
-  const { imageID, key, etag, attempt } = claimed;
+  const { imageID, key, etag } = claimed;
   if (!etag) throw new Error(`${imageID} was claimed without an upload.`);
   const original = await Storage.readOriginal(key, etag, settings.bytesMax);
   if (original.is === "gone" || original.is === "changed") return { is: original.is };
@@ -95,7 +95,7 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
     const { source, placeholder, variants } = await render(bytes, settings);
     const { length } = bytes;
     release(bytes);
-    const folder = `${imageID}/${attempt}-${etag.slice(0, 8)}`;
+    const folder = Protocol.rules.pathOf(claimed, etag);
     const stored = await Promise.all(
       variants.map(async ({ name, width, height, files }): Promise<[Name, StoredVariant]> => {
         const [shown, ...also] = await Promise.all(files.map((file) => store(`${folder}/${name}`, file)));

@@ -141,7 +141,9 @@ const isOld = ({ key, modified }: Listed) => key.startsWith("img_") && modified 
 /** Finds the orphans among listed variants, given the records of all their images. */
 export function orphansAmong(page: readonly Listed[], records: ReadonlyMap<string, ImageRecord>): string[] {
   const now = Date.now();
-  const inUse = new Set([...records.values()].flatMap((record) => [...Protocol.keysInUse(record, now)]));
+  const inUse = new Set(
+    [...records.values()].flatMap((record) => [...Protocol.rules.keysInUse(record, now)]),
+  );
   return page.flatMap((object) => (isOld(object) && !inUse.has(object.key) ? [object.key] : []));
 }
 

@@ -262,6 +262,12 @@ export function mayAcknowledge(record: ImageRecord | undefined, message: Message
   return seen > message.sequencer || (seen === message.sequencer && isSettled(record));
 }
 
+/** The path of an attempt's variants in the processed bucket: no attempt writes where another wrote. */
+export const pathOf = (
+  { imageID, attempt }: Pick<ImageRecord, "imageID" | "attempt">,
+  etag: string,
+): string => `${imageID}/${attempt}-${etag.slice(0, 8)}`;
+
 /** Whether a worker may still commit to this record. */
 export const isLeased = (record: ImageRecord, now: number) =>
   record.status === "processing" && record.leaseUntil !== undefined && Date.parse(record.leaseUntil) > now;
@@ -349,5 +355,18 @@ function keptOf(record: ImageRecord): Draft {
   const { version, updatedAt, last, writeID, shard, dueOrder, content, ...rest } = record;
   return rest;
 }
+
+/** The rules that the pipeline applies. The simulation replaces them one at a time, to show what each is for. */
+export const rules = {
+  onCreated,
+  onRemoved,
+  onCheck,
+  onOutcome,
+  onDeadLetter,
+  mayAcknowledge,
+  pathOf,
+  keysInUse,
+};
+export type Rules = typeof rules;
 
 const iso = (ms: number) => new Date(ms).toISOString();

@@ -1,6 +1,6 @@
 /**
- * The real parts, once for a process: the embedded S3 and DynamoDB over HTTP, the queue's endpoint, and the functions
- * as they are deployed. Everything that happens to them goes by the virtual clock.
+ * The real parts, started once in a process: the embedded S3 and DynamoDB, the queue's endpoint, and the functions as
+ * they are deployed, all on the virtual clock.
  */
 import { createServer } from "node:http";
 import { join } from "node:path";
@@ -16,25 +16,25 @@ import { startS3 } from "@image-pipeline/local/s3/server";
 import { sqsEndpoint } from "@image-pipeline/local/sqs";
 import { caller, ensureTable } from "@image-pipeline/local/table";
 import { AwsClient } from "aws4fetch";
-import { now, takeOver } from "./clock.ts";
-import { type Applied, installGates } from "./gates.ts";
-import { takeShortcuts } from "./shortcut.ts";
+import { injectFaults, type Wire } from "./faults.ts";
+import { installClock, now } from "./scheduler.ts";
+import { installTransport } from "./transport.ts";
 
-/** Who is told of what happens; each world in turn. */
-export type Audience = {
-  applied(applied: Applied): Promise<void>;
+/** Receives everything that happens: the world that plays now. */
+export type Audience = Wire & {
+  /** An object was written or removed. */
   stored(event: ObjectEvent): void;
-  queue(): Pick<Queue, "send">;
+  queue: Pick<Queue, "send">;
 };
 
 export const region = "us-east-1";
 const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
 const queuePath = `/000000000000/${names.queue}`;
 
-/** Starts everything in a folder of its own. `listener.at` is told of what happens. Once in a process. */
-export async function openStage(dataDir: string, listener: { at: Audience }) {
-  takeOver();
-  takeShortcuts();
+/** Starts everything over an empty folder. `audience` returns the current audience. Once in a process. */
+export async function openEnvironment(dataDir: string, audience: () => Audience) {
+  installClock();
+  installTransport();
   const table = await startDynamodb({ port: 0 });
   const store = await startS3({
     dataDir: join(dataDir, "s3"),
@@ -43,10 +43,10 @@ export async function openStage(dataDir: string, listener: { at: Audience }) {
     region,
     ...credentials,
     corsOrigins: "any local",
-    onEvent: (event) => listener.at.stored(event),
+    onEvent: (event) => audience().stored(event),
     now,
   });
-  const queue = { send: (body: string, delayMs?: number) => listener.at.queue().send(body, delayMs) };
+  const queue = { send: (body: string, delayMs?: number) => audience().queue.send(body, delayMs) };
   const answer = sqsEndpoint({
     path: queuePath,
     queue: queue as Queue,
@@ -69,37 +69,37 @@ export async function openStage(dataDir: string, listener: { at: Audience }) {
     pipeline: { ...Settings.pipelineDefaults, anonymous: true },
   });
 
-  // Only now: the modules of the product read where things are when they are loaded.
+  // After the settings above, which the product's modules read when they are loaded.
   const { Storage } = await import("@image-pipeline/core/aws/storage");
   const { Table } = await import("@image-pipeline/core/table/table");
   const { Counters } = await import("@image-pipeline/core/records/counters");
   const { handler: processor } = await import("@image-pipeline/functions/processor");
-  const { handler: undertaker } = await import("@image-pipeline/functions/dead-letter");
+  const { handler: deadLetter } = await import("@image-pipeline/functions/dead-letter");
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
   const { app } = await import("@image-pipeline/functions/http/app");
-  installGates({ storage: Storage.client, table: Table.client }, (applied) => listener.at.applied(applied));
+  injectFaults({ storage: Storage.client, table: Table.client }, audience);
 
   const s3 = new AwsClient({ ...credentials, region, service: "s3" });
   const pathOf = (bucket: string, key: string) =>
     `${store.url}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
   return {
     processor,
-    undertaker,
+    deadLetter,
     reconciler,
     app,
-    census: Counters.now,
-    /** Puts an object as anybody with the right to may, or takes it away. */
+    counters: Counters.now,
+    /** Puts or deletes an object, as any S3 client with the right to may. */
     put: (key: string, body: Buffer) =>
       s3.fetch(pathOf(names.uploads, key), { method: "PUT", body: new Uint8Array(body) }),
     remove: (bucket: string, key: string) => s3.fetch(pathOf(bucket, key), { method: "DELETE" }),
-    /** What time to live removes, all of it at once. */
+    /** Removes every item whose time to live is over. */
     async expire() {
       let start: object | undefined;
       do start = await expire(call, names.table, { start, limit: 1000, now: now() });
       while (start);
     },
-    /** Empties the table of these items (primary keys as JSON). */
-    async forget(keys: Iterable<string>) {
+    /** Deletes items, by primary keys as JSON. */
+    async deleteItems(keys: Iterable<string>) {
       const all = [...keys].map((key) => {
         const [pk, sk] = JSON.parse(key) as [string, string];
         return { DeleteRequest: { Key: { [primary.pk]: { S: pk }, [primary.sk]: { S: sk } } } };
@@ -114,4 +114,4 @@ export async function openStage(dataDir: string, listener: { at: Audience }) {
   };
 }
 
-export type Stage = Awaited<ReturnType<typeof openStage>>;
+export type Environment = Awaited<ReturnType<typeof openEnvironment>>;

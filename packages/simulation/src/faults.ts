@@ -1,0 +1,166 @@
+/** Fault profiles, and fault injection at the product's own clients: S3, DynamoDB and signed `fetch`. */
+import type { Storage } from "@image-pipeline/core/aws/storage";
+import { DynamodbError } from "@image-pipeline/core/table/dynamodb";
+import type { Table } from "@image-pipeline/core/table/table";
+import { currentJob, type Fault, gate, type Job } from "./scheduler.ts";
+
+/** The share of notifications that are lost, and whether the API and the reconciler take part. */
+export type Profile = { lost: number; api: boolean; reconciler: boolean };
+
+/** `calm` has events alone, all of which arrive. `crowd` is the profile of the storm and the races. */
+export const profiles = {
+  calm: { lost: 0, api: false, reconciler: false },
+  rough: { lost: 0.05, api: true, reconciler: true },
+  storm: { lost: 0.3, api: true, reconciler: true },
+  full: { lost: 0, api: true, reconciler: true },
+  crowd: { lost: 0.05, api: false, reconciler: true },
+} as const satisfies Record<string, Profile>;
+
+type Share = [fault: Fault, share: number];
+const deaths: Share[] = [
+  ["time out after", 0.01],
+  ["die before", 0.002],
+  ["die after", 0.002],
+];
+const shares = {
+  s3: [["fail", 0.02], ...deaths],
+  dynamodb: [["throttle", 0.02], ...deaths],
+} satisfies Record<string, Share[]>;
+
+/** Draws the fault of a job's next request in a crowd: 2 % fail or are throttled, 1 % time out, 0.4 % kill. */
+export function drawFault(job: Job, random: () => number): Fault {
+  const isStorage = job.gates.some(({ label }) => /Object/.test(label));
+  let dice = random();
+  for (const [fault, share] of shares[isStorage ? "s3" : "dynamodb"]) {
+    if (dice < share) return fault;
+    dice -= share;
+  }
+  return "none";
+}
+
+/** A request that took effect, even if its sender never learned of it. */
+export type Applied = { operation: string; input: object; job: Job | undefined };
+
+/** A request to a broken service. `entity` is the ElectroDB entity of its item, `job` the name of the job. */
+export type Asked = { operation: string; entity?: string; job?: string };
+
+/**
+ * A broken service: carries a request out without its condition, only after it has answered, or not at all.
+ * Undefined: as it should be.
+ */
+export type Broken = (asked: Asked) => "unconditionally" | "late" | "never" | undefined;
+
+/** Receives each request that took effect, before its sender does, and says which services are broken. */
+export type Wire = { applied(applied: Applied): Promise<void>; broken: Broken | undefined };
+
+type Input = Record<string, unknown>;
+
+/** Puts a gate before every request of the product's clients. For the life of the process. */
+export function injectFaults(
+  clients: { storage: typeof Storage.client; table: typeof Table.client },
+  wire: () => Wire,
+): void {
+  const { storage, table } = clients;
+  const conditions: AnyMiddleware = (next, context) => (args) => {
+    const operation = operationOf(context);
+    if (wire().broken?.({ operation }) !== "unconditionally") return next(args);
+    return next({ ...args, input: { ...args.input, IfMatch: undefined } });
+  };
+  storage.middlewareStack.add(conditions, { step: "initialize", name: "conditions" });
+  const gated: AnyMiddleware = (next, context) => (args) => {
+    const operation = operationOf(context);
+    const job = currentJob();
+    const perform = async () => {
+      // The servers date their answers in real time, by which the SDK would correct its clock.
+      storage.config.systemClockOffset = 0;
+      const answer = await next(args);
+      await wire().applied({ operation, input: args.input, job });
+      return answer;
+    };
+    const sent = gate(`${operation} ${subjectOf(args.input)}`, perform, spoilStorage);
+    if (wire().broken?.({ operation }) !== "late") return sent;
+    sent.catch(() => {});
+    return Promise.resolve({ output: { $metadata: {} }, response: {} }) as unknown as typeof sent;
+  };
+  // Inside the client's own retries, so that each attempt is a request.
+  storage.middlewareStack.addRelativeTo(gated, {
+    relation: "after",
+    toMiddleware: "retryMiddleware",
+    name: "gate",
+  });
+  const { attempt } = table;
+  table.attempt = (operation, input) => {
+    const job = currentJob();
+    const broken = wire().broken?.({ operation, entity: entityOf(input) });
+    if (broken === "never") return Promise.resolve({} as Awaited<ReturnType<typeof attempt>>);
+    const carriedOut: typeof input = broken === "unconditionally" ? unconditional(input) : input;
+    const perform = async () => {
+      const answer = await attempt(operation, carriedOut);
+      await wire().applied({ operation, input, job });
+      return answer;
+    };
+    return gate(`${operation} ${subjectOf(input)}`, perform, spoilTable);
+  };
+  const realFetch = globalThis.fetch;
+  globalThis.fetch = (input, init) => {
+    const request = new Request(input, init);
+    const operation = request.headers.get("x-amz-target")?.split(".")[1] ?? request.method;
+    if (wire().broken?.({ operation, job: currentJob()?.name }) === "never")
+      return Promise.resolve(Response.json({}));
+    return gate(`${request.method} ${request.url}`, () => realFetch(request), spoilFetch);
+  };
+}
+
+type AnyMiddleware = <Args extends { input: object }, Answer>(
+  next: (args: Args) => Promise<Answer>,
+  context: { commandName?: string },
+) => (args: Args) => Promise<Answer>;
+
+const operationOf = ({ commandName }: { commandName?: string }) =>
+  String(commandName).replace(/Command$/, "");
+
+type Trouble = Exclude<Fault, "none">;
+
+async function spoilStorage(fault: Trouble): Promise<never> {
+  if (fault === "throttle")
+    throw Object.assign(new Error("Slow down."), { name: "ThrottlingException", $metadata: {} });
+  if (fault === "time out after")
+    throw Object.assign(new Error("No answer came in time."), { name: "TimeoutError", $metadata: {} });
+  throw Object.assign(new Error(`Injected: ${fault}.`), { name: "InjectedError", $metadata: {} });
+}
+
+async function spoilTable(fault: Trouble): Promise<never> {
+  if (fault === "throttle") throw new DynamodbError("ThrottlingException", "Slow down.", 400);
+  if (fault === "time out after")
+    throw Object.assign(new Error("No answer came in time."), { name: "AbortError", code: "ABORT_ERR" });
+  throw Object.assign(new Error(`Injected: ${fault}.`), { name: "InjectedError" });
+}
+
+async function spoilFetch(fault: Trouble): Promise<Response> {
+  if (fault === "throttle" || fault === "time out after") return new Response("Slow down.", { status: 503 });
+  throw new TypeError(`Injected: ${fault}.`);
+}
+
+/** Enough of a request to tell it from concurrent ones. */
+function subjectOf(input: object): string {
+  const { Key, Item, Bucket } = input as Input;
+  const subject = Key ?? Item ?? Bucket ?? "";
+  if (typeof subject === "string") return subject;
+  const { pk, sk } = subject as Record<string, { S?: string } | undefined>;
+  return `${pk?.S} ${sk?.S}`;
+}
+
+/** The entity of an item that is written, or of a key (`$image-pipeline#…`, `$tag_1#…`). */
+function entityOf(input: object): string | undefined {
+  const { Item, Key } = input as {
+    Item?: Record<string, { S?: string }>;
+    Key?: Record<string, { S?: string }>;
+  };
+  return Item?.__edb_e__?.S ?? /^\$(\w+?)_\d/.exec(Key?.sk?.S ?? "")?.[1];
+}
+
+const unconditional = (input: object): Input => {
+  const { ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues, ...rest } =
+    input as Input;
+  return rest;
+};

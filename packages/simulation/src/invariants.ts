@@ -1,0 +1,298 @@
+/**
+ * The invariants, one function each. `onChange` is checked at every write that took effect, `atRest` once nothing
+ * moves any more. docs/reliability.md lists them; a test compares the two.
+ */
+import { Protocol } from "@image-pipeline/core/records/protocol";
+import type { Transition } from "@image-pipeline/core/table/event-entity";
+import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
+import { names } from "@image-pipeline/local/environment";
+import type { Profile } from "./faults.ts";
+import { isNear } from "./image-files.ts";
+import type { Row, State } from "./observer.ts";
+import { type Job, now } from "./scheduler.ts";
+import type { World } from "./simulation.ts";
+
+/** A write, or an answer of the API, that has just taken effect; `State` includes it. */
+export type Change =
+  | { of: "record"; before?: ImageRecord; after: ImageRecord; entry?: Transition; job?: Job }
+  | { of: "row"; before?: Row; after: Row }
+  | { of: "put"; bucket: string; bytes: number }
+  | { of: "variant"; key: string; before?: string; after?: string }
+  | { of: "answer"; request: string; id: string; version?: number };
+
+type Violations = Iterable<string> | AsyncIterable<string>;
+
+/** `heldBy`: suites of `npm run prove`, of which `simulation` is schedules, scenarios, storm and races; or test files. */
+export type Invariant = {
+  promise: string;
+  heldBy: readonly string[];
+  onChange?(change: Change, state: State): Iterable<string>;
+  atRest?(world: World, profile: Profile): Violations;
+};
+
+/** Clocks may differ by so much. */
+const skewMs = 10_000;
+const dayMs = 86_400_000;
+
+export const invariants: Readonly<Record<string, Invariant>> = {
+  I1: {
+    promise:
+      "Once nothing moves any more, every upload has exactly one record, `ready`, `rejected` or `failed`, of the bytes in the bucket.",
+    heldBy: ["simulation", "kills"],
+    *atRest({ observer: { uploads, records, files }, count }, { reconciler }) {
+      const byKey = Map.groupBy(records.values(), ({ key }) => key);
+      for (const [key, { etag }] of uploads) {
+        const [record, ...more] = byKey.get(key) ?? [];
+        const file = files.find((file) => file.etag === etag);
+        if (!record) yield "an object has no record";
+        else if (more.length > 0) yield "an object has two records";
+        else if (!["ready", "rejected", "failed"].includes(record.status))
+          yield `an object is left ${record.status}`;
+        else if (record.etag !== etag) yield "a record is of another upload";
+        else if (record.status === "rejected" && file?.color) yield "a good image was rejected";
+        else if (record.status === "failed") {
+          count("good image ends failed");
+          if (reconciler && record.dueAt) yield "a failed image is not tried again";
+        }
+      }
+    },
+  },
+  I2: {
+    promise: "A record without an upload is a tombstone. A `pending` record whose upload never came expires.",
+    heldBy: ["simulation", "kills"],
+    *atRest({ observer: { uploads, records } }, { reconciler }) {
+      for (const { key, status } of records.values())
+        if (!uploads.has(key) && status !== "deleted" && (reconciler || status !== "pending"))
+          yield `a record without an upload is left ${status}`;
+    },
+  },
+  I3: {
+    promise:
+      "At every moment, each variant that a `ready` record names exists, decodes, and has the size, format and bytes of the record.",
+    heldBy: ["simulation", "kills"],
+    *onChange(change, { records, variants, doomed }) {
+      if (change.of === "put" && change.bytes === 0) yield "an empty variant was written";
+      if (change.of === "variant" && change.after === undefined) {
+        const record = records.get(change.key.split("/")[0] ?? "");
+        if (record && promised(record, doomed).includes(change.key))
+          yield `a variant was removed that clients of a ${record.status} image may hold`;
+      }
+      if (change.of !== "record" || !change.before) return;
+      const { after } = change;
+      for (const key of promised(after, doomed))
+        if (!variants.has(key)) yield `a ${after.status} image names a variant that does not exist`;
+      if (after.status !== "ready") return;
+      for (const [name, { key, ...said }] of Object.entries(after.variants ?? {})) {
+        const found = variants.get(key);
+        const fields = ["format", "width", "height", "bytes"] as const;
+        if (found && fields.some((field) => found[field] !== said[field]))
+          yield `the variant ${name} is not what its record says`;
+      }
+    },
+  },
+  I4: {
+    promise: "Variants show the upload that the record names.",
+    heldBy: ["simulation", "kills"],
+    *onChange(change, { files, variants }) {
+      if (change.of === "variant" && change.before && change.after && change.before !== change.after)
+        yield "a variant was overwritten by another";
+      if (change.of !== "record" || change.after.status !== "ready") return;
+      const color = files.find(({ etag }) => etag === change.after.etag)?.color;
+      for (const { key } of Object.values(change.after.variants ?? {})) {
+        const seen = variants.get(key)?.color;
+        if (color && seen && !isNear(seen, color)) yield "a variant shows another upload";
+      }
+    },
+  },
+  I5: {
+    promise:
+      "The version, the sequencer and the attempt never decrease. A final state is left only for a newer upload, by reprocessing or for deletion.",
+    heldBy: ["simulation"],
+    *onChange(change) {
+      if (change.of !== "record") return;
+      const { before, after, entry } = change;
+      if (after.version !== (before?.version ?? 0) + 1) yield "a write overtook another";
+      if (after.attempt < (before?.attempt ?? 0)) yield "the attempt decreased";
+      if ((after.sequencer ?? "") < (before?.sequencer ?? "")) yield "the sequencer decreased";
+      if (!before || before.status === after.status) return;
+      if (!["ready", "rejected", "deleted"].includes(before.status)) return;
+      const newer = (after.sequencer ?? "") > (before.sequencer ?? "") || after.etag !== before.etag;
+      const asked = entry && ["reprocessed", "deleting", "deleted"].includes(entry.type);
+      if (!newer && !asked) yield `a ${before.status} image became ${after.status} for no reason`;
+    },
+  },
+  I6: {
+    promise: "Only the worker that claimed last commits, and only while its lease runs.",
+    heldBy: ["simulation"],
+    *onChange(change) {
+      if (change.of !== "record" || !change.before) return;
+      const { before, after, job } = change;
+      if (after.status !== "ready" && after.status !== "rejected") return;
+      if (before.status === after.status && before.attempt === after.attempt) return;
+      if (before.status !== "processing") yield "an outcome was committed to an image without a worker";
+      if (job?.attempt !== before.attempt) yield "a worker committed to another's attempt";
+      if ((before.leaseUntil ?? "") <= after.updatedAt) yield "a worker committed after its lease";
+    },
+  },
+  I7: {
+    promise:
+      "After the reconciler's sweep, no object in the processed bucket is without a record that names it.",
+    heldBy: ["simulation", "kills"],
+    *atRest({ observer: { records, variants } }, { reconciler }) {
+      if (!reconciler) return;
+      const live = [...records.values()].filter(({ status }) => status !== "deleted");
+      const used = new Set(live.flatMap((record) => Protocol.keysOf(record)));
+      for (const key of variants.keys()) if (!used.has(key)) yield "an orphan is left";
+    },
+  },
+  I8: {
+    promise: "Bad bytes end `rejected` with a code from a closed list, and are not tried again.",
+    heldBy: ["simulation", "end-to-end.test.ts", "hostile.test.ts", "fuzz.test.ts"],
+    *onChange(change, { files }) {
+      if (change.of !== "record" || change.after.status !== "ready") return;
+      const file = files.find(({ etag }) => etag === change.after.etag);
+      if (!file?.color) yield "a bad image is ready";
+    },
+  },
+  I9: {
+    promise:
+      "A message is received at most six times, then it is a dead letter. The pipeline never writes into the uploads bucket.",
+    heldBy: ["simulation", "queue.test.ts"],
+    *onChange(change) {
+      if (change.of === "put" && change.bucket !== names.processed)
+        yield "the pipeline wrote into the uploads bucket";
+    },
+  },
+  I10: {
+    promise: "A caller learns nothing of another owner's images.",
+    heldBy: ["callers.test.ts", "lists.test.ts"],
+  },
+  I11: {
+    promise: "No variant contains any of the upload's metadata.",
+    heldBy: ["render.test.ts"],
+  },
+  I12: {
+    promise:
+      "A file that takes its process beyond its time or memory is stopped, and the next file is processed.",
+    heldBy: ["runtime.test.ts", "fuzz.test.ts", "hostile.test.ts"],
+  },
+  I13: {
+    promise:
+      "What the API or S3 acknowledged survives a kill at the next moment, and processing keeps what clients set.",
+    heldBy: ["simulation", "kills"],
+    *onChange(change, { history }) {
+      if (change.of === "answer") {
+        const type = acknowledged[change.request];
+        const done = history
+          .get(change.id)
+          ?.some((entry) => entry.type === type && entry.version === (change.version ?? entry.version));
+        if (!done) yield `${change.request} was answered before it was done`;
+      }
+      if (change.of !== "record" || !change.before) return;
+      const { before, after, entry } = change;
+      for (const name of ["owner", "key", "imageID"] as const)
+        if (before[name] !== after[name]) yield `the ${name} was changed`;
+      if (entry?.type === "updated" || before.status === "deleted" || after.status === "deleted") return;
+      for (const name of ["title", "alt", "tags", "metadata", "filename", "createdAt"] as const)
+        if (JSON.stringify(before[name]) !== JSON.stringify(after[name])) yield `the ${name} was lost`;
+    },
+  },
+  I14: {
+    promise: "Walking a list returns each image once. An image is found by its tags.",
+    heldBy: ["simulation", "lists.test.ts"],
+    async *atRest(world, { api }) {
+      if (!api) return;
+      const visible = [...world.observer.records.values()].filter(
+        ({ owner, status, expiresAt = Number.POSITIVE_INFINITY }) =>
+          owner === "default" && !["deleting", "deleted"].includes(status) && expiresAt * 1000 > now(),
+      );
+      const limit = visible.length > 30 ? 100 : 3;
+      if (idsOf(visible) !== (await walk(world, `/images?limit=${limit}`)))
+        yield "the list does not return every image once";
+      for (const tag of ["cat", "dog"]) {
+        const tagged = visible.filter(({ tags }) => tags?.includes(tag));
+        if (idsOf(tagged) !== (await walk(world, `/images?limit=${limit}&tag=${tag}`)))
+          yield "an image is not found by its tag";
+      }
+    },
+  },
+  I15: {
+    promise:
+      "The audit trail lists each transition of an image once and in order, also after its tombstone has expired.",
+    heldBy: ["simulation", "kills"],
+    *onChange(change, { rows }) {
+      if (
+        change.of === "row" &&
+        change.before &&
+        JSON.stringify(change.before) !== JSON.stringify(change.after)
+      )
+        yield "a row was rewritten";
+      if (change.of !== "record" || !change.before) return;
+      const { before, after, entry } = change;
+      const { imageID, last } = before;
+      if (!entry && last.version !== after.last.version) yield "the newest transition was changed";
+      if (entry && rows.get(imageID)?.get(last.version)?.type !== last.type)
+        yield "a transition was replaced before it was filed";
+      if (before.status === "deleted" && entry?.type === "deleted") yield "one removal was recorded twice";
+    },
+    async *atRest({ observer: { history }, environment }) {
+      for (const [imageID, transitions] of history) {
+        const response = await environment.app.request(`/images/${imageID}/events`);
+        const { items = [] } = (await response.json()) as { items?: Transition[] };
+        if (trailOf(items) !== trailOf(transitions)) yield "the audit trail is not what happened";
+      }
+    },
+  },
+  I16: {
+    promise: "After the reconciler's comparison, the counters equal the number of images in each status.",
+    heldBy: ["simulation"],
+    async *atRest({ observer: { records }, environment }, { reconciler }) {
+      if (!reconciler) return;
+      for (const [status, counted] of Object.entries(await environment.counters())) {
+        const { length } = [...records.values()].filter((record) => record.status === status);
+        if (length !== counted) yield `the counter of ${status} is ${counted}, with ${length} images`;
+      }
+    },
+  },
+};
+
+/** The transition that each request of the API has made when it is answered. */
+const acknowledged: Record<string, Transition["type"]> = {
+  "POST /images": "announced",
+  "PATCH /images/:id": "updated",
+  "POST /images/:id/reprocess": "reprocessed",
+  "DELETE /images/:id": "deleting",
+};
+
+/** Every variant whose URL a client may hold: the record's own, and those that were replaced within a day. */
+function promised(record: ImageRecord, doomed: ReadonlySet<string>): string[] {
+  const { status, superseded = [] } = record;
+  if (status === "deleted" || status === "deleting") return [];
+  const recent = superseded.filter(({ at }) => Date.parse(at) > now() - dayMs + skewMs);
+  const replaced = recent.flatMap(({ keys }) => keys).filter((key) => !doomed.has(key));
+  return [...Protocol.keysOf(record), ...replaced];
+}
+
+const idsOf = (records: readonly { imageID: string }[]) =>
+  records
+    .map(({ imageID }) => imageID)
+    .sort()
+    .join();
+
+const trailOf = (entries: readonly Pick<Transition, "type" | "by">[]) =>
+  entries.map(({ type, by }) => `${type} by ${by}`).join();
+
+/** The ids of all pages of a list, sorted. */
+async function walk({ environment }: World, path: string): Promise<string> {
+  const ids: string[] = [];
+  let cursor: string | undefined;
+  do {
+    const response = await environment.app.request(
+      cursor ? `${path}&cursor=${encodeURIComponent(cursor)}` : path,
+    );
+    const page = (await response.json()) as { items: { id: string }[]; nextCursor?: string };
+    ids.push(...page.items.map(({ id }) => id));
+    cursor = page.nextCursor;
+  } while (cursor);
+  return ids.sort().join();
+}

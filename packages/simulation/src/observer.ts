@@ -1,0 +1,151 @@
+/**
+ * Observes every write that took effect, in order, and checks the invariants at each. It reads the wire, and asks
+ * neither the protocol nor the product's readers.
+ */
+import type { Transition } from "@image-pipeline/core/table/event-entity";
+import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
+import { names } from "@image-pipeline/local/environment";
+import type { ObjectEvent } from "@image-pipeline/local/s3/event";
+import type { Applied } from "./faults.ts";
+import { type File, look, type Seen } from "./image-files.ts";
+import { type Change, invariants } from "./invariants.ts";
+import { type Job, now } from "./scheduler.ts";
+
+/** A row of the audit trail. */
+export type Row = Omit<Transition, "version">;
+
+/** The state of one world, by key or image id, as it follows from the writes. */
+export type State = {
+  files: readonly File[];
+  uploads: Map<string, { etag: string; sequencer: string }>;
+  variants: Map<string, Partial<Seen> & { etag: string }>;
+  records: Map<string, ImageRecord>;
+  /** The transitions of each image, in order. */
+  history: Map<string, Transition[]>;
+  /** The rows of its audit trail, by version. */
+  rows: Map<string, Map<number, Row>>;
+  /** Variants of deleted images: no longer promised to clients, even if the image comes back. */
+  doomed: Set<string>;
+};
+
+export type Observer = State & {
+  /** Primary keys, as JSON, of every item that was ever put into the table. */
+  keys: Set<string>;
+  /** How many objects and records were written or removed. */
+  writes: number;
+  /** Every violation so far, with the number of its invariant. */
+  violations: Set<string>;
+  report(invariant: string, violation: string): void;
+  applied(applied: Applied): Promise<void>;
+  stored(event: ObjectEvent): void;
+  answered(request: string, image: { id?: string; version?: number }): void;
+  expired(): void;
+};
+
+/** Creates the observer of an empty world in which only these files are uploaded. */
+export function createObserver(files: readonly File[]): Observer {
+  const decoded = new Map<string, Promise<Seen>>();
+  const observer: Observer = {
+    files,
+    uploads: new Map(),
+    variants: new Map(),
+    records: new Map(),
+    history: new Map(),
+    rows: new Map(),
+    doomed: new Set(),
+    keys: new Set(),
+    writes: 0,
+    violations: new Set(),
+    report: (invariant, violation) => void observer.violations.add(`${invariant}: ${violation}`),
+    applied,
+    stored,
+    answered: (request, { id = "", version }) => check({ of: "answer", request, id, version }),
+    expired,
+  };
+  const { uploads, variants, records, history, rows, doomed } = observer;
+
+  function check(change: Change) {
+    for (const [name, { onChange }] of Object.entries(invariants))
+      for (const violation of onChange?.(change, observer) ?? []) observer.report(name, violation);
+  }
+
+  async function applied({ operation, input, job }: Applied): Promise<void> {
+    if (operation === "PutObject") return wroteObject(input as Parameters<typeof wroteObject>[0]);
+    const { Key, Item } = input as { Key?: object; Item?: object };
+    if (operation !== "UpdateItem" && operation !== "PutItem") return;
+    const item = plain(Item ?? Key ?? {}) as { pk: string; sk: string; __edb_e__?: string };
+    observer.keys.add(JSON.stringify([item.pk, item.sk]));
+    if (item.__edb_e__ === "image") wroteRecord(item as unknown as ImageRecord, job);
+    if (item.__edb_e__ === "event") wroteRow(item as unknown as Row & { imageID: string; order: string });
+  }
+
+  async function wroteObject({ Bucket, Key, Body }: { Bucket: string; Key: string; Body: Buffer }) {
+    check({ of: "put", bucket: Bucket, bytes: Body.length });
+    if (Body.length === 0) return;
+    const content = Body.toString("base64");
+    const known = decoded.get(content) ?? look(Body);
+    decoded.set(content, known);
+    const stored = variants.get(Key);
+    if (stored) Object.assign(stored, await known);
+  }
+
+  function stored({ bucket, key, name, eTag: etag = "", sequencer }: ObjectEvent) {
+    observer.writes++;
+    const removed = name === "ObjectRemoved:Delete";
+    if (bucket === names.uploads) {
+      if (removed) uploads.delete(key);
+      else uploads.set(key, { etag, sequencer });
+      return;
+    }
+    const before = variants.get(key)?.etag;
+    if (removed) variants.delete(key);
+    else variants.set(key, { etag });
+    check({ of: "variant", key, before, after: removed ? undefined : etag });
+  }
+
+  function wroteRecord(after: ImageRecord, job: Job | undefined) {
+    const { imageID, version, last, status } = after;
+    const before = records.get(imageID);
+    const entry = last.version === version ? last : undefined;
+    records.set(imageID, after);
+    observer.writes++;
+    if (entry) history.set(imageID, [...(history.get(imageID) ?? []), entry]);
+    if (status === "processing" && job) job.attempt = after.attempt;
+    if (before && status === "deleted")
+      for (const { keys } of after.superseded ?? []) for (const key of keys) doomed.add(key);
+    check({ of: "record", before, after, entry, job });
+  }
+
+  function wroteRow({ imageID, order, type, at, by, detail }: Row & { imageID: string; order: string }) {
+    const filed = rows.get(imageID) ?? new Map<number, Row>();
+    rows.set(imageID, filed);
+    const after = { type, at, by, detail };
+    const before = filed.get(Number(order));
+    filed.set(Number(order), after);
+    check({ of: "row", before, after });
+  }
+
+  /** Removes the records whose time to live is over, as the table does. */
+  function expired() {
+    for (const [imageID, { expiresAt }] of records)
+      if (expiresAt !== undefined && expiresAt * 1000 < now()) records.delete(imageID);
+  }
+
+  return observer;
+}
+
+type WireValue = { S?: string; N?: string; BOOL?: boolean; M?: Record<string, WireValue>; L?: WireValue[] };
+
+/** Returns a DynamoDB item's attributes as JavaScript values, of the types that this product writes. */
+const plain = (item: object): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(item as Record<string, WireValue>).map(([name, value]) => [name, plainValue(value)]),
+  );
+
+function plainValue({ S, N, BOOL, M, L }: WireValue): unknown {
+  if (S !== undefined) return S;
+  if (N !== undefined) return Number(N);
+  if (M !== undefined) return plain(M);
+  if (L !== undefined) return L.map(plainValue);
+  return BOOL;
+}

@@ -1,0 +1,385 @@
+/**
+ * One scenario for each rule of the protocol: a schedule that the product passes, and that it fails without the rule.
+ * A mutant that no scenario notices would be a rule without a purpose, or a blind spot of the invariants.
+ */
+import { Protocol } from "@image-pipeline/core/records/protocol";
+import { command } from "./commands.ts";
+import { type Broken, type Profile, profiles } from "./faults.ts";
+import type { File } from "./image-files.ts";
+import { only, other, running, runToEnd, runUntil, step } from "./scheduler.ts";
+import type { Fate, Schedule, Simulation, World } from "./simulation.ts";
+
+/** `rule` is what the mutant leaves out: by other rules of the protocol, or by a service that breaks its contract. */
+export type Scenario = {
+  rule: string;
+  title: string;
+  /** `calm` unless given. */
+  profile?: Profile;
+  /** One copy of each notification, at once, unless given. */
+  fates?: Fate[];
+  play(world: World): Promise<void>;
+  without: { rules?: Partial<Protocol.Rules>; broken?: Broken };
+};
+
+const { full } = profiles;
+const rules = { ...Protocol.rules };
+const dayMs = 86_400_000;
+const key = "photo.jpg";
+
+/** By the name of the mutant. */
+export const scenarios: Record<string, Scenario> = {
+  "ack-lost": {
+    rule: "keeping the message when the commit was refused",
+    title: "A worker that outlives its lease leaves its message in the queue",
+    async play(world) {
+      await put(world, "red");
+      const worker = only();
+      await runUntil(worker, /^PutObject/);
+      await world.stall(80_000);
+      await runToEnd(worker);
+    },
+    without: { rules: { mayAcknowledge: () => true } },
+  },
+  "ack-lease": {
+    rule: "keeping the message while another worker holds the lease",
+    title: "A message that is received again while its first worker runs outlives that worker",
+    async play(world) {
+      await put(world, "red");
+      const first = only();
+      await world.stall(361_000);
+      const second = other(first);
+      await runUntil(first, /^GetObject/);
+      await runToEnd(second);
+      first.kill();
+    },
+    without: { rules: { onCreated: (...given) => acknowledging(rules.onCreated(...given)) } },
+  },
+  "ack-dead": {
+    rule: "keeping a dead letter while a worker holds the lease",
+    title: "A dead letter waits for the worker that still holds the lease",
+    async play(world) {
+      await put(world, "red");
+      for (let receive = 1; receive < 6; receive++) {
+        only().kill();
+        await world.stall(361_000);
+      }
+      const last = only();
+      await world.stall(361_000);
+      const deadLetter = other(last);
+      await runUntil(last, /^GetObject/);
+      await runToEnd(deadLetter);
+      last.kill();
+    },
+    without: { rules: { onDeadLetter: (...given) => acknowledging(rules.onDeadLetter(...given)) } },
+  },
+  "no-fence": {
+    rule: "the fencing token at the commit",
+    title: "A worker whose upload was replaced does not commit in place of its successor",
+    async play(world) {
+      await put(world, "red");
+      const first = only();
+      await runUntil(first, /^PutItem .*event/);
+      await put(world, "green");
+      await runUntil(other(first), /^GetObject/);
+      await runToEnd(first);
+    },
+    without: {
+      rules: {
+        onOutcome: (record, attempt, outcome, context) =>
+          rules.onOutcome(record, record?.attempt ?? attempt, outcome, context),
+      },
+    },
+  },
+  "no-lease": {
+    rule: "the lease at the commit",
+    title: "A worker that wakes after its lease commits nothing",
+    async play(world) {
+      await put(world, "red");
+      const worker = only();
+      await runUntil(worker, /^PutObject/);
+      await world.stall(80_000);
+      await runToEnd(worker);
+    },
+    without: {
+      rules: {
+        onOutcome(record, attempt, outcome, context) {
+          const leaseUntil = new Date(context.now + 1000).toISOString();
+          return rules.onOutcome(record && { ...record, leaseUntil }, attempt, outcome, context);
+        },
+      },
+    },
+  },
+  "path-without-attempt": {
+    rule: "the attempt in the variants' path",
+    title: "A late clean-up does not touch the variants of an image that has come back",
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      await world.remove(key);
+      const cleaner = only();
+      await runUntil(cleaner, /^DeleteObjects/);
+      await put(world, "red");
+      await runToEnd(other(cleaner));
+      await runToEnd(cleaner);
+    },
+    without: { rules: { pathOf: ({ imageID }, etag) => `${imageID}/${etag.slice(0, 8)}` } },
+  },
+  "one-path": {
+    rule: "a path for each upload's variants",
+    title: "A new upload leaves the variants of the old one as they are",
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      await put(world, "green");
+      await world.wait(1000);
+    },
+    without: { rules: { pathOf: ({ imageID }) => imageID } },
+  },
+  "no-sequencer": {
+    rule: "comparing sequencers when an object was created",
+    title: "An event that arrives after a newer one changes nothing",
+    fates: [[0, 20_000], [0]],
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      await put(world, "green");
+      await world.wait(60_000);
+    },
+    without: {
+      rules: {
+        onCreated(record, event, context) {
+          const late = record && (record.sequencer ?? "") > event.sequencer;
+          return rules.onCreated(late ? { ...record, sequencer: "" } : record, event, context);
+        },
+      },
+    },
+  },
+  "late-removal": {
+    rule: "comparing sequencers when an object was removed",
+    title: "A removal whose event arrives after a newer upload deletes nothing",
+    fates: [[0], [20_000], [0]],
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      await world.remove(key);
+      await put(world, "green");
+      await world.wait(60_000);
+    },
+    without: {
+      rules: {
+        onRemoved: (record, event, context) =>
+          rules.onRemoved(record && { ...record, sequencer: "" }, event, context),
+      },
+    },
+  },
+  "no-tombstone": {
+    rule: "the tombstone's place in the order",
+    title: "An event from before the removal revives nothing",
+    fates: [[0, 20_000], [0]],
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      await world.remove(key);
+      await world.wait(60_000);
+    },
+    without: { rules: { onRemoved: (...given) => omitting(rules.onRemoved(...given), "sequencer") } },
+  },
+  "no-if-match": {
+    rule: "reading only the upload that was claimed",
+    title: "A worker whose upload was replaced before it read it makes nothing of the other",
+    async play(world) {
+      await put(world, "red");
+      const worker = only();
+      await runUntil(worker, /^GetObject/);
+      await put(world, "green");
+      await runToEnd(worker);
+    },
+    without: { broken: ({ operation }) => (operation === "GetObject" ? "unconditionally" : undefined) },
+  },
+  "publish-first": {
+    rule: "writing the variants before the record",
+    title: "A record names no variant that does not exist yet",
+    async play(world) {
+      await put(world, "red");
+      const worker = only();
+      await runUntil(worker, /^PutObject/);
+      await runToEnd(worker);
+    },
+    without: { broken: ({ operation }) => (operation === "PutObject" ? "late" : undefined) },
+  },
+  "no-compare-and-set": {
+    rule: "the condition on every write of a record",
+    title: "Of two workers that have read the same record one writes",
+    fates: [[0, 0]],
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      await put(world, "green");
+      const workers = [...running()];
+      for (const worker of workers) await step(worker);
+      for (const worker of workers) await runToEnd(worker);
+    },
+    without: { broken: on("PutItem", "image", "unconditionally") },
+  },
+  "no-history": {
+    rule: "filing a transition before it is replaced",
+    title: "Each transition is filed before the next replaces it",
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+    },
+    without: { broken: on("PutItem", "event", "never") },
+  },
+  "no-grace": {
+    rule: "a day of grace for replaced variants",
+    title: "Variants that were replaced an hour ago stay for the clients that still show them",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(2 * dayMs);
+      await put(world, "green");
+      await world.wait(3_600_000);
+      world.reconcile("sweep", 900);
+      await world.wait(0);
+    },
+    without: { rules: { keysInUse: (record) => new Set(Protocol.keysOf(record)) } },
+  },
+  "no-compare": {
+    rule: "comparing the bucket with the table",
+    title: "An upload whose event was lost is found",
+    profile: full,
+    fates: [[]],
+    play: (world) => put(world, "red"),
+    without: { broken: fromJob("compare") },
+  },
+  "no-nudge": {
+    rule: "checking again what is overdue",
+    title: "A reprocessing whose message was never sent is made up for",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      world.api("POST", `${pathIn(world)}/reprocess`);
+      await runUntil(only(), /^POST/);
+      only().kill();
+    },
+    without: { broken: fromJob("stuck") },
+  },
+  "unfiled-end": {
+    rule: "looking after a tombstone until its last transition is filed",
+    title: "The deletion of an image stays in its history after a power cut and the tombstone's expiry",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      await world.remove(key);
+      const cleaner = only();
+      while (![...world.observer.records.values()].some(({ status }) => status === "deleted"))
+        await step(cleaner);
+      await world.powerCut();
+    },
+    without: { rules: { onRemoved: (...given) => omitting(rules.onRemoved(...given), "dueAt") } },
+  },
+  "told-twice": {
+    rule: "recording a removal once, by whichever event or check found it first",
+    title: "A removal that the reconciler found before its event arrived is once in the history",
+    profile: full,
+    fates: [[0], [120_000]],
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      world.api("DELETE", pathIn(world));
+      await world.wait(61_000);
+      world.reconcile("stuck", 900);
+      await world.wait(60_000);
+    },
+    without: {
+      rules: {
+        onRemoved(...given) {
+          const decision = rules.onRemoved(...given);
+          if (decision.do !== "write") return decision;
+          return { ...decision, entry: { type: "deleted", by: "storage" } };
+        },
+      },
+    },
+  },
+  "late-untagging": {
+    rule: "the version on the row of a tag",
+    title: "A late removal of a tag does not undo that it was set again",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      const path = pathIn(world);
+      const tag = (...tags: string[]) => world.api("PATCH", path, { tags });
+      tag("cat");
+      await world.wait(0);
+      tag();
+      const slow = only();
+      await runUntil(slow, /^DeleteItem/);
+      tag("cat");
+      await runToEnd(other(slow));
+      await runToEnd(slow);
+    },
+    without: { broken: on("DeleteItem", "tag", "unconditionally") },
+  },
+};
+
+/** A scenario as a schedule of one command. */
+const scheduleOf = ({ title, fates = [[0]], play }: Scenario): Schedule => ({
+  fates,
+  skews: [0],
+  commands: [command(title, play)],
+});
+
+function put(world: World, name: string): Promise<void> {
+  const file = world.files.find((file): file is File => file.name === name);
+  if (!file) throw new Error(`There is no file ${name}.`);
+  return world.put(key, file);
+}
+
+const pathIn = ({ observer }: World) => `/images/${[...observer.records.keys()][0]}`;
+
+function on(operation: string, entity: string, how: ReturnType<Broken>): Broken {
+  return (asked) => (asked.operation === operation && asked.entity === entity ? how : undefined);
+}
+
+/** A queue that loses what this job of the reconciler sends. */
+function fromJob(name: string): Broken {
+  return ({ operation, job }) => (/^SendMessage/.test(operation) && job === name ? "never" : undefined);
+}
+
+const acknowledging = (decision: Protocol.Decision): Protocol.Decision =>
+  decision.do === "retry" ? { do: "acknowledge", why: "mutant" } : decision;
+
+const omitting = (decision: Protocol.Decision, field: "sequencer" | "dueAt"): Protocol.Decision =>
+  decision.do === "write" ? { ...decision, draft: { ...decision.draft, [field]: undefined } } : decision;
+
+/** Plays a scenario on the product as it is. Returns the violations, if any. */
+export async function playScenario(simulation: Simulation, scenario: Scenario): Promise<string | undefined> {
+  return play(simulation, scenario);
+}
+
+/** Plays a scenario without its rule. Returns the violations that it causes; undefined if the mutant survives. */
+export async function playMutant(simulation: Simulation, scenario: Scenario): Promise<string | undefined> {
+  const real = { ...Protocol.rules };
+  Object.assign(Protocol.rules, scenario.without.rules);
+  try {
+    return await play(simulation, scenario, scenario.without.broken);
+  } finally {
+    Object.assign(Protocol.rules, real);
+  }
+}
+
+async function play(
+  simulation: Simulation,
+  scenario: Scenario,
+  broken?: Broken,
+): Promise<string | undefined> {
+  const { profile = profiles.calm } = scenario;
+  try {
+    await simulation.play(profile, [scheduleOf(scenario)], { broken });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+}

@@ -1,0 +1,323 @@
+/** Plays schedules over the real parts: one world at a time, each checked against the invariants. */
+import { contextOf } from "@image-pipeline/local/context";
+import { names } from "@image-pipeline/local/environment";
+import { type Queue, startQueue } from "@image-pipeline/local/queue";
+import { eventRecord } from "@image-pipeline/local/s3/event";
+import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
+import fc from "fast-check";
+import { type Audience, type Environment, openEnvironment, region } from "./environment.ts";
+import type { Broken, Profile } from "./faults.ts";
+import { type File, makeFiles } from "./image-files.ts";
+import { invariants } from "./invariants.ts";
+import { createObserver, type Observer } from "./observer.ts";
+import {
+  advance,
+  clearTimers,
+  clock,
+  hasTimers,
+  killAll,
+  nextTimer,
+  now,
+  running,
+  settle,
+  start,
+  step,
+} from "./scheduler.ts";
+
+/** The delays in milliseconds after which the copies of one notification reach the queue. Empty: it is lost. */
+export type Fate = readonly number[];
+
+/** The fates of notifications and the clock skews of workers, in milliseconds; each list repeats. */
+export type Chance = { fates: readonly Fate[]; skews: readonly number[] };
+
+export type Command = fc.AsyncCommand<World, World>;
+
+/** What happens, in order. */
+export type Schedule = Chance & { commands: Iterable<Command> };
+
+type Upload = { method: string; url: string; headers: Record<string, string> };
+type Answer = { status: number; body: { id?: string; version?: number; upload?: Upload } };
+
+/** One world, and everything that a schedule can do in it. */
+export type World = {
+  environment: Environment;
+  observer: Observer;
+  files: readonly File[];
+  /** Dealt to notifications in turn. */
+  fates: readonly Fate[];
+  /** The number of the schedule, from 0: several share a world, each under keys of its own. */
+  scene: number;
+  /** Begins the next schedule. */
+  begin(chance: Chance): void;
+  /** Whether an image (by id) or an upload (by key) belongs to this schedule. */
+  isOfScene(name: string): boolean;
+  /** Created uploads whose bytes have not been sent, by image. */
+  created: Map<string, { upload: Upload; file: File }>;
+  count(what: string): void;
+  put(key: string, file: File): Promise<void>;
+  remove(key: string): Promise<void>;
+  create(file: File, tags: readonly string[]): void;
+  send(imageID: string): Promise<void>;
+  api(method: string, path: string, body?: object): void;
+  reconcile(job: "stuck" | "compare" | "sweep", seconds: number): void;
+  /** Lets time pass while every worker sleeps. */
+  stall(ms: number): Promise<void>;
+  /** Lets time pass while every worker runs to its end. */
+  wait(ms: number): Promise<void>;
+  /** Kills every worker and loses every message. */
+  powerCut(): Promise<void>;
+  /** Waits, without further faults, until no message is left and nothing runs. */
+  untilQuiet(): Promise<void>;
+};
+
+/** Lambda's longest run. */
+const lifeMs = 900_000;
+
+/** Several times what any schedule has taken: more is a livelock. */
+const requestsMax = 20_000;
+const timersMax = 200_000;
+
+/** Six times the processor's timeout, as deployed. */
+const visibilityTimeoutMs = 360_000;
+
+const dayMs = 86_400_000;
+
+/** Reconciler passes until one changes nothing. */
+const passesMax = 12;
+
+export type Simulation = {
+  /** How often each kind of thing has happened. */
+  counts: ReadonlyMap<string, number>;
+  /**
+   * Plays schedules in an empty world, one after another, lets the world come to rest and checks it. Throws an error
+   * that names every violation. `leave` skips the clean-up, for the last world of a process.
+   */
+  play(
+    profile: Profile,
+    schedules: readonly Schedule[],
+    options?: { broken?: Broken; leave?: boolean },
+  ): Promise<void>;
+  close(): Promise<void>;
+};
+
+/** Starts the real parts over an empty folder. Once in a process. */
+export async function openSimulation(dataDir: string): Promise<Simulation> {
+  const counts = new Map<string, number>();
+  const count = (what: string) => void counts.set(what, (counts.get(what) ?? 0) + 1);
+  const files = await makeFiles();
+  let audience: Audience | undefined;
+  const environment = await openEnvironment(dataDir, () => {
+    if (!audience) throw new Error("No world is open.");
+    return audience;
+  });
+  return {
+    counts,
+    async play(profile, schedules, { broken, leave = false } = {}) {
+      const world = openWorld(environment, files, count, (next) => {
+        audience = { ...next, broken };
+      });
+      const { observer } = world;
+      try {
+        for (const { commands, ...chance } of schedules) {
+          world.begin(chance);
+          await fc.asyncModelRun(() => ({ model: world, real: world }), commands);
+          await world.untilQuiet();
+        }
+        await check(world, profile);
+        if (observer.violations.size > 0) throw new Error([...observer.violations].join("; "));
+        for (const _ of schedules) count("schedule");
+      } finally {
+        if (audience) audience.broken = undefined;
+        if (!leave) await clear(world);
+      }
+    },
+    close: environment.close,
+  };
+}
+
+/** Brings a quiet world to rest, with the reconciler's help where it takes part, and checks every invariant. */
+async function check(world: World, profile: Profile): Promise<void> {
+  const { observer } = world;
+  for (let pass = 0, still = false; profile.reconciler && !still && pass < passesMax; pass++) {
+    // Longer than anything is kept or postponed.
+    await world.wait(2 * dayMs);
+    const before = observer.writes;
+    for (const job of ["compare", "stuck", "sweep"] as const) {
+      world.reconcile(job, 900);
+      await world.untilQuiet();
+    }
+    still = pass > 0 && observer.writes === before;
+  }
+  for (const [name, { atRest }] of Object.entries(invariants))
+    for await (const violation of atRest?.(world, profile) ?? []) observer.report(name, violation);
+  // A month later, when tombstones have expired.
+  await world.wait(31 * dayMs);
+  await world.environment.expire();
+  observer.expired();
+  for await (const violation of invariants.I15?.atRest?.(world, profile) ?? [])
+    observer.report("I15", violation);
+}
+
+/** Empties the environment for the next world. */
+async function clear(world: World): Promise<void> {
+  const { observer, environment } = world;
+  await world.powerCut();
+  for (const key of [...observer.uploads.keys()]) await environment.remove(names.uploads, key);
+  for (const key of [...observer.variants.keys()]) await environment.remove(names.processed, key);
+  await world.powerCut();
+  await environment.deleteItems(observer.keys);
+}
+
+function openWorld(
+  environment: Environment,
+  files: readonly File[],
+  count: (what: string) => void,
+  listen: (audience: Omit<Audience, "broken">) => void,
+): World {
+  const observer = createObserver(files);
+  let queue: Queue;
+  let deadLetters: Queue;
+  let skews: readonly number[] = [0];
+  let dealt = 0;
+  let started = 0;
+  let earlier: ReadonlySet<string> = new Set();
+  const created: World["created"] = new Map();
+
+  const run = <T>(name: string, work: () => Promise<T>) => {
+    const skewMs = skews[started++ % skews.length] ?? 0;
+    count(name);
+    return start({ name, startedAt: now(), skewMs }, work);
+  };
+  const context = (seconds: number) =>
+    contextOf({ name: "f", region, requestID: "r", deadline: now() + seconds * 1000, memoryMB: 1024 });
+  const consume = (name: string, handler: Environment["processor"]) => (event: SQSEvent) =>
+    run(name, async () => (await handler(event, context(60), () => {})) as SQSBatchResponse);
+
+  async function ask(method: string, path: string, body?: object): Promise<Answer> {
+    const init = body ? { body: JSON.stringify(body), headers: { "content-type": "application/json" } } : {};
+    const request = `${method} ${path.replace(/img_\w+/, ":id")}`;
+    return run(request, async () => {
+      const response = await environment.app.request(path, { method, ...init });
+      const { status } = response;
+      const body = status === 204 ? {} : ((await response.json()) as Answer["body"]);
+      if (response.ok) observer.answered(request, { id: /img_\w+/.exec(path)?.[0], ...body });
+      else count(`${request}: ${status}`);
+      return { status, body };
+    });
+  }
+
+  function openQueues() {
+    const common = { region, visibilityTimeoutMs, clock, concurrency: 6 };
+    const consumeDead = consume("dead letter", environment.deadLetter);
+    deadLetters = startQueue({ ...common, name: "dead", consume: consumeDead });
+    queue = startQueue({
+      ...common,
+      name: names.queue,
+      consume: consume("delivery", environment.processor),
+      maxReceiveCount: 6,
+      deadLetters,
+    });
+  }
+  openQueues();
+
+  listen({
+    applied: observer.applied,
+    stored(event) {
+      observer.stored(event);
+      if (event.bucket !== names.uploads) return;
+      const fate = world.fates[dealt++ % world.fates.length] ?? [0];
+      if (fate.length !== 1) count(fate.length === 0 ? "lost" : "doubled");
+      const body = JSON.stringify({ Records: [eventRecord(event, region)] });
+      for (const delayMs of fate) queue.send(body, delayMs);
+    },
+    queue: { send: (body, delayMs) => queue.send(body, delayMs) },
+  });
+
+  async function finish() {
+    await settle();
+    for (let requests = 0; running().length > 0; requests++) {
+      const [job] = running();
+      if (job) await step(job);
+      if (requests > requestsMax)
+        throw new Error(`The jobs made over ${requestsMax} requests without an end.`);
+    }
+  }
+
+  const world: World = {
+    environment,
+    observer,
+    files,
+    fates: [[0]],
+    scene: -1,
+    begin(chance) {
+      world.scene++;
+      world.fates = chance.fates;
+      skews = chance.skews;
+      dealt = 0;
+      started = 0;
+      created.clear();
+      earlier = new Set([...observer.records.keys(), ...observer.uploads.keys()]);
+    },
+    isOfScene: (name) => !earlier.has(name),
+    created,
+    count,
+    async put(key, file) {
+      const response = await environment.put(key, file.bytes);
+      if (!response.ok)
+        throw new Error(`The store refused ${key}: ${response.status} ${await response.text()}`);
+    },
+    async remove(key) {
+      await environment.remove(names.uploads, key);
+    },
+    create(file, tags) {
+      const { name: filename, bytes } = file;
+      const body = { filename, contentType: "image/jpeg", bytes: bytes.length, title: filename, tags };
+      ask("POST", "/images", body).then(
+        ({ body: { id, upload } }) => {
+          if (id && upload) created.set(id, { upload, file });
+        },
+        () => {},
+      );
+    },
+    async send(imageID) {
+      const order = created.get(imageID);
+      if (!order) return;
+      created.delete(imageID);
+      const { upload, file } = order;
+      const { method, url, headers } = upload;
+      // Refused where the URL has expired or an object exists, both of which are correct.
+      await (await fetch(url, { method, headers, body: new Uint8Array(file.bytes) })).arrayBuffer();
+    },
+    api(method, path, body) {
+      ask(method, path, body).catch(() => {});
+    },
+    reconcile(job, seconds) {
+      run(job, () => environment.reconciler({ job }, context(seconds))).catch(() => {});
+    },
+    async stall(ms) {
+      await advance(ms, settle);
+      for (const job of running()) if (now() - job.startedAt > lifeMs) job.kill();
+      await settle();
+    },
+    async wait(ms) {
+      await finish();
+      await advance(ms, finish);
+    },
+    async powerCut() {
+      const stopped = [queue.stop(), deadLetters.stop()];
+      killAll();
+      await Promise.all(stopped);
+      clearTimers();
+      openQueues();
+    },
+    async untilQuiet() {
+      await finish();
+      for (let timers = 0; hasTimers() || running().length > 0; timers++) {
+        nextTimer();
+        await finish();
+        if (timers > timersMax) return observer.report("I1", "the world does not come to rest");
+      }
+    },
+  };
+  return world;
+}

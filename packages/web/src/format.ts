@@ -1,8 +1,8 @@
-/** Numbers and times as people read them, in their own language and time zone. */
+/** Numbers, bytes and times in the browser's language and time zone. */
 
 const units = ["kilobyte", "megabyte", "gigabyte"] as const;
 
-/** Bytes with two significant digits or three: `840 B`, `1.4 MB`. */
+/** Formats bytes with two or three significant digits: `840 B`, `1.4 MB`. */
 export function bytes(count: number): string {
   if (count < 1000) return `${count} B`;
   const step = Math.min(Math.floor(Math.log10(count) / 3), units.length);
@@ -15,12 +15,13 @@ export function bytes(count: number): string {
   }).format(value);
 }
 
-/** A file format as its makers write it: `JPEG`, `WebP`. */
+/** Returns the name of a file format: `JPEG`, `WebP`. */
 export const formatName = (format: string) => (format === "webp" ? "WebP" : format.toUpperCase());
 
+/** Formats a number with separators of thousands. */
 export const number = (value: number) => new Intl.NumberFormat().format(value);
 
-/** `4.2 s`, `3 min`: as exact as anybody wants to know. */
+/** Formats seconds with one or two significant digits: `4.2 sec`, `3 min`. */
 export function duration(seconds: number): string {
   const [unit, value] =
     seconds < 90 ? ["second", seconds] : seconds < 5400 ? ["minute", seconds / 60] : ["hour", seconds / 3600];
@@ -36,11 +37,14 @@ const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", ti
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const hourOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
+/** Formats an RFC 3339 timestamp as date and time. */
 export const moment = (iso: string) => dateAndTime.format(new Date(iso));
+/** Formats an RFC 3339 timestamp as a time of day with seconds. */
 export const clock = (iso: string) => timeOfDay.format(new Date(iso));
+/** Formats an RFC 3339 timestamp as a time of day without seconds. */
 export const hour = (iso: string) => hourOfDay.format(new Date(iso));
 
-/** A camera's own time, in which no zone is said: shown as the camera wrote it. */
+/** Formats a camera's timestamp. It has no time zone and is shown as recorded. */
 export const taken = (iso: string) =>
   new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" }).format(
     new Date(`${iso.slice(0, 19)}Z`),

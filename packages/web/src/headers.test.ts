@@ -4,7 +4,7 @@ import { pageHeaders } from "./headers.ts";
 const policyOf = (origins: { store: string; media?: string }) =>
   pageHeaders(origins)["content-security-policy"]?.split("; ") ?? [];
 
-test("the page may load its own files alone, and talk to nobody but the API and the store", () => {
+test("the policy allows the page's own files, the API and the uploads bucket only", () => {
   expect(policyOf({ store: "https://uploads.example.com" })).toEqual([
     "default-src 'none'",
     "script-src 'self'",
@@ -17,7 +17,7 @@ test("the page may load its own files alone, and talk to nobody but the API and 
   ]);
 });
 
-test("variants may come from another name of the same server", () => {
+test("the policy allows variants from another origin if one is given", () => {
   expect(policyOf({ store: "http://127.0.0.1:3001", media: "http://127.0.0.1:3000" })).toContain(
     "img-src 'self' http://127.0.0.1:3000 blob: data:",
   );

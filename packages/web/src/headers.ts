@@ -1,13 +1,13 @@
 /**
- * The headers that the page must be served with, wherever that is. `store` is the origin that uploads are sent to,
- * `media` the one that variants are shown from: the page's own on a deployed stage, which then need not be named.
+ * Response headers of the page, a content security policy above all. `store` is the origin of the uploads bucket,
+ * `media` the origin of variants if it is not the page's own (as it is on a deployed stage).
  */
 export function pageHeaders({ store, media }: { store: string; media?: string }): Record<string, string> {
   const policy = {
     "default-src": "'none'",
     "script-src": "'self'",
     "style-src": "'self'",
-    // blob: pictures that are about to be uploaded. data: blurred previews and PhotoSwipe's.
+    // blob: previews of files to upload. data: placeholders and PhotoSwipe.
     "img-src": ["'self'", media, "blob:", "data:"],
     "connect-src": ["'self'", store],
     "base-uri": "'none'",

@@ -1,48 +1,48 @@
-/** Images as they change: whoever learns of a change tells, whoever shows images listens. */
+/** Publishes changes of images to subscribers, and polls images that are not final. */
 import type { Image } from "@image-pipeline/client/client";
-import { api } from "./api.ts";
-import { isReachable } from "./connection.ts";
+import { api, isReachable } from "./api.ts";
 
-export type Listener = {
-  /** An image as it is now. */
+/** A view that shows images. */
+export type Subscriber = {
+  /** Receives the current state of an image. */
   onImage?(image: Image): void;
-  /** There is no such image any more. */
-  onGone?(id: string): void;
-  /** The images that this listener shows unfinished: they are looked up until they are done. */
+  /** Receives the id of an image that does not exist any more. */
+  onDeleted?(id: string): void;
+  /** Returns the ids of shown images that are not final. They are polled until they are. */
   unfinished?(): readonly string[];
 };
 
-const listeners = new Set<Listener>();
+const subscribers = new Set<Subscriber>();
 
-/** Hears of every change from now on, until the returned function is called. */
-export function listen(listener: Listener): () => void {
-  listeners.add(listener);
-  watch();
-  return () => listeners.delete(listener);
+/** Subscribes to changes and returns the function that unsubscribes. */
+export function subscribe(subscriber: Subscriber): () => void {
+  subscribers.add(subscriber);
+  schedule();
+  return () => subscribers.delete(subscriber);
 }
 
-/** Tells everybody of an image as it is now. */
-export function tell(image: Image): void {
-  quicken(image);
-  for (const { onImage } of listeners) onImage?.(image);
-  watch();
+/** Publishes the current state of an image. */
+export function publish(image: Image): void {
+  resetPause(image);
+  for (const { onImage } of subscribers) onImage?.(image);
+  schedule();
 }
 
-/** Tells everybody that an image is gone. */
-export function tellGone(id: string): void {
-  for (const { onGone } of listeners) onGone?.(id);
+/** Publishes the deletion of an image. */
+export function publishDeletion(id: string): void {
+  for (const { onDeleted } of subscribers) onDeleted?.(id);
 }
 
-/** Says that somebody shows images unfinished that nobody has told of: from now on they are looked up too. */
-export function follow(): void {
+/** Starts polling soon, for a subscriber that shows new unfinished images which were not published. */
+export function poll(): void {
   pause = pauseMs.min;
-  watch();
+  schedule();
 }
 
-/** The API looks up so many at once. */
+/** Maximum number of ids in one request to the API. */
 const batchMax = 100;
 
-/** A small picture takes a second to be made. What does not change for long, an upload that never came, is asked for seldom. */
+/** Bounds of the polling interval. It grows while nothing changes: the bytes of a pending image may never come. */
 const pauseMs = { min: 1000, max: 15_000 };
 
 const versions = new Map<string, number>();
@@ -50,35 +50,35 @@ let pause = pauseMs.min;
 let start = 0;
 let timer: ReturnType<typeof setTimeout> | undefined;
 
-/** Looks up what is unfinished, again and again until nothing is. */
-function watch(): void {
+function schedule(): void {
   if (timer === undefined) timer = setTimeout(look, pause);
 }
 
+/** Looks up the next batch of unfinished images. Runs again until there are none. */
 async function look(): Promise<void> {
-  const ids = [...new Set([...listeners].flatMap((listener) => listener.unfinished?.() ?? []))];
+  const ids = [...new Set([...subscribers].flatMap((subscriber) => subscriber.unfinished?.() ?? []))];
   if (start >= ids.length) start = 0;
-  const asked = ids.slice(start, start + batchMax);
+  const batch = ids.slice(start, start + batchMax);
   start += batchMax;
   pause = Math.min(pause * 1.3, pauseMs.max);
   try {
-    if (asked.length > 0 && isReachable.peek() && document.visibilityState === "visible") {
-      const images = await api.images.many(asked);
-      const there = new Set(images.map(({ id }) => id));
-      images.forEach(tell);
-      for (const id of asked) if (!there.has(id)) tellGone(id);
+    if (batch.length > 0 && isReachable.peek() && document.visibilityState === "visible") {
+      const images = await api.images.many(batch);
+      const found = new Set(images.map(({ id }) => id));
+      images.forEach(publish);
+      for (const id of batch) if (!found.has(id)) publishDeletion(id);
     }
   } catch {
-    // Whether the server is gone is shown elsewhere, and the next look comes all the same.
+    // An unreachable server is shown by `isReachable`, and the next poll follows anyway.
   } finally {
     timer = undefined;
-    if (ids.length > 0) watch();
+    if (ids.length > 0) schedule();
     else versions.clear();
   }
 }
 
-/** An image that moves is looked at closely, and so are its neighbours. */
-function quicken({ id, version }: Image): void {
+/** Polls at the shortest interval again after an image has changed. */
+function resetPause({ id, version }: Image): void {
   if (versions.get(id) === version) return;
   versions.set(id, version);
   pause = pauseMs.min;

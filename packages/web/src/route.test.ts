@@ -1,5 +1,5 @@
-import { describe, expect, test } from "vitest";
-import { format, parse, type Route } from "./route.ts";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { format, matches, parse, queryOf, type Route } from "./route.ts";
 
 const imageID = "img_01M840E3836646KR31ZDGQHSZX";
 
@@ -14,12 +14,12 @@ const routes: [string, Route][] = [
   ],
 ];
 
-describe("an address", () => {
-  test.each(routes)("%s says where one is", (hash, route) => {
+describe("a hash", () => {
+  test.each(routes)("%s is parsed", (hash, route) => {
     expect(parse(hash)).toEqual(route);
   });
 
-  test.each(routes)("%s is what its route is written as", (hash, route) => {
+  test.each(routes)("%s is the format of its route", (hash, route) => {
     expect(format(route)).toBe(hash);
   });
 
@@ -29,7 +29,40 @@ describe("an address", () => {
     ["#/images/..%2f..%2fetc", { page: "gallery", filter: {} }],
     ["#/?status=deleted&from=2026-13-45&to=soon", { page: "gallery", filter: {} }],
     ["#/?status=ready&tag=sea", { page: "gallery", filter: { tag: "sea" } }],
-  ])("%s that makes no sense leads to what is left of it", (hash, route) => {
+  ])("%s is parsed without its invalid parts", (hash, route) => {
     expect(parse(hash)).toEqual(route);
+  });
+});
+
+describe("a filter, in New York", () => {
+  const zone = process.env.TZ;
+  beforeAll(() => {
+    process.env.TZ = "America/New_York";
+  });
+  afterAll(() => {
+    process.env.TZ = zone;
+  });
+
+  test("has days in the browser's time zone, the last one included", () => {
+    expect(queryOf({ from: "2026-11-01", to: "2026-11-01" })).toEqual({
+      // Daylight saving time ends on that day: it has 25 hours.
+      createdAfter: "2026-11-01T04:00:00Z",
+      createdBefore: "2026-11-02T05:00:00Z",
+    });
+  });
+
+  test.each([
+    [{}, true],
+    [{ status: "ready" }, true],
+    [{ status: "failed" }, false],
+    [{ tag: "sea" }, true],
+    [{ tag: "se" }, false],
+    [{ from: "2026-11-23", to: "2026-11-23" }, true],
+    [{ from: "2026-11-24" }, false],
+    [{ to: "2026-11-22" }, false],
+  ] as const)("%o matches a ready image with the tag sea: %s", (filter, isMatch) => {
+    expect(matches(filter, { status: "ready", createdAt: "2026-11-23T10:50:09Z", tags: ["sea"] })).toBe(
+      isMatch,
+    );
   });
 });

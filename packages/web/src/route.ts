@@ -1,9 +1,13 @@
-/** Where in the page somebody is, as it stands in the address's hash: so that one file serves every route. */
-import type { Status } from "@image-pipeline/client/client";
+/** Routes in the URL's hash, so that one static file serves them all, and the filters of the gallery. */
+import type { Image, Query, Status } from "@image-pipeline/client/client";
 
-/** Which images are shown. A status and a tag exclude each other, as they do in the API. Days in local time, both included. */
+/**
+ * Filter of the gallery. `status` and `tag` exclude each other, as in the API. `from` and `to` are days (`2026-11-23`) in
+ * local time, both inclusive.
+ */
 export type Filter = { status?: Status; tag?: string; from?: string; to?: string };
 
+/** A page with its filter; `imageID` is the image shown over the gallery. */
 export type Route = { page: "gallery" | "operations"; imageID?: string; filter: Filter };
 
 const statuses: readonly string[] = [
@@ -14,7 +18,7 @@ const statuses: readonly string[] = [
   "failed",
 ] satisfies Status[];
 
-/** The route that a hash stands for. What it does not understand is left out. */
+/** Parses a hash. Ignores the parts that are not valid. */
 export function parse(hash: string): Route {
   const [path = "", search = ""] = hash.replace(/^#?\/?/, "").split("?", 2);
   const query = new URLSearchParams(search);
@@ -33,9 +37,41 @@ function dayOf(name: "from" | "to", day: string | null): Filter {
   return day && /^\d{4}-\d\d-\d\d$/.test(day) && !Number.isNaN(Date.parse(day)) ? { [name]: day } : {};
 }
 
-/** The hash of a route. `parse` reads it back. */
+/** Returns the hash of a route: the inverse of `parse`. */
 export function format({ page, imageID, filter }: Route): string {
   const search = new URLSearchParams(filter).toString();
   const path = page === "operations" ? "operations" : imageID ? `images/${imageID}` : "";
   return `#/${path}${search ? `?${search}` : ""}`;
 }
+
+/** Returns true if an image matches a filter. */
+export function matches(
+  filter: Filter,
+  { status, tags, createdAt }: Pick<Image, "status" | "createdAt"> & { tags: readonly string[] },
+): boolean {
+  const { createdAfter, createdBefore } = queryOf(filter);
+  return (
+    (filter.status === undefined || filter.status === status) &&
+    (filter.tag === undefined || tags.includes(filter.tag)) &&
+    (createdAfter === undefined || createdAt >= createdAfter) &&
+    (createdBefore === undefined || createdAt < createdBefore)
+  );
+}
+
+/** Converts a filter to a query of the API. Days begin and end in the browser's time zone. */
+export function queryOf({ status, tag, from, to }: Filter): Query {
+  return {
+    ...(status ? { status } : {}),
+    ...(tag ? { tag } : {}),
+    ...(from ? { createdAfter: wholeSeconds(startOf(from, 0)) } : {}),
+    ...(to ? { createdBefore: wholeSeconds(startOf(to, 1)) } : {}),
+  };
+}
+
+function startOf(day: string, later: number): number {
+  const [year = 0, month = 1, date = 1] = day.split("-").map(Number);
+  return new Date(year, month - 1, date + later).getTime();
+}
+
+/** Formats milliseconds since the epoch as the API's timestamps: RFC 3339, UTC, whole seconds. */
+export const wholeSeconds = (ms: number) => `${new Date(ms).toISOString().slice(0, 19)}Z`;

@@ -1,8 +1,15 @@
-/** Asks who is there, when the API wants to know. */
+/** Authentication of the page: the token, and the form that asks for it. */
+import { signal } from "@preact/signals";
 import { useState } from "preact/hooks";
-import { Dialog } from "./dialog.tsx";
-import { mustSignIn, signIn, token } from "./session.ts";
+import { Dialog } from "./controls.tsx";
 
+/** A JWT or an API key. Kept in memory only: a reload forgets it, and no other page can read it. */
+export const token = signal<string | undefined>(undefined);
+
+/** True after the API responded 401, until a token is entered or the form is closed. */
+export const mustSignIn = signal(false);
+
+/** The sign-in form, shown while `mustSignIn` is true. */
 export function SignIn() {
   return mustSignIn.value ? <Form /> : null;
 }
@@ -19,14 +26,14 @@ function Form() {
         method="dialog"
         onSubmit={(event) => {
           event.preventDefault();
-          signIn(given);
+          token.value = given.trim();
+          close();
         }}
       >
         <h2>Sign in</h2>
         <p>
           {wasRefused ? "This token was not accepted. " : ""}
-          Paste a token (JWT) or an API key of this service. It stays in this page’s memory: a reload forgets
-          it.
+          Enter a token (JWT) or an API key. It is kept in memory only and is gone after a reload.
         </p>
         <label>
           Token or key

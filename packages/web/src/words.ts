@@ -1,57 +1,71 @@
-/** What is said to people when something is refused or goes wrong: one sentence on what, one on what helps. */
-import { ClientError } from "@image-pipeline/client/client";
+/** Texts of the page for states and errors of the API. */
+import { ClientError, type Status } from "@image-pipeline/client/client";
 
+/** Names of the states, as the page shows them. */
+export const statusNames: Record<Status, string> = {
+  pending: "Uploading",
+  processing: "Processing",
+  ready: "Ready",
+  rejected: "Rejected",
+  failed: "Failed",
+};
+
+/** `what` says what failed, `help` what to do about it: one sentence each. */
 export type Words = { what: string; help?: string };
 
-const formats = "JPEG, PNG, WebP, AVIF, GIF and HEIC are understood.";
+const formats = "Supported formats: JPEG, PNG, WebP, AVIF, GIF and HEIC.";
 
-/** By the codes of rejections, failures and problems. A newer service may send others. */
+/** Texts by error code of the API and the client. A newer API may send other codes. */
 const byCode: Record<string, Words | undefined> = {
   empty_file: {
     what: "The file is empty.",
-    help: "It may not have been copied to the end. Try the original.",
+    help: "Its copy may be incomplete. Upload the original.",
   },
-  too_many_bytes: { what: "The file is too large.", help: "Save it smaller, or with stronger compression." },
-  unsupported_format: { what: "This kind of file cannot be read.", help: formats },
-  unsupported_codec: { what: "This kind of compression cannot be read.", help: "Save it as JPEG or PNG." },
-  too_many_pixels: { what: "The picture has too many pixels.", help: "Scale it down and send it again." },
+  too_many_bytes: { what: "The file is too large.", help: "Scale it down, or compress it more." },
+  unsupported_format: { what: "The file format is not supported.", help: formats },
+  unsupported_codec: {
+    what: "The compression of the file is not supported.",
+    help: "Save it as JPEG or PNG.",
+  },
+  too_many_pixels: { what: "The image has too many pixels.", help: "Scale it down and upload it again." },
   side_too_long: {
-    what: "The picture is too long on one side.",
-    help: "Cut it into parts, or scale it down.",
+    what: "The image is too long on one side.",
+    help: "Scale it down, or split it.",
   },
-  too_many_frames: { what: "The animation has too many frames.", help: "Send a shorter one." },
-  corrupt_image: { what: "The file is damaged.", help: "Try the original, or save it anew." },
-  too_slow: { what: "The picture took too long to read.", help: "Save it anew in another format." },
+  too_many_frames: { what: "The animation has too many frames.", help: "Upload a shorter one." },
+  corrupt_image: { what: "The file is damaged.", help: "Upload the original, or save it again." },
+  too_slow: { what: "Decoding the image took too long.", help: "Save it in another format." },
   processing_failed: {
-    what: "Something went wrong on our side.",
-    help: "Send it through again with Reprocess.",
+    what: "Processing failed with an internal error.",
+    help: "Try again with Reprocess.",
   },
 
-  unauthenticated: { what: "Sign in to go on." },
-  forbidden: { what: "You may not do this.", help: "Sign in with a key that may." },
-  image_not_found: { what: "This image is not there.", help: "It may have been deleted." },
-  image_not_ready: { what: "The image is being worked on.", help: "Try again when it is done." },
-  version_conflict: { what: "Somebody else changed this image meanwhile.", help: "Look at it as it is now." },
-  quota_exceeded: { what: "That is too much at once.", help: "Try again a little later." },
-  invalid_cursor: { what: "The list has been open for too long.", help: "Load it again." },
-  network_error: { what: "The server cannot be reached.", help: "It is tried again as soon as it answers." },
-  upload_refused: { what: "The store did not take the file.", help: "Try again." },
-  internal_error: { what: "Something went wrong on our side.", help: "Try again." },
+  unauthenticated: { what: "Authentication required." },
+  forbidden: { what: "Permission denied.", help: "Sign in with a key that has the required scope." },
+  image_not_found: { what: "Image not found.", help: "It may have been deleted." },
+  image_not_ready: { what: "The image is still being processed.", help: "Try again when it is ready." },
+  version_conflict: {
+    what: "The image was modified after it was loaded.",
+    help: "Revert to see the current version.",
+  },
+  quota_exceeded: { what: "The upload quota is exceeded.", help: "Try again later." },
+  invalid_cursor: { what: "The list has expired.", help: "Reload the page." },
+  network_error: { what: "The server cannot be reached.", help: "The page reconnects automatically." },
+  upload_refused: { what: "S3 refused the upload.", help: "Try again." },
+  internal_error: { what: "Internal server error.", help: "Try again." },
 };
 
-/** The words for a code; general ones for a code that nobody here has heard of. */
+/** Returns the texts for an error code; for an unknown code the API's own message. */
 export function wordsFor(code: string | undefined, message?: string): Words {
   return (
-    byCode[code ?? ""] ?? { what: message ?? "It did not work.", help: message ? undefined : "Try again." }
+    byCode[code ?? ""] ?? { what: message ?? "The request failed.", help: message ? undefined : "Try again." }
   );
 }
 
-/** The words for whatever was thrown. */
+/** Returns the texts for a thrown value. */
 export function wordsOf(error: unknown): Words {
-  if (error instanceof DOMException)
-    return { what: "The file cannot be read any more.", help: "Pick it again." };
-  if (!(error instanceof ClientError))
-    return { what: "Something went wrong on this page.", help: "Reload it." };
+  if (error instanceof DOMException) return { what: "The file cannot be read.", help: "Choose it again." };
+  if (!(error instanceof ClientError)) return { what: "Unexpected error on this page.", help: "Reload it." };
   const { code, message, fields } = error;
   if (code !== "invalid_request") return wordsFor(code, message);
   const pointers = fields.map(({ pointer }) => pointer);

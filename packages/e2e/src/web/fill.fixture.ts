@@ -1,8 +1,8 @@
-/** A gallery of as many images as it takes, without making each. */
+/** Fills a table with ready images without processing each of them. */
 import type { Client } from "@image-pipeline/client/client";
 import { scene } from "./scenes.ts";
 
-/** So many records, a minute apart: pictures that the pipeline has made, most of them under ever other ids. */
+/** Writes `count` ready images, a minute apart: `pictures` of them are processed, the others are copies of their records. */
 export async function fill({ upload }: Client, count: number, pictures = 8): Promise<void> {
   // Imported late: these modules read where the cloud is when they are loaded.
   const { marshal } = await import("@image-pipeline/core/table/attribute-value");
@@ -20,7 +20,7 @@ export async function fill({ upload }: Client, count: number, pictures = 8): Pro
   const records = Array.from({ length: count - made.length }, (_, i) => {
     const imageID = createImageID();
     const model = made[i % made.length];
-    if (!model) throw new Error("No picture was made.");
+    if (!model) throw new Error("No image was processed.");
     const createdAt = new Date(now - (i + 1) * 60_000).toISOString();
     return { ...model, imageID, createdAt, filename: `IMG_${i}.jpg`, shard: shardOf(imageID) };
   });

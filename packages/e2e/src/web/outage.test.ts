@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@image-pipeline/client/client";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { chromiumPath, startBrowser, throttle } from "../browser.fixture.ts";
 import { drop, open } from "./page.fixture.ts";
 
@@ -31,7 +31,7 @@ afterAll(async () => {
   if (dataDir) await rm(dataDir, { recursive: true, force: true });
 });
 
-/** `npm start`, as its users start it; resolves when it answers. */
+/** Starts the embedded mode like `npm start` and waits until it is healthy. */
 async function startServer(): Promise<ChildProcess> {
   const [port, s3, dynamodb] = ports;
   const child = spawn(process.execPath, [fileURLToPath(import.meta.resolve("@image-pipeline/local/main"))], {
@@ -44,12 +44,13 @@ async function startServer(): Promise<ChildProcess> {
     },
     stdio: "ignore",
   });
-  for (;;) {
-    const answer = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
-    if (answer?.ok) return child;
-    if (child.exitCode !== null) throw new Error(`The server ended with ${child.exitCode}.`);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  const isHealthy = async () => {
+    if (child.exitCode !== null) throw new Error(`The server exited with ${child.exitCode}.`);
+    const response = await fetch(`http://127.0.0.1:${port}/health`).catch(() => undefined);
+    return response?.ok;
+  };
+  await vi.waitUntil(isHealthy, { timeout: 60_000, interval: 200 });
+  return child;
 }
 
 async function kill(child: ChildProcess) {
@@ -68,7 +69,7 @@ async function freePort(): Promise<number> {
   return port;
 }
 
-/** A file that compresses badly: about two megabytes. */
+/** A JPEG of noise, about two megabytes. */
 async function noise(): Promise<Buffer> {
   const noise = { type: "gaussian", mean: 128, sigma: 60 } as const;
   return sharp({ create: { width: 1400, height: 1050, channels: 3, background: "#888", noise } })
@@ -77,14 +78,14 @@ async function noise(): Promise<Buffer> {
 }
 
 describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
-  test("a server killed in the middle of an upload is told of, and the upload goes on when it is back", {
+  test("the page reports a server that is killed during an upload, and the upload continues when it is back", {
     timeout: 120_000,
   }, async () => {
     const url = `http://127.0.0.1:${ports[0]}`;
     const page = await open({ context: browser.context, url });
     await page.getByRole("heading", { name: "No images yet" }).waitFor();
     const bytes = await noise();
-    // Ten seconds for the file, so that there is a middle.
+    // Ten seconds for the file, so that the server can be killed during the upload.
     await throttle(page, bytes.length / 10);
     await drop(page, [{ name: "noise.jpg", type: "image/jpeg", bytes }]);
     const tray = page.getByRole("region", { name: "Uploads" });
@@ -95,7 +96,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
 
     await throttle(page, -1);
     server = await startServer();
-    await tray.getByText("1 added").waitFor({ timeout: 60_000 });
+    await tray.getByText("1 uploaded").waitFor({ timeout: 60_000 });
     await expect.poll(() => page.getByText("The server cannot be reached.").count()).toBe(0);
     const { items } = await createClient({ baseUrl: url }).images.page();
     expect(items.map(({ status, source }) => [status, source.bytes])).toEqual([["ready", bytes.length]]);

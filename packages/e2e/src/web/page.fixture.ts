@@ -7,10 +7,10 @@ import { startTestCloud } from "../cloud.fixture.ts";
 
 export type World = Awaited<ReturnType<typeof startWorld>>;
 
-/** A file as the page is given it. */
+/** A file to drop onto the page. */
 export type Given = { name: string; type: string; bytes: Buffer };
 
-/** Starts a cloud and a browser. `complaints` collects what the pages' consoles say, policy violations above all. */
+/** Starts a cloud and a browser. `complaints` collects errors of the pages' consoles, such as policy violations. */
 export async function startWorld(settings?: Partial<Settings.Pipeline>) {
   const cloud = await startTestCloud(settings);
   const browser = await startBrowser();
@@ -29,7 +29,7 @@ export async function startWorld(settings?: Partial<Settings.Pipeline>) {
   };
 }
 
-/** Collects errors of scripts, and whatever the policy of a page has refused. */
+/** Collects script errors and violations of the content security policy. */
 export function watch(context: BrowserContext, complaints: string[]): void {
   context.on("page", (page) => {
     page.on("pageerror", (error) => complaints.push(String(error.stack ?? error)));
@@ -54,7 +54,7 @@ export async function open(
   return page;
 }
 
-/** Drops files onto the middle of the page, as somebody would from a folder's window. */
+/** Drops files onto the page. */
 export async function drop(page: Page, files: readonly Given[]): Promise<void> {
   const transfer = await page.evaluateHandle(
     (given) => {
@@ -71,9 +71,9 @@ export async function drop(page: Page, files: readonly Given[]): Promise<void> {
     await page.dispatchEvent("body", type, { dataTransfer: transfer });
 }
 
-/** What axe finds serious or critical on the page as it is, one line each. The page's policy stays as it is. */
+/** Returns axe's serious and critical violations, one line each. */
 export async function faultsOf(page: Page): Promise<string[]> {
-  // Through the debugger, which no policy binds.
+  // Through the debugger, which the content security policy does not restrict.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe.source });
   await session.detach();

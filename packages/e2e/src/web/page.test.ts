@@ -37,64 +37,66 @@ const bad: Given[] = [
   },
 ];
 
-/** Puts a picture into the pipeline without the page. */
+/** Uploads an image without the page. */
 async function add(seed: number, title?: string): Promise<string> {
   const { name, type, bytes } = await picture(seed);
   const file = new File([new Uint8Array(bytes)], name, { type });
   return (await world.client.upload(file, { title })).id;
 }
 
-/** What becomes true within a while: the machine may be busy. */
+/** `expect.poll` with a timeout for a busy machine. */
 const eventually: typeof expect.poll = (run, options) => expect.poll(run, { timeout: 15_000, ...options });
 
 const tiles = () => page.locator(".tile");
 const tray = () => page.getByRole("region", { name: "Uploads" });
 
 describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
-  test("an empty gallery says what to do", async () => {
+  test("an empty gallery offers the ways to upload", async () => {
     page = await open(world);
     await page.getByRole("heading", { name: "No images yet" }).waitFor();
     await page.getByRole("button", { name: "Choose a folder" }).waitFor();
     expect(await faultsOf(page)).toEqual([]);
   });
 
-  test("of twelve files dropped at once nine become ready, and three are refused in words", {
+  test("of twelve files dropped at once nine become ready, and three are rejected with their reasons", {
     timeout: 120_000,
   }, async () => {
     page = await open(world);
     const good = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8, 9].map(picture));
     await drop(page, [...good.slice(0, 5), ...bad, ...good.slice(5)]);
     expect(await faultsOf(page)).toEqual([]);
-    await tray().getByText("9 added, 3 not").waitFor({ timeout: 90_000 });
-    // What is no picture has none in the list either, but a mark in its place.
+    await tray().getByText("9 uploaded, 3 not").waitFor({ timeout: 90_000 });
+    // Files that the browser cannot decode have an icon instead of a preview.
     await eventually(() => tray().locator(".unknown").count()).toBe(2);
     const text = await tray().textContent();
     expect(text).toContain(wordsFor("unsupported_format").what);
     expect(text).toContain(wordsFor("corrupt_image").what);
-    // What is wrong with a file is still wrong with it the next time.
+    // A rejected file would be rejected again.
     expect(
       await tray()
         .getByRole("button", { name: /^Try .* again$/ })
         .count(),
     ).toBe(0);
     await eventually(() => page.locator(".tile img.shown").count(), { timeout: 20_000 }).toBe(9);
-    await page.getByRole("button", { name: "Close the uploads" }).click();
+    await page.getByRole("button", { name: "Close uploads" }).click();
     expect(await tray().count()).toBe(0);
-    // The svg was never announced: it is not in the gallery, and not in the table.
+    // The API refused to create an image for the SVG: it is not in the gallery.
     await eventually(() => tiles().count()).toBe(11);
   });
 
-  test("an image that comes by another way appears by itself", async () => {
+  test("an image uploaded elsewhere appears in the gallery", async () => {
     page = await open(world);
     await tiles().first().waitFor();
     const id = await add(20, "From elsewhere");
     await page.locator(`.tile[href$="${id}"] img.shown`).waitFor({ timeout: 15_000 });
   });
 
-  test("an image that is first seen half-way is followed to its end", { timeout: 60_000 }, async () => {
+  test("an image that is first listed as pending is followed until it is ready", {
+    timeout: 60_000,
+  }, async () => {
     page = await open(world);
     await tiles().first().waitFor();
-    // Until nothing is followed any more: everything that was shown is done.
+    // All listed images are final by now: the page polls none.
     await page.waitForTimeout(2500);
     const { bytes } = await picture(25);
     const body = { filename: "slow.jpg", contentType: "image/jpeg", bytes: bytes.length };
@@ -108,15 +110,15 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
       upload: { url: string; headers: HeadersInit };
     };
     const tile = page.locator(`.tile[href$="${id}"]`);
-    await tile.getByText("Waiting for its bytes").waitFor();
+    await tile.getByText("Uploading").waitFor();
     await fetch(upload.url, { method: "PUT", headers: upload.headers, body: new Uint8Array(bytes) });
     await tile.locator("img.shown").waitFor();
   });
 
-  test("filters show what they say, stand in the address, and can be cleared", async () => {
+  test("filters select images, are part of the URL, and can be cleared", async () => {
     page = await open(world);
     await tiles().first().waitFor();
-    await page.getByRole("radio", { name: "Refused" }).check();
+    await page.getByRole("radio", { name: "Rejected" }).check();
     await eventually(() => tiles().count()).toBe(2);
     expect(new URL(page.url()).hash).toBe("#/?status=rejected");
     await page.getByLabel("From").fill("2100-01-01");
@@ -126,7 +128,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await eventually(() => tiles().count()).toBeGreaterThan(9);
   });
 
-  test("title, alternative text and tags are changed in place, and an older change is not overwritten", async () => {
+  test("title, alternative text and tags are edited in place, and a concurrent change is not overwritten", async () => {
     const id = await add(21);
     page = await open(world, `#/images/${id}`);
     await page.getByLabel("Title").fill("Over the pass");
@@ -140,20 +142,20 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
       alt: "Hills behind hills in evening light",
       tags: ["hills"],
     });
-    await page.getByText("Described anew").waitFor();
+    await page.getByText("Updated").waitFor();
     expect(await faultsOf(page)).toEqual([]);
 
     await page.getByLabel("Title").fill("Mine");
     await world.client.images.update(id, { title: "Theirs" });
     await page.getByRole("button", { name: "Save" }).click();
-    await page.getByText("Somebody else changed this image meanwhile.").waitFor();
+    await page.getByText(wordsFor("version_conflict").what).waitFor();
     expect((await world.client.images.get(id)).title).toBe("Theirs");
 
     await page.getByRole("link", { name: "hills", exact: true }).click();
     await eventually(() => tiles().count()).toBe(1);
   });
 
-  test("a deletion can be undone for ten seconds, and is carried out after them", {
+  test("a deletion can be undone for ten seconds, and is sent after them", {
     timeout: 60_000,
   }, async () => {
     const id = await add(22, "Soon gone");
@@ -174,7 +176,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     expect(await tile.count()).toBe(0);
   });
 
-  test("a deletion is carried out when the page is closed on it", async () => {
+  test("closing the page sends a pending deletion", async () => {
     const id = await add(23);
     page = await open(world, `#/images/${id}`);
     await page.getByRole("button", { name: "Delete" }).click();
@@ -185,7 +187,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     );
   });
 
-  test("everything can be reached with the keyboard alone", async () => {
+  test("gallery and image can be used with the keyboard alone", async () => {
     page = await open(world);
     await tiles().nth(5).waitFor();
     const focused = () =>
@@ -195,7 +197,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await page.keyboard.press("Tab");
     expect(await focused()).toContain("Skip to the content");
     await page.keyboard.press("Enter");
-    // Past the filters, to the one stop of the grid.
+    // Past the filters, to the grid's one tab stop.
     for (let i = 0; i < 20 && (await focused()) !== "0"; i++) await page.keyboard.press("Tab");
     expect(await focused()).toBe("0");
     await page.keyboard.press("ArrowRight");
@@ -223,7 +225,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     expect(await focused()).toBe("1");
   });
 
-  test("Back leads from an image to the gallery, and out of it again", async () => {
+  test("Back and Forward open and close an image", async () => {
     page = await open(world);
     await tiles().nth(1).click();
     await page.getByRole("dialog").waitFor();
@@ -235,11 +237,11 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await eventually(() => page.getByRole("dialog").count()).toBe(0);
   });
 
-  test("a picture is shown alone, the page follows from one to the next, and Escape leads back step by step", async () => {
+  test("the lightbox opens full screen, the URL follows its image, and Escape closes one layer at a time", async () => {
     page = await open(world);
     await tiles().nth(3).click();
-    await page.getByRole("button", { name: /Show it alone/ }).click();
-    // It listens to keys from the end of its opening on, and then takes the focus.
+    await page.getByRole("button", { name: /Open full screen/ }).click();
+    // PhotoSwipe takes focus and keys at the end of its opening animation.
     await page.locator(".pswp--open:focus").waitFor();
     const before = page.url();
     await page.keyboard.press("ArrowRight");
@@ -251,11 +253,11 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await eventually(() => page.getByRole("dialog").count()).toBe(0);
   });
 
-  test("every variant's address and the code for each kind of app can be copied", async () => {
+  test("the URL of each variant and the code for each platform can be copied", async () => {
     await world.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: world.url });
     page = await open(world);
     await page.locator(".tile:has(img.shown)").first().click();
-    await page.getByRole("button", { name: "Copy the address of medium" }).click();
+    await page.getByRole("button", { name: "Copy the URL of medium" }).click();
     const copied = () => page.evaluate(() => navigator.clipboard.readText());
     await eventually(copied).toMatch(/\/media\/img_\w+\/\d+-\w+\/medium\.webp$/);
     const response = await fetch(await copied());
@@ -265,11 +267,11 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await eventually(copied).toContain("contentDescription");
   });
 
-  test("an image can be sent through again, and its audit trail says so", async () => {
+  test("an image can be reprocessed, and its audit trail says so", async () => {
     const id = await add(24);
     page = await open(world, `#/images/${id}`);
     await page.getByRole("button", { name: "Reprocess" }).click();
-    await page.getByText("Sent through again").waitFor();
+    await page.getByText("Reprocessed").waitFor();
     await eventually(
       () =>
         page
@@ -280,13 +282,13 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     ).toBe(2);
   });
 
-  test("the operations page shows what there is, what was refused and why", async () => {
+  test("the operations view shows counters, rates and rejections by reason", async () => {
     const lists: string[] = [];
     world.context.on("request", (request) => {
       if (new URL(request.url()).pathname === "/images") lists.push(request.url());
     });
     page = await open(world, "#/operations");
-    await page.locator(".counts").getByText("Refused").waitFor();
+    await page.locator(".counts").getByText("Rejected").waitFor();
     const { images } = await world.client.stats();
     await eventually(() =>
       page.locator(".counts div", { hasText: "Ready" }).locator("dd").textContent(),
@@ -310,7 +312,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
       expect([most <= top, top <= most * 2]).toEqual([true, true]);
     }
     expect(await faultsOf(page)).toEqual([]);
-    // The gallery is loaded by who goes there.
+    // The gallery loads its list when it is opened.
     expect(lists).toEqual([]);
     await page.getByRole("link", { name: "Gallery" }).click();
     await page.locator(".tile img.shown").first().waitFor();
@@ -318,7 +320,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
   });
 
   test.each(["light", "dark"] as const)(
-    "nothing serious is wrong with gallery and image in %s",
+    "axe finds nothing serious in gallery and image in %s",
     async (colorScheme) => {
       page = await open(world);
       await page.emulateMedia({ colorScheme });
@@ -330,15 +332,15 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     },
   );
 
-  test("on a phone nothing that is pressed lies under the button that closes the image", async () => {
+  test("on a phone no control scrolls under the button that closes the image", async () => {
     page = await open(world, "#/", { width: 360, height: 780 });
     await page.locator(".tile:has(img.shown)").first().click();
     await page.getByRole("heading", { name: "History" }).waitFor();
     const seen = await page.locator(".detail-frame").evaluate((frame) => {
       const close = frame.querySelector(".close")?.getBoundingClientRect();
-      if (!close) throw new Error("There is no such button.");
+      if (!close) throw new Error("No element matches .close.");
       frame.scrollTop = frame.scrollHeight / 2;
-      // Beside the button, as far down as it reaches: a bar that hides whatever scrolls.
+      // Left of the button, down to its lower edge: the bar that covers what scrolls.
       return Array.from({ length: Math.ceil(close.bottom) }, (_, y) =>
         document.elementFromPoint(close.left - 4, y),
       ).filter((element) => element !== frame).length;
@@ -346,7 +348,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     expect(seen).toBe(0);
   });
 
-  test("nothing is wider than a window of 320 px", async () => {
+  test("nothing overflows a window of 320 px", async () => {
     for (const route of ["#/", "#/operations"]) {
       page = await open(world, route, { width: 320, height: 640 });
       await page

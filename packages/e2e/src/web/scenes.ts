@@ -1,7 +1,7 @@
-/** Pictures for tests: landscapes that no two of are alike, drawn from a seed. Not part of the page. */
+/** Test images: landscapes drawn from a seed. */
 import sharp from "sharp";
 
-/** Width and height of what phones and cameras send, and of what people cut out of it. */
+/** Widths and heights of photos and of usual crops. */
 const shapes: readonly [number, number][] = [
   [1600, 1200],
   [1200, 1600],
@@ -13,7 +13,7 @@ const shapes: readonly [number, number][] = [
   [1600, 1067],
 ];
 
-/** Sky above, sky at the horizon, the ranges' colour near and far. */
+/** Colours of the sky, of the horizon, and of near and far ranges. */
 const palettes: readonly [string, string, string, string][] = [
   ["#1d3b6f", "#f6b27a", "#1c2740", "#c98a7a"],
   ["#5aa0d8", "#e8f1f4", "#2c4a3e", "#a9c4cf"],
@@ -25,7 +25,7 @@ const palettes: readonly [string, string, string, string][] = [
   ["#2f6f6a", "#f4d58d", "#12302e", "#7fa38c"],
 ];
 
-/** A landscape as JPEG (or as `format` says); the same seed draws the same. */
+/** Draws a landscape, as JPEG by default. The same seed draws the same one. */
 export function scene(seed: number, format: "jpeg" | "png" | "webp" = "jpeg"): Promise<Buffer> {
   const random = randomFrom(seed);
   const [width, height] = pick(shapes, random);
@@ -52,7 +52,7 @@ export function scene(seed: number, format: "jpeg" | "png" | "webp" = "jpeg"): P
   return sharp(Buffer.from(svg)).toFormat(format, { quality: 88 }).toBuffer();
 }
 
-/** A ridge: waves of ever shorter length and height, closed along the lower edge. */
+/** A ridge: a sum of waves, closed along the lower edge. */
 function range(width: number, height: number, base: number, high: number, random: () => number): string {
   const phases = [1, 2.3, 5.1, 11.7, 29].map((frequency) => ({ frequency, phase: random() * 7 }));
   const points = Array.from({ length: 121 }, (_, i) => {
@@ -80,7 +80,7 @@ function pick<T>(from: readonly [T, ...T[]] | readonly T[], random: () => number
   return from[Math.floor(random() * from.length)] as T;
 }
 
-/** Numbers from 0 to 1 that follow from a seed (mulberry32). */
+/** Pseudorandom numbers from 0 to 1 (mulberry32). */
 function randomFrom(seed: number): () => number {
   let state = seed * 2_654_435_761;
   return () => {

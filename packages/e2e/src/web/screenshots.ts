@@ -1,6 +1,6 @@
 /**
- * Pictures of the page in every size and both colour schemes, for people to look at: `npm run screenshots -w
- * packages/web` writes them to `packages/web/screenshots`.
+ * Screenshots of the page at three widths and in both colour schemes: `npm run screenshots -w packages/e2e` writes them
+ * to `packages/e2e/screenshots`.
  */
 import { mkdir } from "node:fs/promises";
 import type { Page } from "playwright-core";
@@ -20,7 +20,7 @@ type View = { route: string; go: (page: Page) => Promise<unknown> };
 const full: Record<string, View> = {
   gallery: { route: "#/", go: (page) => page.locator(".tile img.shown").nth(5).waitFor() },
   image: { route: "#/", go: openImage },
-  // What a window of the lowest height shows of an image last of all.
+  // The lower end of an image's panel.
   actions: {
     route: "#/",
     go: async (page) => {
@@ -39,7 +39,7 @@ const full: Record<string, View> = {
       await page.locator(".tile img.shown").nth(5).waitFor();
       const text = { name: "notes.txt", type: "text/plain", bytes: Buffer.from("Bread, milk") };
       await drop(page, [await picture(50), await picture(51), torn, text]);
-      await page.getByText("2 added, 2 not").waitFor();
+      await page.getByText("2 uploaded, 2 not").waitFor();
     },
   },
 };
@@ -49,11 +49,11 @@ const empty: View = {
   go: (page) => page.getByRole("heading", { name: "No images yet" }).waitFor(),
 };
 
-/** As a deployed stage answers somebody whom it does not know. */
+/** The response of a deployed stage without a token. */
 const signIn: View = {
   route: "#/",
   go: async (page) => {
-    const body = JSON.stringify({ status: 401, code: "unauthenticated", title: "Who is asking?" });
+    const body = JSON.stringify({ status: 401, code: "unauthenticated", title: "Authentication required." });
     const answer = { status: 401, contentType: "application/problem+json", body };
     await page.route(/\/images\?/, (request) => request.fulfill(answer));
     await page.reload();
@@ -93,7 +93,7 @@ try {
   await world.stop();
 }
 
-/** Takes a picture of each view in every size and both colour schemes. */
+/** Takes a screenshot of each view at each size and in both colour schemes. */
 async function shoot(from: World, views: Record<string, View>) {
   for (const [name, { route, go }] of Object.entries(views)) {
     for (const colorScheme of ["light", "dark"] as const) {
@@ -101,7 +101,7 @@ async function shoot(from: World, views: Record<string, View>) {
         const page = await open(from, route, size);
         await page.emulateMedia({ colorScheme });
         await go(page);
-        // Until what fades in has done so.
+        // Until transitions are over.
         await page.waitForTimeout(500);
         await page.screenshot({ path: new URL(`${name}-${size.width}-${colorScheme}.png`, folder).pathname });
         await page.close();

@@ -16,7 +16,7 @@ beforeAll(async () => {
 afterAll(() => world?.stop());
 
 describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
-  test("two thousand images take one list call for each hundred, and a few score of tiles at any time", {
+  test("two thousand images take one list request per hundred, and at most fifty tiles at a time", {
     timeout: 180_000,
   }, async () => {
     const page = await open(world);
@@ -27,7 +27,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     });
     await page.locator(".tile img.shown").first().waitFor();
 
-    // Counted by the page itself, frame by frame, while the wheel turns.
+    // Counted by the page in each frame while the wheel turns.
     await page.evaluate(() => {
       const seen = { frames: 0, late: 0, tilesMax: 0 };
       Object.assign(globalThis, { seen });
@@ -47,15 +47,15 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     while (!(await isAtEnd())) await page.mouse.wheel(0, 600);
 
     const seen = await page.evaluate(() => (globalThis as unknown as { seen: Record<string, number> }).seen);
-    console.log(`Scrolled ${count} images: ${lists.length + 1} list calls, ${JSON.stringify(seen)}`);
+    console.log(`Scrolled ${count} images: ${lists.length + 1} list requests, ${JSON.stringify(seen)}`);
     // The first page has no cursor.
     expect(lists).toHaveLength(count / pageSize - 1);
     expect(new Set(lists).size).toBe(lists.length);
-    expect(seen.tilesMax).toBeLessThan(120);
+    expect(seen.tilesMax).toBeLessThanOrEqual(50);
     expect(world.complaints).toEqual([]);
   });
 
-  test("nothing moves when the pictures arrive: their places are known before", async () => {
+  test("loading images causes no layout shift", async () => {
     const page = await open(world);
     await page.addInitScript(() => {
       const shifts: number[] = [];
@@ -68,7 +68,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await page.goto(`${world.url}/`);
     await page.locator(".tile img.shown").nth(8).waitFor();
     const shifts = await page.evaluate(() => (globalThis as unknown as { shifts: number[] }).shifts);
-    // 0.1 is what Core Web Vitals call good.
+    // Core Web Vitals call up to 0.1 good.
     expect(shifts.reduce((sum, shift) => sum + shift, 0)).toBeLessThan(0.02);
   });
 });

@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => world?.stop());
 
 describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
-  test("who is unknown is asked, a wrong token is told of, a key opens the gallery, and a reload forgets it", {
+  test("401 opens the sign-in form, a wrong token is refused, a key opens the gallery, and a reload forgets it", {
     timeout: 90_000,
   }, async () => {
     const { Key } = await import("@image-pipeline/core/api-key");
@@ -27,7 +27,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     const sheet = page.getByRole("dialog", { name: "Sign in" });
     await sheet.waitFor();
     expect(await faultsOf(page)).toEqual([]);
-    // The form says it all: it lies over nothing that says it again.
+    // No error is shown behind the form.
     expect(await page.locator("main h2").count()).toBe(0);
     await sheet.getByRole("button", { name: "Not now" }).click();
     await page.locator("main").getByRole("button", { name: "Sign in" }).click();

@@ -40,23 +40,23 @@ const files = async (count: number, from: number) =>
   );
 
 describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
-  test("a whole folder is dropped, with what lies in its folders and without what is hidden", {
+  test("a dropped folder is uploaded with its subfolders and without hidden files", {
     timeout: 90_000,
   }, async () => {
     page = await open(world);
     await page.getByRole("heading", { name: "No images yet" }).waitFor();
     const session = await page.context().newCDPSession(page);
-    // A real drag, as from the desktop: a page cannot make folders up.
+    // Through the debugger, as from the desktop: a script cannot create directory entries.
     const data = { items: [], files: [join(folder, "album")], dragOperationsMask: 1 };
     for (const type of ["dragEnter", "dragOver", "drop"] as const)
       await session.send("Input.dispatchDragEvent", { type, x: 200, y: 300, data });
-    await tray().getByText("2 added", { exact: true }).waitFor({ timeout: 30_000 });
+    await tray().getByText("2 uploaded", { exact: true }).waitFor({ timeout: 30_000 });
     expect((await tray().locator(".name").allTextContents()).sort()).toEqual(["IMG_1.jpg", "IMG_2.jpg"]);
   });
 
-  test("files are picked, many at once, and the same one again", { timeout: 90_000 }, async () => {
+  test("several files are chosen at once, and the same ones again", { timeout: 90_000 }, async () => {
     page = await open(world);
-    for (const wanted of ["3 added", "6 added"]) {
+    for (const wanted of ["3 uploaded", "6 uploaded"]) {
       const asked = page.waitForEvent("filechooser");
       await page.getByRole("button", { name: "Add images" }).click();
       const chooser = await asked;
@@ -66,7 +66,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     }
   });
 
-  test("a picture is pasted, under a name that says so", { timeout: 90_000 }, async () => {
+  test("an image is pasted", { timeout: 90_000 }, async () => {
     await world.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: world.url });
     page = await open(world);
     const png = (await scene(20, "png")).toString("base64");
@@ -77,10 +77,10 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
       ]);
     }, png);
     await page.keyboard.press("Control+V");
-    await tray().getByText("1 added", { exact: true }).waitFor({ timeout: 30_000 });
+    await tray().getByText("1 uploaded", { exact: true }).waitFor({ timeout: 30_000 });
   });
 
-  test("a device that is touched offers its camera, and a folder where there is a mouse", async () => {
+  test("a touch device offers its camera, and a device with a mouse does not", async () => {
     page = await open(world);
     await page.route(/\/images\?/, (request) => request.fulfill({ json: { items: [] } }));
     await page.reload();
@@ -104,7 +104,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await camera.waitFor();
   });
 
-  test("what is on its way shows how far it is, can be cancelled, and sent again", {
+  test("an upload shows its progress, can be cancelled, and uploaded again", {
     timeout: 90_000,
   }, async () => {
     page = await open(world);
@@ -124,7 +124,7 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
       .click();
     await tray().getByText("Cancelled").waitFor();
     await throttle(page, -1);
-    // What was announced is taken back: nothing waits for bytes that never come.
+    // The pending image is deleted.
     await expect
       .poll(async () => (await world.client.images.page({ status: "pending" })).items.length, {
         timeout: 15_000,
@@ -133,6 +133,6 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
     await tray()
       .getByRole("button", { name: `Try ${file.name} again` })
       .click();
-    await tray().getByText("1 added", { exact: true }).waitFor({ timeout: 30_000 });
+    await tray().getByText("1 uploaded", { exact: true }).waitFor({ timeout: 30_000 });
   });
 });

@@ -6,8 +6,8 @@ import { describe, expect, test } from "vitest";
 
 const general = wordsFor(undefined);
 
-describe("there are words of their own", () => {
-  test.each(codes)("for the refusal %s", (code) => {
+describe("a specific text exists", () => {
+  test.each(codes)("for the rejection %s", (code) => {
     expect(wordsFor(code)).not.toEqual(general);
     expect(wordsFor(code).help).toMatch(/\.$/);
   });
@@ -28,18 +28,15 @@ describe("there are words of their own", () => {
   });
 });
 
-test.each(Settings.pipelineDefaults.formats)(
-  "who sends another kind of file is told that %s is taken",
-  (format) => {
-    expect(wordsFor("unsupported_format").help?.toLowerCase()).toContain(format);
-  },
-);
-
-test("a code that nobody here has heard of is told in the service's own words", () => {
-  expect(wordsFor("too_blue", "The picture is too blue.")).toEqual({ what: "The picture is too blue." });
+test.each(Settings.pipelineDefaults.formats)("the text for an unsupported format lists %s", (format) => {
+  expect(wordsFor("unsupported_format").help?.toLowerCase()).toContain(format);
 });
 
-test("a file of another kind, and an empty one, are told of as such when they cannot even be announced", () => {
+test("an unknown code shows the API's message", () => {
+  expect(wordsFor("too_blue", "The image is too blue.")).toEqual({ what: "The image is too blue." });
+});
+
+test("a refused content type or size shows the same text as the rejection of a file", () => {
   const refused = (pointer: string) =>
     wordsOf(new ClientError("invalid_request", "See `errors`.", { fields: [{ pointer, detail: "No." }] }));
   expect(refused("/contentType")).toEqual(wordsFor("unsupported_format"));

@@ -1,33 +1,35 @@
-/** Which images are shown: by how far they are, by tag, by day. The filter stands in the address, to be kept and passed on. */
+/** Filters of the gallery by status, tag and day. They are part of the URL, so that a filtered gallery can be shared. */
 import type { Status } from "@image-pipeline/client/client";
 import { useEffect, useRef, useState } from "preact/hooks";
-import { go, route } from "../address.ts";
-import { Icon } from "../icons.tsx";
+import { Icon } from "../controls.tsx";
 import type { Filter } from "../route.ts";
-import { tagsSeen } from "./current.ts";
+import { go, route } from "../router.ts";
+import { statusNames } from "../words.ts";
+import { knownTags } from "./list.ts";
 
-const choices: readonly [Status | undefined, string][] = [
-  [undefined, "All"],
-  ["ready", "Ready"],
-  ["processing", "Processing"],
-  ["pending", "Announced"],
-  ["rejected", "Refused"],
-  ["failed", "Failed"],
+const choices: readonly (Status | undefined)[] = [
+  undefined,
+  "ready",
+  "processing",
+  "pending",
+  "rejected",
+  "failed",
 ];
 
+/** The filter bar. */
 export function Filters() {
   const { filter } = route.value;
   const set = (change: Filter) => go({ filter: clean({ ...filter, ...change }) }, { replace: true });
   const chosen = useRef<HTMLInputElement>(null);
-  // On a phone the row is longer than the screen: what is chosen must be seen.
+  // On a phone the bar scrolls sideways: keeps the selected status visible.
   useEffect(() => chosen.current?.scrollIntoView({ block: "nearest", inline: "center" }), [filter.status]);
   const isFiltered = Object.keys(filter).length > 0;
   return (
     <search class="filters">
       <fieldset class="segments">
         <legend class="hidden-label">Status</legend>
-        {choices.map(([status, name]) => (
-          <label key={name}>
+        {choices.map((status) => (
+          <label key={status}>
             <input
               type="radio"
               name="status"
@@ -35,7 +37,7 @@ export function Filters() {
               ref={filter.status === status ? chosen : undefined}
               onChange={() => set({ status, tag: undefined })}
             />
-            <span>{name}</span>
+            <span>{status ? statusNames[status] : "All"}</span>
           </label>
         ))}
       </fieldset>
@@ -85,16 +87,16 @@ function TagFilter({ tag, onChange }: { tag?: string; onChange: (tag: string) =>
           type="text"
           inputMode="search"
           placeholder="Any"
-          list="tags-seen"
+          list="known-tags"
           maxLength={64}
           value={text}
           onInput={({ currentTarget }) => setText(currentTarget.value)}
           onBlur={submit}
         />
       </label>
-      <datalist id="tags-seen">
-        {tagsSeen.value.map((seen) => (
-          <option key={seen} value={seen} />
+      <datalist id="known-tags">
+        {knownTags.value.map((known) => (
+          <option key={known} value={known} />
         ))}
       </datalist>
     </form>

@@ -1,13 +1,14 @@
-/** The room of pictures: filters, the grid, and what is said when there is nothing in it. */
+/** The gallery: filters, grid, and its empty, loading and error states. */
 import { ClientError } from "@image-pipeline/client/client";
-import { go, route } from "../address.ts";
-import { mustSignIn } from "../session.ts";
-import { Pickers } from "../upload/pickers.tsx";
+import { go, route } from "../router.ts";
+import { mustSignIn } from "../sign-in.tsx";
+import { Pickers } from "../upload/input.tsx";
 import { wordsOf } from "../words.ts";
-import { list, tiles } from "./current.ts";
 import { Filters } from "./filters.tsx";
 import { Grid } from "./grid.tsx";
+import { list, tiles } from "./list.ts";
 
+/** The gallery of the current route's filter. */
 export function Gallery() {
   const count = list.value.waiting.value.length;
   return (
@@ -35,7 +36,7 @@ export function Gallery() {
   );
 }
 
-/** What stands under the last row: that more is coming, that it cannot come, or why there is nothing. */
+/** State of the list below its last row. */
 function Foot() {
   const { error, isLoading, isComplete, more } = list.value;
   const isEmpty = tiles.value.length === 0;
@@ -53,7 +54,7 @@ function Foot() {
   return Object.keys(route.value.filter).length > 0 ? <NothingFound /> : <Welcome />;
 }
 
-/** Grey rows in the shape of pictures: less restless than something that turns. */
+/** Skeleton of the first rows. */
 function Waiting() {
   return (
     <div class="waiting" role="status" aria-label="Loading images">
@@ -71,7 +72,7 @@ function Welcome() {
   return (
     <section class="empty">
       <h2>No images yet</h2>
-      <p>Drop pictures or whole folders anywhere on this page, paste one, or pick them here.</p>
+      <p>Drop images or folders anywhere on this page, paste an image, or choose files.</p>
       <Pickers />
     </section>
   );
@@ -81,7 +82,7 @@ function NothingFound() {
   return (
     <section class="empty">
       <h2>No image matches</h2>
-      <p>Nothing here has this status, tag or date.</p>
+      <p>No image has this status, tag or date.</p>
       <button type="button" class="button" onClick={() => go({ filter: {} })}>
         Show all images
       </button>
@@ -91,9 +92,9 @@ function NothingFound() {
 
 function Trouble({ error, onRetry }: { error: unknown; onRetry: () => Promise<void> }) {
   const { what, help } = wordsOf(error);
-  const isUnknown = error instanceof ClientError && error.code === "unauthenticated";
-  // The form lies over it and says the same.
-  if (isUnknown && mustSignIn.value) return null;
+  const isSignedOut = error instanceof ClientError && error.code === "unauthenticated";
+  // The sign-in form is open and says the same.
+  if (isSignedOut && mustSignIn.value) return null;
   return (
     <section class="empty" role="alert">
       <h2>{what}</h2>
@@ -102,11 +103,11 @@ function Trouble({ error, onRetry }: { error: unknown; onRetry: () => Promise<vo
         type="button"
         class="button"
         onClick={() => {
-          if (isUnknown) mustSignIn.value = true;
+          if (isSignedOut) mustSignIn.value = true;
           else void onRetry();
         }}
       >
-        {isUnknown ? "Sign in" : "Try again"}
+        {isSignedOut ? "Sign in" : "Try again"}
       </button>
     </section>
   );

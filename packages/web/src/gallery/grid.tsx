@@ -1,68 +1,72 @@
 /**
- * The grid. Only the rows in and near the window are in the document, so that a hundred thousand images scroll like
- * a hundred. One stop for the Tab key; the arrows lead from image to image.
+ * The grid of images. Only rows in and near the window are in the document. The grid is one tab stop; arrow keys, Home
+ * and End move between images.
  */
-import { useComputed } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
-import { remove } from "../removal.ts";
+import { useComputed, useSignal } from "@preact/signals";
+import {
+  defaultRangeExtractor,
+  observeWindowOffset,
+  observeWindowRect,
+  Virtualizer,
+  windowScroll,
+} from "@tanstack/virtual-core";
+import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
+import { remove } from "../deletion.tsx";
 import { transferOf } from "../upload/transfers.ts";
-import { list, tiles } from "./current.ts";
-import { beside, type Done, type Frame, type Layout, layOut, rowOf, within } from "./rows.ts";
+import { type Frame, type Layout, layOut, neighbour } from "./layout.ts";
+import { list, tiles } from "./list.ts";
 import { TileView } from "./tile-view.tsx";
-import { useWindow } from "./window.ts";
 
-/** Where the shape of a picture is not known. */
+/** Aspect ratio of an image whose size is not known yet. */
 const ratioUnknown = 4 / 3;
 
-/** How long the first screen of all has before the rows above and below it are drawn too. */
-const lookAheadAfterMs = 500;
+/** Delay before rows outside of the window are rendered, so that the first screen loads first. */
+const overscanAfterMs = 500;
+const overscanRows = 1;
 
+/** Distance that a focused row keeps from the window's edges: the page's head is sticky. */
+const scrollPadding = { scrollPaddingStart: 140, scrollPaddingEnd: 32 };
+
+/** Renders the images of the current list. Loads the next page before its end is reached. */
 export function Grid() {
   const element = useRef<HTMLUListElement>(null);
-  const seen = useWindow(element);
-  const done = useRef<Done | undefined>(undefined);
-  // By itself: the layout has nothing to do with how far somebody has scrolled.
-  const frameWidth = useComputed(() => seen.value.width);
-  const laidOut = useComputed(() => {
+  const width = useWidth(element);
+  const computed = useComputed(() => {
     const sent = transferOf.value;
     const ratios = tiles.value.map(({ id, ratio }) => ratio ?? sent.get(id)?.ratio.value ?? ratioUnknown);
-    const frame = frameOf(frameWidth.value);
-    const layout = layOut(ratios, frame, done.current);
-    done.current = { ratios, frame, layout };
-    return layout;
+    return layOut(ratios, frameOf(width.value));
   });
   const [activeID, setActiveID] = useState<string | undefined>(undefined);
   const mustFocus = useRef(false);
-  const [mayLookAhead, setMayLookAhead] = useState(false);
+  const [hasOverscan, setHasOverscan] = useState(false);
 
   const all = tiles.value;
-  const layout = laidOut.value;
-  const { top, bottom, width } = seen.value;
-  const windowHeight = bottom - top;
-  const margin = mayLookAhead ? windowHeight / 2 : 0;
-  const { first, end } = within(layout, top - margin, bottom + margin);
-  const found = activeID === undefined ? 0 : all.findIndex(({ id }) => id === activeID);
-  const active = Math.max(0, found);
-  const isNearEnd = width > 0 && bottom + 2 * windowHeight > layout.height;
-  const isAtTop = top < windowHeight / 4;
+  const layout = computed.value;
+  const active = Math.max(0, activeID === undefined ? 0 : all.findIndex(({ id }) => id === activeID));
+  const activeRow = layout.boxes[active]?.row;
+  const virtualizer = useRows(element, layout, hasOverscan ? overscanRows : 0, activeRow);
+  const rows = width.value > 0 ? virtualizer.getVirtualIndexes() : [];
+  const { startIndex = 0, endIndex = 0 } = virtualizer.range ?? {};
+  const isNearEnd = width.value > 0 && topOf(layout, endIndex) + 2 * innerHeight > layout.height;
+  const isAtTop = startIndex === 0;
 
   useEffect(() => {
     if (isNearEnd && !list.value.error.peek()) void list.value.more();
   }, [isNearEnd, all.length, list.value]);
 
-  // What is seen first has the processor and the network for itself.
   useEffect(() => {
-    if (mayLookAhead || all.length === 0) return;
-    const timer = setTimeout(() => setMayLookAhead(true), lookAheadAfterMs);
+    if (hasOverscan || all.length === 0) return;
+    const timer = setTimeout(() => setHasOverscan(true), overscanAfterMs);
     return () => clearTimeout(timer);
-  }, [mayLookAhead, all.length === 0]);
+  }, [hasOverscan, all.length === 0]);
 
   useEffect(() => list.value.mayInsert(isAtTop), [isAtTop, list.value]);
 
   useLayoutEffect(() => {
     if (!mustFocus.current) return;
     mustFocus.current = false;
-    focus(element.current, active);
+    element.current?.querySelector<HTMLElement>(`[data-index="${active}"]`)?.focus({ preventScroll: true });
+    if (activeRow !== undefined) virtualizer.scrollToIndex(activeRow);
   });
 
   const onKeyDown = (event: KeyboardEvent) => {
@@ -78,13 +82,7 @@ export function Grid() {
     event.preventDefault();
     mustFocus.current = true;
     setActiveID(next.id);
-    bringIntoView(element.current, layout, target);
   };
-
-  const shown = all.slice(first, end).map((tile, i) => ({ tile, index: first + i }));
-  // Whatever has the focus stays in the document, or the focus would be lost.
-  const away = all[active];
-  if (away && (active < first || active >= end)) shown.push({ tile: away, index: active });
 
   return (
     <ul
@@ -99,24 +97,86 @@ export function Grid() {
         setActiveID(all[index]?.id);
       }}
     >
-      {shown.map(({ tile, index }) => {
-        const box = layout.boxes[index];
-        return box ? (
-          <TileView
-            key={tile.id}
-            tile={tile}
-            box={box}
-            index={index}
-            count={list.value.isComplete.value ? all.length : -1}
-            isActive={index === active}
-          />
-        ) : null;
+      {rows.flatMap((row) => {
+        const { first = 0, end = 0 } = layout.rows[row] ?? {};
+        return all.slice(first, end).map((tile, i) => {
+          const index = first + i;
+          const box = layout.boxes[index];
+          return box ? (
+            <TileView
+              key={tile.id}
+              tile={tile}
+              box={box}
+              index={index}
+              count={list.value.isComplete.value ? all.length : -1}
+              isActive={index === active}
+            />
+          ) : null;
+        });
       })}
     </ul>
   );
 }
 
-/** Larger windows get larger pictures as well as more of them. */
+/** A virtualizer of the layout's rows that scroll with the window. The row of the focused image is always rendered. */
+function useRows(
+  element: { current: HTMLElement | null },
+  layout: Layout,
+  overscan: number,
+  activeRow: number | undefined,
+) {
+  const [, setUpdates] = useState(0);
+  // A new function makes the virtualizer measure all rows again.
+  const getItemKey = useMemo(() => (row: number) => row, [layout]);
+  const grid = element.current;
+  const options = {
+    ...scrollPadding,
+    count: layout.rows.length,
+    overscan,
+    getItemKey,
+    scrollMargin: grid ? Math.round(grid.getBoundingClientRect().top + scrollY) : 0,
+    getScrollElement: () => window,
+    estimateSize: (row: number) => {
+      const top = topOf(layout, row);
+      return (row + 1 < layout.rows.length ? topOf(layout, row + 1) : layout.height) - top;
+    },
+    rangeExtractor: (range: Parameters<typeof defaultRangeExtractor>[0]) => {
+      const rows = new Set(defaultRangeExtractor(range));
+      if (activeRow !== undefined) rows.add(activeRow);
+      return [...rows].sort((a, b) => a - b);
+    },
+    observeElementRect: observeWindowRect,
+    observeElementOffset: observeWindowOffset,
+    scrollToFn: windowScroll,
+    onChange: () => setUpdates((count) => count + 1),
+  };
+  const [virtualizer] = useState(() => new Virtualizer<Window, HTMLElement>(options));
+  virtualizer.setOptions(options);
+  useLayoutEffect(() => virtualizer._didMount(), [virtualizer]);
+  useLayoutEffect(() => virtualizer._willUpdate());
+  return virtualizer;
+}
+
+const topOf = ({ boxes, rows }: Layout, row: number) => boxes[rows[row]?.first ?? 0]?.top ?? 0;
+
+/** The width of an element in whole CSS pixels; 0 before it is in the document. */
+function useWidth(element: { current: HTMLElement | null }) {
+  const width = useSignal(0);
+  useLayoutEffect(() => {
+    const observed = element.current;
+    if (!observed) return;
+    const measure = () => {
+      width.value = Math.floor(observed.getBoundingClientRect().width);
+    };
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(observed);
+    return () => observer.disconnect();
+  }, [element, width]);
+  return width;
+}
+
+/** Larger windows get larger tiles as well as more of them. */
 function frameOf(width: number): Frame {
   if (width < 600) return { width, rowHeight: 132, gap: 4 };
   if (width < 1400) return { width, rowHeight: 208, gap: 6 };
@@ -124,7 +184,7 @@ function frameOf(width: number): Frame {
   return { width, rowHeight: 310, gap: 10 };
 }
 
-/** Where a key leads from a tile; the tile itself for any other key. */
+/** Returns the tile that a key moves to; the same tile for any other key. */
 function targetOf(key: string, layout: Layout, tile: number, count: number): number {
   switch (key) {
     case "ArrowLeft":
@@ -132,9 +192,9 @@ function targetOf(key: string, layout: Layout, tile: number, count: number): num
     case "ArrowRight":
       return Math.min(count - 1, tile + 1);
     case "ArrowUp":
-      return beside(layout, tile, -1);
+      return neighbour(layout, tile, -1);
     case "ArrowDown":
-      return beside(layout, tile, 1);
+      return neighbour(layout, tile, 1);
     case "Home":
       return 0;
     case "End":
@@ -142,20 +202,4 @@ function targetOf(key: string, layout: Layout, tile: number, count: number): num
     default:
       return tile;
   }
-}
-
-/** Scrolls no further than it must for the whole of a tile's row to be seen, clear of the page's head. */
-function bringIntoView(grid: HTMLElement | null, layout: Layout, tile: number) {
-  const row = layout.rows[rowOf(layout, tile)];
-  if (!grid || !row) return;
-  const margin = { top: 140, bottom: 32 };
-  const top = grid.getBoundingClientRect().top + row.y;
-  const over = top - margin.top;
-  const under = top + row.height + margin.bottom - innerHeight;
-  if (over < 0) scrollBy({ top: over, behavior: "instant" });
-  else if (under > 0) scrollBy({ top: under, behavior: "instant" });
-}
-
-function focus(grid: HTMLElement | null, index: number) {
-  grid?.querySelector<HTMLElement>(`[data-index="${index}"]`)?.focus({ preventScroll: true });
 }

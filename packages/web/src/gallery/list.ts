@@ -1,26 +1,27 @@
-/** The images of one filter, newest first, as far as they have been loaded; kept up to date while they are shown. */
+/** The images of the current filter, loaded page by page and kept up to date. */
 import type { Image, Query } from "@image-pipeline/client/client";
-import { batch, signal } from "@preact/signals";
-import { api } from "../api.ts";
-import { isReachable } from "../connection.ts";
-import { follow, listen } from "../live.ts";
-import type { Filter } from "../route.ts";
-import { matches, queryOf, wholeSeconds } from "./filter.ts";
+import { batch, computed, effect, signal, untracked } from "@preact/signals";
+import { api, isReachable } from "../api.ts";
+import { pendingDelete } from "../deletion.tsx";
+import { poll, subscribe } from "../live.ts";
+import { type Filter, matches, queryOf, wholeSeconds } from "../route.ts";
+import { route } from "../router.ts";
+import { token } from "../sign-in.tsx";
 import { isUnfinished, type Tile, tileOf } from "./tile.ts";
 
-/** The API's largest page: a screen of a 4 K display holds about as many. */
+/** The API's maximum page size, about one screen of a 4K display. */
 const limit = 100;
 
-/** How often new images are asked for while the page is looked at. */
-const everyMs = 4000;
+/** Interval at which a visible page checks for new images. */
+const refreshMs = 4000;
 
-/** Lists may lag behind the images, and times are whole seconds. */
+/** Overlap of a refresh with the known images: lists are eventually consistent and timestamps are whole seconds. */
 const overlapMs = 10_000;
 
-/** Loads nothing by itself: `more` does, page by page. `close` when another list takes its place. */
-export function createList(filter: Filter) {
+/** Creates the list of a filter. It is empty until `more` is called. `close` stops its timers and requests. */
+function createList(filter: Filter) {
   const tiles = signal<readonly Tile[]>([]);
-  /** Images that have come since and that nobody asked to see yet. */
+  /** New images that are not shown yet. */
   const waiting = signal<readonly Tile[]>([]);
   const isLoading = signal(false);
   const isComplete = signal(false);
@@ -32,7 +33,7 @@ export function createList(filter: Filter) {
   let cursor: string | undefined;
   let mayInsert = true;
 
-  /** Loads the next page, if there is one and nobody is loading it already. */
+  /** Loads the next page, unless the list is complete or a page is being loaded. */
   async function more(): Promise<void> {
     if (isLoading.peek() || isComplete.peek()) return;
     batch(() => {
@@ -46,11 +47,11 @@ export function createList(filter: Filter) {
       const fresh = page.items.map(tileOf).filter(isNew);
       const all = [...tiles.peek(), ...fresh];
       batch(() => {
-        // What was sent from this page may have come before the first of the list.
+        // Uploads from this page may have been inserted before the first page arrived.
         tiles.value = isFirst ? all.sort(byAge) : all;
         isComplete.value = cursor === undefined;
       });
-      if (fresh.some(isUnfinished)) follow();
+      if (fresh.some(isUnfinished)) poll();
     } catch (cause) {
       if (!abort.aborted) error.value = cause;
     } finally {
@@ -58,7 +59,7 @@ export function createList(filter: Filter) {
     }
   }
 
-  /** Asks for what has come since the newest image that is known. */
+  /** Loads images that are newer than the newest known one. */
   async function refresh(): Promise<void> {
     const newest = waiting.peek()[0] ?? tiles.peek()[0];
     const since = newest ? wholeSeconds(Date.parse(newest.createdAt) - overlapMs) : query.createdAfter;
@@ -71,7 +72,7 @@ export function createList(filter: Filter) {
     if (fresh.length === 0) return;
     const target = mayInsert ? tiles : waiting;
     target.value = [...fresh, ...target.peek()].sort(byAge);
-    if (fresh.some(isUnfinished)) follow();
+    if (fresh.some(isUnfinished)) poll();
   }
 
   function isNew({ id }: Tile): boolean {
@@ -82,13 +83,13 @@ export function createList(filter: Filter) {
 
   function onImage(image: Image) {
     const tile = tileOf(image);
-    if (!matches(filter, tile)) return onGone(tile.id);
+    if (!matches(filter, tile)) return onDeleted(tile.id);
     const index = tiles.peek().findIndex(({ id }) => id === tile.id);
     if (index < 0) return insert([tile]);
     if ((tiles.peek()[index]?.version ?? 0) < tile.version) tiles.value = tiles.peek().with(index, tile);
   }
 
-  function onGone(id: string) {
+  function onDeleted(id: string) {
     known.delete(id);
     for (const list of [tiles, waiting]) {
       if (list.peek().some((tile) => tile.id === id))
@@ -105,10 +106,10 @@ export function createList(filter: Filter) {
   const timer = setInterval(() => {
     if (document.visibilityState !== "visible" || !isReachable.peek() || isLoading.peek()) return;
     if (tiles.peek().length === 0 && !isComplete.peek()) return;
-    // What is not answered now is asked again soon.
+    // A failed refresh is repeated by the next tick.
     refresh().catch(() => undefined);
-  }, everyMs);
-  const unlisten = listen({ onImage, onGone, unfinished });
+  }, refreshMs);
+  const unsubscribe = subscribe({ onImage, onDeleted, unfinished });
 
   return {
     tiles,
@@ -117,24 +118,57 @@ export function createList(filter: Filter) {
     isComplete,
     error,
     more,
-    /** Whether new images may take their place at once, or wait so that nothing moves under somebody's eyes. */
+    /** Allows new images to be inserted at once. Otherwise they wait, so that nothing moves while a person looks at it. */
     mayInsert: (may: boolean) => {
       mayInsert = may;
     },
-    /** Puts the images that wait into their place. */
+    /** Inserts the waiting images. */
     show: () =>
       batch(() => {
         tiles.value = [...waiting.peek(), ...tiles.peek()].sort(byAge);
         waiting.value = [];
-        follow();
+        poll();
       }),
     close: () => {
       clearInterval(timer);
-      unlisten();
-      stopped.abort(new DOMException("Another list is shown.", "AbortError"));
+      unsubscribe();
+      stopped.abort(new DOMException("The list was replaced.", "AbortError"));
     },
   };
 }
 
 const byAge = (a: Tile, b: Tile) =>
   a.createdAt === b.createdAt ? (a.id < b.id ? 1 : -1) : a.createdAt < b.createdAt ? 1 : -1;
+
+/** The list of the current route's filter. Replaced when the filter or the token changes. */
+export const list = signal(createList({}));
+
+const wanted = computed(() => JSON.stringify([route.value.filter, token.value ?? ""]));
+
+effect(() => {
+  const [filter] = JSON.parse(wanted.value) as [Filter, string];
+  const next = untracked(() => createList(filter));
+  untracked(() => list.value.close());
+  list.value = next;
+  // On other pages nothing is loaded: the grid does it when it is shown.
+  if (route.peek().page === "gallery") void next.more();
+});
+
+// Retries a failed page when the server is reachable again.
+effect(() => {
+  if (isReachable.value && list.value.error.peek()) void list.peek().more();
+});
+
+/** The visible images of the current list: those that are not about to be deleted. */
+export const tiles = computed(() => {
+  const hidden = pendingDelete.value;
+  const all = list.value.tiles.value;
+  return hidden.size === 0 ? all : all.filter(({ id }) => !hidden.has(id));
+});
+
+/** Tags of the loaded images, sorted: suggestions for the tag filter. */
+export const knownTags = computed(() => {
+  const known = new Set<string>();
+  for (const { tags } of tiles.value) for (const tag of tags) known.add(tag);
+  return [...known].sort();
+});

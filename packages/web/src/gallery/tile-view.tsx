@@ -1,25 +1,24 @@
-/** One image in the grid: its blurred preview, then the picture; or how far it is, or why there is none. */
+/** A tile of the grid: placeholder, then the image; or its state, or its error. */
 import { Component } from "preact";
-import { route } from "../address.ts";
-import { Icon } from "../icons.tsx";
+import { Icon } from "../controls.tsx";
 import { format } from "../route.ts";
+import { route } from "../router.ts";
 import { transferOf } from "../upload/transfers.ts";
-import { wordsFor } from "../words.ts";
-import { previewOf } from "./placeholder.ts";
-import type { Box } from "./rows.ts";
-import { isUnfinished, type Tile } from "./tile.ts";
+import { statusNames, wordsFor } from "../words.ts";
+import type { Box } from "./layout.ts";
+import { isUnfinished, previewOf, type Tile } from "./tile.ts";
 
-export type Props = {
+type Props = {
   tile: Tile;
   box: Box;
   index: number;
-  /** Of how many; -1 where nobody knows yet. */
+  /** Number of images in the list; -1 while it is unknown (as `aria-setsize` wants it). */
   count: number;
-  /** Whether the Tab key leads here. */
+  /** True for the one tile that is a tab stop. */
   isActive: boolean;
 };
 
-/** Drawn anew only when something about it has changed: while somebody scrolls, hardly anything has. */
+/** Renders one tile. Compares its props by value, because each layout makes new boxes: scrolling renders new tiles only. */
 export class TileView extends Component<Props> {
   override shouldComponentUpdate(next: Props) {
     const { tile, box, index, count, isActive } = this.props;
@@ -28,8 +27,8 @@ export class TileView extends Component<Props> {
       next.index !== index ||
       next.count !== count ||
       next.isActive !== isActive ||
-      next.box.x !== box.x ||
-      next.box.y !== box.y ||
+      next.box.left !== box.left ||
+      next.box.top !== box.top ||
       next.box.width !== box.width ||
       next.box.height !== box.height
     );
@@ -42,7 +41,7 @@ export class TileView extends Component<Props> {
         aria-posinset={index + 1}
         aria-setsize={count}
         style={{
-          transform: `translate(${box.x}px, ${box.y}px)`,
+          transform: `translate(${box.left}px, ${box.top}px)`,
           width: `${box.width}px`,
           height: `${box.height}px`,
           backgroundColor: color,
@@ -57,7 +56,7 @@ export class TileView extends Component<Props> {
         >
           <Picture tile={tile} width={box.width} />
           {tile.src ? (
-            <span class="caption" aria-hidden="true">
+            <span class="caption truncate" aria-hidden="true">
               {label}
             </span>
           ) : null}
@@ -81,10 +80,10 @@ function Picture({ tile, width }: { tile: Tile; width: number }) {
           alt={alt}
           decoding="async"
           draggable={false}
-          ref={showIfThere}
+          ref={showIfComplete}
           onLoad={show}
         />
-        {isUnfinished(tile) ? <Badge>Being made again</Badge> : null}
+        {isUnfinished(tile) ? <Badge>Processing</Badge> : null}
       </>
     );
   }
@@ -95,7 +94,7 @@ function Picture({ tile, width }: { tile: Tile; width: number }) {
           <img class="shown faint" src={preview} alt={alt} draggable={false} onError={hide} />
         ) : null}
         {preview ? null : <span class="hidden-label">{label}</span>}
-        <Badge>{status === "pending" ? "Waiting for its bytes" : "Making its sizes"}</Badge>
+        <Badge>{statusNames[status]}</Badge>
       </>
     );
   }
@@ -103,7 +102,7 @@ function Picture({ tile, width }: { tile: Tile; width: number }) {
     <span class="notice">
       <Icon name="alert" />
       <strong>{wordsFor(code).what}</strong>
-      <span class="name">{label}</span>
+      <span class="name truncate">{label}</span>
     </span>
   );
 }
@@ -121,8 +120,8 @@ function show({ currentTarget }: { currentTarget: EventTarget }) {
   if (currentTarget instanceof Element) currentTarget.classList.add("shown");
 }
 
-/** From the browser's own cache it is there at once, and must not be faded in. */
-function showIfThere(image: HTMLImageElement | null) {
+/** Covers images from the browser's cache, whose `load` event may precede the listener. */
+function showIfComplete(image: HTMLImageElement | null) {
   if (image?.complete && image.naturalWidth > 0) image.classList.add("shown");
 }
 

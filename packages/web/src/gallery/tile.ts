@@ -1,29 +1,32 @@
-/** What the grid keeps of an image: a small part, so that a hundred thousand fit into a phone. */
+/** View model of an image in the grid: the few fields that a tile needs, so that many images fit into a page's memory. */
 import type { Image } from "@image-pipeline/client/client";
+import { thumbhashURL } from "@image-pipeline/client/placeholder";
 import { srcset } from "@image-pipeline/client/show";
 
+/** One tile of the grid. */
 export type Tile = {
   id: string;
   status: Image["status"];
   version: number;
   createdAt: string;
   tags: readonly string[];
-  /** Width over height; absent until the original has been read. */
+  /** Width over height. Absent until the original has been inspected. */
   ratio?: number;
-  /** What a screen reader says of it. */
+  /** Alternative text, or else the label. */
   alt: string;
-  /** What stands under it. */
+  /** Title, file name or object key. */
   label: string;
   thumbhash?: string;
   color?: string;
-  /** A middling variant, all of them, and the largest with its size in pixels. */
+  /** URL of a small variant, `srcset` of all variants, and the largest variant with its size in pixels. */
   src?: string;
   srcset?: string;
   largest?: { url: string; width: number; height: number };
-  /** Why there is no picture. */
+  /** Error code of a rejected or failed image. */
   code?: string;
 };
 
+/** Converts an image of the API to a tile. */
 export function tileOf(image: Image): Tile {
   const { id, status, version, createdAt, tags = [], source, placeholder, variants, error } = image;
   const label = nameOf(image);
@@ -57,11 +60,36 @@ function largestOf(variants: NonNullable<Image["variants"]>): Tile["largest"] {
   return largest && { url: largest.url, width: largest.width, height: largest.height };
 }
 
-/** What people call an image. */
+/** Returns an image's title, file name or the last segment of its object key. */
 export function nameOf({ title, filename, source }: Pick<Image, "title" | "filename" | "source">): string {
   return title ?? filename ?? source.key.slice(source.key.lastIndexOf("/") + 1);
 }
 
-/** Whether something will still happen to it. */
+/** Returns true if an image is `pending` or `processing`. */
 export const isUnfinished = ({ status }: Pick<Tile, "status">) =>
   status === "pending" || status === "processing";
+
+/** Bound of the preview cache. A screen of a 4K display shows about a hundred. */
+const previewsMax = 1000;
+
+const previews = new Map<string, string>();
+
+/** Returns a ThumbHash as a CSS `background-image`; `none` for an invalid one. Caches the decoded images. */
+export function previewOf(thumbhash: string | undefined): string | undefined {
+  if (!thumbhash) return undefined;
+  const cached = previews.get(thumbhash);
+  if (cached !== undefined) return cached;
+  if (previews.size >= previewsMax) previews.clear();
+  const image = decode(thumbhash);
+  previews.set(thumbhash, image);
+  return image;
+}
+
+function decode(thumbhash: string): string {
+  try {
+    return `url("${thumbhashURL(thumbhash)}")`;
+  } catch {
+    // The tile shows the placeholder colour instead.
+    return "none";
+  }
+}

@@ -1,24 +1,20 @@
-/** One image over the grid: the picture, and beside it all there is to know and to do. */
+/** One image over the grid, with its details and actions. */
 import type { Image } from "@image-pipeline/client/client";
 import { srcset } from "@image-pipeline/client/show";
 import { useEffect, useRef } from "preact/hooks";
-import { closeImage, go, route } from "../address.ts";
-import { Dialog } from "../dialog.tsx";
-import { list, tiles } from "../gallery/current.ts";
-import { previewOf } from "../gallery/placeholder.ts";
-import { nameOf, type Tile } from "../gallery/tile.ts";
-import { Icon } from "../icons.tsx";
+import { Dialog, Icon } from "../controls.tsx";
+import { list, tiles } from "../gallery/list.ts";
+import { nameOf, previewOf, type Tile } from "../gallery/tile.ts";
+import { closeImage, go, route } from "../router.ts";
 import { transferOf } from "../upload/transfers.ts";
-import { wordsFor, wordsOf } from "../words.ts";
-import { Actions } from "./actions.tsx";
-import { Code } from "./code.tsx";
-import { Describe } from "./describe.tsx";
-import { Facts } from "./facts.tsx";
-import { History } from "./history.tsx";
+import { statusNames, wordsFor, wordsOf } from "../words.ts";
+import { Actions, Describe } from "./edit.tsx";
+import { Facts, History } from "./facts.tsx";
+import { Code, Variants } from "./files.tsx";
 import { isLightboxOpen, openLightbox } from "./lightbox.ts";
 import { useImage } from "./load.ts";
-import { Variants } from "./variants.tsx";
 
+/** The dialog of an image. Arrow keys move to its neighbours in the gallery. */
 export function Detail({ id }: { id: string }) {
   const { image: loaded, events, error } = useImage(id);
   const all = tiles.value;
@@ -27,21 +23,21 @@ export function Detail({ id }: { id: string }) {
   const image = loaded.value;
   const name = image ? nameOf(image) : (tile?.label ?? "Image");
 
-  // Escape closes what lies on top, and that is the lightbox first.
+  // Escape closes the lightbox first.
   const close = () => {
     if (!isLightboxOpen()) closeImage();
   };
 
   useEffect(() => {
-    const hear = (event: KeyboardEvent) => {
+    const onKeyDown = (event: KeyboardEvent) => {
       if (event.altKey || event.ctrlKey || event.metaKey || isLightboxOpen()) return;
       if (event.target instanceof Element && event.target.closest("input, textarea, pre, [role=tablist]"))
         return;
       if (event.key === "ArrowLeft") step(-1);
       if (event.key === "ArrowRight") step(1);
     };
-    addEventListener("keydown", hear);
-    return () => removeEventListener("keydown", hear);
+    addEventListener("keydown", onKeyDown);
+    return () => removeEventListener("keydown", onKeyDown);
   }, []);
 
   useEffect(() => {
@@ -51,7 +47,7 @@ export function Detail({ id }: { id: string }) {
     };
   }, [name]);
 
-  // The next one is loaded before it is asked for.
+  // Loads the next page before its first image is needed.
   useEffect(() => {
     if (index >= all.length - 3) void list.value.more();
   }, [index, all.length]);
@@ -97,7 +93,7 @@ export function Detail({ id }: { id: string }) {
   );
 }
 
-/** Goes to a neighbour of the image that is shown at this moment: keys come faster than pages are drawn. */
+/** Goes to a neighbour of the current route's image, which may be ahead of the rendered one. */
 function step(by: 1 | -1) {
   const shown = tiles.peek();
   const index = shown.findIndex(({ id }) => id === route.peek().imageID);
@@ -107,19 +103,12 @@ function step(by: 1 | -1) {
 
 function Heading({ image, name }: { image: Image; name: string }) {
   const { status, error } = image;
-  const words = {
-    pending: "Announced",
-    processing: "Processing",
-    ready: "Ready",
-    rejected: "Refused",
-    failed: "Failed",
-  };
   const why = error ? wordsFor(error.code, error.message) : undefined;
   return (
     <header>
       <h2>{name}</h2>
       <p class={`status ${status}`} role="status">
-        {status in words ? words[status as keyof typeof words] : status}
+        {statusNames[status]}
       </p>
       {why ? (
         <p class="why">
@@ -131,7 +120,7 @@ function Heading({ image, name }: { image: Image; name: string }) {
   );
 }
 
-/** The picture. A click or Enter shows it alone, to be zoomed into. */
+/** The largest variant. A click or Enter opens it in the lightbox. */
 function Stage({ id, image, tile }: { id: string; image?: Image; tile?: Tile }) {
   const button = useRef<HTMLButtonElement>(null);
   const largest = tile?.largest;
@@ -154,7 +143,7 @@ function Stage({ id, image, tile }: { id: string; image?: Image; tile?: Tile }) 
       <button
         ref={button}
         type="button"
-        aria-label={`${alt}. Show it alone`}
+        aria-label={`${alt}. Open full screen`}
         onClick={() => {
           const within = button.current?.closest("dialog");
           if (within && tile) void openLightbox(within, id);

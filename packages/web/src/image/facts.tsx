@@ -1,7 +1,9 @@
-/** What the pipeline found out about the original. */
-import type { Image } from "@image-pipeline/client/client";
-import { bytes, formatName, moment, number, taken } from "../format.ts";
+/** Read-only details of an image: its metadata and its audit trail. */
+import type { Event, Image } from "@image-pipeline/client/client";
+import { bytes, clock, formatName, moment, number, taken } from "../format.ts";
+import { wordsFor } from "../words.ts";
 
+/** Metadata of the original. */
 export function Facts({ image }: { image: Image }) {
   const { source, owner, filename, createdAt, processedAt, metadata } = image;
   const { width, height, camera, lens, takenAt, location, frames = 1, alpha } = source;
@@ -43,3 +45,55 @@ export function Facts({ image }: { image: Image }) {
 
 const megapixels = (pixels: number) =>
   `${number(Number((pixels / 1e6).toPrecision(pixels < 1e6 ? 1 : 2)))} MP`;
+
+/** Names of audit events. A newer API may send others, which are shown as they are. */
+const names: Record<string, string | undefined> = {
+  announced: "Created",
+  uploaded: "Uploaded",
+  ready: "Ready",
+  rejected: "Rejected",
+  failed: "Failed",
+  updated: "Updated",
+  reprocessed: "Reprocessed",
+  deleting: "Deleting",
+  deleted: "Deleted",
+};
+
+/** Audit trail as a timeline, oldest entry first. */
+export function History({ events }: { events?: readonly Event[] }) {
+  if (!events || events.length === 0) return null;
+  return (
+    <section aria-labelledby="history">
+      <h3 id="history">History</h3>
+      <ol class="history">
+        {events.map(({ type, at, by, detail = {} }, index) => (
+          <li key={index} class={type}>
+            <strong>{names[type] ?? type}</strong>
+            <span>
+              <time dateTime={at} title={moment(at)}>
+                {isNewDay(events, index) ? moment(at) : clock(at)}
+              </time>{" "}
+              by {by}
+              {moreOf(detail)}
+            </span>
+          </li>
+        ))}
+      </ol>
+    </section>
+  );
+}
+
+function moreOf({ attempt, code, fields, reason, receives }: Record<string, string | undefined>): string {
+  const more = [
+    code ? wordsFor(code).what : "",
+    fields ? `(${fields})` : "",
+    attempt && attempt !== "1" ? `attempt ${attempt}` : "",
+    reason ?? "",
+    receives ? `${receives} receives` : "",
+  ].filter(Boolean);
+  return more.length > 0 ? ` · ${more.join(" · ")}` : "";
+}
+
+/** True for the first event of a day: only its time includes the date. */
+const isNewDay = (events: readonly Event[], index: number) =>
+  new Date(events[index]?.at ?? 0).toDateString() !== new Date(events[index - 1]?.at ?? 0).toDateString();

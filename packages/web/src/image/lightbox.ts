@@ -1,14 +1,13 @@
-/** The pictures of the gallery one by one, alone on the screen, to be zoomed and swiped: PhotoSwipe, loaded when first wanted. */
-
-import { go } from "../address.ts";
-import { list, tiles } from "../gallery/current.ts";
+/** Full-screen view with zoom and swipe gestures: PhotoSwipe, loaded on first use. */
+import { iconHTML } from "../controls.tsx";
+import { list, tiles } from "../gallery/list.ts";
 import type { Tile } from "../gallery/tile.ts";
-import { iconHTML } from "../icons.tsx";
+import { go } from "../router.ts";
 
-/** Whether a picture is shown alone at the moment. */
+/** Returns true while the lightbox is open. */
 export const isLightboxOpen = () => document.querySelector(".pswp") !== null;
 
-/** Opens on one image of the gallery, on top of whatever `within` shows. The page follows from picture to picture. */
+/** Opens the lightbox inside `within` at an image of the gallery. The route follows the shown image. */
 export async function openLightbox(within: HTMLElement, id: string): Promise<void> {
   const [{ default: PhotoSwipe }] = await Promise.all([
     import("photoswipe"),

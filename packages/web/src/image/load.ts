@@ -1,20 +1,20 @@
-/** One image with its audit trail, kept up to date while somebody looks at it. */
+/** Loads an image and its audit trail and keeps them up to date. */
 import { type Event, type Image, isFinal } from "@image-pipeline/client/client";
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
-import { api } from "../api.ts";
-import { isReachable } from "../connection.ts";
-import { listen, tell } from "../live.ts";
-import { token } from "../session.ts";
+import { api, isReachable } from "../api.ts";
+import { publish, subscribe } from "../live.ts";
+import { token } from "../sign-in.tsx";
 
+/** Signals of `useImage`. */
 export type Loaded = {
   image: Signal<Image | undefined>;
   events: Signal<readonly Event[] | undefined>;
-  /** Why the image cannot be shown. */
+  /** Error of the last request for the image. */
   error: Signal<unknown>;
 };
 
-/** Loads an image whenever its id changes, and again when the server is back or somebody signs in. */
+/** Loads an image when its id changes, when the server is reachable again, and after a sign-in. */
 export function useImage(id: string): Loaded {
   const image = useSignal<Image | undefined>(undefined);
   const events = useSignal<readonly Event[] | undefined>(undefined);
@@ -33,11 +33,11 @@ export function useImage(id: string): Loaded {
     const fail = (cause: unknown) => {
       if (!signal.aborted) error.value = cause;
     };
-    const unlisten = listen({
+    const unsubscribe = subscribe({
       onImage: (changed) => {
         if (changed.id !== id || changed.version === image.peek()?.version) return;
         image.value = changed;
-        // The picture is what counts: a trail that cannot be read now is read with the next change.
+        // A failed request for the trail is repeated with the next change.
         api.images.events(id, { signal }).then(
           (trail) => {
             events.value = trail;
@@ -45,18 +45,18 @@ export function useImage(id: string): Loaded {
           () => undefined,
         );
       },
-      onGone: (gone) => {
-        if (gone === id) api.images.get(id, { signal }).catch(fail);
+      onDeleted: (deleted) => {
+        if (deleted === id) api.images.get(id, { signal }).catch(fail);
       },
       unfinished: () => {
         const shown = image.peek();
         return shown && !isFinal(shown) ? [id] : [];
       },
     });
-    api.images.get(id, { signal }).then(tell, fail);
+    api.images.get(id, { signal }).then(publish, fail);
     return () => {
-      unlisten();
-      stopped.abort(new DOMException("Another image is shown.", "AbortError"));
+      unsubscribe();
+      stopped.abort(new DOMException("The image was replaced.", "AbortError"));
     };
   }, [id, isBack, who]);
   return { image, events, error };

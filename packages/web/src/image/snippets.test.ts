@@ -26,22 +26,22 @@ const image: Image = {
 
 const textOf = (name: string) => snippetsOf(image).find((snippet) => snippet.name === name)?.text ?? "";
 
-test("every kind of app gets the address of a middling variant and the picture's shape", () => {
+test("each snippet has the URL of the medium variant", () => {
   expect(snippetsOf(image).map(({ name }) => name)).toEqual(["HTML", "React", "Swift", "Kotlin"]);
   for (const name of ["HTML", "Swift", "Kotlin"]) expect(textOf(name)).toContain("/1080.webp");
 });
 
-test("alternative text is quoted as each language wants it", () => {
+test("alternative text is escaped for each language", () => {
   expect(textOf("HTML")).toContain('alt="A &quot;quoted&quot; sign: $5 &amp; <more>"');
   expect(textOf("Swift")).toContain('.accessibilityLabel("A \\"quoted\\" sign: $5 & <more>")');
   expect(textOf("Kotlin")).toContain('contentDescription = "A \\"quoted\\" sign: \\$5 & <more>"');
 });
 
-test("colours are written as each platform wants them", () => {
+test("the placeholder colour is written in each platform's notation", () => {
   expect(textOf("Swift")).toContain("Color(red: 1.00, green: 0.50, blue: 0.00)");
   expect(textOf("Kotlin")).toContain("Color(0xFFFF8000)");
 });
 
-test("an image that shows nothing yet has no code", () => {
+test("an image without variants has no snippets", () => {
   expect(snippetsOf({ ...image, variants: undefined })).toEqual([]);
 });

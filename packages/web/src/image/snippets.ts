@@ -1,10 +1,11 @@
-/** How an app shows an image, ready to be pasted. */
+/** Code that shows an image, for HTML, React, Swift and Kotlin. */
 import type { Image } from "@image-pipeline/client/client";
 import { srcset } from "@image-pipeline/client/show";
 
+/** A snippet and the platform's name. */
 export type Snippet = { name: string; text: string };
 
-/** One for each kind of app; none while there is nothing to show. */
+/** Returns a snippet for each platform; none for an image without variants. */
 export function snippetsOf(image: Image): Snippet[] {
   const { variants = {}, placeholder } = image;
   const shown = variants.medium ?? variants.large ?? variants.small;
@@ -18,7 +19,8 @@ export function snippetsOf(image: Image): Snippet[] {
   width="${width}" height="${height}"
   alt="${escapeHTML(alt)}"
 />`;
-  const react = `import { createClient, srcset } from "@image-pipeline/client/client";
+  const react = `import { createClient } from "@image-pipeline/client/client";
+import { srcset } from "@image-pipeline/client/show";
 
 const { images } = createClient({ baseUrl: "${new URL(url).origin}", token });
 const image = await images.get("${image.id}");
@@ -53,7 +55,7 @@ const image = await images.get("${image.id}");
 
 const escapeHTML = (text: string) => text.replaceAll("&", "&amp;").replaceAll('"', "&quot;");
 
-/** In Kotlin a `$` begins an expression. */
+/** Escapes `$`, which begins a template expression in Kotlin. */
 const kotlinText = (text: string) => JSON.stringify(text).replaceAll("$", "\\$");
 
 function swiftColor(color = "#888888"): string {

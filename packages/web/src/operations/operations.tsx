@@ -1,12 +1,18 @@
-/** How the pipeline is doing: what there is, what waits, how fast it goes and what was refused. */
+/** Operations view: counters, queue depths, rates and rejections, from `GET /stats`. */
 import { ClientError, type Stats } from "@image-pipeline/client/client";
+import { useSignal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+import { api, isReachable } from "../api.ts";
 import { clock, duration, hour, number } from "../format.ts";
 import { format } from "../route.ts";
-import { mustSignIn } from "../session.ts";
-import { wordsFor, wordsOf } from "../words.ts";
-import { useStats } from "./load.ts";
+import { mustSignIn, token } from "../sign-in.tsx";
+import { statusNames, wordsFor, wordsOf } from "../words.ts";
 import { Plot } from "./plot.tsx";
 
+/** Polling interval. Long enough to cost little, short enough to watch an upload. */
+const pollMs = 5000;
+
+/** The operations view. */
 export function Operations() {
   const { stats, error } = useStats();
   const shown = stats.value;
@@ -20,11 +26,42 @@ export function Operations() {
       {shown ? <Board stats={shown} /> : null}
       {shown || error.value ? null : (
         <p role="status" class="foot">
-          <i class="spinner" aria-hidden="true" /> Loading the numbers
+          <i class="spinner" aria-hidden="true" /> Loading
         </p>
       )}
     </div>
   );
+}
+
+/** Polls the statistics. `error` is the last request's error. */
+function useStats() {
+  const stats = useSignal<Stats | undefined>(undefined);
+  const error = useSignal<unknown>(undefined);
+  const isBack = isReachable.value;
+  const who = token.value;
+  useEffect(() => {
+    const stopped = new AbortController();
+    let timer: ReturnType<typeof setTimeout>;
+    const ask = async () => {
+      try {
+        if (document.visibilityState === "visible" && isBack) {
+          stats.value = await api.stats({ signal: stopped.signal });
+          error.value = undefined;
+        }
+      } catch (cause) {
+        if (!stopped.signal.aborted) error.value = cause;
+      } finally {
+        if (!stopped.signal.aborted) timer = setTimeout(ask, pollMs);
+      }
+    };
+    // `ask` catches its errors.
+    void ask();
+    return () => {
+      clearTimeout(timer);
+      stopped.abort(new DOMException("The view was closed.", "AbortError"));
+    };
+  }, [isBack, who, stats, error]);
+  return { stats, error };
 }
 
 function Board({ stats }: { stats: Stats }) {
@@ -37,18 +74,16 @@ function Board({ stats }: { stats: Stats }) {
   return (
     <>
       <dl class="counts">
-        <Count name="Ready" value={images.ready} status="ready" />
-        <Count name="Processing" value={images.processing} status="processing" />
-        <Count name="Announced" value={images.pending} status="pending" />
-        <Count name="Refused" value={images.rejected} status="rejected" />
-        <Count name="Failed" value={images.failed} status="failed" />
+        {(["ready", "processing", "pending", "rejected", "failed"] as const).map((status) => (
+          <Count key={status} name={statusNames[status]} value={images[status]} status={status} />
+        ))}
         <Count name="In the queue" value={queue.waiting} />
-        <Count name="Being worked on" value={queue.taken} />
+        <Count name="In flight" value={queue.taken} />
         <Count name="Dead letters" value={queue.deadLetters} isBad={queue.deadLetters > 0} />
       </dl>
       <div class="plots">
         <Plot
-          title="Images a minute"
+          title="Images per minute"
           summary={
             inHour === 1
               ? "1 became ready in the last hour."
@@ -62,14 +97,14 @@ function Board({ stats }: { stats: Stats }) {
           }))}
         />
         <Plot
-          title="Images an hour"
+          title="Images per hour"
           summary={`${number(inDay)} became ready in ${hours.length} hours.`}
           ends={[hour(hours[0]?.at ?? stats.at), "Now"]}
           columns={["Hour", "Images"]}
           bars={hours.map(({ at, ready, rejected, failed }) => ({
             label: hour(at),
             value: ready,
-            amiss: rejected + failed,
+            failed: rejected + failed,
           }))}
         />
         <Plot
@@ -89,9 +124,9 @@ function Board({ stats }: { stats: Stats }) {
           }))}
         />
         <section class="plot">
-          <h2>Refused, and why</h2>
+          <h2>Rejections by reason</h2>
           {rejections.length === 0 ? (
-            <p>Nothing in {hours.length} hours.</p>
+            <p>None in {hours.length} hours.</p>
           ) : (
             <Reasons rejections={rejections} />
           )}
@@ -134,16 +169,16 @@ function Reasons({ rejections }: { rejections: Stats["rejections"] }) {
 }
 
 function Trouble({ error }: { error: unknown }) {
-  const isUnknown =
+  const isDenied =
     error instanceof ClientError && (error.code === "unauthenticated" || error.code === "forbidden");
   const { what, help } = wordsOf(error);
-  // The form lies over it and says the same.
-  if (isUnknown && mustSignIn.value) return null;
+  // The sign-in form is open and says the same.
+  if (isDenied && mustSignIn.value) return null;
   return (
     <section class="empty" role="alert">
-      <h2>{isUnknown ? "These numbers are for the service’s own people" : what}</h2>
-      <p>{isUnknown ? "They take an API key with the scope service." : help}</p>
-      {isUnknown ? (
+      <h2>{isDenied ? "Permission required" : what}</h2>
+      <p>{isDenied ? "Statistics need an API key with the scope service." : help}</p>
+      {isDenied ? (
         <button
           type="button"
           class="button"

@@ -1,21 +1,22 @@
-/** A small plot of bars. What it shows can also be read as a table, by those who cannot see it. */
+/** A bar chart with a table of its values for screen readers. */
 import { number } from "../format.ts";
 
+/** One bar. */
 export type Bar = {
-  /** What the bar stands for, in full: for the table and the tooltip. */
+  /** Full label, for table and tooltip. */
   label: string;
   value: number;
-  /** Part of the value that is drawn apart, such as what was refused. */
-  amiss?: number;
+  /** Rejected and failed images, stacked on top of the value. */
+  failed?: number;
 };
 
-export type Props = {
+type Props = {
   title: string;
-  /** The plot in one sentence. */
+  /** Summary in one sentence. */
   summary: string;
-  /** Under the first and the last bar. */
+  /** Labels of the first and the last bar. */
   ends: readonly [string, string];
-  /** What the columns of the table are called. */
+  /** Headings of the table. */
   columns: readonly [string, string];
   bars: readonly Bar[];
 };
@@ -23,8 +24,9 @@ export type Props = {
 const width = 600;
 const height = 120;
 
+/** The chart. */
 export function Plot({ title, summary, ends, columns, bars }: Props) {
-  const top = ceilingOf(Math.max(...bars.map(({ value, amiss = 0 }) => value + amiss)));
+  const top = ceilingOf(Math.max(...bars.map(({ value, failed = 0 }) => value + failed)));
   const ticks = top > 1 ? [top, top / 2, 0] : [top, 0];
   const step = width / Math.max(1, bars.length);
   const gap = step > 14 ? 3 : 1.5;
@@ -45,14 +47,14 @@ export function Plot({ title, summary, ends, columns, bars }: Props) {
           {ticks.map((tick) => (
             <path key={tick} class="line" d={`M0 ${height - (tick / top) * height}H${width}`} />
           ))}
-          {bars.map(({ label, value, amiss = 0 }, index) => (
+          {bars.map(({ label, value, failed = 0 }, index) => (
             <g key={label}>
-              <title>{`${label}: ${value}${amiss ? `, ${amiss} amiss` : ""}`}</title>
-              {/* All of the column's height, so that the pointer finds what is said of it. */}
+              <title>{`${label}: ${value}${failed ? `, ${failed} rejected or failed` : ""}`}</title>
+              {/* As high as the chart, so that the tooltip appears anywhere in the column. */}
               <rect class="column" x={index * step} width={step} height={height} />
               {[
                 { part: value, from: 0, name: undefined },
-                { part: amiss, from: heightOf(value), name: "amiss" },
+                { part: failed, from: heightOf(value), name: "failed" },
               ].map(({ part, from, name }) =>
                 part > 0 ? (
                   <rect
@@ -82,13 +84,13 @@ export function Plot({ title, summary, ends, columns, bars }: Props) {
           </tr>
         </thead>
         <tbody>
-          {bars.map(({ label, value, amiss = 0 }) =>
-            value + amiss > 0 ? (
+          {bars.map(({ label, value, failed = 0 }) =>
+            value + failed > 0 ? (
               <tr key={label}>
                 <th scope="row">{label}</th>
                 <td>
                   {value}
-                  {amiss > 0 ? `, and ${amiss} refused or failed` : ""}
+                  {failed > 0 ? `, and ${failed} rejected or failed` : ""}
                 </td>
               </tr>
             ) : null,
@@ -99,7 +101,7 @@ export function Plot({ title, summary, ends, columns, bars }: Props) {
   );
 }
 
-/** Where the scale ends: the next number that halves into a whole one and reads well. */
+/** Returns the end of the scale: the next of 1, 2, 4, 6, 8 and 10 times a power of ten. */
 function ceilingOf(most: number): number {
   if (most <= 1) return 1;
   const power = 10 ** Math.floor(Math.log10(most));

@@ -1,42 +1,42 @@
-/** The files that are on their way: announced, sent, watched until they are done. */
+/** Uploads of this page: a queue of files, each uploaded and followed until its image is final. */
 import { ClientError, type Image, isFinal } from "@image-pipeline/client/client";
 import { batch, computed, type Signal, signal } from "@preact/signals";
-import { patience, patient } from "../api.ts";
-import { lost } from "../connection.ts";
-import { listen, tell } from "../live.ts";
+import { onUnreachable, uploadApi, uploadTries } from "../api.ts";
+import { publish, subscribe } from "../live.ts";
 import { type Words, wordsFor, wordsOf } from "../words.ts";
-import { typeOf } from "./pick.ts";
 
-export type State = "waiting" | "uploading" | "processing" | "ready" | "refused" | "failed" | "cancelled";
+/** State of an upload. `processing`, `ready`, `rejected` and `failed` are those of its image. */
+export type State = "waiting" | "uploading" | "processing" | "ready" | "rejected" | "failed" | "cancelled";
 
+/** One upload. */
 export type Transfer = {
   key: number;
   file: File;
-  /** A picture of it for this page, until the real one is there. */
+  /** Object URL of the file, shown until a variant is ready. */
   preview: string;
-  /** Its width over its height, once the preview has been shown. */
+  /** Width over height, known once the preview is loaded. */
   ratio: Signal<number | undefined>;
   state: Signal<State>;
-  /** Bytes that the network has taken. */
+  /** Bytes sent. */
   sent: Signal<number>;
-  /** Why it was refused or failed. */
+  /** Reason of a rejection or failure. */
   why: Signal<Words | undefined>;
   imageID: Signal<string | undefined>;
 };
 
-/** Every transfer since the tray was last cleared, in the order of their coming. */
+/** Uploads since the list was last cleared, oldest first. */
 export const transfers = signal<readonly Transfer[]>([]);
 
-/** How many files are sent at once. More would only share the same line. */
+/** Concurrent uploads. More would share the same bandwidth. */
 const atOnce = 4;
 
-/** Larger files are not read into memory for their hash. */
+/** Larger files are not hashed, because the whole file is read into memory for it. */
 const hashBytesMax = 64 * 1024 * 1024;
 
 const aborts = new WeakMap<Transfer, AbortController>();
 let keys = 0;
 
-/** How many of them are done, how many went wrong, and how far all are, in bytes. */
+/** Number of uploads (`count`), of those that are over and of those that are ready; bytes sent and in total. */
 export const progress = computed(() => {
   const counted = transfers.value.filter(({ state }) => state.value !== "cancelled");
   const isOver = ({ state }: Transfer) => !isRunning(state.value);
@@ -49,7 +49,7 @@ export const progress = computed(() => {
   };
 });
 
-/** The transfer that an image came from, if it was sent from this page. */
+/** Uploads of this page by image id. */
 export const transferOf = computed(
   () =>
     new Map(
@@ -59,7 +59,7 @@ export const transferOf = computed(
     ),
 );
 
-/** Sends these files, as soon as the line is free. */
+/** Queues files for upload. */
 export function add(files: readonly File[]): void {
   const added = files.map(
     (file): Transfer => ({
@@ -77,14 +77,14 @@ export function add(files: readonly File[]): void {
   pump();
 }
 
-/** Stops one; what was announced is taken back. */
+/** Cancels an upload and deletes its pending image. */
 export function cancel(transfer: Transfer): void {
   aborts.get(transfer)?.abort(new DOMException("Cancelled.", "AbortError"));
   transfer.state.value = "cancelled";
   pump();
 }
 
-/** Sends one again from the start. */
+/** Queues a failed or cancelled upload again. */
 export function retry(transfer: Transfer): void {
   batch(() => {
     transfer.state.value = "waiting";
@@ -94,14 +94,14 @@ export function retry(transfer: Transfer): void {
   pump();
 }
 
-/** Forgets those that are over. */
+/** Removes uploads that are over from the list. */
 export function clear(): void {
   const over = transfers.peek().filter(({ state }) => !isRunning(state.peek()));
   transfers.value = transfers.peek().filter((transfer) => !over.includes(transfer));
   for (const { preview } of over) URL.revokeObjectURL(preview);
 }
 
-/** Whether something still happens to it. */
+/** Returns true for an upload that is not over. */
 export const isRunning = (state: State) =>
   state === "waiting" || state === "uploading" || state === "processing";
 
@@ -110,7 +110,7 @@ function pump() {
   const busy = line.filter(({ state }) => state.peek() === "uploading").length;
   for (const transfer of line.filter(({ state }) => state.peek() === "waiting").slice(0, atOnce - busy)) {
     transfer.state.value = "uploading";
-    // It catches its own errors.
+    // `run` catches its errors.
     void run(transfer).finally(pump);
   }
 }
@@ -119,22 +119,22 @@ async function run(transfer: Transfer): Promise<void> {
   const { file, state, sent, why, imageID } = transfer;
   const abort = new AbortController();
   aborts.set(transfer, abort);
-  let beginnings = 0;
+  let starts = 0;
   try {
-    const image = await patient.upload(file, {
+    const image = await uploadApi.upload(file, {
       signal: abort.signal,
       contentType: typeOf(file),
       sha256: await hashOf(file),
-      tries: patience,
+      tries: uploadTries,
       waitSeconds: 0,
-      onCreated: (announced) => {
-        imageID.value = announced.id;
-        tell(announced);
+      onCreated: (created) => {
+        imageID.value = created.id;
+        publish(created);
       },
       onProgress: ({ phase, sent: bytes }) => {
         sent.value = bytes;
-        // Sent from the start again: nobody answered.
-        if (phase === "uploading" && bytes === 0 && ++beginnings > 1) lost();
+        // Progress restarts at 0 after an attempt without a response.
+        if (phase === "uploading" && bytes === 0 && ++starts > 1) onUnreachable();
       },
     });
     batch(() => {
@@ -142,28 +142,28 @@ async function run(transfer: Transfer): Promise<void> {
       state.value = "processing";
     });
     settle(transfer, image);
-    tell(image);
+    publish(image);
   } catch (error) {
     if (abort.signal.aborted) return;
     batch(() => {
-      state.value = isRefusal(error) ? "refused" : "failed";
+      state.value = isInvalid(error) ? "rejected" : "failed";
       why.value = wordsOf(error);
     });
   }
 }
 
-/** Whether what was announced can never be taken: an empty file, or of a kind or size that is not. */
-const isRefusal = (error: unknown) => error instanceof ClientError && error.code === "invalid_request";
+/** True if the API refused to create the image: an empty file, an unsupported type or too many bytes. */
+const isInvalid = (error: unknown) => error instanceof ClientError && error.code === "invalid_request";
 
 function settle({ state, why }: Transfer, image: Image) {
   if (!isFinal(image)) return;
   batch(() => {
-    state.value = image.status === "ready" ? "ready" : image.status === "rejected" ? "refused" : "failed";
+    state.value = image.status === "ready" ? "ready" : image.status === "rejected" ? "rejected" : "failed";
     if (image.error) why.value = wordsFor(image.error.code, image.error.message);
   });
 }
 
-listen({
+subscribe({
   onImage: (image) => {
     const transfer = transferOf.peek().get(image.id);
     if (transfer?.state.peek() === "processing") settle(transfer, image);
@@ -174,9 +174,18 @@ listen({
       .flatMap(({ state, imageID }) => (state.peek() === "processing" ? (imageID.peek() ?? []) : [])),
 });
 
-/** The SHA-256 of a file in hex: the store checks it, and what is there already is not sent twice. */
+/** Returns a file's content type, by its extension where the system does not know HEIC or AVIF. */
+function typeOf({ type, name }: File): string {
+  if (type) return type;
+  const extension = name.slice(name.lastIndexOf(".") + 1).toLowerCase();
+  return (
+    { heic: "image/heic", heif: "image/heif", avif: "image/avif" }[extension] ?? "application/octet-stream"
+  );
+}
+
+/** Returns a file's SHA-256 in hex: S3 verifies it, and a known file is not uploaded again. */
 async function hashOf(file: File): Promise<string | undefined> {
-  // Browsers hash on pages of a secure origin alone.
+  // `crypto.subtle` exists in secure contexts only.
   if (file.size > hashBytesMax || !globalThis.crypto?.subtle) return undefined;
   const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
   return Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");

@@ -1,10 +1,11 @@
-/** The files on their way, in a corner of every room: how far each is, and what went wrong. */
+/** List of uploads with their progress and errors, in a corner of every view. */
 import { useState } from "preact/hooks";
-import { route } from "../address.ts";
-import { isReachable } from "../connection.ts";
+import { isReachable } from "../api.ts";
+import { Icon } from "../controls.tsx";
 import { bytes } from "../format.ts";
-import { Icon } from "../icons.tsx";
 import { format } from "../route.ts";
+import { route } from "../router.ts";
+import { statusNames } from "../words.ts";
 import {
   cancel,
   clear,
@@ -16,6 +17,7 @@ import {
   transfers,
 } from "./transfers.ts";
 
+/** The list of uploads; nothing if there are none. */
 export function Tray() {
   const [isOpen, setOpen] = useState(true);
   if (transfers.value.length === 0) return null;
@@ -29,13 +31,13 @@ export function Tray() {
           type="button"
           class="quiet"
           aria-expanded={isOpen}
-          aria-label={isOpen ? "Fold the uploads" : "Unfold the uploads"}
+          aria-label={isOpen ? "Collapse uploads" : "Expand uploads"}
           onClick={() => setOpen(!isOpen)}
         >
           <Icon name={isOpen ? "down" : "up"} />
         </button>
         {isDone ? (
-          <button type="button" class="quiet" aria-label="Close the uploads" onClick={clear}>
+          <button type="button" class="quiet" aria-label="Close uploads" onClick={clear}>
             <Icon name="close" />
           </button>
         ) : null}
@@ -59,17 +61,17 @@ export function Tray() {
 function summary(): string {
   const { count, over, ready } = progress.value;
   if (!isReachable.value && over < count) return "Waiting for the server";
-  if (over < count) return `Adding ${over + 1} of ${count}`;
-  if (count === 0) return "Nothing added";
-  return ready === count ? `${count} added` : `${ready} added, ${count - ready} not`;
+  if (over < count) return `Uploading ${over + 1} of ${count}`;
+  if (count === 0) return "Nothing uploaded";
+  return ready === count ? `${count} uploaded` : `${ready} uploaded, ${count - ready} not`;
 }
 
 function Line({ transfer }: { transfer: Transfer }) {
   const { file, preview, ratio, state, sent, why, imageID } = transfer;
-  const name = file.name || "Picture from the clipboard";
+  const name = file.name || "Image from the clipboard";
   const isOver = !isRunning(state.value);
   const id = state.value === "ready" ? imageID.value : undefined;
-  // What the browser cannot decode: HEIC in most of them, and what is no picture at all.
+  // False for files that the browser cannot decode: HEIC in most browsers, and files that are not images.
   const [isShowable, setShowable] = useState(true);
   return (
     <li class={`transfer ${state.value}`}>
@@ -89,16 +91,16 @@ function Line({ transfer }: { transfer: Transfer }) {
       )}
       <div>
         {id ? (
-          <a class="name" href={format({ ...route.value, page: "gallery", imageID: id })}>
+          <a class="name truncate" href={format({ ...route.value, page: "gallery", imageID: id })}>
             {name}
           </a>
         ) : (
-          <span class="name">{name}</span>
+          <span class="name truncate">{name}</span>
         )}
         <span class="what">
           {why.value
             ? `${why.value.what} ${why.value.help ?? ""}`
-            : inWords(state.value, sent.value, file.size)}
+            : textOf(state.value, sent.value, file.size)}
         </span>
         {state.value === "uploading" ? (
           <progress aria-label={name} value={sent.value} max={Math.max(1, file.size)} />
@@ -114,7 +116,7 @@ function Line({ transfer }: { transfer: Transfer }) {
           <Icon name="again" />
         </button>
       ) : null}
-      {isOver && (state.value === "ready" || state.value === "refused") ? (
+      {isOver && (state.value === "ready" || state.value === "rejected") ? (
         <span class="mark">
           <Icon name={state.value === "ready" ? "check" : "alert"} />
         </span>
@@ -123,17 +125,16 @@ function Line({ transfer }: { transfer: Transfer }) {
   );
 }
 
-function inWords(state: State, sent: number, total: number): string {
+function textOf(state: State, sent: number, total: number): string {
   switch (state) {
     case "waiting":
-      return "Waiting its turn";
+      return "Waiting";
     case "uploading":
       if (!isReachable.value) return "Waiting for the server";
-      return sent < total ? `${bytes(sent)} of ${bytes(total)}` : "Arriving";
+      return sent < total ? `${bytes(sent)} of ${bytes(total)}` : "Uploading";
     case "processing":
-      return "Making its sizes";
     case "ready":
-      return "Ready";
+      return statusNames[state];
     case "cancelled":
       return "Cancelled";
     default:

@@ -1,14 +1,16 @@
-/** What people say of an image: title, alternative text and tags, to be changed in place. */
-import type { Changes, Image } from "@image-pipeline/client/client";
+/** Changes to an image: the form for title, alternative text and tags, and the actions Reprocess and Delete. */
+import { type Changes, type Image, isFinal } from "@image-pipeline/client/client";
 import { useState } from "preact/hooks";
 import { api } from "../api.ts";
-import { Icon } from "../icons.tsx";
-import { tell } from "../live.ts";
+import { Icon } from "../controls.tsx";
+import { remove } from "../deletion.tsx";
+import { publish } from "../live.ts";
 import { format } from "../route.ts";
 import { type Words, wordsOf } from "../words.ts";
 
+/** Form for the description. Saves with `If-Match`, so that a concurrent change is not overwritten. */
 export function Describe({ image }: { image: Image }) {
-  /** The image whose description is being changed: an older one, if somebody else changed it meanwhile. */
+  /** Version that the form was filled from: older than `image` after a concurrent change. */
   const [base, setBase] = useState(image);
   const [given, setGiven] = useState(() => descriptionOf(image));
   const [isSaving, setSaving] = useState(false);
@@ -34,7 +36,7 @@ export function Describe({ image }: { image: Image }) {
     try {
       const saved = await api.images.update(image.id, changes, { version: base.version });
       adopt(saved);
-      tell(saved);
+      publish(saved);
     } catch (cause) {
       setError(wordsOf(cause));
     } finally {
@@ -48,7 +50,7 @@ export function Describe({ image }: { image: Image }) {
       aria-label="Description"
       onSubmit={(event) => {
         event.preventDefault();
-        // It shows its own errors.
+        // `save` shows its errors.
         if (isChanged && !isSaving) void save();
       }}
     >
@@ -68,7 +70,7 @@ export function Describe({ image }: { image: Image }) {
           rows={2}
           maxLength={1000}
           value={alt}
-          placeholder="What the picture shows, for those who cannot see it"
+          placeholder="Describes the image for screen readers"
           onInput={({ currentTarget }) => set({ alt: currentTarget.value })}
         />
       </label>
@@ -92,7 +94,7 @@ export function Describe({ image }: { image: Image }) {
   );
 }
 
-/** As many as the API takes. */
+/** Maximum number of tags that the API accepts. */
 const tagsMax = 20;
 
 function Tags({ tags, onChange }: { tags: readonly string[]; onChange: (tags: readonly string[]) => void }) {
@@ -112,12 +114,12 @@ function Tags({ tags, onChange }: { tags: readonly string[]; onChange: (tags: re
           value={text}
           disabled={tags.length >= tagsMax}
           placeholder="Add one and press Enter"
-          list="tags-seen"
+          list="known-tags"
           onInput={({ currentTarget }) => setText(currentTarget.value)}
           onBlur={addTag}
           onKeyDown={(event) => {
             if (event.key !== "Enter" && event.key !== ",") return;
-            // An empty field lets Enter save the form.
+            // In an empty field Enter submits the form.
             if (text.trim()) event.preventDefault();
             addTag();
           }}
@@ -127,7 +129,7 @@ function Tags({ tags, onChange }: { tags: readonly string[]; onChange: (tags: re
         <ul>
           {tags.map((tag) => (
             <li key={tag}>
-              <a class="tag" href={format({ page: "gallery", filter: { tag } })}>
+              <a class="tag truncate" href={format({ page: "gallery", filter: { tag } })}>
                 {tag}
               </a>
               <button
@@ -149,7 +151,7 @@ type Description = { title: string; alt: string; tags: readonly string[] };
 
 const descriptionOf = ({ title = "", alt = "", tags = [] }: Image): Description => ({ title, alt, tags });
 
-/** What is different; what was emptied is taken away. */
+/** Returns the changed fields; `null` for an emptied one. */
 function changesOf(before: Description, after: Description): Changes {
   const title = after.title.trim();
   const alt = after.alt.trim();
@@ -160,4 +162,39 @@ function changesOf(before: Description, after: Description): Changes {
     ...(alt === before.alt ? {} : { alt: alt || null }),
     ...(isSameTags ? {} : { tags: tags.length > 0 ? [...tags] : null }),
   };
+}
+
+/** Buttons for Reprocess and Delete. */
+export function Actions({ image, name, onRemoved }: { image: Image; name: string; onRemoved: () => void }) {
+  const [error, setError] = useState<Words | undefined>(undefined);
+  return (
+    <section class="do" aria-label="Actions">
+      <button
+        type="button"
+        class="button"
+        disabled={!isFinal(image)}
+        onClick={() => {
+          setError(undefined);
+          api.images.reprocess(image.id).then(publish, (cause) => setError(wordsOf(cause)));
+        }}
+      >
+        <Icon name="again" /> Reprocess
+      </button>
+      <button
+        type="button"
+        class="button danger"
+        onClick={() => {
+          remove(image.id, name);
+          onRemoved();
+        }}
+      >
+        <Icon name="trash" /> Delete
+      </button>
+      {error ? (
+        <p class="why" role="alert">
+          {error.what} {error.help}
+        </p>
+      ) : null}
+    </section>
+  );
 }

@@ -1,11 +1,11 @@
-/** The route that the browser's address stands for, followed and changed. */
+/** The current route, bound to the URL's hash. */
 import { signal } from "@preact/signals";
 import { format, parse, type Route } from "./route.ts";
 
-/** Where we are now. Follows the address; `go` changes it. */
+/** The current route. Follows the URL; `go` changes both. */
 export const route = signal(parse(location.hash));
 
-/** Whether the image that is shown was opened from the page behind it, to which Back then leads. */
+/** True if the shown image was opened from the gallery, so that Back leads there. */
 let isOpenedHere = false;
 
 addEventListener("hashchange", () => {
@@ -14,14 +14,14 @@ addEventListener("hashchange", () => {
   route.value = next;
 });
 
-/** Goes to another route, from which Back returns; or in its place, where there is nothing to return to. */
+/** Changes the route and adds a history entry; with `replace`, replaces the current entry. */
 export function go(change: Partial<Route>, { replace = false } = {}): void {
   const next = { ...route.peek(), ...change };
   history[replace ? "replaceState" : "pushState"](null, "", format(next));
   route.value = next;
 }
 
-/** Closes the image that is shown, as Back would where that leads to the same page without it. */
+/** Closes the shown image: goes back if the gallery is the previous entry, and otherwise replaces the entry. */
 export function closeImage(): void {
   if (isOpenedHere) history.back();
   else go({ imageID: undefined }, { replace: true });

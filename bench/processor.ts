@@ -40,7 +40,7 @@ export async function run(): Promise<string> {
     // Only now: what these import reads the environment once.
     const { handler } = await import("../packages/functions/src/processor.ts");
     const { render } = await import("../packages/core/src/engine/render.ts");
-    const { Upload } = await import("../packages/core/src/aws/presign.ts");
+    const { Presign } = await import("../packages/core/src/aws/presign.ts");
 
     let uploads = 0;
     const waiting: SQSEvent[] = [];
@@ -48,7 +48,7 @@ export async function run(): Promise<string> {
     const upload = async (bytes: Buffer) => {
       const key = `bench/${++uploads}.jpg`;
       const terms = { key, contentType: "image/jpeg", bytes: bytes.length, seconds: 60 };
-      const { url, headers } = await Upload.presign(terms);
+      const { url, headers } = await Presign.put(terms);
       const response = await fetch(url, { method: "PUT", headers, body: new Uint8Array(bytes) });
       if (!response.ok) throw new Error(await response.text());
       const eTag = response.headers.get("etag")?.replaceAll('"', "") ?? "";

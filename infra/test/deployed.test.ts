@@ -157,8 +157,8 @@ test("a request that is sent again under its idempotency key is answered once", 
 });
 
 test("what servers see with a service key", async () => {
-  const { Key } = await import("../../packages/core/src/api-key.ts");
-  const { key } = await Key.create({ name: "server", scopes: ["images:read", "service"] });
+  const { ApiKey } = await import("../../packages/core/src/api-key.ts");
+  const { key } = await ApiKey.create({ name: "server", scopes: ["images:read", "service"] });
   const headers = { authorization: `Bearer ${key}` };
   const { items } = await (await ask("/images", { headers })).json();
   expect(items.length).toBeGreaterThan(0);

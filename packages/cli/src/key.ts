@@ -1,6 +1,6 @@
 /** `key`: creates, lists and revokes API keys. */
 import { InvalidArgumentError } from "@commander-js/extra-typings";
-import { Key } from "@image-pipeline/core/api-key";
+import { ApiKey } from "@image-pipeline/core/api-key";
 import { type Scope, scopes } from "@image-pipeline/core/scope";
 import { command, jsonOption, program, UsageError, yesOption } from "./command.ts";
 import { confirmStage } from "./confirm.ts";
@@ -26,7 +26,7 @@ The key is printed once; only its hash is stored. With the scope \`service\` it 
       throw new UsageError("A key with the scope `service` acts for any owner: leave out --owner.");
     }
     await requireStage();
-    const made = await Key.create({ name, scopes: scope, owner });
+    const made = await ApiKey.create({ name, scopes: scope, owner });
     const head = `${green("✓")} ${bold(printable(name))}  ${made.id}  ${made.scopes.join(", ")}`;
     print(json, `${head}\n\n  ${made.key}\n\n${dim("  Store it now: it cannot be shown again.")}`, made);
   });
@@ -35,7 +35,7 @@ const list = command("list", "List API keys, newest first")
   .addOption(jsonOption())
   .action(async ({ json }) => {
     await requireStage();
-    const keys = (await Key.list()).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
+    const keys = (await ApiKey.list()).sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1));
     for (const key of keys) {
       const state = key.revokedAt ? red(fit("revoked", 9)) : green(fit("active", 9));
       const owner = key.owner ? `owner ${key.owner}` : yellow("any owner");
@@ -62,7 +62,7 @@ It keeps working for up to 30 seconds, while running functions have it cached.`,
       process.exitCode = 1;
       return;
     }
-    if (await Key.revoke(id)) {
+    if (await ApiKey.revoke(id)) {
       print(json, `${green("✓")} ${id} revoked`, { id, revoked: true });
       return;
     }

@@ -1,5 +1,5 @@
 /** API keys: how servers say who they are. */
-export * as Key from "./api-key.ts";
+export * as ApiKey from "./api-key.ts";
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
 import { crc32 } from "node:zlib";

@@ -1,119 +1,111 @@
-/** Where a client sends its bytes: presigned requests that the store holds to the announcement. */
-export * as Upload from "./presign.ts";
+/**
+ * Presigned requests to the uploads bucket: PUT, POST policy, multipart and download. Signed with aws4fetch, because
+ * S3's client would add 740 KB to the API's bundle.
+ */
+export * as Presign from "./presign.ts";
 
+import { createHmac } from "node:crypto";
+import { AwsClient } from "aws4fetch";
 import { Resource } from "sst";
-import * as v from "valibot";
-import { wholeSeconds } from "../time.ts";
-import { policyOf } from "./post-policy.ts";
-import { sign, signer, urlOf } from "./signed.ts";
+import { Aws } from "./aws.ts";
 
-/** A request for the client to make, exactly so. */
-export const Info = v.pipe(
-  v.object({
-    method: v.pipe(v.picklist(["PUT", "POST"]), v.description("More methods may come.")),
-    url: v.pipe(
-      v.string(),
-      v.description("Where to send the bytes. Valid until `expiresAt`; treat it as a secret."),
-    ),
-    headers: v.optional(
-      v.pipe(
-        v.record(v.string(), v.string()),
-        v.description("For a PUT: headers to send with it, exactly as they are. They are signed."),
-      ),
-    ),
-    fields: v.optional(
-      v.pipe(
-        v.record(v.string(), v.string()),
-        v.description("For a POST: fields of the form, all of them before the `file`."),
-      ),
-    ),
-    expiresAt: v.pipe(v.string(), v.isoTimestamp(), v.description("When the URL ends.")),
-  }),
-  v.metadata({ ref: "Upload" }),
-);
-export type Info = v.InferOutput<typeof Info>;
+/** Content type of an upload, its SHA-256 in hex where the client sent it, and the URL's life in seconds. */
+export type Terms = { key: string; contentType: string; seconds: number; sha256?: string };
 
-type Common = { key: string; contentType: string; seconds: number; sha256?: string };
+/** A presigned request with the headers to send exactly as they are. */
+export type Presigned = { url: string; headers: Record<string, string> };
+
+/** A presigned HTML form: every field must be sent as it is, before the file. */
+export type Form = { url: string; fields: Record<string, string> };
 
 /**
- * A presigned PUT. Type, length and `If-None-Match: *` are signed: the URL takes one file of exactly `bytes`, once.
- * The checksum is a header, because S3 ignores one in the query.
+ * Presigns a PUT. Content type, length and `If-None-Match: *` are signed: the URL takes one file of exactly `bytes`,
+ * once. The checksum is a header, because S3 ignores it in the query.
  */
-export async function presign({
-  key,
-  contentType,
-  bytes,
-  sha256,
-  seconds,
-}: Common & { bytes: number }): Promise<Info> {
+export async function put({ bytes, ...terms }: Terms & { bytes: number }): Promise<Presigned> {
+  const { key, contentType, sha256, seconds } = terms;
   const headers = { "content-type": contentType, "if-none-match": "*", ...checksum(sha256) };
-  // Every HTTP client sends the length by itself, and browsers let nobody else do it: signed, but not listed.
+  // Signed but not returned: HTTP clients set the length themselves, and browsers forbid scripts to.
   const signed = { ...headers, "content-length": String(bytes) };
-  const url = await sign({ method: "PUT", key, headers: signed, seconds });
-  return { method: "PUT", url, headers, expiresAt: until(seconds) };
+  return { url: await sign({ method: "PUT", key, headers: signed, seconds }), headers };
 }
 
 /**
- * An HTML form's POST. The policy holds it to one key, one type and a range of lengths. It may be sent again until it
- * ends; the protocol then sees an ordinary overwrite.
+ * Presigns an HTML form. Its POST policy allows one key, one content type and a range of lengths in bytes. The form
+ * may be sent again until it expires; the protocol treats that as an overwrite.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-HTTPPOSTConstructPolicy.html
  */
-export async function presignForm({
-  key,
-  contentType,
+export async function form({
   range,
-  sha256,
-  seconds,
-}: Common & { range: { min: number; max: number } }): Promise<Info> {
-  const fields = await policyOf({
-    bucket: Resource.Uploads.name,
-    fields: { key, "Content-Type": contentType, ...checksum(sha256) },
-    conditions: [["content-length-range", range.min, range.max]],
-    seconds,
-  });
-  return { method: "POST", url: Resource.Uploads.url, fields, expiresAt: until(seconds) };
+  ...terms
+}: Terms & { range: { min: number; max: number } }): Promise<Form> {
+  const { key, contentType, sha256, seconds } = terms;
+  const { accessKeyId, secretAccessKey, sessionToken } = await Aws.credentials();
+  const now = Date.now();
+  const time = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, "");
+  const scope = [time.slice(0, 8), Aws.region(), "s3", "aws4_request"];
+  const fields = {
+    key,
+    "Content-Type": contentType,
+    ...checksum(sha256),
+    "X-Amz-Algorithm": "AWS4-HMAC-SHA256",
+    "X-Amz-Credential": [accessKeyId, ...scope].join("/"),
+    "X-Amz-Date": time,
+    ...(sessionToken ? { "X-Amz-Security-Token": sessionToken } : {}),
+  };
+  const policy = {
+    expiration: new Date(now + seconds * 1000).toISOString(),
+    conditions: [
+      { bucket: Resource.Uploads.name },
+      ...Object.entries(fields).map(([name, value]) => ({ [name]: value })),
+      ["content-length-range", range.min, range.max],
+    ],
+  };
+  const Policy = Buffer.from(JSON.stringify(policy)).toString("base64");
+  // aws4fetch signs requests, but not policies.
+  const signingKey = scope.reduce<string | Buffer>(hmac, `AWS4${secretAccessKey}`);
+  const signature = hmac(signingKey, Policy).toString("hex");
+  return { url: Resource.Uploads.url, fields: { ...fields, Policy, "X-Amz-Signature": signature } };
 }
 
-/** The steps of a multipart upload, in S3's terms. Completing it must not replace anything. */
+/** A step of a multipart upload, in S3's terms. `bytes` is the exact length of the part. */
 export type Step =
   | { is: "create" }
   | { is: "part"; uploadID: string; partNumber: number; bytes?: number }
   | { is: "list" | "complete" | "abort"; uploadID: string };
 
-/** A request of a multipart upload, with the headers that are signed into it. */
-export type StepRequest = { url: string; headers?: Record<string, string> };
-
-/** Signs one step of a multipart upload. `bytes` is the exact length of the part. */
-export async function step(key: string, step: Step, seconds: number): Promise<StepRequest> {
+/** Presigns a step of a multipart upload. Completing it must not replace an object. */
+export async function step(
+  key: string,
+  step: Step,
+  seconds: number,
+): Promise<{ url: string; headers?: Record<string, string> }> {
+  if (step.is === "create")
+    return { url: await sign({ method: "POST", key, query: { uploads: "" }, seconds }) };
+  const query = { uploadId: step.uploadID };
   switch (step.is) {
-    case "create":
-      return { url: await sign({ method: "POST", key, query: { uploads: "" }, seconds }) };
     case "part": {
-      const query = { partNumber: String(step.partNumber), uploadId: step.uploadID };
+      const part = { ...query, partNumber: String(step.partNumber) };
       const headers = step.bytes === undefined ? undefined : { "content-length": String(step.bytes) };
-      return { url: await sign({ method: "PUT", key, query, headers, seconds }) };
+      return { url: await sign({ method: "PUT", key, query: part, headers, seconds }) };
     }
     case "complete": {
       const headers = { "if-none-match": "*" };
-      return {
-        url: await sign({ method: "POST", key, query: { uploadId: step.uploadID }, headers, seconds }),
-        headers,
-      };
+      return { url: await sign({ method: "POST", key, query, headers, seconds }), headers };
     }
     case "list":
-      return { url: await sign({ method: "GET", key, query: { uploadId: step.uploadID }, seconds }) };
+      return { url: await sign({ method: "GET", key, query, seconds }) };
     case "abort":
-      return { url: await sign({ method: "DELETE", key, query: { uploadId: step.uploadID }, seconds }) };
+      return { url: await sign({ method: "DELETE", key, query, seconds }) };
   }
 }
 
 /**
- * An address that hands out an original, under the client's own name for it where there is one. As a download: what
- * was uploaded is nobody's page.
+ * Presigns the download of an original, under the client's filename where there is one. As an `attachment`, so that
+ * no browser renders an uploaded file.
  */
-export async function original(key: string, filename: string | undefined, seconds: number): Promise<string> {
-  const name = filename
-    ? `; filename*=UTF-8''${encodeURIComponent(filename).replace(/['()*]/g, percent)}`
-    : "";
+export async function download(key: string, filename: string | undefined, seconds: number): Promise<string> {
+  const name = filename ? `; filename*=UTF-8''${encode(filename)}` : "";
   const query = {
     "response-content-disposition": `attachment${name}`,
     "response-cache-control": "private, no-store",
@@ -121,17 +113,44 @@ export async function original(key: string, filename: string | undefined, second
   return sign({ method: "GET", key, query, seconds });
 }
 
-/** Removes an original, there or not. Throws if the store refused. */
-export async function remove(key: string): Promise<void> {
+/** Deletes an original. Idempotent. Throws if S3 refused. */
+export async function removeOriginal(key: string): Promise<void> {
   const response = await (await signer("s3")).fetch(urlOf(key), { method: "DELETE" });
   if (!response.ok && response.status !== 404) {
-    throw new Error(`The store refused to remove an original: ${response.status} ${await response.text()}`);
+    throw new Error(`S3 refused to delete the original ${key}: ${response.status} ${await response.text()}`);
   }
 }
+
+/** Creates a signer with the current credentials, which may be renewed at any time. */
+export async function signer(service: "s3" | "sqs"): Promise<AwsClient> {
+  return new AwsClient({ ...(await Aws.credentials()), region: Aws.region(), service, retries: 3 });
+}
+
+type Request = {
+  method: string;
+  key: string;
+  query?: Record<string, string>;
+  headers?: Record<string, string>;
+  seconds: number;
+};
+
+/** Presigns exactly this request: every header of it must be sent as it is. */
+async function sign({ method, key, query = {}, headers = {}, seconds }: Request): Promise<string> {
+  const url = urlOf(key);
+  for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
+  url.searchParams.set("X-Amz-Expires", String(seconds));
+  const aws = await signer("s3");
+  return (await aws.sign(url, { method, headers, aws: { signQuery: true, allHeaders: true } })).url;
+}
+
+/** Builds an original's URL, each part of the key encoded as S3 requires. */
+const urlOf = (key: string) => new URL(`${Resource.Uploads.url}/${key.split("/").map(encode).join("/")}`);
 
 const checksum = (sha256: string | undefined): Record<string, string> =>
   sha256 ? { "x-amz-checksum-sha256": Buffer.from(sha256, "hex").toString("base64") } : {};
 
-const until = (seconds: number) => wholeSeconds(new Date(Date.now() + seconds * 1000).toISOString());
+const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
 
-const percent = (character: string) => `%${character.charCodeAt(0).toString(16).toUpperCase()}`;
+/** Percent-encodes by RFC 3986. */
+const encode = (text: string) =>
+  encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);

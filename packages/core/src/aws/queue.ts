@@ -3,7 +3,7 @@ export * as Queue from "./queue.ts";
 
 import { Resource } from "sst";
 import type { Check } from "../records/message.ts";
-import { signer } from "./signed.ts";
+import { signer } from "./presign.ts";
 
 /** A look that is asked for. */
 export type Sent = Omit<Check, "kind">;

@@ -1,5 +1,5 @@
 /** The audit trail: every transition of an image, when, by whom; kept when the image is gone. */
-export * as Event from "./audit.ts";
+export * as Audit from "./audit.ts";
 
 import * as v from "valibot";
 import { VisibleError } from "../error.ts";

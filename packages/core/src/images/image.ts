@@ -4,10 +4,9 @@ export * as Image from "./image.ts";
 import { setTimeout } from "node:timers/promises";
 import { Resource } from "sst";
 import * as v from "valibot";
-import { Upload } from "../aws/presign.ts";
+import { Presign } from "../aws/presign.ts";
 import { Queue } from "../aws/queue.ts";
-import { type Format, formats, type Name, names } from "../engine/recipe.ts";
-import { codes } from "../engine/rejection.ts";
+import { names } from "../engine/recipe.ts";
 import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
@@ -16,166 +15,9 @@ import { apply, type Change, read } from "../records/record.ts";
 import { Tag } from "../records/tags.ts";
 import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
+import { Changes, type Info } from "./image-schema.ts";
 
-const text = (maxLength: number, description: string) =>
-  v.pipe(v.string(), v.minLength(1), v.maxLength(maxLength), v.description(description));
-const int64 = (description: string) =>
-  v.pipe(v.number(), v.integer(), v.minValue(0), v.metadata({ format: "int64" }), v.description(description));
-const pixels = (description: string) =>
-  v.pipe(v.number(), v.integer(), v.minValue(1), v.metadata({ format: "int32" }), v.description(description));
-const time = (description: string) => v.pipe(v.string(), v.isoTimestamp(), v.description(description));
-
-const url = v.pipe(
-  v.string(),
-  v.description("Absolute, and never another picture: keep it as long as you like."),
-);
-
-/** One file of a variant that comes in several formats. */
-export const File = v.pipe(
-  v.object({ url, contentType: v.string(), bytes: int64("Size of the file.") }),
-  v.metadata({ ref: "VariantFile" }),
-);
-
-/** A variant, ready to be shown. */
-export const Variant = v.pipe(
-  v.object({
-    url,
-    width: pixels("In pixels."),
-    height: pixels("In pixels."),
-    format: v.pipe(v.string(), v.description("`webp`, `jpeg` or `avif`.")),
-    contentType: v.string(),
-    bytes: int64("Size of the file."),
-    formats: v.optional(
-      v.pipe(
-        v.object(
-          Object.fromEntries(formats.map((format) => [format, v.optional(File)])) as Record<
-            Format,
-            v.OptionalSchema<typeof File, undefined>
-          >,
-        ),
-        v.metadata({ ref: "VariantFormats" }),
-        v.description(
-          "The same picture in each of its formats, where there are several; `url` is the one of them that most clients can show.",
-        ),
-      ),
-    ),
-  }),
-  v.metadata({ ref: "Variant" }),
-);
-
-/** What the original is. Absent where it is not known, as the place is unless the stage records it. */
-export const Source = v.pipe(
-  v.object({
-    key: v.pipe(v.string(), v.description("Where it lies in the uploads bucket.")),
-    bytes: v.optional(int64("Size of the original.")),
-    contentType: v.optional(v.string()),
-    format: v.optional(v.pipe(v.string(), v.description("What the bytes are, whatever the name says."))),
-    width: v.optional(pixels("As seen, after orientation.")),
-    height: v.optional(pixels("As seen, after orientation.")),
-    sha256: v.optional(v.pipe(v.string(), v.description("Of the original's bytes, in hex."))),
-    alpha: v.optional(v.pipe(v.boolean(), v.description("Whether any of it may be transparent."))),
-    frames: v.optional(v.pipe(v.number(), v.integer(), v.metadata({ format: "int32" }))),
-    perceptualHash: v.optional(
-      v.pipe(
-        v.string(),
-        v.description(
-          "What it is recognised by (dHash): 64 bits in hex, few of which differ between pictures that look alike.",
-        ),
-      ),
-    ),
-    takenAt: v.optional(
-      v.pipe(
-        v.string(),
-        v.description("When the photo was taken, by the camera's clock; with its offset where known."),
-      ),
-    ),
-    camera: v.optional(v.string()),
-    lens: v.optional(v.string()),
-    location: v.optional(
-      v.pipe(
-        v.object({ latitude: v.number(), longitude: v.number(), altitude: v.optional(v.number()) }),
-        v.metadata({ ref: "Location" }),
-      ),
-    ),
-  }),
-  v.metadata({ ref: "Source" }),
-);
-
-export const title = text(200, "Shown to people.");
-export const alt = text(1000, "What the picture shows, for those who cannot see it.");
-export const tags = v.pipe(
-  v.array(Tag.Info),
-  v.maxLength(Tag.tagsMax),
-  v.description("Words to find the image by."),
-  v.transform((given) => [...new Set(given)]),
-);
-export const metadata = v.pipe(
-  v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), v.pipe(v.string(), v.maxLength(512))),
-  v.check((given) => Object.keys(given).length <= 20, "At most 20 entries."),
-  v.description("Anything of your own: up to 20 names with their values."),
-);
-
-export const Info = v.pipe(
-  v.object({
-    id: v.pipe(ID.imageID, v.description("Its name for ever.")),
-    status: v.pipe(v.picklist(visibleStatuses), v.description("How far it is. More statuses may come.")),
-    version: v.pipe(
-      v.number(),
-      v.integer(),
-      v.metadata({ format: "int32" }),
-      v.description("Grows with every change; the ETag says it too."),
-    ),
-    owner: v.pipe(ID.owner, v.description("Whose it is.")),
-    filename: v.optional(text(255, "The client's name for the file.")),
-    title: v.optional(title),
-    alt: v.optional(alt),
-    tags: v.optional(v.array(v.string())),
-    metadata: v.optional(v.record(v.string(), v.string())),
-    source: Source,
-    placeholder: v.optional(
-      v.pipe(
-        v.object({
-          thumbhash: v.pipe(
-            v.string(),
-            v.description("A blurred preview in about 25 bytes, base64: https://evanw.github.io/thumbhash"),
-          ),
-          color: v.pipe(v.string(), v.description("The dominant colour, such as #7a8b9c.")),
-        }),
-        v.metadata({ ref: "Placeholder" }),
-      ),
-    ),
-    variants: v.optional(
-      v.pipe(
-        v.object(
-          Object.fromEntries(names.map((name) => [name, v.optional(Variant)])) as Record<
-            Name,
-            v.OptionalSchema<typeof Variant, undefined>
-          >,
-        ),
-        v.metadata({ ref: "Variants" }),
-      ),
-    ),
-    createdAt: time("When it was announced or first seen."),
-    updatedAt: time("When anything about it last changed."),
-    processedAt: v.optional(time("When its variants were made, or it was rejected.")),
-    error: v.optional(
-      v.pipe(
-        v.object({
-          code: v.pipe(
-            v.string(),
-            v.description(
-              `Why it was rejected (\`${codes.join("`, `")}\`) or failed (\`processing_failed\`). More codes may come.`,
-            ),
-          ),
-          message: v.string(),
-        }),
-        v.metadata({ ref: "ImageError" }),
-      ),
-    ),
-  }),
-  v.metadata({ ref: "Image" }),
-);
-export type Info = v.InferOutput<typeof Info>;
+export { alt, Changes, Info, metadata, tags, title } from "./image-schema.ts";
 
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 
@@ -211,19 +53,8 @@ export const original = fn(
   async ({ seconds, ...reference }): Promise<string> => {
     const { key, filename, etag } = await find(reference);
     if (etag === undefined) throw new VisibleError("image_not_ready", "Nothing has been uploaded yet.");
-    return Upload.original(key, filename, seconds);
+    return Presign.download(key, filename, seconds);
   },
-);
-
-/** What may be changed; `null` takes a field away. */
-export const Changes = v.pipe(
-  v.strictObject({
-    title: v.nullish(title),
-    alt: v.nullish(alt),
-    tags: v.nullish(tags),
-    metadata: v.nullish(metadata),
-  }),
-  v.metadata({ ref: "Changes" }),
 );
 
 /**
@@ -287,7 +118,7 @@ export const remove = fn(
       mustBe(version, record);
       return Protocol.onDelete(record, by, Date.now());
     });
-    await Upload.remove(after.key);
+    await Presign.removeOriginal(after.key);
     // Where nothing was uploaded yet, no event says that it is gone.
     await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
   },

@@ -1,16 +1,15 @@
 /**
- * Signs the requests of uploaders that speak S3 themselves, one request at a time: Uppy 6's `signRequest`, and
- * multipart uploads that can be resumed. https://uppy.io/docs/aws-s3/
+ * Remote signing for uploaders that send S3 requests themselves: presigns one request at a time, as Uppy 6's
+ * `signRequest` expects, and those of resumable multipart uploads. https://uppy.io/docs/aws-s3/
  */
-export * as Signing from "./uppy.ts";
+export * as Uppy from "./uppy.ts";
 
 import * as v from "valibot";
-import { Upload } from "../aws/presign.ts";
+import { Presign } from "../aws/presign.ts";
 import { VisibleError } from "../error.ts";
-import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
-import { Announcement } from "./announcement.ts";
 import { Image } from "./image.ts";
+import { Upload } from "./upload.ts";
 
 const integer = (min: number, max: number, format: "int32" | "int64") =>
   v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max), v.metadata({ format }));
@@ -66,62 +65,50 @@ export const Signed = v.pipe(
 );
 export type Signed = v.InferOutput<typeof Signed>;
 
-/** On whose behalf; `owner` is absent for callers that may act for any owner. */
-const Behalf = v.object({
-  owner: v.optional(ID.owner),
-  by: v.string(),
-  limits: v.custom<Announcement.Limits>(() => true),
-});
-type Behalf = v.InferOutput<typeof Behalf>;
+/** The caller; `owner` is absent for callers that may act for any owner. */
+type Caller = { owner?: string; by: string; limits: Upload.Limits };
 
 /**
- * Signs one request. A new upload is announced by it: its image is pending from then on. Throws `invalid_request`,
- * `image_not_found` for a key that is not the caller's, `image_not_ready`, `quota_exceeded`, `forbidden` for what
- * uploaders have no business doing.
+ * Presigns one request. A new upload creates its pending image. Throws `invalid_request`, `image_not_found` for a key
+ * that is not the caller's, `image_not_ready`, `quota_exceeded`, `forbidden` for requests that no uploader needs.
  */
-export const sign = fn(
-  v.object({ ...Behalf.entries, request: Request }),
-  async ({ request, ...behalf }): Promise<Signed> => {
-    const { method, key, uploadId: uploadID } = request;
-    const seconds = Math.min(
-      request.expiresIn ?? behalf.limits.uploadSecondsMax,
-      behalf.limits.uploadSecondsMax,
-    );
-    if (uploadID !== undefined) {
-      await mustOwn(key, behalf, method === "PUT");
-      return Upload.step(key, stepOf(request, uploadID, behalf.limits.bytesMax), seconds);
-    }
-    if (method === "PUT") return whole(request, behalf, seconds);
-    if (method === "POST") {
-      const to = ID.parseKey(key)
-        ? await mustOwn(key, behalf, true)
-        : (await reserve(key, undefined, behalf)).source.key;
-      return { ...(await Upload.step(to, { is: "create" }, seconds)), key: to };
-    }
-    if (method === "DELETE")
-      throw new VisibleError("forbidden", "Images are deleted by DELETE /images/{id}.");
-    throw invalid("A GET needs the `uploadId` whose parts it lists.");
-  },
-);
+export async function sign(request: Request, caller: Caller): Promise<Signed> {
+  const { method, key, uploadId: uploadID } = request;
+  const { bytesMax, uploadSecondsMax } = caller.limits;
+  const seconds = Math.min(request.expiresIn ?? uploadSecondsMax, uploadSecondsMax);
+  if (uploadID !== undefined) {
+    await mustOwn(key, caller, method === "PUT");
+    return Presign.step(key, stepOf(request, uploadID, bytesMax), seconds);
+  }
+  if (method === "PUT") return whole(request, caller, seconds);
+  if (method === "POST") {
+    const to = ID.parseKey(key)
+      ? await mustOwn(key, caller, true)
+      : (await reserve(key, undefined, caller)).source.key;
+    return { ...(await Presign.step(to, { is: "create" }, seconds)), key: to };
+  }
+  if (method === "DELETE") throw new VisibleError("forbidden", "Delete images with DELETE /images/{id}.");
+  throw invalid("A GET lists the parts of a multipart upload and needs its `uploadId`.");
+}
 
 /** A whole file. Where its size is not known it goes as a form: only a policy can set a limit. */
-async function whole({ key, contentType, bytes }: Request, behalf: Behalf, seconds: number): Promise<Signed> {
-  const type = v.safeParse(Announcement.contentType, contentType);
-  if (!type.success) throw invalid(`\`contentType\` must be one of ${Announcement.contentTypes.join(", ")}.`);
-  const { bytesMax } = behalf.limits;
+async function whole({ key, contentType, bytes }: Request, caller: Caller, seconds: number): Promise<Signed> {
+  const type = v.safeParse(Upload.contentType, contentType);
+  if (!type.success) throw invalid(`\`contentType\` must be one of ${Upload.contentTypes.join(", ")}.`);
+  const { bytesMax } = caller.limits;
   if (bytes !== undefined && bytes > bytesMax) throw invalid(`At most ${bytesMax} bytes are accepted.`);
-  const image = await reserve(key, type.output, behalf);
+  const image = await reserve(key, type.output, caller);
   const to = image.source.key;
   if (bytes !== undefined) {
-    const { url, headers } = await Upload.presign({ key: to, contentType: type.output, bytes, seconds });
+    const { url, headers } = await Presign.put({ key: to, contentType: type.output, bytes, seconds });
     return { url, headers, key: to };
   }
   const range = { min: 1, max: bytesMax };
-  const { url, fields } = await Upload.presignForm({ key: to, contentType: type.output, range, seconds });
+  const { url, fields } = await Presign.form({ key: to, contentType: type.output, range, seconds });
   return { url, fields, key: to };
 }
 
-function stepOf({ method, partNumber, bytes }: Request, uploadID: string, bytesMax: number): Upload.Step {
+function stepOf({ method, partNumber, bytes }: Request, uploadID: string, bytesMax: number): Presign.Step {
   if (method === "GET") return { is: "list", uploadID };
   if (method === "POST") return { is: "complete", uploadID };
   if (method === "DELETE") return { is: "abort", uploadID };
@@ -133,7 +120,7 @@ function stepOf({ method, partNumber, bytes }: Request, uploadID: string, bytesM
 }
 
 /** Lets through only a key that was announced by this very owner; `open`: and whose bytes have not come yet. */
-async function mustOwn(key: string, { owner }: Behalf, open: boolean): Promise<string> {
+async function mustOwn(key: string, { owner }: Caller, open: boolean): Promise<string> {
   const parts = ID.parseKey(key);
   if (!parts || (owner !== undefined && parts.owner !== owner)) {
     throw new VisibleError("image_not_found", "No image of yours was announced under this key.");
@@ -144,10 +131,10 @@ async function mustOwn(key: string, { owner }: Behalf, open: boolean): Promise<s
 }
 
 /** Uppy puts a UUID before the file's name. */
-const reserve = (key: string, contentType: Announcement.Info["contentType"] | undefined, behalf: Behalf) => {
+const reserve = (key: string, contentType: Upload.New["contentType"] | undefined, caller: Caller) => {
   const name = key.slice(key.lastIndexOf("/") + 1).replace(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-/, "");
-  const { owner = ID.ownerDefault, by, limits } = behalf;
-  return Announcement.reserve({ owner, by, limits, contentType, filename: name.slice(-255) || undefined });
+  const { owner = ID.ownerDefault, by, limits } = caller;
+  return Upload.reserve({ contentType, filename: name.slice(-255) || undefined }, { owner, by, limits });
 };
 
 const invalid = (message: string) => new VisibleError("invalid_request", message);

@@ -6,7 +6,7 @@
 export * as Reconcile from "./reconcile.ts";
 
 import { Resource } from "sst";
-import { Upload } from "../aws/presign.ts";
+import { Presign } from "../aws/presign.ts";
 import { Queue } from "../aws/queue.ts";
 import { type Listed, Storage } from "../aws/storage.ts";
 import { ID } from "../id.ts";
@@ -160,7 +160,7 @@ export async function resend(record: ImageRecord, by: string): Promise<boolean> 
   // Postponed before it is sent: if the message is lost, the image is due again.
   const next = await write(record, { ...draft, dueAt });
   if (!next) return false;
-  if (next.status === "deleting") await Upload.remove(next.key);
+  if (next.status === "deleting") await Presign.removeOriginal(next.key);
   await Queue.send([{ key: next.key, attempt: next.attempt, by }]);
   return true;
 }

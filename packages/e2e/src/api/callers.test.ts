@@ -97,12 +97,15 @@ const file = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
 beforeAll(async () => {
   issuer = await startIssuer();
   world = await startWorld({ ...issuer.settings, pendingMax: 0 });
-  const { Key } = await import("@image-pipeline/core/api-key");
+  const { ApiKey } = await import("@image-pipeline/core/api-key");
   const now = Math.floor(Date.now() / 1000);
-  const revoked = await Key.create({ name: "revoked", scopes: ["images:read", "images:write", "service"] });
-  await Key.revoke(revoked.id);
+  const revoked = await ApiKey.create({
+    name: "revoked",
+    scopes: ["images:read", "images:write", "service"],
+  });
+  await ApiKey.revoke(revoked.id);
   const key = async (scopes: ("images:read" | "images:write" | "service")[], owner?: string) =>
-    (await Key.create({ name: "test", scopes, owner })).key;
+    (await ApiKey.create({ name: "test", scopes, owner })).key;
   const all: Record<Caller, string | undefined> = {
     owner: await issuer.token("alice"),
     "a read-only token of the owner's": await issuer.token("alice", { scope: "openid images:read" }),
@@ -227,11 +230,11 @@ test("the audit trail says who it was, without saying who they are", async () =>
 });
 
 test("a key that is revoked stops working within half a minute, wherever it was used before", async () => {
-  const { Key } = await import("@image-pipeline/core/api-key");
+  const { ApiKey } = await import("@image-pipeline/core/api-key");
   const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
-  const { id, key } = await Key.create({ name: "short-lived", scopes: ["images:read"] });
-  expect(await Key.verify(key)).toMatchObject({ id });
+  const { id, key } = await ApiKey.create({ name: "short-lived", scopes: ["images:read"] });
+  expect(await ApiKey.verify(key)).toMatchObject({ id });
   // As another instance does it, whose memory is not this one's.
   await KeyEntity.patch({ keyID: id }).set({ revokedAt: new Date().toISOString() }).go();
-  expect(await Key.verify(key, Date.now() + 30_001)).toBeUndefined();
+  expect(await ApiKey.verify(key, Date.now() + 30_001)).toBeUndefined();
 });

@@ -71,9 +71,9 @@ beforeAll(async () => {
   issuer.state.down = false;
   const { ID } = await import("@image-pipeline/core/id");
   owner = ID.ownerFromClaims(issuer.settings.jwtIssuer, "alice");
-  const { Key } = await import("@image-pipeline/core/api-key");
-  service = (await Key.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;
-  reader = (await Key.create({ name: "none", scopes: ["images:read"], owner: "nobody" })).key;
+  const { ApiKey } = await import("@image-pipeline/core/api-key");
+  service = (await ApiKey.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;
+  reader = (await ApiKey.create({ name: "none", scopes: ["images:read"], owner: "nobody" })).key;
   // Nobody waits for an issuer that has just failed.
   await setTimeout(5_100);
   await populate(alice);

@@ -16,8 +16,8 @@ beforeAll(async () => {
   issuer = await startIssuer();
   world = await startWorld({ ...issuer.settings, pendingMax: 0 });
   [alice, bob] = await Promise.all([issuer.token("alice"), issuer.token("bob")]);
-  const { Key } = await import("@image-pipeline/core/api-key");
-  service = (await Key.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;
+  const { ApiKey } = await import("@image-pipeline/core/api-key");
+  service = (await ApiKey.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;
   for (let i = 0; i < 25; i++) mine.push(await announce(alice, i % 5 === 0 ? ["fifth"] : []));
   for (let i = 0; i < 5; i++) await announce(bob, ["fifth"]);
 });

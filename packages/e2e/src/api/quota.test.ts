@@ -122,13 +122,13 @@ describe("idempotent requests", () => {
 
 describe("an API key", () => {
   test("is shown once, kept as a hash, and listed without its secret", async () => {
-    const { Key } = await import("@image-pipeline/core/api-key");
+    const { ApiKey } = await import("@image-pipeline/core/api-key");
     const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
-    const { key, id } = await Key.create({ name: "shop", scopes: ["images:read"], owner: "acme" });
+    const { key, id } = await ApiKey.create({ name: "shop", scopes: ["images:read"], owner: "acme" });
     expect(key).toMatch(/^imgkey_[0-9a-f]{16}_[0-9a-f]{72}$/);
     const { data } = await KeyEntity.get({ keyID: id }).go();
     expect(JSON.stringify(data)).not.toContain(key.slice(24, 88));
-    const listed = (await Key.list()).find((each) => each.id === id);
+    const listed = (await ApiKey.list()).find((each) => each.id === id);
     expect(listed).toEqual({
       id,
       name: "shop",
@@ -136,19 +136,19 @@ describe("an API key", () => {
       owner: "acme",
       createdAt: expect.any(String),
     });
-    expect(await Key.verify(key)).toMatchObject({ id, owner: "acme" });
-    expect(await Key.revoke(id)).toBe(true);
-    expect(await Key.verify(key)).toBeUndefined();
-    expect(await Key.revoke("0".repeat(16))).toBe(false);
+    expect(await ApiKey.verify(key)).toMatchObject({ id, owner: "acme" });
+    expect(await ApiKey.revoke(id)).toBe(true);
+    expect(await ApiKey.verify(key)).toBeUndefined();
+    expect(await ApiKey.revoke("0".repeat(16))).toBe(false);
   });
 
   test("with any character changed is none", async () => {
-    const { Key } = await import("@image-pipeline/core/api-key");
-    const { key } = await Key.create({ name: "typo", scopes: ["images:read"] });
+    const { ApiKey } = await import("@image-pipeline/core/api-key");
+    const { key } = await ApiKey.create({ name: "typo", scopes: ["images:read"] });
     for (let i = 0; i < key.length; i++) {
       const other = key[i] === "0" ? "1" : "0";
-      expect(await Key.verify(key.slice(0, i) + other + key.slice(i + 1))).toBeUndefined();
+      expect(await ApiKey.verify(key.slice(0, i) + other + key.slice(i + 1))).toBeUndefined();
     }
-    expect(await Key.verify(key.toUpperCase())).toBeUndefined();
+    expect(await ApiKey.verify(key.toUpperCase())).toBeUndefined();
   });
 });

@@ -223,14 +223,14 @@ test("reprocess takes images by id, and says which it could not send", async () 
 test("a key is shown once, is listed without its secret, and is no good once it is revoked", async () => {
   const made = await image("key", "create", "--name", "shop", "--scope", "images:read", "--json");
   const [{ key, id } = { key: "", id: "" }] = jsonLines<{ key: string; id: string }>(made.stdout);
-  const { Key } = await import("@image-pipeline/core/api-key");
-  expect(await Key.verify(key)).toMatchObject({ name: "shop", scopes: ["images:read"], owner: "default" });
+  const { ApiKey } = await import("@image-pipeline/core/api-key");
+  expect(await ApiKey.verify(key)).toMatchObject({ name: "shop", scopes: ["images:read"], owner: "default" });
   const listed = await image("key", "list");
   expect(listed.stdout).toMatch(new RegExp(`active +${id} .*shop.*images:read`));
   expect(listed.stdout).not.toContain(key.slice(-64));
   expect(await image("key", "revoke", id)).toMatchObject({ code: 2 });
   expect(await image("key", "revoke", id, "--yes")).toMatchObject({ code: 0 });
-  expect(await Key.verify(key, Date.now() + 60_000)).toBeUndefined();
+  expect(await ApiKey.verify(key, Date.now() + 60_000)).toBeUndefined();
   expect(await image("key", "revoke", "0000000000000000", "--yes")).toMatchObject({ code: 1 });
   expect(await image("key", "create", "--name", "x", "--scope", "images:wriet")).toMatchObject({ code: 2 });
 });

@@ -15,8 +15,8 @@ describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-ge
   test("401 opens the sign-in form, a wrong token is refused, a key opens the gallery, and a reload forgets it", {
     timeout: 90_000,
   }, async () => {
-    const { Key } = await import("@image-pipeline/core/api-key");
-    const { key: secret } = await Key.create({
+    const { ApiKey } = await import("@image-pipeline/core/api-key");
+    const { key: secret } = await ApiKey.create({
       name: "gallery",
       scopes: ["images:read", "images:write", "service"],
     });

@@ -1,6 +1,6 @@
 /** Who is asking, and what for: decided once, before a route runs. */
 
-import { Key } from "@image-pipeline/core/api-key";
+import { ApiKey } from "@image-pipeline/core/api-key";
 import { VisibleError } from "@image-pipeline/core/error";
 import { ID } from "@image-pipeline/core/id";
 import type { Scope } from "@image-pipeline/core/scope";
@@ -41,7 +41,7 @@ export async function identify(c: Context): Promise<Caller> {
   if (!credential || credential.length > credentialMax) {
     throw refusal("`Authorization` must be `Bearer` and a token or an API key.");
   }
-  return credential.startsWith(Key.prefix) ? fromKey(credential) : fromToken(credential);
+  return credential.startsWith(ApiKey.prefix) ? fromKey(credential) : fromToken(credential);
 }
 
 /**
@@ -55,7 +55,7 @@ export function actingFor(caller: Caller, wanted: string | undefined): string | 
 }
 
 async function fromKey(credential: string): Promise<Caller> {
-  const key = await Key.verify(credential);
+  const key = await ApiKey.verify(credential);
   if (!key) throw refusal("The API key is not valid.");
   return { kind: "key", by: `key:${key.id}`, scopes: key.scopes, owner: key.owner };
 }

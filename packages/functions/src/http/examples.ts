@@ -1,11 +1,10 @@
 /** One example of everything that the API takes and gives: for the document, and for tests. */
 
-import type { Upload } from "@image-pipeline/core/aws/presign";
-import type { Announcement } from "@image-pipeline/core/images/announcement";
-import type { Event } from "@image-pipeline/core/images/audit";
+import type { Audit } from "@image-pipeline/core/images/audit";
 import type { Image } from "@image-pipeline/core/images/image";
 import type { Stats } from "@image-pipeline/core/images/stats";
-import type { Signing } from "@image-pipeline/core/images/uppy";
+import type { Upload } from "@image-pipeline/core/images/upload";
+import type { Uppy } from "@image-pipeline/core/images/uppy";
 
 const id = "img_01M840E3836646KR31ZDGQHSZX";
 const media = `https://images.example.com/media/${id}/1-05793f97`;
@@ -18,7 +17,7 @@ const described = {
   metadata: { album: "42" },
 };
 
-const newImage: Announcement.Info = {
+const newImage: Upload.New = {
   filename: "IMG_2041.jpg",
   contentType: "image/jpeg",
   bytes: 3481190,
@@ -77,7 +76,7 @@ const upload: Upload.Info = {
   expiresAt: "2026-11-23T11:05:09Z",
 };
 
-const events: Event.Info[] = [
+const events: Audit.Info[] = [
   { type: "announced", at: pending.createdAt, by: "user:2h7q0c5w8m1x4z6n9r3t0v2y5b" },
   {
     type: "uploaded",
@@ -88,13 +87,13 @@ const events: Event.Info[] = [
   { type: "ready", at: image.updatedAt, by: "processor", detail: { attempt: "1" } },
 ];
 
-const signing: Signing.Request = {
+const signing: Uppy.Request = {
   method: "PUT",
   key: "7d3f7a52-6f0c-4f53-9a54-0a3f6a1f2b11-IMG_2041.jpg",
   contentType: "image/jpeg",
 };
 
-const signed: Signing.Signed = {
+const signed: Uppy.Signed = {
   url: "https://uploads.s3.eu-central-1.amazonaws.com",
   key: `default/${id}`,
   fields: {

@@ -1,10 +1,9 @@
 /** What the routes of images read and answer, where it differs from the domain's own shapes. */
 
-import { Upload } from "@image-pipeline/core/aws/presign";
 import { ID } from "@image-pipeline/core/id";
-import { Announcement } from "@image-pipeline/core/images/announcement";
-import { Event } from "@image-pipeline/core/images/audit";
+import { Audit } from "@image-pipeline/core/images/audit";
 import { Image } from "@image-pipeline/core/images/image";
+import { Upload } from "@image-pipeline/core/images/upload";
 import { Tag } from "@image-pipeline/core/records/tags";
 import { visibleStatuses } from "@image-pipeline/core/table/image-entity";
 import * as v from "valibot";
@@ -19,7 +18,7 @@ const owner = v.optional(
 );
 
 export const NewImage = v.pipe(
-  v.strictObject({ ...Announcement.Info.entries, owner }),
+  v.strictObject({ ...Upload.New.entries, owner }),
   v.metadata({ ref: "NewImage" }),
 );
 
@@ -115,4 +114,4 @@ export const Page = v.pipe(
   v.metadata({ ref: "ImageList" }),
 );
 
-export const Events = v.pipe(v.object({ items: v.array(Event.Info) }), v.metadata({ ref: "EventList" }));
+export const Events = v.pipe(v.object({ items: v.array(Audit.Info) }), v.metadata({ ref: "EventList" }));

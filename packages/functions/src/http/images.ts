@@ -1,10 +1,10 @@
 /** The routes of images. */
 
 import { ID } from "@image-pipeline/core/id";
-import { Announcement } from "@image-pipeline/core/images/announcement";
-import { Event } from "@image-pipeline/core/images/audit";
+import { Audit } from "@image-pipeline/core/images/audit";
 import { Image } from "@image-pipeline/core/images/image";
 import { fromIDs, type Page as ListPage, list } from "@image-pipeline/core/images/list";
+import { Upload } from "@image-pipeline/core/images/upload";
 import { Hono } from "hono";
 import { Resource } from "sst";
 import { actingFor } from "./caller.ts";
@@ -58,9 +58,9 @@ export const images = new Hono()
     async (c) => {
       const body = c.req.valid("json");
       const image = await once(c, body, () => {
-        const { owner: wanted, ...announcement } = body;
+        const { owner: wanted, ...upload } = body;
         const owner = actingFor(c.var.caller, wanted) ?? ID.ownerDefault;
-        return Announcement.create({ announcement, owner, by: c.var.caller.by, limits: Resource.Settings });
+        return Upload.create(upload, { owner, by: c.var.caller.by, limits: Resource.Settings });
       });
       c.header("location", `/images/${image.id}`);
       const { upload, ...known } = image;
@@ -251,7 +251,7 @@ export const images = new Hono()
     }),
     valid("param", Path),
     async (c) => {
-      const items = await Event.list({ ...c.req.valid("param"), owner: c.var.caller.owner });
+      const items = await Audit.list({ ...c.req.valid("param"), owner: c.var.caller.owner });
       return c.json({ items }, 200);
     },
   );

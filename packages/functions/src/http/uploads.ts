@@ -1,5 +1,5 @@
 /** The route of uploaders that speak S3 themselves. */
-import { Signing } from "@image-pipeline/core/images/uppy";
+import { Uppy } from "@image-pipeline/core/images/uppy";
 import { Hono } from "hono";
 import { Resource } from "sst";
 import { Example } from "./examples.ts";
@@ -18,7 +18,7 @@ export const uploads = new Hono().post(
     answers: {
       200: {
         description: "The request to make.",
-        schema: Signing.Signed,
+        schema: Uppy.Signed,
         example: Example.signed,
       },
     },
@@ -33,10 +33,10 @@ export const uploads = new Hono().post(
     ],
     body: Example.signing,
   }),
-  valid("json", Signing.Request),
+  valid("json", Uppy.Request),
   async (c) => {
     const { owner, by } = c.var.caller;
     const request = c.req.valid("json");
-    return c.json(await Signing.sign({ request, owner, by, limits: Resource.Settings }), 200);
+    return c.json(await Uppy.sign(request, { owner, by, limits: Resource.Settings }), 200);
   },
 );

@@ -1,0 +1,187 @@
+/** Uploads: a `pending` image and the presigned request that sends its bytes. */
+export * as Upload from "./upload.ts";
+
+import * as v from "valibot";
+import { Presign } from "../aws/presign.ts";
+import { VisibleError } from "../error.ts";
+import { ID } from "../id.ts";
+import { type Draft, readMany, write } from "../records/record.ts";
+import { Tag } from "../records/tags.ts";
+import { ImageEntity } from "../table/image-entity.ts";
+import { wholeSeconds } from "../time.ts";
+import { Image } from "./image.ts";
+import { Quota } from "./quota.ts";
+
+/** The content types that an upload may be announced with. What the bytes are is decided by the bytes. */
+export const contentTypes = [
+  "image/jpeg",
+  "image/png",
+  "image/webp",
+  "image/avif",
+  "image/gif",
+  "image/heic",
+  "image/heif",
+  "image/tiff",
+] as const;
+
+export const filename = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(255),
+  v.description("The client's name for the file. Data, never part of a key."),
+);
+
+export const contentType = v.pipe(v.picklist(contentTypes), v.description("Signed into the upload."));
+
+/** A request for an upload. */
+export const New = v.pipe(
+  v.strictObject({
+    filename,
+    contentType,
+    bytes: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(1),
+      v.metadata({ format: "int64" }),
+      v.description("Exact size of the file; signed into the upload."),
+    ),
+    sha256: v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits."),
+        v.description(
+          "Of the file, in hex. The store then checks what arrives, and an image that is there already is not uploaded again.",
+        ),
+      ),
+    ),
+    method: v.optional(
+      v.pipe(
+        v.picklist(["PUT", "POST"]),
+        v.description(
+          "How the bytes will be sent: as the body of a PUT (the usual way), or as an HTML form.",
+        ),
+      ),
+    ),
+    title: v.optional(Image.title),
+    alt: v.optional(Image.alt),
+    tags: v.optional(Image.tags),
+    metadata: v.optional(Image.metadata),
+  }),
+);
+export type New = v.InferOutput<typeof New>;
+
+/** A presigned request, to be sent exactly as it is. */
+export const Info = v.pipe(
+  v.object({
+    method: v.pipe(v.picklist(["PUT", "POST"]), v.description("More methods may come.")),
+    url: v.pipe(
+      v.string(),
+      v.description("Where to send the bytes. Valid until `expiresAt`; treat it as a secret."),
+    ),
+    headers: v.optional(
+      v.pipe(
+        v.record(v.string(), v.string()),
+        v.description("For a PUT: headers to send with it, exactly as they are. They are signed."),
+      ),
+    ),
+    fields: v.optional(
+      v.pipe(
+        v.record(v.string(), v.string()),
+        v.description("For a POST: fields of the form, all of them before the `file`."),
+      ),
+    ),
+    expiresAt: v.pipe(v.string(), v.isoTimestamp(), v.description("When the URL ends.")),
+  }),
+  v.metadata({ ref: "Upload" }),
+);
+export type Info = v.InferOutput<typeof Info>;
+
+/** Limits of an owner's uploads: sizes in bytes, `uploadSecondsMax` the life of a presigned URL. */
+export type Limits = Quota.Limits & { bytesMax: number; uploadSecondsMax: number };
+
+/** The owner of a new upload, and who creates it. */
+type Creator = { owner: string; by: string; limits: Limits };
+
+/** A created image. `upload` is absent if the owner has a ready image with the same bytes: this one. */
+export type Created = Image.Info & { upload?: Info };
+
+/** An image whose bytes never came expires a day after its URL. */
+const pendingSeconds = 86_400;
+
+/**
+ * Creates an upload: writes the pending image and presigns the request for its bytes. Returns the ready image instead
+ * if this owner has one with the same SHA-256. Throws `invalid_request` for more than `bytesMax` bytes,
+ * `quota_exceeded`.
+ */
+export async function create(upload: New, creator: Creator): Promise<Created> {
+  const { filename, contentType, bytes, sha256, method = "PUT", ...described } = upload;
+  const { owner, limits } = creator;
+  if (bytes > limits.bytesMax) {
+    throw new VisibleError(
+      "invalid_request",
+      `The file has ${bytes} bytes; at most ${limits.bytesMax} are accepted.`,
+    );
+  }
+  const known = sha256 ? await fromContent(owner, sha256) : undefined;
+  if (known) return known;
+  await Quota.take(owner, bytes, limits);
+  const image = await createPending(
+    { filename, declared: { contentType, bytes, sha256 }, ...described },
+    creator,
+  );
+  const seconds = limits.uploadSecondsMax;
+  const terms = { key: image.source.key, contentType, sha256, seconds };
+  const expiresAt = wholeSeconds(new Date(Date.now() + seconds * 1000).toISOString());
+  const presigned =
+    method === "PUT"
+      ? await Presign.put({ ...terms, bytes })
+      : await Presign.form({ ...terms, range: { min: bytes, max: bytes } });
+  return { ...image, upload: { method, ...presigned, expiresAt } };
+}
+
+/**
+ * Creates a pending image of unknown size for a client that presigns each request by itself. It counts as `bytesMax`
+ * bytes against the quota. Throws `quota_exceeded`.
+ */
+export async function reserve(
+  { filename, contentType }: Partial<Pick<New, "filename" | "contentType">>,
+  creator: Creator,
+): Promise<Image.Info> {
+  await Quota.take(creator.owner, creator.limits.bytesMax, creator.limits);
+  return createPending({ filename, declared: { contentType } }, creator);
+}
+
+type Pending = Pick<Draft, "filename" | "declared" | "title" | "alt" | "tags" | "metadata">;
+
+async function createPending(pending: Pending, { owner, by, limits }: Creator): Promise<Image.Info> {
+  const now = Date.now();
+  const seconds = limits.uploadSecondsMax;
+  const imageID = ID.createImageID();
+  const createdAt = new Date(now).toISOString();
+  await Tag.add({ imageID, owner, createdAt, version: 1 }, pending.tags ?? []);
+  const draft: Draft = {
+    imageID,
+    owner,
+    key: ID.keyOf(owner, imageID),
+    createdAt,
+    status: "pending",
+    attempt: 0,
+    ...pending,
+    dueAt: new Date(now + (seconds + 60) * 1000).toISOString(),
+    expiresAt: Math.ceil(now / 1000) + seconds + pendingSeconds,
+  };
+  const record = await write(undefined, draft, { type: "announced", by });
+  if (!record) throw new Error(`The new id ${imageID} is taken.`);
+  return Image.serialize(record);
+}
+
+/** Returns the newest ready image of this owner with this SHA-256. */
+async function fromContent(owner: string, sha256: string): Promise<Image.Info | undefined> {
+  const { data } = await ImageEntity.query
+    .byContent({ owner, content: sha256 })
+    .go({ limit: 5, pages: 1, order: "desc", attributes: ["imageID"] });
+  // The index may lag: the records themselves decide.
+  const records = await readMany(data.map(({ imageID }) => imageID));
+  const ready = records.find((record) => record.status === "ready" && record.sha256 === sha256);
+  return ready && Image.serialize(ready);
+}

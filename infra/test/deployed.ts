@@ -3,19 +3,18 @@
  * the links and the rights of its stage, on the embedded S3, DynamoDB and queue.
  */
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer, type Server } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { SQSBatchResponse } from "aws-lambda";
 import { deadLettersOf, names } from "../../packages/local/src/environment.ts";
-import { callFunction } from "../../packages/local/src/function-url.ts";
-import { closeServer, listen } from "../../packages/local/src/listen.ts";
+import { closeServer, createFetchServer, listen } from "../../packages/local/src/listen.ts";
 import { startQueue } from "../../packages/local/src/queue.ts";
 import { type Runtime, startRuntime } from "../../packages/local/src/runtime.ts";
 import { eventRecord } from "../../packages/local/src/s3/event.ts";
 import { sqsEndpoint } from "../../packages/local/src/sqs.ts";
 import { openBuckets, openTable } from "../../packages/local/src/stores.ts";
+import { callFunction } from "./function-url.ts";
 import type { Graph } from "./graph.ts";
 import { type Guard, startGuard } from "./iam.ts";
 import { bundleFunction } from "./lambda-bundle.ts";
@@ -74,24 +73,12 @@ export async function deploy(graph: Graph): Promise<Deployment> {
   });
   const table = await openTable(stores);
   const buckets = await openBuckets(stores);
-  const sqs = createServer(
-    sqsEndpoint({
-      path: queuePath,
-      queue,
-      deadLetters,
-      identity: { ...credentials, region, service: "sqs" },
-    }),
-  );
+  const identity = { ...credentials, region, service: "sqs" };
+  const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, identity }).fetch);
   const backends = { s3: buckets.url, dynamodb: table.url, sqs: await listen(sqs, 0) };
 
   const guards = {} as Record<Name, Guard>;
-  const api = createServer((request, response) =>
-    callFunction((event) => runtimes.Api.invoke(event), request, response, {
-      name: "Api",
-      region,
-      timeoutSeconds: 30,
-    }),
-  );
+  const api = createFetchServer((request) => callFunction((event) => runtimes.Api.invoke(event), request));
   const url = await listen(api, 0);
   for (const name of functions) {
     const build = graph.builds.find(({ functionID }) => functionID === name);
@@ -120,7 +107,7 @@ export async function deploy(graph: Graph): Promise<Deployment> {
     async stop() {
       await Promise.all([queue.stop(), deadLetters.stop()]);
       await Promise.all(Object.values(runtimes).map((runtime) => runtime.close(2_000)));
-      await Promise.all([api, sqs].map((server: Server) => closeServer(server, 0)));
+      await Promise.all([api, sqs].map((server) => closeServer(server, 0)));
       await Promise.all(Object.values(guards).map((guard) => guard.close()));
       await Promise.all([table.close(), buckets.close()]);
       await rm(dataDir, { recursive: true, force: true });

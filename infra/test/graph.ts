@@ -7,7 +7,7 @@ import { createHash, randomUUID } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { buildPage } from "../../packages/local/src/page.ts";
+import { buildPage } from "../../packages/local/src/gallery.ts";
 import { platform, program, root } from "./platform.ts";
 
 /** A resource as Pulumi is asked for it, and where; `retainOnDelete` says whether it outlives its removal from the app. */

@@ -5,7 +5,7 @@
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { buildPage } from "../../packages/local/src/page.ts";
+import { buildPage } from "../../packages/local/src/gallery.ts";
 import { root } from "./platform.ts";
 
 const version = "4.17.1";

@@ -8,16 +8,16 @@ import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { Settings } from "@image-pipeline/core/settings";
 import { AwsClient } from "aws4fetch";
+import type { Hono } from "hono";
 import { type Credentials, enter, environmentFile, names, variables } from "./environment.ts";
-import { createFrontDoor, type Rooms } from "./front-door.ts";
-import { callFunction, type Handler } from "./function-url.ts";
-import { closeServer, listen } from "./listen.ts";
-import { sendMedia } from "./media.ts";
-import { pageServer } from "./page.ts";
+import { createGallery } from "./gallery.ts";
+import { closeServer, createFetchServer, listen } from "./listen.ts";
+import { createMedia } from "./media.ts";
 import { type Processing, startProcessing } from "./processing.ts";
 import { startReconciling } from "./reconciling.ts";
 import type { Origins } from "./s3/cors.ts";
 import { eventRecord, type ObjectEvent } from "./s3/event.ts";
+import { createFrontDoor } from "./server.ts";
 import { sqsEndpoint } from "./sqs.ts";
 import { openBuckets, openTable } from "./stores.ts";
 
@@ -87,8 +87,8 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const onEvent = (event: ObjectEvent) => {
     if (event.bucket === names.uploads) send(JSON.stringify({ Records: [eventRecord(event, region)] }));
   };
-  const rooms = Promise.withResolvers<Rooms>();
-  const frontDoor = createFrontDoor(rooms.promise);
+  const app = Promise.withResolvers<Hono>();
+  const frontDoor = createFetchServer(async (request) => (await app.promise).fetch(request));
   const url = await listen(frontDoor, options.port);
   stops.first.push(() => closeServer(frontDoor, graceMs));
   // As on a deployed stage, where the gallery is a page of the router's own.
@@ -125,18 +125,18 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const reconciling = startReconciling({ region, env, memoryMB, events: !endpoints.s3 });
   stops.first.push(() => reconciling.close(graceMs));
 
-  // Hono has its own names for what AWS's types call an event; a function URL sends the same.
-  const handler = (await import("@image-pipeline/functions/api")).handler as unknown as Handler;
+  const { app: api } = await import("@image-pipeline/functions/http/app");
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
-  const media = { aws, s3Url: buckets.url, bucket: names.processed, corsOrigins };
-  const api = { name: "api", region, timeoutSeconds: 30 };
   const identity = { ...credentials, region, service: "sqs" };
-  rooms.resolve({
-    media: (request, response) => sendMedia(media, request, response),
-    page: pageServer({ store: new URL(buckets.url).origin, media: url }),
-    sqs: sqsEndpoint({ path: queuePath, queue: running.queue, deadLetters: running.deadLetters, identity }),
-    api: (request, response) => callFunction(handler, request, response, api),
-  });
+  const { queue, deadLetters } = running;
+  app.resolve(
+    createFrontDoor({
+      media: createMedia({ aws, s3Url: buckets.url, bucket: names.processed, corsOrigins }),
+      gallery: createGallery({ store: new URL(buckets.url).origin, media: url }),
+      sqs: sqsEndpoint({ path: queuePath, queue, deadLetters, identity }),
+      api: (request) => api.fetch(request),
+    }),
+  );
   const settled = async () => {
     await reconciling.compared;
     await running.settled();

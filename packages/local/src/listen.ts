@@ -1,19 +1,22 @@
-import type { Server } from "node:http";
+/** Starting and stopping of the HTTP servers of the embedded cloud, which all listen on 127.0.0.1. */
+import { once } from "node:events";
+import { createServer, type Server } from "node:http";
+import { getRequestListener } from "@hono/node-server";
 
-/** Starts to listen on 127.0.0.1; port 0 takes any that is free. Returns where; throws what `listen` reports. */
-export function listen(server: Server, port: number): Promise<string> {
-  return new Promise((done, fail) => {
-    server.once("error", fail);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", fail);
-      const address = server.address();
-      if (address === null || typeof address === "string") throw new Error("A server listens on a port.");
-      done(`http://127.0.0.1:${address.port}`);
-    });
-  });
+/** Creates a server that answers each request with what `fetch` returns. It does not listen yet. */
+export const createFetchServer = (fetch: (request: Request) => Response | Promise<Response>): Server =>
+  createServer(getRequestListener(fetch));
+
+/** Listens on 127.0.0.1 and returns the URL; port 0 takes a free port. Throws `EADDRINUSE` and the like. */
+export async function listen(server: Server, port: number): Promise<string> {
+  server.listen(port, "127.0.0.1");
+  await once(server, "listening");
+  const address = server.address();
+  if (address === null || typeof address === "string") throw new Error("The server has no TCP port.");
+  return `http://127.0.0.1:${address.port}`;
 }
 
-/** Lets requests under way finish for so many milliseconds and then breaks them off; takes no new ones. */
+/** Accepts no more requests, and cuts off those that are still in flight after `graceMs`. */
 export async function closeServer(server: Server, graceMs: number): Promise<void> {
   const closed = new Promise<void>((done) => server.close(() => done()));
   server.closeIdleConnections();

@@ -1,7 +1,6 @@
-import { createServer } from "node:http";
 import { AwsClient } from "aws4fetch";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { closeServer, listen } from "./listen.ts";
+import { closeServer, createFetchServer, listen } from "./listen.ts";
 import { type Queue, startQueue } from "./queue.ts";
 import { isForSqs, sqsEndpoint } from "./sqs.ts";
 
@@ -14,8 +13,8 @@ const identity = {
 };
 const sent: { body: string; delayMs: number | undefined }[] = [];
 
-/** Queues that hand nothing out: what is in them stays to be looked at. */
-const still = (name: string) =>
+/** A queue that delivers nothing, so that tests can look at what is in it. */
+const stopped = (name: string) =>
   startQueue({
     name,
     region: "us-east-1",
@@ -27,10 +26,9 @@ let inner: Queue;
 let deadLetters: Queue;
 let endpoint: ReturnType<typeof sqsEndpoint>;
 
-const server = createServer((request, response) => {
-  if (isForSqs(request)) void endpoint(request, response);
-  else response.end("not for SQS");
-});
+const server = createFetchServer((request) =>
+  isForSqs(request) ? endpoint.fetch(request) : new Response("not for SQS"),
+);
 let url: string;
 
 beforeAll(async () => {
@@ -40,8 +38,8 @@ afterAll(() => closeServer(server, 100));
 
 beforeEach(() => {
   sent.length = 0;
-  inner = still("processing");
-  deadLetters = still("processing-dead-letters");
+  inner = stopped("processing");
+  deadLetters = stopped("processing-dead-letters");
   const send: Queue["send"] = (body, delayMs) => {
     sent.push({ body, delayMs });
     return inner.send(body, delayMs);

@@ -1,16 +1,17 @@
 /**
- * The SQS operations by which our own functions send to the processing queue, and operators look into it and move
- * its dead letters back, over SQS's JSON protocol.
+ * The queue's SQS endpoint, over SQS's JSON protocol: the operations by which the functions send messages, and by
+ * which `doctor` and `redrive` count and move dead letters.
  */
 import { createHash } from "node:crypto";
-import type { IncomingMessage, ServerResponse } from "node:http";
+import { type Context, Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
-import { readBody } from "./body.ts";
 import { deadLettersOf } from "./environment.ts";
 import type { Queue } from "./queue.ts";
 import { type Identity, parseTarget, SignatureError, verify } from "./sigv4.ts";
 
-/** What SQS takes in one request. */
+/** Bytes in a request that SQS accepts. */
 const bytesMax = 1_048_576;
 
 const Body = v.pipe(v.string(), v.minLength(1));
@@ -32,15 +33,15 @@ const SendMessageBatch = v.object({
 const GetQueueAttributes = v.object({ QueueUrl: v.string() });
 const MessageMove = v.object({ SourceArn: v.string() });
 
-/** The queue's path and the queue; `deadLetters` where it has some. */
+/** The queue, the path of its URL, its dead-letter queue if it has one, and the key pair that signs requests. */
 export type Served = { path: string; queue: Queue; deadLetters?: Queue; identity: Identity };
 
-/** Whether a request is meant for SQS rather than for whoever else listens on the same port. */
-export const isForSqs = (request: IncomingMessage): boolean =>
-  String(request.headers["x-amz-target"] ?? "").startsWith("AmazonSQS.");
+/** Tells whether a request is for SQS. */
+export const isForSqs = ({ headers }: Request): boolean =>
+  headers.get("x-amz-target")?.startsWith("AmazonSQS.") ?? false;
 
-/** Answers requests for one queue, which is known by the path of its URL. Every request must be signed. */
-export function sqsEndpoint({ path, queue, deadLetters, identity }: Served) {
+/** Creates the endpoint of one queue. A request without a right signature is answered with 403. */
+export function sqsEndpoint({ path, queue, deadLetters, identity }: Served): Hono {
   let moved: number | undefined;
   const operations: Record<string, (input: unknown) => object> = {
     SendMessage: (input) => {
@@ -58,9 +59,9 @@ export function sqsEndpoint({ path, queue, deadLetters, identity }: Served) {
     },
     GetQueueAttributes: (input) => {
       const { QueueUrl } = v.parse(GetQueueAttributes, input);
-      const isDead = deadLetters && pathOf(QueueUrl) === deadLettersOf(path);
-      if (!isDead) mustBe(path, QueueUrl);
-      const { waiting, hidden } = (isDead ? deadLetters : queue).depth();
+      const isDeadLetters = deadLetters && pathOf(QueueUrl) === deadLettersOf(path);
+      if (!isDeadLetters) mustBe(path, QueueUrl);
+      const { waiting, hidden } = (isDeadLetters ? deadLetters : queue).depth();
       return {
         Attributes: {
           ApproximateNumberOfMessages: String(waiting),
@@ -69,46 +70,53 @@ export function sqsEndpoint({ path, queue, deadLetters, identity }: Served) {
       };
     },
     StartMessageMoveTask: (input) => {
-      mustBeDead(input);
+      mustBeDeadLetters(input);
       const messages = deadLetters?.drain() ?? [];
       for (const { body } of messages) queue.send(body);
       moved = messages.length;
       return { TaskHandle: "moved" };
     },
     ListMessageMoveTasks: (input) => {
-      mustBeDead(input);
+      mustBeDeadLetters(input);
       const Results =
         moved === undefined ? [] : [{ Status: "COMPLETED", ApproximateNumberOfMessagesMoved: moved }];
       return { Results };
     },
   };
-  const mustBeDead = (input: unknown) => {
+  const mustBeDeadLetters = (input: unknown) => {
     const { SourceArn } = v.parse(MessageMove, input);
     const name = deadLettersOf(path).split("/").at(-1);
     if (!deadLetters || SourceArn.split(":").at(-1) !== name)
-      throw new Refusal("ResourceNotFoundException", `There are no dead letters ${SourceArn}.`);
+      throw new Refusal("ResourceNotFoundException", `There is no dead-letter queue ${SourceArn}.`);
   };
-  return async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    try {
-      const body = await readBody(request, bytesMax);
-      if (!body) throw new Refusal("InvalidParameterValue", `A request may have ${bytesMax} bytes.`);
-      const { method = "", url = "", headersDistinct: headers } = request;
-      const hash = createHash("sha256").update(body).digest("hex");
-      await verify({ method, ...parseTarget(url), headers }, identity, Date.now(), hash);
-      const name = String(request.headers["x-amz-target"]).slice("AmazonSQS.".length);
-      const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
-      if (!operation) {
-        throw new Refusal("UnsupportedOperation", `NotImplemented: ${name} is not offered here.`, 501);
-      }
-      answer(response, 200, operation(JSON.parse(body.toString())));
-    } catch (error) {
-      const refusal = refusalOf(error);
-      answer(response, refusal.status, {
-        __type: `com.amazonaws.sqs#${refusal.code}`,
-        message: refusal.message,
-      });
-    }
+  const perform = async (request: Request, body: Buffer): Promise<object> => {
+    const { pathname, search } = new URL(request.url);
+    const headers = Object.fromEntries([...request.headers].map(([name, value]) => [name, [value]]));
+    const signed = { method: request.method, ...parseTarget(pathname + search), headers };
+    await verify(signed, identity, Date.now(), createHash("sha256").update(body).digest("hex"));
+    const name = request.headers.get("x-amz-target")?.slice("AmazonSQS.".length) ?? "";
+    const operation = Object.hasOwn(operations, name) ? operations[name] : undefined;
+    if (!operation)
+      throw new Refusal("UnsupportedOperation", `NotImplemented: ${name} is not offered here.`, 501);
+    return operation(JSON.parse(body.toString()));
   };
+  const app = new Hono();
+  app.onError((error, c) => {
+    const { status, code, message } = refusalOf(error);
+    return answer(c, status, { __type: `com.amazonaws.sqs#${code}`, message });
+  });
+  app.use(
+    bodyLimit({
+      maxSize: bytesMax,
+      onError: (c) => {
+        // The rest is not read, so the connection cannot serve another request.
+        c.header("connection", "close");
+        throw new Refusal("InvalidParameterValue", `A request has at most ${bytesMax} bytes.`);
+      },
+    }),
+  );
+  app.all("*", async (c) => answer(c, 200, await perform(c.req.raw, Buffer.from(await c.req.arrayBuffer()))));
+  return app;
 }
 
 function send(queue: Queue, { MessageBody, DelaySeconds }: { MessageBody: string; DelaySeconds: number }) {
@@ -125,9 +133,9 @@ function mustBe(path: string, queueURL: string) {
 class Refusal extends Error {
   override readonly name = "Refusal";
   readonly code: string;
-  readonly status: number;
+  readonly status: ContentfulStatusCode;
 
-  constructor(code: string, message: string, status = 400) {
+  constructor(code: string, message: string, status: ContentfulStatusCode = 400) {
     super(message);
     this.code = code;
     this.status = status;
@@ -136,12 +144,12 @@ class Refusal extends Error {
 
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof SignatureError) return new Refusal(error.code, error.message, error.status);
+  if (error instanceof SignatureError)
+    return new Refusal(error.code, error.message, error.status as ContentfulStatusCode);
   if (error instanceof SyntaxError || error instanceof v.ValiError)
     return new Refusal("InvalidParameterValue", error.message);
   return new Refusal("InternalFailure", "The queue could not answer.", 500);
 }
 
-function answer(response: ServerResponse, status: number, content: object) {
-  response.writeHead(status, { "content-type": "application/x-amz-json-1.0" }).end(JSON.stringify(content));
-}
+const answer = (c: Context, status: ContentfulStatusCode, content: object) =>
+  c.body(JSON.stringify(content), status, { "content-type": "application/x-amz-json-1.0" });

@@ -2,14 +2,13 @@
  * The real parts, started once in a process: the embedded S3 and DynamoDB, the queue's endpoint, and the functions as
  * they are deployed, all on the virtual clock.
  */
-import { createServer } from "node:http";
 import { join } from "node:path";
 import { Settings } from "@image-pipeline/core/settings";
 import { primary } from "@image-pipeline/core/table/table-schema";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
 import { enter, names } from "@image-pipeline/local/environment";
 import { expire } from "@image-pipeline/local/expiry";
-import { listen } from "@image-pipeline/local/listen";
+import { createFetchServer, listen } from "@image-pipeline/local/listen";
 import type { Queue } from "@image-pipeline/local/queue";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
 import { startS3 } from "@image-pipeline/local/s3/server";
@@ -52,9 +51,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
     queue: queue as Queue,
     identity: { ...credentials, region, service: "sqs" },
   });
-  const front = createServer((request, response) => {
-    answer(request, response).catch(console.error);
-  });
+  const front = createFetchServer(answer.fetch);
   const url = await listen(front, 0);
   const call = caller(new AwsClient({ ...credentials, region, service: "dynamodb" }), table.url);
   await ensureTable(call, names.table);

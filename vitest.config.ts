@@ -1,5 +1,9 @@
 import { defineConfig } from "vitest/config";
 import { Settings } from "./packages/core/src/settings.ts";
+import { skips } from "./packages/e2e/src/skips.ts";
+
+// The AWS settings of the developer's shell must not reach a test: `env` below sets those that tests need.
+for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
 
 /** What SST would give the functions; a test that starts a cloud of its own sets its addresses before it imports them. */
 const resources = {
@@ -16,6 +20,7 @@ const resources = {
 
 export default defineConfig({
   test: {
+    reporters: ["default", skips()],
     projects: [
       {
         extends: true,

@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from "node:util";
 import { expect, test, vi } from "vitest";
 import { run } from "./program.ts";
 
@@ -51,7 +52,7 @@ async function printed(line: readonly string[]) {
   const output = { stdout: "", stderr: "" };
   const spies = (["stdout", "stderr"] as const).map((name) =>
     vi.spyOn(process[name], "write").mockImplementation((text) => {
-      output[name] += text;
+      output[name] += stripVTControlCharacters(String(text));
       return true;
     }),
   );

@@ -3,8 +3,9 @@ import type { AddressInfo } from "node:net";
 import { photo } from "@image-pipeline/core/fixture";
 import { build } from "esbuild";
 import type { BrowserContext } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath, startBrowser } from "../browser.fixture.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startBrowser } from "../browser.fixture.ts";
+import { describeWith } from "../needs.ts";
 import { startWorld, type World } from "./fixture.ts";
 
 /** What the page's script does: Uppy as it comes, with one line of the app's own. */
@@ -47,93 +48,90 @@ let context: BrowserContext;
 let close: () => Promise<void>;
 let origin: string;
 
-describe.skipIf(!chromiumPath)(
-  "Uppy 6, unmodified, in Chromium (NOT RUN where there is none: apt-get install chromium)",
-  () => {
-    beforeAll(async () => {
-      const { outputFiles } = await build({
-        stdin: { contents: script, resolveDir: import.meta.dirname },
-        bundle: true,
-        format: "iife",
-        write: false,
-      });
-      site = createServer((request, response) => {
-        const isScript = request.url === "/page.js";
-        response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
-        response.end(isScript ? outputFiles[0]?.text : '<!doctype html><script src="/page.js"></script>');
-      });
-      await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
-      origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
-      world = await startWorld({ anonymous: true, corsOrigins: [origin] });
-      ({ context, close } = await startBrowser());
-    }, 60_000);
-
-    afterAll(async () => {
-      await close();
-      await world.stop();
-      await new Promise((resolve) => site.close(resolve));
+describeWith("chromium", "Uppy 6, unmodified, in Chromium", () => {
+  beforeAll(async () => {
+    const { outputFiles } = await build({
+      stdin: { contents: script, resolveDir: import.meta.dirname },
+      bundle: true,
+      format: "iife",
+      write: false,
     });
-
-    async function upload(file: Buffer, multipart: boolean, sized = false): Promise<Sent> {
-      const page = await context.newPage();
-      await page.goto(origin);
-      const args = [world.url, file.toString("base64"), multipart, sized] as const;
-      const sent = await page.evaluate(
-        ([api, base64, parts, size]) => send(api, base64, "boat.jpg", parts, size),
-        args,
-      );
-      await page.close();
-      return sent;
-    }
-
-    async function imageOf(key: string | undefined) {
-      const response = await world.ask(`/images/${key?.slice(key.indexOf("/") + 1)}?wait=20`);
-      return (await response.json()) as { status: string; filename: string; source: { bytes: number } };
-    }
-
-    test("sends a small file as a form", async () => {
-      const file = await photo({ width: 400, height: 300 });
-      const { asked, keys, failed } = await upload(file, false);
-      expect({ asked, failed }).toEqual({ asked: ["PUT", "form"], failed: [] });
-      expect(await imageOf(keys[0])).toMatchObject({
-        status: "ready",
-        filename: "boat.jpg",
-        source: { bytes: file.length },
-      });
+    site = createServer((request, response) => {
+      const isScript = request.url === "/page.js";
+      response.setHeader("content-type", isScript ? "text/javascript" : "text/html");
+      response.end(isScript ? outputFiles[0]?.text : '<!doctype html><script src="/page.js"></script>');
     });
+    await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
+    origin = `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+    world = await startWorld({ anonymous: true, corsOrigins: [origin] });
+    ({ context, close } = await startBrowser());
+  }, 60_000);
 
-    test("sends a small file as the body of a PUT, where the app says how large it is", async () => {
-      const file = await photo({ width: 410, height: 300 });
-      const { asked, keys, failed } = await upload(file, false, true);
-      expect({ asked, failed }).toEqual({ asked: ["PUT"], failed: [] });
-      expect(await imageOf(keys[0])).toMatchObject({
-        status: "ready",
-        filename: "boat.jpg",
-        source: { bytes: file.length },
-      });
-    });
+  afterAll(async () => {
+    await close();
+    await world.stop();
+    await new Promise((resolve) => site.close(resolve));
+  });
 
-    test("sends a large file in parts", async () => {
-      // A photo with 6 MB behind its end: readers stop at the end, and S3 wants 5 MB in a part.
-      const file = Buffer.concat([await photo({ width: 400, height: 300 }), Buffer.alloc(6_000_000)]);
-      const { asked, keys, failed } = await upload(file, true);
-      expect({ asked, failed }).toEqual({ asked: ["POST", "PUT", "PUT", "POST"], failed: [] });
-      expect(await imageOf(keys[0])).toMatchObject({ filename: "boat.jpg", source: { bytes: file.length } });
-    });
+  async function upload(file: Buffer, multipart: boolean, sized = false): Promise<Sent> {
+    const page = await context.newPage();
+    await page.goto(origin);
+    const args = [world.url, file.toString("base64"), multipart, sized] as const;
+    const sent = await page.evaluate(
+      ([api, base64, parts, size]) => send(api, base64, "boat.jpg", parts, size),
+      args,
+    );
+    await page.close();
+    return sent;
+  }
 
-    test("is told by the store when a page of another origin tries", async () => {
-      const page = await context.newPage();
-      await page.goto(origin.replace("127.0.0.1", "localhost"));
-      const failure = await page.evaluate(
-        (api) =>
-          fetch(`${api}/images`).then(
-            () => "let in",
-            (error) => String(error),
-          ),
-        world.url,
-      );
-      await page.close();
-      expect(failure).toMatch(/Failed to fetch/);
+  async function imageOf(key: string | undefined) {
+    const response = await world.ask(`/images/${key?.slice(key.indexOf("/") + 1)}?wait=20`);
+    return (await response.json()) as { status: string; filename: string; source: { bytes: number } };
+  }
+
+  test("sends a small file as a form", async () => {
+    const file = await photo({ width: 400, height: 300 });
+    const { asked, keys, failed } = await upload(file, false);
+    expect({ asked, failed }).toEqual({ asked: ["PUT", "form"], failed: [] });
+    expect(await imageOf(keys[0])).toMatchObject({
+      status: "ready",
+      filename: "boat.jpg",
+      source: { bytes: file.length },
     });
-  },
-);
+  });
+
+  test("sends a small file as the body of a PUT, where the app says how large it is", async () => {
+    const file = await photo({ width: 410, height: 300 });
+    const { asked, keys, failed } = await upload(file, false, true);
+    expect({ asked, failed }).toEqual({ asked: ["PUT"], failed: [] });
+    expect(await imageOf(keys[0])).toMatchObject({
+      status: "ready",
+      filename: "boat.jpg",
+      source: { bytes: file.length },
+    });
+  });
+
+  test("sends a large file in parts", async () => {
+    // A photo with 6 MB behind its end: readers stop at the end, and S3 wants 5 MB in a part.
+    const file = Buffer.concat([await photo({ width: 400, height: 300 }), Buffer.alloc(6_000_000)]);
+    const { asked, keys, failed } = await upload(file, true);
+    expect({ asked, failed }).toEqual({ asked: ["POST", "PUT", "PUT", "POST"], failed: [] });
+    expect(await imageOf(keys[0])).toMatchObject({ filename: "boat.jpg", source: { bytes: file.length } });
+  });
+
+  test("is told by the store when a page of another origin tries", async () => {
+    const page = await context.newPage();
+    await page.goto(origin.replace("127.0.0.1", "localhost"));
+    const failure = await page.evaluate(
+      (api) =>
+        fetch(`${api}/images`).then(
+          () => "let in",
+          (error) => String(error),
+        ),
+      world.url,
+    );
+    await page.close();
+    expect(failure).toMatch(/Failed to fetch/);
+  });
+});

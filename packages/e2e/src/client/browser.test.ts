@@ -4,9 +4,10 @@ import type * as Client from "@image-pipeline/client/client";
 import type * as Placeholder from "@image-pipeline/client/placeholder";
 import type * as Show from "@image-pipeline/client/show";
 import type { BrowserContext, Page } from "playwright-core";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bundle, chromiumPath, startBrowser, throttle } from "../browser.fixture.ts";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { bundle, startBrowser, throttle } from "../browser.fixture.ts";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
+import { describeWith } from "../needs.ts";
 
 /** Global name of the client's bundle in the page. */
 declare const images: typeof Client & typeof Show & typeof Placeholder;
@@ -21,7 +22,7 @@ let cloud: TestCloud;
 let context: BrowserContext;
 let close: () => Promise<void>;
 
-describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+describeWith("chromium", "in Chromium", () => {
   beforeAll(async () => {
     script = await bundle();
     await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));

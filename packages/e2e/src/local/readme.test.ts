@@ -1,13 +1,14 @@
 /** What README tells people to type, and what it says of settings and files, held against the product. */
-import { execFile, spawnSync } from "node:child_process";
+import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { photo } from "@image-pipeline/core/fixture";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
+import { describeWith, lacks } from "../needs.ts";
 
 const root = join(import.meta.dirname, "../../../..");
 const readme = await readFile(join(root, "README.md"), "utf8");
@@ -22,9 +23,7 @@ const commands = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block 
     .filter(Boolean),
 );
 
-const awsIsHere = spawnSync("aws", ["--version"], { stdio: "ignore" }).status === 0;
-if (!awsIsHere)
-  console.warn("readme.test.ts: README's AWS CLI line is NOT tested. Install it: apt-get install awscli");
+const aws = lacks("aws");
 
 /** Those that need nothing but a running product and a picture. */
 const tried = commands.filter((command) => /^(curl|export|aws|npm run image)\b/.test(command));
@@ -44,49 +43,51 @@ beforeAll(async () => {
 
 afterAll(() => cloud.stop());
 
-describe("README's commands", () => {
-  test("are all known to this test", () => {
-    const others = commands.filter((command) => !tried.includes(command));
-    expect(others).not.toEqual([]);
-    for (const command of others) {
-      const script = /^(?:npx sst shell --stage \w+ -- )?npm (?:run )?(\w[\w:]*)/.exec(command)?.[1] ?? "";
-      expect([command, script === "install" || script in scripts]).toEqual([command, true]);
-    }
-  });
-
-  // In README's order: each may need what the ones before it left behind.
-  test.each(tried)("%s", { timeout: 60_000 }, async (command) => {
-    if (command.startsWith("aws") && !awsIsHere) return;
-    const exported = /^export (.*)/.exec(command)?.[1];
-    if (exported) {
-      for (const pair of exported.split(" ")) {
-        const [name = "", value = ""] = pair.split("=");
-        shell[name] = value;
-      }
-      return;
-    }
-    const output = await type(command);
-    if (command.startsWith("curl -X POST")) {
-      const { id, upload } = JSON.parse(output);
-      Object.assign(shell, { ID: id, UPLOAD_URL: upload.url });
-    }
-    // A reader takes longer than the pipeline does.
-    if (command.startsWith("curl -T")) await fetch(`${cloud.url}/images/${shell.ID}?wait=20`);
-  });
+test("README's commands are all known to this test", () => {
+  const others = commands.filter((command) => !tried.includes(command));
+  expect(others).not.toEqual([]);
+  for (const command of others) {
+    const script = /^(?:npx sst shell --stage \w+ -- )?npm (?:run )?(\w[\w:]*)/.exec(command)?.[1] ?? "";
+    expect([command, script === "install" || script in scripts]).toEqual([command, true]);
+  }
 });
 
-test("README's walk leaves the picture that was announced ready and then deleted, and the others in the list", async () => {
-  const ready = async () => {
-    const { items } = await (await fetch(`${cloud.url}/images?status=ready`)).json();
-    return items.map(({ filename, source }: Listed) => filename ?? source.key).sort();
-  };
-  await expect
-    .poll(ready, { timeout: 20_000 })
-    .toEqual(awsIsHere ? ["any/key.JPG", "photo.jpg"] : ["photo.jpg"]);
-  const { items: events } = await (await fetch(`${cloud.url}/images/${shell.ID}/events`)).json();
-  expect(events.map(({ type }: { type: string }) => type)).toEqual(
-    expect.arrayContaining(["announced", "uploaded", "ready", "deleting"]),
-  );
+describeWith("curl", "README's commands", () => {
+  // In README's order: each may need what the ones before it left behind.
+  for (const command of tried) {
+    const lack = command.startsWith("aws") ? aws : undefined;
+    test.skipIf(lack)(`${command}${lack ?? ""}`, { timeout: 60_000 }, async () => {
+      const exported = /^export (.*)/.exec(command)?.[1];
+      if (exported) {
+        for (const pair of exported.split(" ")) {
+          const [name = "", value = ""] = pair.split("=");
+          shell[name] = value;
+        }
+        return;
+      }
+      const output = await type(command);
+      if (command.startsWith("curl -X POST")) {
+        const { id, upload } = JSON.parse(output);
+        Object.assign(shell, { ID: id, UPLOAD_URL: upload.url });
+      }
+      // A reader takes longer than the pipeline does.
+      if (command.startsWith("curl -T")) await fetch(`${cloud.url}/images/${shell.ID}?wait=20`);
+    });
+  }
+
+  test("leave the announced image ready and then deleted, and the others in the list", async () => {
+    const ready = async () => {
+      const { items } = await (await fetch(`${cloud.url}/images?status=ready`)).json();
+      return items.map(({ filename, source }: Listed) => filename ?? source.key).sort();
+    };
+    await expect
+      .poll(ready, { timeout: 20_000 })
+      .toEqual(aws === undefined ? ["any/key.JPG", "photo.jpg"] : ["photo.jpg"]);
+    const { items: events } = await (await fetch(`${cloud.url}/images/${shell.ID}/events`)).json();
+    expect(events.map(({ type }: { type: string }) => type)).toEqual(
+      expect.arrayContaining(["announced", "uploaded", "ready", "deleting"]),
+    );
+  });
 });
 
 test("every file that README links to is there", () => {

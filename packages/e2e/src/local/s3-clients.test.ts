@@ -1,28 +1,11 @@
-import { type ExecFileException, execFile, spawnSync } from "node:child_process";
+import { type ExecFileException, execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { bytesOf, keys, type Served, serve } from "@image-pipeline/local/s3/fixture";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
-
-/** The clients that people use: how to ask whether they are here, and the Debian package that brings them. */
-const clients = {
-  aws: [["aws", "--version"], "awscli"],
-  boto3: [["python3", "-c", "import boto3"], "python3-boto3"],
-  s3cmd: [["s3cmd", "--version"], "s3cmd"],
-  rclone: [["rclone", "version"], "rclone"],
-} as const;
-
-const isHere = (name: keyof typeof clients) => {
-  const [[command, ...args], debian] = clients[name];
-  const found = spawnSync(command, args, { stdio: "ignore" }).status === 0;
-  if (!found)
-    console.warn(
-      `s3-clients.test.ts: ${name} is not here, so it is NOT tested. Install it: apt-get install ${debian}`,
-    );
-  return found;
-};
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { describeWith } from "../needs.ts";
 
 let s3: Served;
 let folder = "";
@@ -119,7 +102,7 @@ function complete(prefix: string): void {
   expect(stored.get("large.bin")).toMatch(/-\d+$/);
 }
 
-describe.runIf(isHere("aws"))("the AWS CLI", () => {
+describeWith("aws", "the AWS CLI", () => {
   const aws = (...args: string[]) => run("aws", ["--endpoint-url", s3.url, ...args]);
 
   test("syncs a folder up and down, and the second time there is nothing to do", async () => {
@@ -178,7 +161,7 @@ describe.runIf(isHere("aws"))("the AWS CLI", () => {
   }, 180_000);
 });
 
-describe.runIf(isHere("boto3"))("boto3", () => {
+describeWith("boto3", "boto3", () => {
   const script = `
 import boto3, hashlib, io, json, sys, urllib.request
 from botocore.config import Config
@@ -240,7 +223,7 @@ print(json.dumps({
   }, 180_000);
 });
 
-describe.runIf(isHere("s3cmd"))("s3cmd", () => {
+describeWith("s3cmd", "s3cmd", () => {
   const s3cmd = (...args: string[]) => {
     const host = `127.0.0.1:${s3.port}`;
     const key = [`--access_key=${keys.accessKeyId}`, `--secret_key=${keys.secretAccessKey}`];
@@ -273,7 +256,7 @@ describe.runIf(isHere("s3cmd"))("s3cmd", () => {
   }, 180_000);
 });
 
-describe.runIf(isHere("rclone"))("rclone", () => {
+describeWith("rclone", "rclone", () => {
   const rclone = (...args: string[]) => {
     const remote = [
       "--s3-provider=Other",

@@ -8,8 +8,9 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createClient } from "@image-pipeline/client/client";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { chromiumPath, startBrowser, throttle } from "../browser.fixture.ts";
+import { describeWith } from "../needs.ts";
 import { drop, open } from "./page.fixture.ts";
 
 let dataDir: string;
@@ -77,7 +78,7 @@ async function noise(): Promise<Buffer> {
     .toBuffer();
 }
 
-describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+describeWith("chromium", "in Chromium", () => {
   test("the page reports a server that is killed during an upload, and the upload continues when it is back", {
     timeout: 120_000,
   }, async () => {

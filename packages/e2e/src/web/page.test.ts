@@ -1,7 +1,7 @@
 import { wordsFor } from "@image-pipeline/web/words";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { chromiumPath } from "../browser.fixture.ts";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { describeWith } from "../needs.ts";
 import { drop, faultsOf, type Given, open, startWorld, type World } from "./page.fixture.ts";
 import { scene } from "./scenes.ts";
 
@@ -50,7 +50,7 @@ const eventually: typeof expect.poll = (run, options) => expect.poll(run, { time
 const tiles = () => page.locator(".tile");
 const tray = () => page.getByRole("region", { name: "Uploads" });
 
-describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+describeWith("chromium", "in Chromium", () => {
   test("an empty gallery offers the ways to upload", async () => {
     page = await open(world);
     await page.getByRole("heading", { name: "No images yet" }).waitFor();

@@ -1,5 +1,6 @@
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { chromiumPath } from "../browser.fixture.ts";
+import { describeWith } from "../needs.ts";
 import { fill } from "./fill.fixture.ts";
 import { open, startWorld, type World } from "./page.fixture.ts";
 
@@ -15,7 +16,7 @@ beforeAll(async () => {
 }, 180_000);
 afterAll(() => world?.stop());
 
-describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+describeWith("chromium", "in Chromium", () => {
   test("two thousand images take one list request per hundred, and at most fifty tiles at a time", {
     timeout: 180_000,
   }, async () => {

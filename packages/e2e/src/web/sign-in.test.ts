@@ -1,6 +1,7 @@
 import { createClient } from "@image-pipeline/client/client";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test } from "vitest";
 import { chromiumPath } from "../browser.fixture.ts";
+import { describeWith } from "../needs.ts";
 import { faultsOf, open, startWorld, type World } from "./page.fixture.ts";
 import { scene } from "./scenes.ts";
 
@@ -11,7 +12,7 @@ beforeAll(async () => {
 }, 60_000);
 afterAll(() => world?.stop());
 
-describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+describeWith("chromium", "in Chromium", () => {
   test("401 opens the sign-in form, a wrong token is refused, a key opens the gallery, and a reload forgets it", {
     timeout: 90_000,
   }, async () => {

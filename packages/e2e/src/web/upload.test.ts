@@ -2,8 +2,9 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { chromiumPath, throttle } from "../browser.fixture.ts";
+import { describeWith } from "../needs.ts";
 import { drop, open, startWorld, type World } from "./page.fixture.ts";
 import { scene } from "./scenes.ts";
 
@@ -39,7 +40,7 @@ const files = async (count: number, from: number) =>
     })),
   );
 
-describe.skipIf(!chromiumPath)("in Chromium (NOT RUN where there is none: apt-get install chromium)", () => {
+describeWith("chromium", "in Chromium", () => {
   test("a dropped folder is uploaded with its subfolders and without hidden files", {
     timeout: 90_000,
   }, async () => {

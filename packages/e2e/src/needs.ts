@@ -1,0 +1,30 @@
+/** Tests that need a program which npm does not install: a browser, an S3 client, exiftool. */
+import { spawnSync } from "node:child_process";
+import { describe } from "vitest";
+import { chromiumPath } from "./browser.fixture.ts";
+
+const runs = (command: string, ...args: string[]) =>
+  spawnSync(command, args, { stdio: "ignore" }).status === 0;
+
+/** Programs: a check that it is installed, and the Debian package that provides it. */
+const programs = {
+  aws: [() => runs("aws", "--version"), "awscli"],
+  boto3: [() => runs("python3", "-c", "import boto3"), "python3-boto3"],
+  curl: [() => runs("curl", "--version"), "curl"],
+  chromium: [() => chromiumPath !== undefined, "chromium"],
+  exiftool: [() => runs("exiftool", "-ver"), "libimage-exiftool-perl"],
+  rclone: [() => runs("rclone", "version"), "rclone"],
+  s3cmd: [() => runs("s3cmd", "--version"), "s3cmd"],
+} as const satisfies Record<string, readonly [() => boolean, string]>;
+
+/** Returns nothing if a program is installed, otherwise the end of a title, which the reporter of skips reads. */
+export function lacks(program: keyof typeof programs): string | undefined {
+  const [isInstalled, debian] = programs[program];
+  return isInstalled() ? undefined : ` (needs ${program}: apt-get install ${debian})`;
+}
+
+/** Groups tests that need a program, and skips them where it is not installed. */
+export function describeWith(program: keyof typeof programs, title: string, tests: () => void): void {
+  const lack = lacks(program);
+  describe.skipIf(lack)(`${title}${lack ?? ""}`, tests);
+}

@@ -74,7 +74,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
   const { handler: deadLetter } = await import("@image-pipeline/functions/dead-letter");
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
   const { app } = await import("@image-pipeline/functions/http/app");
-  injectFaults({ storage: Storage.client, table: Table.client }, audience);
+  injectFaults([Storage.client], Table.client, audience);
 
   const s3 = new AwsClient({ ...credentials, region, service: "s3" });
   const pathOf = (bucket: string, key: string) =>

@@ -1,8 +1,8 @@
 /** Fault profiles, and fault injection at the product's own clients: S3, DynamoDB and signed `fetch`. */
-import type { Storage } from "@image-pipeline/core/aws/storage";
 import { DynamodbError } from "@image-pipeline/core/table/dynamodb";
 import type { Table } from "@image-pipeline/core/table/table";
 import { currentJob, type Fault, gate, type Job } from "./scheduler.ts";
+import { requestHandler } from "./transport.ts";
 
 /** The share of notifications that are lost, and whether the API and the reconciler take part. */
 export type Profile = { lost: number; api: boolean; reconciler: boolean };
@@ -55,52 +55,27 @@ export type Wire = { applied(applied: Applied): Promise<void>; broken: Broken | 
 
 type Input = Record<string, unknown>;
 
-/** Puts a gate before every request of the product's clients. For the life of the process. */
-export function injectFaults(
-  clients: { storage: typeof Storage.client; table: typeof Table.client },
-  wire: () => Wire,
-): void {
-  const { storage, table } = clients;
-  const conditions: AnyMiddleware = (next, context) => (args) => {
-    const operation = operationOf(context);
-    if (wire().broken?.({ operation }) !== "unconditionally") return next(args);
-    return next({ ...args, input: { ...args.input, IfMatch: undefined } });
+/** An SDK client of the product. */
+export type Client = {
+  config: { systemClockOffset: number; requestHandler: object };
+  middlewareStack: {
+    add(middleware: AnyMiddleware, options: { step: "initialize"; name: string }): void;
+    addRelativeTo(
+      middleware: AnyMiddleware,
+      options: { relation: "after"; toMiddleware: string; name: string },
+    ): void;
   };
-  storage.middlewareStack.add(conditions, { step: "initialize", name: "conditions" });
-  const gated: AnyMiddleware = (next, context) => (args) => {
-    const operation = operationOf(context);
-    const job = currentJob();
-    const perform = async () => {
-      // The servers date their answers in real time, by which the SDK would correct its clock.
-      storage.config.systemClockOffset = 0;
-      const answer = await next(args);
-      await wire().applied({ operation, input: args.input, job });
-      return answer;
-    };
-    const sent = gate(`${operation} ${subjectOf(args.input)}`, perform, spoilStorage);
-    if (wire().broken?.({ operation }) !== "late") return sent;
-    sent.catch(() => {});
-    return Promise.resolve({ output: { $metadata: {} }, response: {} }) as unknown as typeof sent;
-  };
-  // Inside the client's own retries, so that each attempt is a request.
-  storage.middlewareStack.addRelativeTo(gated, {
-    relation: "after",
-    toMiddleware: "retryMiddleware",
-    name: "gate",
-  });
-  const { attempt } = table;
-  table.attempt = (operation, input) => {
-    const job = currentJob();
-    const broken = wire().broken?.({ operation, entity: entityOf(input) });
-    if (broken === "never") return Promise.resolve({} as Awaited<ReturnType<typeof attempt>>);
-    const carriedOut: typeof input = broken === "unconditionally" ? unconditional(input) : input;
-    const perform = async () => {
-      const answer = await attempt(operation, carriedOut);
-      await wire().applied({ operation, input, job });
-      return answer;
-    };
-    return gate(`${operation} ${subjectOf(input)}`, perform, spoilTable);
-  };
+};
+
+type AnyMiddleware = <Args extends { input: object }, Answer>(
+  next: (args: Args) => Promise<Answer>,
+  context: { commandName?: string },
+) => (args: Args) => Promise<Answer>;
+
+/** Puts a gate before every request of the product's clients and of `fetch`. For the life of the process. */
+export function injectFaults(clients: readonly Client[], table: typeof Table.client, wire: () => Wire): void {
+  for (const client of clients) gateClient(client, wire);
+  gateTable(table, wire);
   const realFetch = globalThis.fetch;
   globalThis.fetch = (input, init) => {
     const request = new Request(input, init);
@@ -111,17 +86,61 @@ export function injectFaults(
   };
 }
 
-type AnyMiddleware = <Args extends { input: object }, Answer>(
-  next: (args: Args) => Promise<Answer>,
-  context: { commandName?: string },
-) => (args: Args) => Promise<Answer>;
+function gateClient({ config, middlewareStack }: Client, wire: () => Wire): void {
+  config.requestHandler = requestHandler;
+  const withoutConditions: AnyMiddleware = (next, context) => (args) => {
+    const isBroken = brokenBy(wire, context, args.input) === "unconditionally";
+    return next(isBroken ? { ...args, input: unconditional(args.input) } : args);
+  };
+  middlewareStack.add(withoutConditions, { step: "initialize", name: "withoutConditions" });
+  const gated: AnyMiddleware = (next, context) => (args) => {
+    const operation = operationOf(context);
+    const job = currentJob();
+    const perform = async () => {
+      // The servers date their answers in real time, by which the SDK would correct its clock.
+      config.systemClockOffset = 0;
+      const answer = await next(args);
+      await wire().applied({ operation, input: args.input, job });
+      return answer;
+    };
+    const broken = brokenBy(wire, context, args.input);
+    const sent =
+      broken === "never" ? undefined : gate(`${operation} ${subjectOf(args.input)}`, perform, spoilClient);
+    if (sent && broken !== "late") return sent;
+    sent?.catch(() => {});
+    return Promise.resolve({ output: { $metadata: {} }, response: {} } as Awaited<
+      ReturnType<typeof perform>
+    >);
+  };
+  // Inside the client's own retries, so that each attempt is a request.
+  middlewareStack.addRelativeTo(gated, { relation: "after", toMiddleware: "retryMiddleware", name: "gate" });
+}
+
+const brokenBy = (wire: () => Wire, context: { commandName?: string }, input: object) =>
+  wire().broken?.({ operation: operationOf(context), entity: entityOf(input), job: currentJob()?.name });
+
+function gateTable(table: typeof Table.client, wire: () => Wire): void {
+  const { attempt } = table;
+  table.attempt = (operation, input) => {
+    const job = currentJob();
+    const broken = wire().broken?.({ operation, entity: entityOf(input) });
+    if (broken === "never") return Promise.resolve({} as Awaited<ReturnType<typeof attempt>>);
+    const carriedOut = broken === "unconditionally" ? (unconditional(input) as typeof input) : input;
+    const perform = async () => {
+      const answer = await attempt(operation, carriedOut);
+      await wire().applied({ operation, input, job });
+      return answer;
+    };
+    return gate(`${operation} ${subjectOf(input)}`, perform, spoilTable);
+  };
+}
 
 const operationOf = ({ commandName }: { commandName?: string }) =>
   String(commandName).replace(/Command$/, "");
 
 type Trouble = Exclude<Fault, "none">;
 
-async function spoilStorage(fault: Trouble): Promise<never> {
+async function spoilClient(fault: Trouble): Promise<never> {
   if (fault === "throttle")
     throw Object.assign(new Error("Slow down."), { name: "ThrottlingException", $metadata: {} });
   if (fault === "time out after")
@@ -146,21 +165,23 @@ function subjectOf(input: object): string {
   const { Key, Item, Bucket } = input as Input;
   const subject = Key ?? Item ?? Bucket ?? "";
   if (typeof subject === "string") return subject;
-  const { pk, sk } = subject as Record<string, { S?: string } | undefined>;
-  return `${pk?.S} ${sk?.S}`;
+  const { pk, sk } = subject as Input;
+  return `${textOf(pk)} ${textOf(sk)}`;
 }
 
-/** The entity of an item that is written, or of a key (`$image-pipeline#…`, `$tag_1#…`). */
+/** The entity of the item that a request writes, or that its key names (`$tag_1#…`). */
 function entityOf(input: object): string | undefined {
-  const { Item, Key } = input as {
-    Item?: Record<string, { S?: string }>;
-    Key?: Record<string, { S?: string }>;
-  };
-  return Item?.__edb_e__?.S ?? /^\$(\w+?)_\d/.exec(Key?.sk?.S ?? "")?.[1];
+  const { Item, Key } = input as { Item?: Input; Key?: Input };
+  return textOf(Item?.__edb_e__) ?? /^\$(\w+?)_\d/.exec(textOf(Key?.sk) ?? "")?.[1];
 }
 
-const unconditional = (input: object): Input => {
-  const { ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues, ...rest } =
+/** A string attribute, before or after it was marshalled. */
+const textOf = (value: unknown): string | undefined =>
+  typeof value === "string" ? value : (value as { S?: string } | undefined)?.S;
+
+/** The input without its condition, and without the names and values that only the condition uses. */
+function unconditional<Sent extends object>(input: Sent): Sent {
+  const { IfMatch, ConditionExpression, ExpressionAttributeNames, ExpressionAttributeValues, ...rest } =
     input as Input;
-  return rest;
-};
+  return rest as Sent;
+}

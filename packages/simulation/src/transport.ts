@@ -6,6 +6,8 @@ import { tracingChannel } from "node:diagnostics_channel";
 import http from "node:http";
 import { syncBuiltinESMExports } from "node:module";
 import { Readable, Writable } from "node:stream";
+import { buildQueryString, HttpResponse } from "@smithy/core/protocols";
+import type { HttpRequest } from "@smithy/types";
 import inject from "light-my-request";
 
 type Sent = { method: string; path: string; headers: http.OutgoingHttpHeaders; body: Buffer };
@@ -38,6 +40,22 @@ export function installTransport(): void {
     return new Response(content, { status, headers: textsOf(answer.headers) });
   };
 }
+
+/** The transport of an SDK client. */
+export const requestHandler = {
+  async handle({ method, port, path, query = {}, headers, body }: HttpRequest) {
+    const server = servers.get(String(port));
+    if (!server) throw new Error(`No server of this process listens on port ${port}.`);
+    const search = buildQueryString(query);
+    const url = search ? `${path}?${search}` : path;
+    const answer = await send(server, { method, path: url, headers, body: Buffer.from(body ?? "") });
+    const { statusCode, rawPayload } = answer;
+    const content = Readable.from(rawPayload.length > 0 ? [rawPayload] : [], { objectMode: false });
+    return { response: new HttpResponse({ statusCode, headers: textsOf(answer.headers), body: content }) };
+  },
+  updateHttpClientConfig() {},
+  httpHandlerConfigs: () => ({}),
+};
 
 /** Sends a request to a server. Rejects where the server destroys its response. */
 function send(server: http.Server, { method, path: url, headers, body: payload }: Sent) {

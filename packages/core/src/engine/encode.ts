@@ -1,11 +1,11 @@
-/** Variants as files: cut from a raster and written in each of their formats. */
+/** Encodes variants: crops a raster and writes it in each format. */
 
 import type { Settings } from "../settings.ts";
 import type { Original } from "./original.ts";
 import type { Size } from "./plan.ts";
 import { encodings, type Recipe, type Spec } from "./recipe.ts";
 import {
-  blame,
+  asRejection,
   type Clock,
   finish,
   isWhole,
@@ -16,7 +16,7 @@ import {
   sharp,
 } from "./sharp.ts";
 
-/** A file in memory, ready to be stored. */
+/** An encoded file in memory. */
 export type File = {
   format: Recipe.Format;
   contentType: string;
@@ -24,7 +24,7 @@ export type File = {
   bytes: Buffer;
 };
 
-/** One picture in each of its formats, the most widely known first. */
+/** A variant in each of its formats, the most widely supported first. */
 export type Files = [File, ...File[]];
 
 const containers = {
@@ -33,29 +33,29 @@ const containers = {
   avif: { contentType: "image/avif", extension: "avif" },
 } as const;
 
-/** Cuts a variant from a raster and writes it in each of its formats, the most widely known first. */
+/** Crops a variant from a raster and encodes it in each of its formats, the most widely supported first. */
 export async function encode(raster: Raster, size: Size, spec: Spec, clock: Clock): Promise<Files> {
   const whole = isWhole(size, raster);
   let cut = raster;
-  // Once for all formats: finding what draws the eye costs more than the cut.
+  // Once for all formats: finding the attention region costs more than the crop.
   if (!whole && spec.crop === "attention") {
     const position = sharp.strategy.attention;
     cut = await rasterOf(open(raster).resize(size.width, size.height, { fit: "cover", position }), clock);
   }
   const write = async (format: Recipe.Format): Promise<File> => {
-    const picture = open(cut);
-    if (cut === raster && !whole) picture.extract({ ...middle(raster, size), ...size });
-    const { data: bytes } = await finish(encoded(picture, format, spec), clock);
+    const image = open(cut);
+    if (cut === raster && !whole) image.extract({ ...middle(raster, size), ...size });
+    const { data: bytes } = await finish(encoded(image, format, spec), clock);
     return { format, ...containers[format], bytes };
   };
   const [first, ...rest] = widelyKnown.filter((format) => spec.formats.includes(format));
-  if (!first) throw new Error("The recipe names a variant without a format.");
+  if (!first) throw new Error("A variant of the recipe has no format.");
   const files: Files = [await write(first)];
   for (const format of rest) files.push(await write(format));
   return files;
 }
 
-/** Every frame, with its time, as one WebP. Cut from the middle: libvips finds what draws the eye in still pictures only. */
+/** Encodes every frame, with its delay, as one WebP. Crops the centre: libvips finds the attention region of still images only. */
 export async function animate(
   { bytes }: Original,
   size: Size,
@@ -64,23 +64,23 @@ export async function animate(
   clock: Clock,
 ): Promise<Files> {
   const limitInputPixels = Math.max(pixelsMax, animatedPixelsMax);
-  const picture = sharp(bytes, { failOn: "warning", limitInputPixels, animated: true });
-  picture.resize(size.width, size.height, { fit: "cover" });
-  const { data } = await blame(finish(encoded(picture, "webp", spec), clock));
+  const image = sharp(bytes, { failOn: "warning", limitInputPixels, animated: true });
+  image.resize(size.width, size.height, { fit: "cover" });
+  const { data } = await asRejection(finish(encoded(image, "webp", spec), clock));
   return [{ format: "webp", ...containers.webp, bytes: data }];
 }
 
-/** What every client can show comes before what only newer ones can. */
+/** Formats by client support, widest first. */
 const widelyKnown = ["jpeg", "webp", "avif"] as const satisfies readonly Recipe.Format[];
 
-function encoded(picture: Sharp, format: Recipe.Format, { encode = {} }: Spec): Sharp {
+function encoded(image: Sharp, format: Recipe.Format, { encode = {} }: Spec): Sharp {
   switch (format) {
     case "webp":
-      return picture.webp({ ...encodings.webp, ...encode.webp });
+      return image.webp({ ...encodings.webp, ...encode.webp });
     case "avif":
-      return picture.avif({ ...encodings.avif, ...encode.avif });
+      return image.avif({ ...encodings.avif, ...encode.avif });
     case "jpeg":
-      return picture
+      return image
         .flatten({ background: "#ffffff" })
         .jpeg({ ...encodings.jpeg, ...encode.jpeg, quantisationTable: 3 });
   }

@@ -1,12 +1,12 @@
-/** What an original is: its format and size, and what its EXIF data tells. */
+/** Facts about an original: format, size and EXIF data. */
 export * as Facts from "./facts.ts";
 
 import exif, { type Exif } from "exif-reader";
 
-/** Degrees north and east, metres above the sea. */
+/** GPS position: degrees north and east, metres above sea level. */
 export type Location = { latitude: number; longitude: number; altitude?: number };
 
-/** Sizes in pixels as seen, after orientation. `takenAt` is ISO 8601, with its offset only where the camera knew it. */
+/** Facts of an original. Sizes in pixels after orientation. `takenAt` is ISO 8601, with an offset only if EXIF has one. */
 export type Facts = {
   format: string;
   contentType: string;
@@ -14,7 +14,7 @@ export type Facts = {
   height: number;
   alpha: boolean;
   frames: number;
-  /** dHash of 64 bits, 16 hex digits; older records have none. */
+  /** dHash of 64 bits, 16 hex digits; absent in older records. */
   perceptualHash?: string;
   takenAt?: string;
   camera?: string;
@@ -22,7 +22,7 @@ export type Facts = {
   location?: Location;
 };
 
-/** What the camera wrote. A block that cannot be read tells nothing: it is never a reason to refuse a picture. */
+/** Reads an EXIF block. Returns nothing for a damaged one, which is never a reason to reject an image. */
 export function readExif(
   block: Buffer | undefined,
   { location: wanted }: { location: boolean },
@@ -43,7 +43,7 @@ export function readExif(
   };
 }
 
-/** A block as sharp gives it, or a whole TIFF file, which is built as EXIF is. */
+/** Parses an EXIF block as sharp returns it, or a whole TIFF file, which has the same structure. */
 function parse(block: Buffer): Exif | undefined {
   try {
     return exif(block);
@@ -52,7 +52,7 @@ function parse(block: Buffer): Exif | undefined {
   }
 }
 
-/** exif-reader reads the camera's clock as if it were UTC. */
+/** Formats the time of capture. exif-reader parses the camera's local time as if it were UTC. */
 function timeOf({ Photo }: Exif): string | undefined {
   const at: unknown = Photo?.DateTimeOriginal;
   if (!(at instanceof Date) || Number.isNaN(at.getTime()) || at.getUTCFullYear() < 1900) return undefined;
@@ -69,7 +69,7 @@ function locationOf({ GPSInfo: gps }: Exif): Location | undefined {
   return { latitude, longitude, altitude: round(gps?.GPSAltitudeRef === 1 ? -metres : metres, 1) };
 }
 
-/** Degrees, minutes and seconds as one number; six decimals are a tenth of a metre. */
+/** Converts degrees, minutes and seconds to decimal degrees; six decimals are 0.1 m. */
 function degrees(parts: unknown, reference: unknown, negative: string, max: number): number | undefined {
   if (!Array.isArray(parts)) return undefined;
   const [whole, minutes, seconds]: unknown[] = parts;
@@ -80,7 +80,7 @@ function degrees(parts: unknown, reference: unknown, negative: string, max: numb
 
 const round = (value: number, decimals: number) => Number(value.toFixed(decimals));
 
-/** Anybody can write these: no control characters, and not more than a name takes. */
+/** Sanitizes a text from EXIF, which is untrusted: no control characters, at most 100 characters. */
 function text(value: unknown): string | undefined {
   const raw = Buffer.isBuffer(value) ? value.toString("utf8") : value;
   if (typeof raw !== "string") return undefined;

@@ -1,9 +1,9 @@
-/** What kind of file bytes are, by their first bytes alone: names and declared types anybody can write. */
+/** Content sniffing: the format by the magic bytes alone, because clients control filenames and declared types. */
 
-/** Formats that are told apart; `Settings.Pipeline.formats` says which of them are accepted. */
+/** Recognised formats; `Settings.Pipeline.formats` lists the accepted ones. */
 export type Format = "jpeg" | "png" | "webp" | "avif" | "heic" | "gif" | "tiff";
 
-/** The format by its magic bytes alone; undefined for anything else. */
+/** Returns the format by its magic bytes; undefined if it is not recognised. */
 export function sniff(bytes: Uint8Array): Format | undefined {
   const at = (offset: number, ascii: string) =>
     bytes.length >= offset + ascii.length &&
@@ -17,7 +17,7 @@ export function sniff(bytes: Uint8Array): Format | undefined {
   return at(4, "ftyp") ? brandOf(bytes) : undefined;
 }
 
-/** The family of an ISO base media file, by its brands: the major one first, then the compatible ones. */
+/** Returns the format of an ISO base media file by its brands: the major one first, then the compatible ones. */
 function brandOf(bytes: Uint8Array): Format | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const end = Math.min(view.getUint32(0), bytes.length, 256);

@@ -1,6 +1,5 @@
 /**
- * Feeds broken pictures to the engine and says what came of them: each must end as rendered or rejected, whatever it
- * is. `npm run fuzz -- [seed] [count] [from]` runs 100,000; the tests run a tenth of that.
+ * Fuzzes the engine with mutated images: each must end as rendered or rejected. `npm run fuzz -- [seed] [count] [from]` runs 100,000; the tests run a tenth of that.
  */
 
 import { Settings } from "../settings.ts";
@@ -9,12 +8,12 @@ import type { Spec } from "./recipe.ts";
 import { Rejection } from "./rejection.ts";
 import { render } from "./render.ts";
 
-/** One small variant: what is tried is the gate and the decoders, not the encoders. */
+/** Recipe of one small variant: the gate and the decoders are tested, not the encoders. */
 const recipe = {
   tiny: { width: 16, fit: "inside", formats: ["jpeg"] },
 } as const satisfies Record<string, Spec>;
 
-/** How many ended how, the slowest in milliseconds, and each mutant that ended as nothing it may end as. */
+/** Results: counts, the slowest mutant in milliseconds, and each mutant that ended in any other way. */
 export type Tally = {
   rendered: number;
   rejected: number;
@@ -23,7 +22,7 @@ export type Tally = {
   faults: string[];
 };
 
-/** Runs mutants one after the other. */
+/** Runs `count` mutants of a seed one after the other. */
 export async function fuzz(seed: number, from: number, count: number): Promise<Tally> {
   const tally: Tally = { rendered: 0, rejected: 0, slowestMs: 0, slowest: "", faults: [] };
   const { formats } = Settings.pipelineDefaults;

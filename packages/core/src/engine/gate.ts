@@ -1,4 +1,4 @@
-/** Whether bytes may be decoded. Looks at the first of them and at what the header says; no pixel is decoded here. */
+/** The gate before the decoders: checks magic bytes and header against the limits. Decodes no pixel. */
 export * as Gate from "./gate.ts";
 
 import type { Settings } from "../settings.ts";
@@ -7,8 +7,8 @@ import { type Header, readHeader } from "./header.ts";
 import { Rejection } from "./rejection.ts";
 
 /**
- * Refuses what is not to be decoded, and returns what the header of the rest says. Nothing but the header is read, so
- * that a file which would take too much costs next to nothing. Throws `Rejection`.
+ * Checks an original before it is decoded and returns its header. Reads the header only, so a file over the limits
+ * costs milliseconds. Throws `Rejection`.
  */
 export function admit(bytes: Uint8Array, limits: Settings.Pipeline): Header {
   if (bytes.length === 0) throw new Rejection("empty_file", "The file is empty.");
@@ -18,20 +18,25 @@ export function admit(bytes: Uint8Array, limits: Settings.Pipeline): Header {
   }
   const format = sniff(bytes);
   if (!format || !limits.formats.includes(format)) {
-    const found = format ? `${format.toUpperCase()} is not accepted here` : "This is no image that we know";
+    const found = format
+      ? `${format.toUpperCase()} is not accepted here`
+      : "The file is not an image in a known format";
     throw new Rejection("unsupported_format", `${found}. Send ${limits.formats.join(", ")}.`);
   }
   const header = readHeader(bytes, format);
   if (!header)
-    throw new Rejection("corrupt_image", "The file ends or breaks off before the size of the image.");
+    throw new Rejection(
+      "corrupt_image",
+      "The header is damaged or incomplete: it does not contain the image's size.",
+    );
   admitHeader(header, limits);
   return header;
 }
 
 /**
- * Refuses what would take too much to decode. Each limit has a setting and a code of its own: pixels alone are not
- * enough, because a decoder's memory also grows with the longest side, with the frames, and most of all where it
- * must hold the whole picture at once.
+ * Rejects an image that would take too much memory or time to decode. Each limit has its setting and its code. A limit
+ * on pixels is not enough: a decoder's memory also grows with the longest side and the number of frames, and most of
+ * all if it must hold the whole image at once.
  */
 export function admitHeader(header: Header, limits: Settings.Pipeline): void {
   const { width, height, frames, unreadable } = header;
@@ -41,14 +46,15 @@ export function admitHeader(header: Header, limits: Settings.Pipeline): void {
       `The image is encoded as ${unreadable}, which is not supported.`,
     );
   }
-  if (width < 1 || height < 1) throw new Rejection("corrupt_image", "The header gives the image no size.");
+  if (width < 1 || height < 1)
+    throw new Rejection("corrupt_image", "The header declares a width or height of 0.");
   if (width > limits.sideMax || height > limits.sideMax) {
-    const message = `The image is ${width} × ${height} px; a side may have at most ${limits.sideMax}.`;
+    const message = `The image is ${width} × ${height} px; at most ${limits.sideMax} px a side are accepted.`;
     throw new Rejection("side_too_long", message);
   }
   const pixelsMax = pixelsMaxOf(header, limits);
   if (width * height > pixelsMax) {
-    const message = `The image has ${width * height} pixels; at most ${pixelsMax} are accepted of its kind.`;
+    const message = `The image has ${width * height} pixels; at most ${pixelsMax} are accepted for its format.`;
     throw new Rejection("too_many_pixels", message);
   }
   if (limits.framesMax === 1) return;
@@ -57,7 +63,7 @@ export function admitHeader(header: Header, limits: Settings.Pipeline): void {
     throw new Rejection("too_many_frames", message);
   }
   if (frames > 1 && width * height * frames > limits.animatedPixelsMax) {
-    const message = `The frames have ${width * height * frames} pixels together; at most ${limits.animatedPixelsMax} are accepted.`;
+    const message = `The frames have ${width * height * frames} pixels in total; at most ${limits.animatedPixelsMax} are accepted.`;
     throw new Rejection("too_many_pixels", message);
   }
 }

@@ -1,30 +1,30 @@
 /**
- * What an image's header says of its size, read without a decoder: a file that asks for too much must be refused
- * before any code written in C has looked at it. Only as much of each format is read as that takes.
+ * Parses size, frames and codec from an image's header without a decoder: a file over the limits must be rejected
+ * before it reaches any code written in C. Parses no more of each format than that takes.
  */
 import type { Format } from "./format.ts";
 
-/** Sizes in pixels as stored, before orientation. */
+/** A parsed header. Sizes in pixels as stored, before orientation. */
 export type Header = {
   format: Format;
   width: number;
   height: number;
-  /** How many pictures follow each other; 1 for a still one. */
+  /** Number of frames; 1 for a still image. */
   frames: number;
-  /** Whether a decoder must hold the whole picture before it can give the first row. */
+  /** A decoder must hold the whole image before it returns the first row. */
   whole: boolean;
-  /** Named where it is one that no decoder here can read. */
+  /** Name of a codec that no decoder here supports. */
   unreadable?: string;
 };
 
-/** Reads the header of bytes that `sniff` took for `format`; undefined where there is none to be found. */
+/** Parses the header of bytes that `sniff` recognised as `format`; undefined if it is damaged or incomplete. */
 export function readHeader(bytes: Uint8Array, format: Format): Header | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     const found = readers[format](view);
     return found && { format, frames: 1, whole: false, ...found };
   } catch (error) {
-    // A DataView throws when it is read beyond its end: the header is cut off.
+    // A DataView throws on a read beyond its end: the header is truncated.
     if (error instanceof RangeError) return undefined;
     throw error;
   }
@@ -42,7 +42,7 @@ const readers: Record<Format, (view: DataView) => Found | undefined> = {
   heic: (view) => heif(view, "hvcC"),
 };
 
-/** Frames of JPEG by their marker: what decoders here can read, and what the others are called. */
+/** JPEG frames that no decoder here supports, by their marker. */
 const unreadableFrames: Record<number, string> = {
   195: "lossless JPEG",
   197: "hierarchical JPEG",
@@ -60,8 +60,8 @@ function jpeg(view: DataView): Found | undefined {
     if (view.getUint8(at) !== 0xff) return undefined;
     while (view.getUint8(at) === 0xff) at++;
     const marker = view.getUint8(at++);
-    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue; // these stand alone
-    if (marker === 0xd9 || marker === 0xda) return undefined; // picture data without a frame
+    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue; // markers without a segment
+    if (marker === 0xd9 || marker === 0xda) return undefined; // image data without a frame header
     if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
       const precision = view.getUint8(at + 2);
       const unreadable = unreadableFrames[marker] ?? (precision === 8 ? undefined : `${precision}-bit JPEG`);
@@ -82,7 +82,7 @@ function png(view: DataView): Found | undefined {
   return { width: view.getUint32(16), height: view.getUint32(20), whole: view.getUint8(28) === 1 };
 }
 
-/** RFC 9649: a lossy or a lossless picture, or a canvas with either on it, perhaps many. */
+/** RFC 9649: a lossy or lossless image, or a canvas with one or more frames of either. */
 function webp(view: DataView): Found | undefined {
   const first = tag(view, 12);
   if (first === "VP8 ") {
@@ -104,7 +104,7 @@ function webp(view: DataView): Found | undefined {
   return { width: size(24), height: size(27), frames: Math.max(1, frames) };
 }
 
-/** GIF89a: a screen, then blocks; pictures may be larger than the screen. */
+/** GIF89a: a logical screen, then blocks. Frames may be larger than the screen. */
 function gif(view: DataView): Found | undefined {
   const found = { width: view.getUint16(6, true), height: view.getUint16(8, true), frames: 0 };
   const tableAfter = (flags: number) => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0);
@@ -118,14 +118,14 @@ function gif(view: DataView): Found | undefined {
       found.height = Math.max(found.height, side(3) + side(7));
       at += 11 + tableAfter(view.getUint8(at + 9));
     } else if (block === 0x21) at += 2;
-    else break; // the trailer, or whatever somebody put behind the pictures
+    else break; // the trailer, or data after the frames
     while (at < view.byteLength && view.getUint8(at) > 0) at += 1 + view.getUint8(at);
     at++;
   }
   return found.frames > 0 ? found : undefined;
 }
 
-/** TIFF 6.0: entries of the first directory. A tile that is larger than the picture counts as its size. */
+/** TIFF 6.0: entries of the first directory. A tile larger than the image counts as the size. */
 function tiff(view: DataView): Found | undefined {
   const little = view.getUint8(0) === 0x49;
   const start = view.getUint32(4, little);
@@ -139,15 +139,15 @@ function tiff(view: DataView): Found | undefined {
     if (view.getUint16(at, little) === 257) found.height = value;
     if (view.getUint16(at, little) === 322) tile.width = value;
     if (view.getUint16(at, little) === 323) tile.height = value;
-    // CMYK with alpha is the most that pictures have; thousands of channels are measurements, or harm.
+    // Images have at most 5 channels (CMYK and alpha); thousands are measurements, or an attack.
     if (view.getUint16(at, little) === 277 && value > 5) found.unreadable = `TIFF of ${value} channels`;
   }
-  // A whole tile is in memory at once. Up to 1,024 px a side is what programs write, whatever the picture's size.
+  // A decoder holds a whole tile in memory. Encoders write tiles of up to 1,024 px a side.
   const isHuge = tile.width * tile.height > Math.max(2 ** 20, found.width * found.height);
   return isHuge && found.width > 0 && found.height > 0 ? { ...found, ...tile } : found;
 }
 
-/** ISO/IEC 23008-12: the largest picture that the file's item properties speak of. */
+/** ISO/IEC 23008-12: the largest image among the file's item properties. */
 function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
   const properties = boxIn(view, ["meta", "iprp", "ipco"]);
   if (!properties) return undefined;
@@ -165,7 +165,7 @@ function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
   return found;
 }
 
-/** Codecs of HEIF by the box that configures them. */
+/** Codecs of HEIF by their configuration box. */
 const codecNames: Record<string, string> = {
   av1C: "AV1",
   hvcC: "HEVC",
@@ -181,13 +181,13 @@ function boxIn(view: DataView, path: readonly string[]): Box | undefined {
   for (const type of path) {
     const found = [...boxes(view, inside.start, inside.end)].find((box) => box.type === type);
     if (!found) return undefined;
-    // `meta` alone of these carries a version before its boxes.
+    // Of these boxes only `meta` has a version before its children.
     inside = type === "meta" ? { ...found, start: found.start + 4 } : found;
   }
   return inside;
 }
 
-/** The boxes between two offsets; at most a thousand, which no picture of a camera comes near. */
+/** Iterates over the boxes between two offsets; at most 1,000, far more than cameras write. */
 function* boxes(view: DataView, from: number, to: number): Generator<Box> {
   for (let at = from, count = 0; at + 8 <= to && count < 1000; count++) {
     const size = view.getUint32(at);
@@ -200,7 +200,7 @@ function* boxes(view: DataView, from: number, to: number): Generator<Box> {
   }
 }
 
-/** Four letters. */
+/** Reads a four-character code. */
 function tag(view: DataView, at: number): string {
   return String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
 }

@@ -1,27 +1,27 @@
 /**
- * HEIC, as phones write it: HEVC tiles in a grid, turned, with depth maps and thumbnails beside them. sharp's libvips
- * has no HEVC decoder, so libheif and libde265 come as WebAssembly (libheif-js), loaded when such a file arrives. They
- * run in a thread of their own, which is ended when its time is over: nothing stops WebAssembly from within.
+ * Decodes HEIC as phones write it: HEVC tiles in a grid, rotated, with depth maps and thumbnails. sharp's prebuilt
+ * libvips has no HEVC decoder, so libheif and libde265 run as WebAssembly (libheif-js), loaded on first use. They run
+ * in a worker thread that is terminated on a timeout: WebAssembly cannot be interrupted from within.
  */
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import type { Size } from "./plan.ts";
 
-/** What is in a HEIC: the upright picture as raw pixels in its own colours, and what its file says of it. */
+/** A decoded HEIC: the upright primary image as raw pixels, its colour profile and EXIF. */
 export type Decoded = Size & {
   pixels: Buffer;
   channels: 3 | 4;
   /** An ICC profile. */
   profile?: Buffer;
-  /** H.273's number of the colour primaries, where there is no profile. */
+  /** Number of the colour primaries in H.273, if there is no profile. */
   primaries?: number;
   exif?: Buffer;
 };
 
-/** The thread's answer. `fault` is libheif's own word. */
+/** Message of the worker thread. `fault` is libheif's error message. */
 type Answer = { decoded: Decoded } | { fault: string };
 
-/** Why a HEIC was not decoded: the bytes are at fault, or took too long. */
+/** Error of a HEIC that is damaged or takes too long. */
 export class HeicError extends Error {
   override readonly name = "HeicError";
   readonly why: "damaged" | "slow";
@@ -35,8 +35,8 @@ export class HeicError extends Error {
 const require = createRequire(import.meta.url);
 
 /**
- * Decodes the primary picture: at most `pixelsMax` pixels and `seconds`. Throws `HeicError`; anything else thrown is a
- * fault of ours, such as memory that ran out.
+ * Decodes the primary image: at most `pixelsMax` pixels within `seconds`. Throws `HeicError`; any other error is ours,
+ * such as out of memory.
  */
 export async function decodeHeic(bytes: Uint8Array, pixelsMax: number, seconds: number): Promise<Decoded> {
   const library = "libheif-js/libheif-wasm/libheif.js";
@@ -46,7 +46,7 @@ export async function decodeHeic(bytes: Uint8Array, pixelsMax: number, seconds: 
     script: require.resolve(library),
     wasm: require.resolve("libheif-js/libheif-wasm/libheif.wasm"),
   };
-  // From text, so that no second file has to lie beside the bundle of the function.
+  // From source text, so that the function's bundle needs no second file.
   const worker = new Worker(`(${work})(require);`, {
     eval: true,
     workerData: task,
@@ -72,7 +72,7 @@ export async function decodeHeic(bytes: Uint8Array, pixelsMax: number, seconds: 
   }
 }
 
-/** Buffers come through a thread's door as plain arrays. */
+/** Restores the buffers that a message between threads turned into plain arrays. */
 function asBuffers({ pixels, profile, exif, ...rest }: Decoded): Decoded {
   const buffer = (part: Uint8Array) => Buffer.from(part.buffer, part.byteOffset, part.byteLength);
   return {
@@ -85,7 +85,7 @@ function asBuffers({ pixels, profile, exif, ...rest }: Decoded): Decoded {
 
 type Task = { bytes: Uint8Array; pixelsMax: number; script: string; wasm: string };
 
-/** The C functions of libheif that are used here; numbers are addresses, structs are returned where the first points. */
+/** C functions of libheif. Numbers are addresses; the first argument points to the struct to return in. */
 type Library = {
   HEAPU8: Uint8Array;
   HEAP32: Int32Array;
@@ -126,7 +126,7 @@ type Library = {
   _heif_image_get_plane_readonly2(image: number, channel: number, stride: number): number;
 };
 
-/** What the thread does. Its text is the thread's whole program: it may name nothing outside itself. */
+/** Main function of the worker thread. Its source text is the whole program: it must not refer to anything outside. */
 function work(require: NodeJS.Require): void {
   const { readFileSync } = require("node:fs") as typeof import("node:fs");
   const { parentPort, workerData } = require("node:worker_threads") as typeof import("node:worker_threads");
@@ -139,11 +139,11 @@ function work(require: NodeJS.Require): void {
 
   const error = heif._malloc(16);
   const result = heif._malloc(16);
-  // In an array they have no names, which esbuild's `keepNames` would call a function of the bundle for.
+  // In an array functions have no names, for which esbuild's `keepNames` would call a helper of the bundle.
   const [int32, copy, call] = [
     (at: number) => heif.HEAP32[at >> 2] ?? 0,
     (at: number, count: number) => heif.HEAPU8.slice(at, at + count),
-    /** Calls what reports an error in a struct (code, subcode, text), and throws it. */
+    /** Calls a function that returns a struct (code, subcode, text), and throws its error. */
     (run: () => void) => {
       run();
       const [code, start = 0] = [heif.HEAP32[error >> 2], heif.HEAP32[(error + 8) >> 2]];
@@ -191,7 +191,7 @@ function work(require: NodeJS.Require): void {
         const at = heif._malloc(count);
         call(() => heif._heif_image_handle_get_metadata(error, handle, id, at));
         const block = copy(at, count);
-        // ISO/IEC 23008-12, A.2.1: how far behind these four bytes the TIFF header stands.
+        // ISO/IEC 23008-12, A.2.1: offset of the TIFF header after these four bytes.
         const start = 4 + new DataView(block.buffer).getUint32(0);
         if (start < count) exif = block.slice(start);
       }
@@ -213,8 +213,8 @@ function work(require: NodeJS.Require): void {
     const decoded = { pixels, width, height, channels, ...colours, ...(exif ? { exif } : {}) };
     parentPort?.postMessage({ decoded }, [pixels.buffer]);
   } catch (thrown) {
-    // Whatever goes wrong inside WebAssembly, the bytes led there. Even want of memory: libheif says so where a picture
-    // is larger than the limit, and the 2 GB of WebAssembly's own are more than any picture within it takes.
+    // Every error inside WebAssembly is the bytes' fault, out of memory too: libheif reports that for images over the
+    // limit, and images within it take less than WebAssembly's 2 GB.
     parentPort?.postMessage({ fault: String(thrown) });
   }
 }

@@ -1,6 +1,6 @@
 /**
- * What a picture is recognised by after it was made smaller, brighter or encoded anew: dHash, which says of each place
- * whether it grows lighter from left to right (N. Krawetz, "Kind of Like That", 2013,
+ * Perceptual hash (dHash): recognises an image after it was resized, brightened or re-encoded. Each bit is set if the
+ * lightness increases from one column to the next (N. Krawetz, "Kind of Like That", 2013,
  * https://www.hackerfactor.com/blog/index.php?/archives/529-Kind-of-Like-That.html).
  */
 
@@ -8,9 +8,9 @@ const columns = 9;
 const rows = 8;
 
 /**
- * 64 bits as 16 hex digits, row by row, the first in the highest bit: the layout of Python's `imagehash.dhash`. Two
- * pictures look alike where few bits differ; at most 10 is what its author takes. Pixels as rows of red, green, blue
- * and alpha; what is transparent counts as white.
+ * Computes the hash from RGBA pixels, row by row; transparent pixels count as white. Returns 64 bits as 16 hex digits,
+ * row by row, the first in the highest bit: the layout of Python's `imagehash.dhash`. Similar images differ in few
+ * bits, by its author's measure at most 10.
  */
 export function perceptualHash(rgba: Uint8Array, width: number, height: number): string {
   const light = lightness(rgba, width, height);
@@ -24,7 +24,7 @@ export function perceptualHash(rgba: Uint8Array, width: number, height: number):
   return bits.toString(16).padStart(16, "0");
 }
 
-/** The mean lightness (ITU-R BT.601) of 9 × 8 equal parts of the picture, rounded so that noise in flat parts is none. */
+/** Computes the mean lightness (ITU-R BT.601) of 9 × 8 equal parts, rounded to suppress noise in flat parts. */
 function lightness(rgba: Uint8Array, width: number, height: number): number[] {
   const parts = Array.from({ length: columns * rows }, () => 0);
   const across = shares(width, columns);
@@ -45,7 +45,7 @@ function lightness(rgba: Uint8Array, width: number, height: number): number[] {
   return parts.map(Math.round);
 }
 
-/** For each of `count` pixels in a row, which of `into` equal parts it lies in, and how much of the part it is. */
+/** Computes for each of `count` pixels in a row which of `into` equal parts it covers, and its share of each. */
 function shares(count: number, into: number): [number, number][][] {
   const size = count / into;
   return Array.from({ length: count }, (_, pixel) => {

@@ -1,10 +1,10 @@
-/** What stands in for a picture until it has loaded: a blurred preview and one colour, both from a few pixels. */
+/** Placeholders to show until an image has loaded: a blurred preview and the dominant colour. */
 import { rgbaToThumbHash } from "thumbhash";
 
-/** `thumbhash` is base64, some 25 bytes of it; `color` is `#rrggbb`. */
+/** Placeholder of an image: `thumbhash` is base64 of about 25 bytes; `color` is `#rrggbb`. */
 export type Placeholder = { thumbhash: string; color: string };
 
-/** Pixels as rows of red, green, blue and alpha; at most 100 px a side, which is what ThumbHash takes. */
+/** Computes the placeholder from RGBA pixels, row by row; at most 100 px a side, ThumbHash's limit. */
 export function placeholderOf(rgba: Uint8Array, width: number, height: number): Placeholder {
   return {
     thumbhash: Buffer.from(rgbaToThumbHash(width, height, rgba)).toString("base64"),
@@ -13,8 +13,8 @@ export function placeholderOf(rgba: Uint8Array, width: number, height: number): 
 }
 
 /**
- * The mean of the commonest colours: pixels are sorted into 16 × 16 × 16 boxes, and the fullest box wins. What is
- * nearly transparent does not count; a picture of nothing else is white.
+ * Computes the dominant colour: pixels are sorted into 16 × 16 × 16 boxes, and the mean of the fullest box is returned.
+ * Ignores pixels with an alpha below 128; an image of only such pixels is white.
  */
 function dominantOf(rgba: Uint8Array): string {
   const boxes = new Map<number, { count: number; sum: [number, number, number] }>();

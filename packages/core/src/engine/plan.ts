@@ -1,16 +1,16 @@
-/** What each variant is cut from, worked out before any pixel is touched: pure arithmetic on sizes. */
+/** Plans the sizes of all variants from the size of the original: pure arithmetic. */
 import type { Spec } from "./recipe.ts";
 
-/** A whole picture at one size, in pixels. */
+/** Size of an image in pixels. */
 export type Size = { width: number; height: number };
 
-/** One variant: the whole picture is reduced to `frame`, and `size` is cut from it. Both are the same for `inside`. */
+/** Step for a variant: resize the whole image to `frame`, then crop it to `size`. Both are equal for `inside`. */
 export type Step<N extends string> = { name: N; spec: Spec; frame: Size; size: Size };
 
 /**
- * The recipe's steps for a picture of this size, largest frame first, so that each can be made from the one before.
- * Never enlarges: a picture that is smaller than a variant's box keeps its size, and `cover` then cuts off only what
- * stands over the box.
+ * Plans the recipe's steps for an image of this size, largest frame first, so that each step starts from the one
+ * before. Never enlarges: an image that is smaller than a variant's box keeps its size, and `cover` then crops only
+ * what exceeds the box.
  */
 export function plan<N extends string>(source: Size, recipe: Readonly<Record<N, Spec>>): Step<N>[] {
   const steps = (Object.entries(recipe) as [N, Spec][]).map(([name, spec]) => {

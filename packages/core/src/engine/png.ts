@@ -1,13 +1,13 @@
-/** Raw pixels with their colour profile as a PNG that is not compressed: what libvips takes both from. */
+/** Writes raw pixels and their colour profile as an uncompressed PNG, to pass both to libvips. */
 import { crc32, deflateSync } from "node:zlib";
 
-/** Pixels of 8 bits, row by row: red, green, blue and perhaps alpha. `profile` is ICC. */
+/** Encodes 8-bit RGB or RGBA pixels, row by row, with an ICC profile. */
 export function pngOf(
   { pixels, width, height, channels }: { pixels: Buffer; width: number; height: number; channels: 3 | 4 },
   profile: Buffer,
 ): Buffer {
   const row = width * channels;
-  // Each row stands behind a byte that names its filter: 0, none.
+  // Each row begins with its filter type: 0, none.
   const rows = Buffer.alloc((row + 1) * height);
   for (let y = 0; y < height; y++) pixels.copy(rows, y * (row + 1) + 1, y * row, (y + 1) * row);
   const header = Buffer.alloc(13);

@@ -1,41 +1,41 @@
-/** What is made from every image: the variants, their sizes and their encodings, as data. Adding one is one edit here. */
+/** The recipe: the variants of every image with their sizes and encodings, as data. Adding a variant is one edit here. */
 export * as Recipe from "./recipe.ts";
 
 import { createHash } from "node:crypto";
 
-/** Formats that variants are written in, in the order in which a browser should try them: smallest file first. */
+/** Output formats, in the order in which a browser should try them: smallest file first. */
 export const formats = ["avif", "webp", "jpeg"] as const;
 export type Format = (typeof formats)[number];
 
-/** How a format is written: quality 1–100; effort 0 (fast) – 6 (small) for WebP, 0–9 for AVIF. */
+/** Encoder options by format: quality 1–100; effort 0 (fast) to 6 (small) for WebP, 0–9 for AVIF. */
 export type Encodings = {
   readonly avif: { readonly quality: number; readonly effort: number };
   readonly webp: { readonly quality: number; readonly effort: number };
   readonly jpeg: { readonly quality: number };
 };
 
-/** Of every variant that does not say otherwise. */
+/** Encoder options of variants without options in their spec. */
 export const encodings: Encodings = {
   avif: { quality: 60, effort: 0 },
   webp: { quality: 80, effort: 4 },
   jpeg: { quality: 80 },
 };
 
-/** One variant. Sizes in pixels; never enlarged. */
+/** Specification of a variant. Sizes in pixels; images are never enlarged. */
 export type Spec = {
-  /** Greatest width. */
+  /** Maximum width. */
   readonly width: number;
-  /** Greatest height; absent where only the width is bounded. */
+  /** Maximum height; absent: unbounded. */
   readonly height?: number;
-  /** `cover` fills the box and crops what stands over; `inside` fits within it. */
+  /** `cover` fills the box and crops the rest; `inside` fits within the box. */
   readonly fit: "cover" | "inside";
-  /** What `cover` keeps: the middle, or what draws the eye (skin, strong colours, detail). Default: the middle. */
+  /** Part that `cover` keeps: the centre, or libvips' attention region (skin, saturated colours, detail). Default: `centre`. */
   readonly crop?: "centre" | "attention";
-  /** One file for each. The API's `url` is the one of them that most clients can show. */
+  /** Writes one file for each. The API's `url` is the one that most clients support. */
   readonly formats: readonly [Format, ...Format[]];
-  /** Where this variant is written in another way than `encodings` says. */
+  /** Overrides of `encodings`. */
   readonly encode?: Partial<Encodings>;
-  /** An animated original becomes one animated WebP, whatever the formats. Default: its first frame. */
+  /** Writes an animated original as one animated WebP, regardless of `formats`. Default: its first frame only. */
   readonly animated?: boolean;
 };
 
@@ -46,13 +46,13 @@ export const recipe = {
   large: { width: 1920, fit: "inside", formats: ["webp"] },
 } as const satisfies Record<string, Spec>;
 
-/** `"thumbnail" | "small" | "medium" | "large"`, known to the compiler everywhere. */
+/** Name of a variant: `"thumbnail" | "small" | "medium" | "large"`. */
 export type Name = keyof typeof recipe;
 
-/** The variants' names, in the recipe's order. */
+/** Names of the variants, in the recipe's order. */
 export const names = Object.keys(recipe) as [Name, ...Name[]];
 
-/** Changes whenever the recipe does: 8 hex digits, kept on each record so that what an older recipe made can be found. */
+/** Fingerprint of the recipe, 8 hex digits. Stored in each record, so that `stale` variants of an older recipe are found. */
 export const fingerprint = createHash("sha256")
   .update(JSON.stringify({ recipe, encodings }))
   .digest("hex")

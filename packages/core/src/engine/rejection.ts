@@ -1,6 +1,6 @@
 /**
- * Why an image was refused: the bytes are at fault, so the answer is final and never retried. The set is closed;
- * clients show their own words for each code.
+ * Rejection codes: the bytes are at fault, so the result is final and never retried. The set is closed; clients map
+ * each code to their own text.
  */
 export const codes = [
   "empty_file",
@@ -16,7 +16,7 @@ export const codes = [
 
 export type Code = (typeof codes)[number];
 
-/** Thrown by the gate and the engine when the bytes are at fault. The message is for people. */
+/** An error whose cause is in the bytes; thrown by the gate and the engine. The message is shown to users. */
 export class Rejection extends Error {
   readonly code: Code;
   override readonly name = "Rejection";

@@ -1,26 +1,26 @@
 /**
  * The image engine: one decode, every variant.
  *
- * The original is decoded once, at the size of the largest variant where the decoder can do that (shrink-on-load);
- * each smaller variant is reduced from the one before, as raw pixels. Only encoding is paid per variant.
+ * The original is decoded once, with shrink-on-load to the size of the largest variant if the decoder supports it.
+ * Each smaller variant is resized from the one before, as raw pixels, so that only encoding is paid per variant.
  */
 
 import type { Settings } from "../settings.ts";
 import { animate, encode, type Files } from "./encode.ts";
 import { type Facts, readExif } from "./facts.ts";
 import type { Format } from "./format.ts";
+import { free } from "./free.ts";
 import { decode, inspect, type Original } from "./original.ts";
 import { perceptualHash } from "./perceptual-hash.ts";
 import { type Placeholder, placeholderOf } from "./placeholder.ts";
 import { plan, type Size, type Step } from "./plan.ts";
 import { type Name, type Spec, recipe as standard } from "./recipe.ts";
-import { release } from "./release.ts";
-import { type Clock, clockOf, exactly, finish, isWhole, open, type Raster, rasterOf } from "./sharp.ts";
+import { type Clock, clockOf, finish, isWhole, open, type Raster, rasterOf, resizeTo } from "./sharp.ts";
 
-/** A variant in memory, in pixels. The first of its files is the one that most clients can show. */
+/** A variant in memory. The first of its files has the most widely supported format. */
 export type Variant<N extends string = Name> = Size & { name: N; files: Files };
 
-/** Everything that is known and made of one original. */
+/** Result of rendering an original. */
 export type Rendered<N extends string = Name> = {
   source: Facts;
   placeholder: Placeholder;
@@ -28,11 +28,11 @@ export type Rendered<N extends string = Name> = {
 };
 
 /**
- * Makes every variant of the recipe and finds out what the original is. Throws `Rejection` when the bytes are at
- * fault; anything else thrown is a fault of ours, worth another try.
+ * Renders every variant of the recipe and reads the facts of the original. Throws `Rejection` if the bytes are at
+ * fault; any other error is ours, and worth a retry.
  */
 export async function render(bytes: Buffer, limits: Settings.Pipeline): Promise<Rendered>;
-/** The same by another recipe. */
+/** Renders by another recipe. */
 export async function render<N extends string>(
   bytes: Buffer,
   limits: Settings.Pipeline,
@@ -49,24 +49,24 @@ export async function render(
   const made = new Map<string, Promise<Files>>();
   let last: Raster | undefined;
   for await (const { name, spec, size, raster } of rasters(original, limits, recipe, clock)) {
-    if (last && last !== raster) release(last.pixels);
+    if (last && last !== raster) free(last.pixels);
     last = raster;
-    // A small original gives several variants the same picture: it is encoded once.
+    // Variants of a small original may be identical: each is encoded once.
     const { formats, encode: how, animated, crop } = spec;
     const cut = isWhole(size, raster) ? undefined : [size, crop];
     const key = JSON.stringify([raster.width, raster.height, cut, formats, how, animated]);
     const files =
       made.get(key) ??
-      (original.moves && spec.animated
+      (original.animated && spec.animated
         ? animate(original, size, spec, limits, clock)
         : encode(raster, size, spec, clock));
     made.set(key, files);
     variants.push({ name, ...size, files: await files });
   }
-  if (!last) throw new Error("The recipe names no variant.");
+  if (!last) throw new Error("The recipe has no variant.");
   const { header, upright, alpha, exif } = original;
-  const { perceptualHash, ...placeholder } = await look(last, clock);
-  release(last.pixels);
+  const { perceptualHash, ...placeholder } = await fingerprint(last, clock);
+  free(last.pixels);
   return {
     source: {
       format: header.format,
@@ -82,7 +82,7 @@ export async function render(
   };
 }
 
-/** The picture at every size that the recipe asks for, largest first: what there is to encode. Throws `Rejection`. */
+/** Yields the image at each size of the recipe, largest first, for encoding. Throws `Rejection`. */
 export async function* rasters<N extends string>(
   original: Original,
   limits: Settings.Pipeline,
@@ -100,7 +100,7 @@ export async function* rasters<N extends string>(
 
 async function reduce(raster: Raster, frame: Size, clock: Clock): Promise<Raster> {
   if (isWhole(frame, raster)) return raster;
-  return rasterOf(exactly(open(raster), frame), clock);
+  return rasterOf(resizeTo(open(raster), frame), clock);
 }
 
 const contentTypes: Record<Format, string> = {
@@ -114,10 +114,10 @@ const contentTypes: Record<Format, string> = {
 };
 
 /**
- * What stands in for a picture, and what it is recognised by. 48 px tell as much as ThumbHash keeps, in a hundredth of
- * the time that 100 px take.
+ * Computes placeholder and perceptual hash. 48 px hold as much detail as ThumbHash keeps, at a hundredth of the time
+ * of 100 px.
  */
-async function look(raster: Raster, clock: Clock): Promise<Placeholder & { perceptualHash: string }> {
+async function fingerprint(raster: Raster, clock: Clock): Promise<Placeholder & { perceptualHash: string }> {
   const small = open(raster).resize(48, 48, { fit: "inside", withoutEnlargement: true }).ensureAlpha();
   const { data, info } = await finish(small.raw(), clock);
   const { width, height } = info;

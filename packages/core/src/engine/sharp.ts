@@ -1,6 +1,6 @@
 /**
- * sharp as the engine uses it, and the only file that imports it: pictures as raw pixels, pipelines that end in time,
- * and decoders shut that the settings do not name.
+ * Wraps sharp, and is the only file that imports it: rasters of raw pixels, pipelines with a timeout, and an allowlist
+ * of decoders.
  */
 import { createRequire } from "node:module";
 import type { OutputInfo, Sharp, default as SharpModule } from "sharp";
@@ -10,16 +10,16 @@ import { Rejection } from "./rejection.ts";
 
 export type { Sharp, SharpOptions } from "sharp";
 
-// `require` starts in half the time that `import` takes: sharp is CommonJS and all of it is needed.
+// `require` takes half the time of `import`: sharp is CommonJS, and all of it is used.
 export const sharp: typeof SharpModule = createRequire(import.meta.url)("sharp");
 
 sharp.concurrency(1);
 sharp.cache(false);
 
-/** A whole upright picture in sRGB, 8 bits a channel. */
+/** A whole upright image in sRGB, 8 bits a channel. */
 export type Raster = Size & { pixels: Buffer; channels: 3 | 4 };
 
-/** libvips' loaders by format. */
+/** Loaders of libvips by format. */
 const loaders: Record<string, string[]> = {
   jpeg: ["VipsForeignLoadJpegBuffer"],
   png: ["VipsForeignLoadPngBuffer"],
@@ -27,13 +27,13 @@ const loaders: Record<string, string[]> = {
   avif: ["VipsForeignLoadHeifBuffer"],
   gif: ["VipsForeignLoadNsgifBuffer"],
   tiff: ["VipsForeignLoadTiffBuffer"],
-  // What was decoded without libvips comes with its colours in a PNG of our own.
+  // HEIC is decoded without libvips and passed to it as a PNG with its colour profile.
   heic: ["VipsForeignLoadPngBuffer"],
 };
 
 let allowed = "";
 
-/** Shuts every decoder that the settings do not name, so that a fault in one can be closed without a release. */
+/** Blocks every decoder that is not in the settings, so that a vulnerable one can be blocked without a free. */
 export function allow(formats: readonly string[]): void {
   if (allowed === formats.join()) return;
   sharp.block({ operation: ["VipsForeignLoad"] });
@@ -41,26 +41,30 @@ export function allow(formats: readonly string[]): void {
   allowed = formats.join();
 }
 
+/** Opens a raster as a sharp pipeline. */
 export const open = ({ pixels, width, height, channels }: Raster) =>
   sharp(pixels, { raw: { width, height, channels } });
 
+/** Returns whether a part has the size of the whole. */
 export const isWhole = (part: Size, whole: Size) =>
   part.width === whole.width && part.height === whole.height;
 
-/** Lanczos with two lobes, an eighth cheaper to decode with than three: docs/decisions.md, "A kernel of two lobes". */
-export const exactly = (picture: Sharp, { width, height }: Size) =>
-  picture.resize(width, height, { fit: "fill", kernel: "lanczos2" });
+/** Resizes to exactly this size. Lanczos2 takes an eighth less CPU than Lanczos3: docs/decisions.md, "A kernel of two lobes". */
+export const resizeTo = (image: Sharp, { width, height }: Size) =>
+  image.resize(width, height, { fit: "fill", kernel: "lanczos2" });
 
-export async function rasterOf(picture: Sharp, clock: Clock): Promise<Raster> {
-  const { data: pixels, info } = await finish(picture.raw(), clock);
+/** Runs a pipeline and returns its raw pixels. */
+export async function rasterOf(image: Sharp, clock: Clock): Promise<Raster> {
+  const { data: pixels, info } = await finish(image.raw(), clock);
   const { width, height, channels } = info;
   if (channels !== 3 && channels !== 4) throw new Error(`A raster of ${channels} channels is not sRGB.`);
   return { pixels, width, height, channels };
 }
 
-/** The whole seconds that are left for an image; 1 at the end, which is the least that sharp takes. */
+/** Returns the whole seconds left for an image, at least 1, which is the minimum that sharp accepts. */
 export type Clock = () => number;
 
+/** Starts the clock of `decodeSecondsMax`. The clock throws a `too_slow` rejection at its end. */
 export function clockOf({ decodeSecondsMax }: Settings.Pipeline): Clock {
   const end = performance.now() + decodeSecondsMax * 1000;
   return () => {
@@ -70,21 +74,22 @@ export function clockOf({ decodeSecondsMax }: Settings.Pipeline): Clock {
   };
 }
 
+/** Creates the rejection of an image that takes longer than `decodeSecondsMax`. */
 export const tooSlow = (options?: ErrorOptions) =>
-  new Rejection("too_slow", "The image takes too long to decode.", options);
+  new Rejection("too_slow", "Decoding the image takes too long.", options);
 
-/** Runs a pipeline for as long as the clock allows. A soft limit: libvips looks at it between rows, if at all. */
-export async function finish(picture: Sharp, clock: Clock): Promise<{ data: Buffer; info: OutputInfo }> {
+/** Runs a pipeline with the time left as its timeout. A soft limit: libvips checks it between rows, if at all. */
+export async function finish(image: Sharp, clock: Clock): Promise<{ data: Buffer; info: OutputInfo }> {
   try {
-    return await picture.timeout({ seconds: clock() }).toBuffer({ resolveWithObject: true });
+    return await image.timeout({ seconds: clock() }).toBuffer({ resolveWithObject: true });
   } catch (cause) {
     if (cause instanceof Error && cause.message.startsWith("timeout")) throw tooSlow({ cause });
     throw cause;
   }
 }
 
-/** What libvips cannot read, the bytes are at fault for; unless memory ran out, which another try may have. */
-export async function blame<T>(reading: Promise<T>): Promise<T> {
+/** Converts errors of libvips to rejections: the bytes are at fault. Except out of memory, which is worth a retry. */
+export async function asRejection<T>(reading: Promise<T>): Promise<T> {
   try {
     return await reading;
   } catch (cause) {
@@ -94,5 +99,6 @@ export async function blame<T>(reading: Promise<T>): Promise<T> {
   }
 }
 
+/** Creates the rejection of damaged bytes. */
 export const damaged = (options: ErrorOptions) =>
   new Rejection("corrupt_image", "The image is damaged or incomplete.", options);

@@ -7,9 +7,9 @@ export * as Pipeline from "./pipeline.ts";
 import { createHash } from "node:crypto";
 import { Storage } from "../aws/storage.ts";
 import type { File } from "../engine/encode.ts";
+import { free } from "../engine/free.ts";
 import type { Name } from "../engine/recipe.ts";
 import { Rejection } from "../engine/rejection.ts";
-import { release } from "../engine/release.ts";
 import { render } from "../engine/render.ts";
 import type { Message } from "../records/message.ts";
 import { Protocol } from "../records/protocol.ts";
@@ -94,7 +94,7 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
   try {
     const { source, placeholder, variants } = await render(bytes, settings);
     const { length } = bytes;
-    release(bytes);
+    free(bytes);
     const folder = Protocol.rules.pathOf(claimed, etag);
     const stored = await Promise.all(
       variants.map(async ({ name, width, height, files }): Promise<[Name, StoredVariant]> => {
@@ -103,7 +103,7 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
         return [name, { ...shown, width, height, ...(also.length > 0 ? { also } : {}) }];
       }),
     );
-    for (const { files } of variants) for (const file of files) release(file.bytes);
+    for (const { files } of variants) for (const file of files) free(file.bytes);
     const result = { bytes: length, sha256, source, placeholder, variants: Object.fromEntries(stored) };
     return { is: "ready", result };
   } catch (error) {

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { open, rm } from "node:fs/promises";
 import path from "node:path";
-import { release } from "@image-pipeline/core/engine/release";
+import { free } from "@image-pipeline/core/engine/free";
 
 /** How much is gathered before it is written: one system call for some sixteen chunks of a socket. */
 const gatherBytes = 1 << 20;
@@ -40,7 +40,7 @@ export async function createDraft(folder: string): Promise<Draft> {
     const { bytesWritten } = await handle.writev(buffers);
     // A full disk may take a part before it refuses the rest; writing the rest brings its error out.
     if (bytesWritten < length) await handle.writeFile(Buffer.concat(buffers).subarray(bytesWritten));
-    buffers.forEach(release);
+    buffers.forEach(free);
   }
 
   return {

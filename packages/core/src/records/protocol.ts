@@ -1,6 +1,6 @@
 /**
- * The protocol by which events that come twice, late, out of order or never still leave every image right. Pure:
- * each rule takes a record and says what becomes of it. `pipeline.ts` and `reconcile.ts` carry the answers out.
+ * The protocol that keeps every record correct although events come twice, late, out of order or never. Pure: each rule
+ * takes a record and returns a decision, which `pipeline.ts` and `reconcile.ts` carry out.
  */
 export * as Protocol from "./protocol.ts";
 
@@ -9,12 +9,12 @@ import type { ImageRecord, StoredVariant, Superseded } from "../table/image-enti
 import type { Check, Created, Message, Removed } from "./message.ts";
 import type { Draft, Entry } from "./record.ts";
 
-/** What every rule needs to know beside the record. `leaseSeconds` outlasts the longest run of a worker. */
+/** The input of every rule besides the record. `leaseSeconds` is longer than the longest run of a worker. */
 export type Context = { imageID: string; owner: string; now: number; leaseSeconds: number };
 
 /**
- * What to do: write a draft (`claim` and go on to the work, or just `write`), let the message go, or leave it in
- * the queue for later.
+ * A decision: write a draft (`claim` continues with the work, `write` is all), acknowledge the message, or leave it in
+ * the queue to be received again.
  */
 export type Decision =
   | { do: "claim"; draft: Draft; entry?: Entry }
@@ -24,19 +24,19 @@ export type Decision =
 
 const day = 86_400_000;
 
-/** A tombstone outlives every message: 4 days in the queue and 14 among the dead letters. */
+/** A tombstone outlives every message: 4 days in the queue and 14 in the dead-letter queue. */
 const tombstoneMs = 30 * day;
 
-/** How long variants stay readable after they were replaced, for clients that hold an older answer. */
+/** Grace period of replaced variants, for clients that hold an older response. */
 export const supersededMs = day;
 
-/** When a failed image is tried again by itself: after one, six and seventeen hours more. */
+/** Backoff between the automatic retries of a failed image: one, six and seventeen hours. */
 const failedRetryMs = [3_600_000, 21_600_000, 61_200_000];
 
-/** How long a message of our own may take before the reconciler sends another. */
+/** Time until the reconciler sends a check again that had no effect. */
 const resendMs = 600_000;
 
-/** Rules 1 and 2: may this event's upload be processed by whoever asks now? */
+/** Rules 1 and 2: an object was created. Claims it for the worker that received the event, unless it is outdated. */
 export function onCreated(record: ImageRecord | undefined, event: Created, context: Context): Decision {
   const { key, sequencer, etag } = event;
   if (record && (record.sequencer ?? "") > sequencer)
@@ -62,8 +62,8 @@ export function onCreated(record: ImageRecord | undefined, event: Created, conte
 }
 
 /**
- * Rule 7: an object is gone. The tombstone keeps its place in the order, so that a late event cannot revive it. Where
- * somebody else found it gone before its event came, it takes its place now, and is not told of again.
+ * Rule 7: an object was removed. The tombstone keeps the event's sequencer, so that a late event cannot revive the
+ * image. If a check found the removal first, only the sequencer is added, without a second entry.
  */
 export function onRemoved(record: ImageRecord | undefined, event: Removed, context: Context): Decision {
   if (record && (record.sequencer ?? "") >= event.sequencer) {
@@ -80,8 +80,8 @@ export function onRemoved(record: ImageRecord | undefined, event: Removed, conte
 }
 
 /**
- * Rules 8 and 10: somebody asks for a look. `etag` is what lies in the bucket now, undefined where nothing does.
- * There is no sequencer to go by, so the attempt that was seen when the question was asked is the lock.
+ * Rules 8 and 10: a check of the object itself. `etag` is the object's, undefined if there is none. A check has no
+ * sequencer: it applies only while the record has the attempt that its sender saw.
  */
 export function onCheck(
   record: ImageRecord | undefined,
@@ -106,7 +106,7 @@ export function onCheck(
   };
 }
 
-/** What the work came to. `gone`: the object was removed meanwhile; `changed`: another upload took its place. */
+/** The result of the work. `gone`: the object was removed meanwhile; `changed`: another upload replaced it. */
 export type Outcome =
   | { is: "ready"; result: Result }
   | { is: "rejected"; code: string; message: string; bytes?: number; sha256?: string }
@@ -114,14 +114,14 @@ export type Outcome =
   | { is: "changed" }
   | { is: "interrupted" };
 
-/** What the engine made, as it is recorded. */
+/** The engine's output, as the record holds it. */
 export type Result = Pick<ImageRecord, "bytes" | "sha256" | "source" | "placeholder"> & {
   variants: Partial<Record<Name, StoredVariant>>;
 };
 
 /**
- * Rule 5: the outcome counts only while this attempt still holds its lease. Undefined: it does not, and what was
- * made is nobody's.
+ * Rule 5: an outcome is committed only while its attempt, the fencing token, holds the lease. Undefined if it does not:
+ * its variants become orphans.
  */
 export function onOutcome(
   record: ImageRecord | undefined,
@@ -151,7 +151,7 @@ export function onOutcome(
       const { code, message, bytes, sha256 } = outcome;
       return {
         draft: {
-          ...withoutPicture(kept),
+          ...withoutContent(kept),
           status: "rejected",
           bytes,
           sha256,
@@ -167,15 +167,15 @@ export function onOutcome(
     case "gone":
       return { draft: tombstone(record, record.key, context), entry: { type: "deleted", by: "processor" } };
     case "changed":
-      // Its own event is on the way, or the reconciler will see the difference.
+      // The other upload's event will arrive, or the reconciler will find the difference.
       return { draft: { ...kept, status: "pending", dueAt: iso(context.now + resendMs) } };
     case "interrupted":
-      // Our fault: give the lease back, so that the queue's next try need not wait for its end.
+      // A fault of ours: the lease is returned, so that the next receive need not wait for its end.
       return { draft: { ...kept, status: "pending", dueAt: iso(context.now + resendMs) } };
   }
 }
 
-/** Rule 9: the queue has given up on this message. */
+/** Rule 9: the message was received too often and is a dead letter. */
 export function onDeadLetter(
   record: ImageRecord | undefined,
   message: Message,
@@ -187,7 +187,7 @@ export function onDeadLetter(
     if ((record?.attempt ?? 0) !== message.attempt)
       return { do: "acknowledge", why: "the record has moved on" };
     if (record?.status === "deleting" || record?.status === "deleted") {
-      return { do: "acknowledge", why: "the reconciler sees to deletions" };
+      return { do: "acknowledge", why: "the reconciler completes deletions" };
     }
   } else {
     if (record && (record.sequencer ?? "") > message.sequencer)
@@ -197,7 +197,7 @@ export function onDeadLetter(
     }
   }
   const current = message.kind === "check" || record?.sequencer === message.sequencer;
-  // Whoever holds the lease may still die: only a settled record lets a dead letter go.
+  // The worker that holds the lease may still die: a dead letter is acknowledged on a settled record only.
   if (record && current && isLeased(record, context.now))
     return { do: "retry", why: "a worker holds the lease" };
   const failures = (record?.failures ?? 0) + 1;
@@ -219,7 +219,10 @@ export function onDeadLetter(
   };
 }
 
-/** Rule 8, first half: from now on no worker's outcome counts, and the reconciler finishes what the caller may not. */
+/**
+ * Rule 8: marks the image `deleting` and increments the attempt, which fences running workers. The reconciler completes
+ * the deletion if the caller crashes.
+ */
 export function onDelete(record: ImageRecord, by: string, now: number): { draft: Draft; entry: Entry } {
   return {
     draft: {
@@ -234,7 +237,7 @@ export function onDelete(record: ImageRecord, by: string, now: number): { draft:
   };
 }
 
-/** Rule 8: back through the queue. The variants stay readable until others take their place. */
+/** Rule 8: sends the image through the queue again. Its variants stay readable until they are replaced. */
 export function onReprocess(record: ImageRecord, by: string, now: number): { draft: Draft; entry: Entry } {
   return {
     draft: {
@@ -249,12 +252,12 @@ export function onReprocess(record: ImageRecord, by: string, now: number): { dra
   };
 }
 
-/** The tombstone is on file, its variants are gone and its tags are in no list: nothing is left to do. */
+/** Clears what the clean-up of a tombstone has finished: `superseded`, `tags` and `dueAt`. */
 export function onCleanedUp(record: ImageRecord): { draft: Draft } {
   return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt: undefined } };
 }
 
-/** Rule 2: a message may go once the record is settled for its sequencer or a newer one. */
+/** Rule 2: whether a message may be acknowledged: its record is settled for its sequencer, or has a newer one. */
 export function mayAcknowledge(record: ImageRecord | undefined, message: Message): boolean {
   if (!record) return false;
   if (message.kind === "check") return true;
@@ -262,34 +265,34 @@ export function mayAcknowledge(record: ImageRecord | undefined, message: Message
   return seen > message.sequencer || (seen === message.sequencer && isSettled(record));
 }
 
-/** The path of an attempt's variants in the processed bucket: no attempt writes where another wrote. */
+/** The path of an attempt's variants in the processed bucket, which no other attempt writes to. */
 export const pathOf = (
   { imageID, attempt }: Pick<ImageRecord, "imageID" | "attempt">,
   etag: string,
 ): string => `${imageID}/${attempt}-${etag.slice(0, 8)}`;
 
-/** Whether a worker may still commit to this record. */
+/** Whether a worker holds the lease and may commit. */
 export const isLeased = (record: ImageRecord, now: number) =>
   record.status === "processing" && record.leaseUntil !== undefined && Date.parse(record.leaseUntil) > now;
 
-/** Whether nothing more happens to this record by itself. */
+/** Whether the record has a final status, which only a newer upload, a request or a retry changes. */
 export const isSettled = ({ status }: ImageRecord) =>
   status === "ready" || status === "rejected" || status === "failed" || status === "deleted";
 
-/** Every key in the processed bucket that readers may hold: the record's own, and those replaced since yesterday. */
+/** Every key in the processed bucket that clients may hold: the record's own, and those replaced within a day. */
 export function keysInUse(record: ImageRecord, now: number): Set<string> {
   return new Set((superseded(record, now) ?? []).flatMap(({ keys }) => keys));
 }
 
-/** Whether a tombstone's last transition may be off file, or anything of it may be left to be removed. */
+/** Whether a tombstone still needs its clean-up. */
 export const needsCleanup = ({ status, dueAt }: ImageRecord): boolean =>
   status === "deleted" && dueAt !== undefined;
 
-/** Every key that a tombstone still has to remove. */
+/** Every key that the clean-up of a tombstone has to remove. */
 export const keysToCleanUp = (record: ImageRecord): string[] =>
   (record.superseded ?? []).flatMap(({ keys }) => keys);
 
-/** Whether these very bytes have been seen to already, by today's recipe: nothing needs doing twice. */
+/** Whether the same bytes were processed with the current recipe, so that the result holds. */
 const isSame = (record: ImageRecord, etag: string) =>
   (record.status === "ready" || record.status === "rejected") &&
   record.etag === etag &&
@@ -302,7 +305,7 @@ function claimed(
 ): Draft {
   const leaseUntil = iso(context.now + context.leaseSeconds * 1000);
   return {
-    // What comes back after it was deleted is another picture: nothing that was said of the first holds for it.
+    // An upload under a deleted image's key is a new image: it inherits no title, tags or metadata.
     ...(record && record.status !== "deleted" ? keptOf(record) : { createdAt: iso(context.now) }),
     imageID: context.imageID,
     owner: record?.owner ?? context.owner,
@@ -316,7 +319,7 @@ function claimed(
   };
 }
 
-/** Holds the image's place in the order, and what is left to be removed; nothing of what it showed or was called. */
+/** The record of a deleted image: its sequencer and what is left to remove, and nothing of its content. */
 function tombstone(record: ImageRecord | undefined, key: string, context: Context): Draft {
   return {
     imageID: context.imageID,
@@ -328,13 +331,13 @@ function tombstone(record: ImageRecord | undefined, key: string, context: Contex
     attempt: (record?.attempt ?? 0) + 1,
     superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
     tags: record?.tags,
-    // Due at once: until it is purged, the reconciler looks after it.
+    // Due at once: the reconciler completes the clean-up if the worker does not.
     dueAt: iso(context.now),
     expiresAt: Math.ceil((context.now + tombstoneMs) / 1000),
   };
 }
 
-/** What was replaced within `keptMs`, with the record's own variants added. What is older is left to the sweep. */
+/** The keys replaced within `keptMs`, and the record's own. Older ones are left to the reconciler's sweep. */
 function superseded(record: ImageRecord, now: number, keptMs = supersededMs): Superseded[] | undefined {
   const older = (record.superseded ?? []).filter(({ at }) => Date.parse(at) > now - keptMs);
   const keys = keysOf(record);
@@ -346,7 +349,7 @@ function superseded(record: ImageRecord, now: number, keptMs = supersededMs): Su
 export const keysOf = ({ variants = {} }: Pick<ImageRecord, "variants">): string[] =>
   Object.values(variants).flatMap(({ key, also = [] }) => [key, ...also.map((file) => file.key)]);
 
-function withoutPicture(draft: Draft): Draft {
+function withoutContent(draft: Draft): Draft {
   const { variants, placeholder, source, recipe, processedAt, bytes, sha256, ...rest } = draft;
   return rest;
 }
@@ -356,7 +359,7 @@ function keptOf(record: ImageRecord): Draft {
   return rest;
 }
 
-/** The rules that the pipeline applies. The simulation replaces them one at a time, to show what each is for. */
+/** The rules that the pipeline applies. The simulation replaces one at a time, to show what each is for. */
 export const rules = {
   onCreated,
   onRemoved,

@@ -68,6 +68,7 @@ declare module "sst" {
       "bytesPerDayMax": number
       "corsOrigins": any
       "decodeSecondsMax": number
+      "exifBytesMax": number
       "formats": any
       "framesMax": number
       "heifPixelsMax": number
@@ -79,6 +80,7 @@ declare module "sst" {
       "pixelsMax": number
       "processorTimeoutSeconds": number
       "progressivePixelsMax": number
+      "scansMax": number
       "sideMax": number
       "type": "sst.sst.Linkable"
       "uploadSecondsMax": number

@@ -45,6 +45,20 @@ const pipeline = {
     268_000_000,
     "Most pixels in all frames of an animated image together, where the recipe makes an animated variant.",
   ),
+  scansMax: whole(
+    "SCANS_MAX",
+    "100",
+    1,
+    10_000,
+    "Most scans in a progressive JPEG. Encoders write about ten, and a decoder goes over the whole image for each.",
+  ),
+  exifBytesMax: whole(
+    "EXIF_BYTES_MAX",
+    "4194304",
+    65_536,
+    100_000_000,
+    "Most bytes that the entries of an image's EXIF data may declare together (4 MiB). A JPEG holds 64 KB.",
+  ),
   decodeSecondsMax: whole(
     "DECODE_SECONDS_MAX",
     "20",

@@ -33,8 +33,14 @@ const byCode: Record<string, Words | undefined> = {
     help: "Scale it down, or split it.",
   },
   too_many_frames: { what: "The animation has too many frames.", help: "Upload a shorter one." },
+  too_many_scans: { what: "The JPEG has too many scans.", help: "Save it again, without progressive scans." },
+  too_much_metadata: {
+    what: "The file has too much metadata.",
+    help: "Remove its EXIF data and upload it again.",
+  },
   corrupt_image: { what: "The file is damaged.", help: "Upload the original, or save it again." },
   too_slow: { what: "Decoding the image took too long.", help: "Save it in another format." },
+  too_much_memory: { what: "The image needs too much memory.", help: "Scale it down and upload it again." },
   processing_failed: {
     what: "Processing failed with an internal error.",
     help: "Try again with Reprocess.",

@@ -7,6 +7,7 @@ import { encodings, type Recipe, type Spec } from "./recipe.ts";
 import {
   asRejection,
   type Clock,
+  failOn,
   finish,
   isWhole,
   open,
@@ -64,7 +65,7 @@ export async function animate(
   clock: Clock,
 ): Promise<Files> {
   const limitInputPixels = Math.max(pixelsMax, animatedPixelsMax);
-  const image = sharp(bytes, { failOn: "warning", limitInputPixels, animated: true });
+  const image = sharp(bytes, { failOn, limitInputPixels, animated: true });
   image.resize(size.width, size.height, { fit: "cover" });
   const { data } = await asRejection(finish(encoded(image, "webp", spec), clock));
   return [{ format: "webp", ...containers.webp, bytes: data }];

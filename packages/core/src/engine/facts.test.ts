@@ -1,5 +1,11 @@
+import { deflateSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
+import { Settings } from "../settings.ts";
 import { readExif } from "./facts.ts";
+import { bytes, chunk, png } from "./fixture-bytes.ts";
+import { render } from "./render.ts";
+
+const { exifBytesMax } = Settings.pipelineDefaults;
 
 type Value = string | number[] | Buffer;
 
@@ -27,14 +33,14 @@ function block(...directories: Record<number, Value>[]): Buffer {
         table.writeUInt32LE(pointer, at + 8);
         continue;
       }
-      const bytes = bytesOf(value);
+      const content = bytesOf(value);
       table.writeUInt16LE(typeof value === "string" ? 2 : Buffer.isBuffer(value) ? 1 : 5, at + 2);
-      table.writeUInt32LE(Array.isArray(value) ? value.length : bytes.length, at + 4);
-      if (bytes.length <= 4) bytes.copy(table, at + 8);
+      table.writeUInt32LE(Array.isArray(value) ? value.length : content.length, at + 4);
+      if (content.length <= 4) content.copy(table, at + 8);
       else {
         table.writeUInt32LE(end, at + 8);
-        tails.push(bytes);
-        end += bytes.length;
+        tails.push(content);
+        end += content.length;
       }
     }
     parts.push(table);
@@ -56,6 +62,62 @@ function bytesOf(value: Value): Buffer {
 const pointers = { 34665: "", 34853: "" };
 const bern = { 1: "N", 2: [46, 56, 52.8], 3: "E", 4: [7, 26, 49.2], 5: Buffer.from([0]), 6: [540] };
 
+describe("when a photo was taken", () => {
+  const takenAtOf = (photo: Record<number, Value>, image: Record<number, Value> = {}) =>
+    readExif(block({ ...pointers, ...image }, photo, {}), { location: false, exifBytesMax }).takenAt;
+
+  test.each([
+    [
+      "with a second NUL, as Nikon and Canon write it",
+      { 36867: "2023:09:25 08:33:30\0" },
+      "2023-09-25T08:33:30",
+    ],
+    ["with blanks behind it", { 36867: "2023:09:25 08:33:30  " }, "2023-09-25T08:33:30"],
+    ["with an offset", { 36867: "2023:09:25 08:33:30", 36881: "+02:00" }, "2023-09-25T08:33:30+02:00"],
+    ["in a 13th month", { 36867: "2022:13:05 10:00:00" }, undefined],
+    ["on the 30th of February", { 36867: "2022:02:30 10:00:00" }, undefined],
+    ["in an hour that no day has", { 36867: "2022:02:20 24:00:00" }, undefined],
+    ["as zeros", { 36867: "0000:00:00 00:00:00" }, undefined],
+    ["as blanks", { 36867: "    :  :     :  :  " }, undefined],
+    [
+      "by the time of digitizing",
+      { 36867: "0000:00:00 00:00:00", 36868: "2020:01:02 03:04:05" },
+      "2020-01-02T03:04:05",
+    ],
+  ])("is read %s", (_, tags, wanted) => expect(takenAtOf(tags)).toBe(wanted));
+
+  test("falls back to the time of the file", () => {
+    expect(takenAtOf({}, { 306: "2019:12:31 23:59:59" })).toBe("2019-12-31T23:59:59");
+    expect(takenAtOf({ 36868: "2020:01:02 03:04:05" }, { 306: "2019:12:31 23:59:59" })).toBe(
+      "2020-01-02T03:04:05",
+    );
+  });
+
+  test("is read through a pointer of type IFD", () => {
+    const tags = block({ ...pointers }, { 36867: "2023:09:25 08:33:30" }, {});
+    const entry = tags.indexOf(Buffer.from([0x69, 0x87, 4, 0]));
+    tags.writeUInt16LE(13, entry + 2);
+    expect(readExif(tags, { location: false, exifBytesMax }).takenAt).toBe("2023-09-25T08:33:30");
+  });
+
+  test("is read from a PNG with ImageMagick's text", async () => {
+    const tags = block({ ...pointers }, { 36867: "2023:09:25 08:33:30" }, {});
+    const text = `\nexif\n${String(tags.length).padStart(8)}\n${tags.toString("hex").replace(/.{72}/g, "$&\n")}\n`;
+    for (const before of [
+      chunk("tEXt", bytes("Raw profile type exif\0", text)),
+      chunk("zTXt", bytes("Raw profile type exif\0\0", deflateSync(text))),
+    ]) {
+      const { source } = await render(png(8, 8, { before }), Settings.pipelineDefaults);
+      expect(source.takenAt).toBe("2023-09-25T08:33:30");
+    }
+  });
+});
+
+test("a text ends at its first NUL", () => {
+  const tags = block({ ...pointers, 271: "Canon\0garbage", 272: "EOS R5\0\0\0" }, {}, {});
+  expect(readExif(tags, { location: false, exifBytesMax }).camera).toBe("Canon EOS R5");
+});
+
 describe("what the camera wrote", () => {
   test("time with its offset, camera and lens", () => {
     const tags = block(
@@ -63,7 +125,7 @@ describe("what the camera wrote", () => {
       { 36867: "2024:05:17 18:03:22", 36881: "+02:00", 42036: "23 mm f/2" },
       {},
     );
-    expect(readExif(tags, { location: true })).toEqual({
+    expect(readExif(tags, { location: true, exifBytesMax })).toEqual({
       takenAt: "2024-05-17T18:03:22+02:00",
       camera: "FUJIFILM X100V",
       lens: "23 mm f/2",
@@ -72,25 +134,27 @@ describe("what the camera wrote", () => {
 
   test("a time without an offset stays without one", () => {
     const tags = block({ ...pointers }, { 36867: "2024:05:17 18:03:22" }, {});
-    expect(readExif(tags, { location: false })).toEqual({ takenAt: "2024-05-17T18:03:22" });
+    expect(readExif(tags, { location: false, exifBytesMax })).toEqual({
+      takenAt: "2024-05-17T18:03:22",
+    });
   });
 
   test("a maker that the model names already is not named twice", () => {
     const tags = block({ 271: "Canon", 272: "Canon EOS R5" });
-    expect(readExif(tags, { location: false })).toEqual({ camera: "Canon EOS R5" });
+    expect(readExif(tags, { location: false, exifBytesMax })).toEqual({ camera: "Canon EOS R5" });
   });
 
   test("the place is told only where the settings ask for it", () => {
     const tags = block({ ...pointers }, {}, bern);
-    expect(readExif(tags, { location: false })).toEqual({});
-    expect(readExif(tags, { location: true })).toEqual({
+    expect(readExif(tags, { location: false, exifBytesMax })).toEqual({});
+    expect(readExif(tags, { location: true, exifBytesMax })).toEqual({
       location: { latitude: 46.948, longitude: 7.447, altitude: 540 },
     });
   });
 
   test("south, west and below the sea are negative", () => {
     const tags = block({ ...pointers }, {}, { ...bern, 1: "S", 3: "W", 5: Buffer.from([1]) });
-    expect(readExif(tags, { location: true }).location).toEqual({
+    expect(readExif(tags, { location: true, exifBytesMax }).location).toEqual({
       latitude: -46.948,
       longitude: -7.447,
       altitude: -540,
@@ -106,28 +170,31 @@ describe("what nobody should believe", () => {
     ["a block cut off", block({ 272: "A model of some length" }).subarray(0, 22)],
     ["no entries", block({})],
   ])("%s tells nothing and harms nothing", (_, bytes) => {
-    expect(readExif(bytes, { location: true })).toEqual({});
+    expect(readExif(bytes, { location: true, exifBytesMax })).toEqual({});
   });
 
   test("a time of a camera whose clock was never set", () => {
     expect(
-      readExif(block({ ...pointers }, { 36867: "0000:00:00 00:00:00" }, {}), { location: false }),
+      readExif(block({ ...pointers }, { 36867: "0000:00:00 00:00:00" }, {}), {
+        location: false,
+        exifBytesMax,
+      }),
     ).toEqual({});
   });
 
   test("an offset that is none", () => {
     const tags = block({ ...pointers }, { 36867: "2024:05:17 18:03:22", 36881: "Z<script>" }, {});
-    expect(readExif(tags, { location: false }).takenAt).toBe("2024-05-17T18:03:22");
+    expect(readExif(tags, { location: false, exifBytesMax }).takenAt).toBe("2024-05-17T18:03:22");
   });
 
   test("a place beyond the poles", () => {
     const tags = block({ ...pointers }, {}, { ...bern, 2: [91, 0, 0] });
-    expect(readExif(tags, { location: true })).toEqual({});
+    expect(readExif(tags, { location: true, exifBytesMax })).toEqual({});
   });
 
   test("names come without control characters, and no longer than a name is", () => {
     const tags = block({ 272: `Model\u0007\n\u202e1 ${"x".repeat(5000)}` });
-    const { camera = "" } = readExif(tags, { location: false });
+    const { camera = "" } = readExif(tags, { location: false, exifBytesMax });
     expect(camera).toMatch(/^Model 1 x+$/);
     expect(camera.length).toBe(100);
   });

@@ -1,7 +1,8 @@
 /** Facts about an original: format, size and EXIF data. */
 export * as Facts from "./facts.ts";
 
-import exif, { type Exif } from "exif-reader";
+import type { Exif as Tags } from "exif-reader";
+import { Exif } from "./exif.ts";
 
 /** GPS position: degrees north and east, metres above sea level. */
 export type Location = { latitude: number; longitude: number; altitude?: number };
@@ -22,17 +23,20 @@ export type Facts = {
   location?: Location;
 };
 
-/** Reads an EXIF block. Returns nothing for a damaged one, which is never a reason to reject an image. */
+/**
+ * Reads an EXIF block. Returns nothing for a damaged one, which is never a reason to reject an image. Throws
+ * `Rejection` for one that declares more than `exifBytesMax` bytes.
+ */
 export function readExif(
   block: Buffer | undefined,
-  { location: wanted }: { location: boolean },
+  { location: wanted, exifBytesMax }: { location: boolean; exifBytesMax: number },
 ): Pick<Facts, "takenAt" | "camera" | "lens" | "location"> {
-  const tags = block ? parse(block) : undefined;
-  if (!tags) return {};
+  const read = block && Exif.read(block, exifBytesMax);
+  if (!read) return {};
+  const { tags, takenAt } = read;
   const make = text(tags.Image?.Make);
   const model = text(tags.Image?.Model);
   const camera = model && make && !model.startsWith(make) ? `${make} ${model}` : (model ?? make);
-  const takenAt = timeOf(tags);
   const lens = text(tags.Photo?.LensModel);
   const location = wanted ? locationOf(tags) : undefined;
   return {
@@ -43,24 +47,7 @@ export function readExif(
   };
 }
 
-/** Parses an EXIF block as sharp returns it, or a whole TIFF file, which has the same structure. */
-function parse(block: Buffer): Exif | undefined {
-  try {
-    return exif(block);
-  } catch {
-    return undefined;
-  }
-}
-
-/** Formats the time of capture. exif-reader parses the camera's local time as if it were UTC. */
-function timeOf({ Photo }: Exif): string | undefined {
-  const at: unknown = Photo?.DateTimeOriginal;
-  if (!(at instanceof Date) || Number.isNaN(at.getTime()) || at.getUTCFullYear() < 1900) return undefined;
-  const offset = text(Photo?.OffsetTimeOriginal);
-  return at.toISOString().slice(0, 19) + (offset && /^[+-]\d\d:\d\d$/.test(offset) ? offset : "");
-}
-
-function locationOf({ GPSInfo: gps }: Exif): Location | undefined {
+function locationOf({ GPSInfo: gps }: Tags): Location | undefined {
   const latitude = degrees(gps?.GPSLatitude, gps?.GPSLatitudeRef, "S", 90);
   const longitude = degrees(gps?.GPSLongitude, gps?.GPSLongitudeRef, "W", 180);
   if (latitude === undefined || longitude === undefined) return undefined;
@@ -80,10 +67,11 @@ function degrees(parts: unknown, reference: unknown, negative: string, max: numb
 
 const round = (value: number, decimals: number) => Number(value.toFixed(decimals));
 
-/** Sanitizes a text from EXIF, which is untrusted: no control characters, at most 100 characters. */
+/** Sanitizes a text from EXIF, which is untrusted: up to the first NUL, no control characters, at most 100 characters. */
 function text(value: unknown): string | undefined {
   const raw = Buffer.isBuffer(value) ? value.toString("utf8") : value;
   if (typeof raw !== "string") return undefined;
-  const clean = raw.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
+  const [ended = ""] = raw.split("\0", 1);
+  const clean = ended.replace(/[\p{C}\p{Zl}\p{Zp}]+/gu, " ").trim();
   return [...clean].slice(0, 100).join("").trim() || undefined;
 }

@@ -24,6 +24,7 @@ function brandOf(bytes: Uint8Array): Format | undefined {
   for (let offset = 8; offset + 4 <= end; offset += offset === 8 ? 8 : 4) {
     const brand = String.fromCharCode(...bytes.subarray(offset, offset + 4));
     if (brand === "avif" || brand === "avis") return "avif";
+    if (brand === "mif3") return "avif";
     if (["heic", "heix", "heim", "heis", "hevc", "hevx"].includes(brand)) return "heic";
   }
   return undefined;

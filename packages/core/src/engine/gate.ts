@@ -39,7 +39,8 @@ export function admit(bytes: Uint8Array, limits: Settings.Pipeline): Header {
  * all if it must hold the whole image at once.
  */
 export function admitHeader(header: Header, limits: Settings.Pipeline): void {
-  const { width, height, frames, unreadable } = header;
+  const { width, height, frames, unreadable, fault, scans = 0 } = header;
+  if (fault) throw new Rejection("corrupt_image", `The header is invalid: ${fault}.`);
   if (unreadable) {
     throw new Rejection(
       "unsupported_codec",
@@ -56,6 +57,10 @@ export function admitHeader(header: Header, limits: Settings.Pipeline): void {
   if (width * height > pixelsMax) {
     const message = `The image has ${width * height} pixels; at most ${pixelsMax} are accepted for its format.`;
     throw new Rejection("too_many_pixels", message);
+  }
+  if (scans > limits.scansMax) {
+    const message = `The JPEG has ${scans} scans; at most ${limits.scansMax} are accepted.`;
+    throw new Rejection("too_many_scans", message);
   }
   if (limits.framesMax === 1) return;
   if (frames > limits.framesMax) {

@@ -1,30 +1,47 @@
 /**
- * Parses size, frames and codec from an image's header without a decoder: a file over the limits must be rejected
- * before it reaches any code written in C. Parses no more of each format than that takes.
+ * What an image's header says of its size, read without a decoder: a file that asks for too much must be refused
+ * before any code written in C has looked at it. Only as much of each format is read as that takes.
  */
+import { Color } from "./color.ts";
 import type { Format } from "./format.ts";
 
-/** A parsed header. Sizes in pixels as stored, before orientation. */
+/** Sizes in pixels as stored, before orientation. */
 export type Header = {
   format: Format;
   width: number;
   height: number;
-  /** Number of frames; 1 for a still image. */
+  /** How many pictures follow each other; 1 for a still one. */
   frames: number;
-  /** A decoder must hold the whole image before it returns the first row. */
+  /** Whether a decoder must hold the whole picture before it can give the first row. */
   whole: boolean;
-  /** Name of a codec that no decoder here supports. */
+  /** Colours by number. They take precedence over an ICC profile, and are absent where that takes precedence. */
+  coding?: Color.Coding;
+  /** The encoding, where no decoder here can read it. */
   unreadable?: string;
+  /** A value that no valid file has. */
+  fault?: string;
+  /** Scans of a progressive JPEG. */
+  scans?: number;
+  /** False for a JPEG whose end (EOI) is missing, which may be all that is missing. */
+  ended?: boolean;
+  /** The first frames of an animation, at most ten. */
+  stills?: Still[];
 };
 
-/** Parses the header of bytes that `sniff` recognised as `format`; undefined if it is damaged or incomplete. */
+/** A frame: the part of the canvas that it covers, in pixels, and where its bytes end in the file. */
+export type Still = { left: number; top: number; width: number; height: number; end: number };
+
+/** Frames that are looked at for one that shows something. */
+const stillsMax = 10;
+
+/** Reads the header of bytes that `sniff` took for `format`; undefined where there is none to be found. */
 export function readHeader(bytes: Uint8Array, format: Format): Header | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     const found = readers[format](view);
     return found && { format, frames: 1, whole: false, ...found };
   } catch (error) {
-    // A DataView throws on a read beyond its end: the header is truncated.
+    // A DataView throws when it is read beyond its end: the header is cut off.
     if (error instanceof RangeError) return undefined;
     throw error;
   }
@@ -42,7 +59,7 @@ const readers: Record<Format, (view: DataView) => Found | undefined> = {
   heic: (view) => heif(view, "hvcC"),
 };
 
-/** JPEG frames that no decoder here supports, by their marker. */
+/** Frames of JPEG by their marker: what decoders here can read, and what the others are called. */
 const unreadableFrames: Record<number, string> = {
   195: "lossless JPEG",
   197: "hierarchical JPEG",
@@ -54,35 +71,87 @@ const unreadableFrames: Record<number, string> = {
   207: "hierarchical JPEG",
 };
 
-/** ITU T.81, B.2: segments up to the frame header (SOF), which holds precision, height and width. */
+/**
+ * ITU T.81, B.2: segments up to the frame header (SOF), which holds precision, height and width. Bytes between
+ * segments are skipped, as every decoder does. In a progressive image the scans are counted, each a marker (SOS) in
+ * the entropy-coded data, where 0xFF is always escaped.
+ */
 function jpeg(view: DataView): Found | undefined {
   for (let at = 2; ; ) {
-    if (view.getUint8(at) !== 0xff) return undefined;
+    while (view.getUint8(at) !== 0xff) at++;
     while (view.getUint8(at) === 0xff) at++;
     const marker = view.getUint8(at++);
-    if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue; // markers without a segment
-    if (marker === 0xd9 || marker === 0xda) return undefined; // image data without a frame header
+    // Without a segment: a stuffed byte, TEM, restart markers, SOI.
+    if (marker <= 0x01 || (marker >= 0xd0 && marker <= 0xd8)) continue;
+    // EOI or SOS before a frame header.
+    if (marker === 0xd9 || marker === 0xda) return undefined;
     if (marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker)) {
       const precision = view.getUint8(at + 2);
-      const unreadable = unreadableFrames[marker] ?? (precision === 8 ? undefined : `${precision}-bit JPEG`);
+      const whole = marker === 0xc2 || marker === 0xca;
       return {
         width: view.getUint16(at + 5),
         height: view.getUint16(at + 3),
-        whole: marker === 0xc2 || marker === 0xca,
-        unreadable,
+        whole,
+        unreadable: unreadableFrames[marker] ?? (precision === 12 ? "12-bit JPEG" : undefined),
+        ...(precision !== 8 && precision !== 12 && { fault: `${precision} bits per sample` }),
+        ...scansFrom(view, at, whole),
       };
     }
     at += view.getUint16(at);
   }
 }
 
-/** PNG (W3C), 11.2.2: IHDR always comes first. */
-function png(view: DataView): Found | undefined {
-  if (tag(view, 12) !== "IHDR") return undefined;
-  return { width: view.getUint32(16), height: view.getUint32(20), whole: view.getUint8(28) === 1 };
+/** Counts the scans of a progressive JPEG, and looks for the end (EOI) behind the first scan. */
+function scansFrom(view: DataView, from: number, progressive: boolean): Pick<Header, "scans" | "ended"> {
+  const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
+  const find = (marker: number, at: number) => bytes.indexOf(Buffer.from([0xff, marker]), at);
+  const first = find(0xda, from);
+  const end = first < 0 ? -1 : find(0xd9, first);
+  let scans = 0;
+  for (let at = first; progressive && at >= 0 && (end < 0 || at < end); at = find(0xda, at + 2)) scans++;
+  return { ...(progressive && { scans }), ended: end >= 0 };
 }
 
-/** RFC 9649: a lossy or lossless image, or a canvas with one or more frames of either. */
+/** PNG (W3C), 11.2.2: IHDR always comes first, but for Xcode's own variety, whose pixels no other decoder reads. */
+function png(view: DataView): Found | undefined {
+  if (tag(view, 12) === "CgBI") {
+    const unreadable = "CgBI, Apple's variant of PNG";
+    return { width: view.getUint32(32), height: view.getUint32(36), unreadable };
+  }
+  if (tag(view, 12) !== "IHDR") return undefined;
+  const found = { width: view.getUint32(16), height: view.getUint32(20), whole: view.getUint8(28) === 1 };
+  return { ...found, coding: pngCoding(view) };
+}
+
+/** PNG (W3C), 4.3: cICP comes before iCCP, that before sRGB, that before gAMA with cHRM. All of them precede IDAT. */
+function pngCoding(view: DataView): Color.Coding | undefined {
+  const chunks = new Map<string, number>();
+  for (let at = 8; at + 12 <= view.byteLength && chunks.size < 100; at += 12 + view.getUint32(at)) {
+    const type = tag(view, at + 4);
+    if (type === "IDAT") break;
+    // A chunk that goes on behind the end of the file is none.
+    if (at + 12 + view.getUint32(at) <= view.byteLength) chunks.set(type, at + 8);
+  }
+  const cicp = chunks.get("cICP");
+  if (cicp !== undefined) {
+    // RGB with the full range is all that PNG holds.
+    const isValid = view.getUint8(cicp + 2) === 0 && view.getUint8(cicp + 3) === 1;
+    const coding = Color.fromCodes(view.getUint8(cicp), view.getUint8(cicp + 1));
+    if (isValid && coding) return coding;
+  }
+  const gama = chunks.get("gAMA");
+  if (gama === undefined || chunks.has("iCCP") || chunks.has("sRGB")) return undefined;
+  const gamma = view.getUint32(gama) / 100_000;
+  if (gamma < 0.01 || gamma > 10) return undefined;
+  const chrm = chunks.get("cHRM");
+  const at = (index: number) => view.getUint32((chrm ?? 0) + index * 4) / 100_000;
+  return Color.fromGamma(
+    gamma,
+    chrm === undefined ? undefined : [at(2), at(3), at(4), at(5), at(6), at(7), at(0), at(1)],
+  );
+}
+
+/** RFC 9649: a lossy or a lossless picture, or a canvas with either on it, perhaps many. */
 function webp(view: DataView): Found | undefined {
   const first = tag(view, 12);
   if (first === "VP8 ") {
@@ -96,36 +165,52 @@ function webp(view: DataView): Found | undefined {
   if (first !== "VP8X") return undefined;
   const size = (at: number) => (view.getUint16(at, true) | (view.getUint8(at + 2) << 16)) + 1;
   let frames = 0;
+  const stills: Still[] = [];
   for (let at = 30; at + 8 <= view.byteLength; ) {
-    if (tag(view, at) === "ANMF") frames++;
+    const start = at;
     const bytes = view.getUint32(at + 4, true);
     at += 8 + bytes + (bytes & 1); // chunks start at even offsets
+    if (tag(view, start) !== "ANMF") continue;
+    frames++;
+    if (stills.length === stillsMax || at > view.byteLength || bytes < 16) continue;
+    const side = (offset: number) => size(start + 8 + offset);
+    stills.push({
+      left: (side(0) - 1) * 2,
+      top: (side(3) - 1) * 2,
+      width: side(6),
+      height: side(9),
+      end: at,
+    });
   }
-  return { width: size(24), height: size(27), frames: Math.max(1, frames) };
+  return { width: size(24), height: size(27), frames: Math.max(1, frames), stills };
 }
 
-/** GIF89a: a logical screen, then blocks. Frames may be larger than the screen. */
+/** GIF89a: a screen, then blocks; pictures may be larger than the screen. */
 function gif(view: DataView): Found | undefined {
   const found = { width: view.getUint16(6, true), height: view.getUint16(8, true), frames: 0 };
+  const stills: Still[] = [];
   const tableAfter = (flags: number) => (flags & 0x80 ? 3 * 2 ** ((flags & 7) + 1) : 0);
   let at = 13 + tableAfter(view.getUint8(10));
   while (at < view.byteLength) {
     const block = view.getUint8(at);
+    let still: Still | undefined;
     if (block === 0x2c && at + 10 <= view.byteLength) {
       const side = (offset: number) => view.getUint16(at + offset, true);
+      still = { left: side(1), top: side(3), width: side(5), height: side(7), end: 0 };
       found.frames++;
-      found.width = Math.max(found.width, side(1) + side(5));
-      found.height = Math.max(found.height, side(3) + side(7));
+      found.width = Math.max(found.width, still.left + still.width);
+      found.height = Math.max(found.height, still.top + still.height);
       at += 11 + tableAfter(view.getUint8(at + 9));
     } else if (block === 0x21) at += 2;
-    else break; // the trailer, or data after the frames
+    else break; // the trailer, or whatever somebody put behind the pictures
     while (at < view.byteLength && view.getUint8(at) > 0) at += 1 + view.getUint8(at);
     at++;
+    if (still && stills.length < stillsMax) stills.push({ ...still, end: Math.min(at, view.byteLength) });
   }
-  return found.frames > 0 ? found : undefined;
+  return found.frames > 0 ? { ...found, stills } : undefined;
 }
 
-/** TIFF 6.0: entries of the first directory. A tile larger than the image counts as the size. */
+/** TIFF 6.0: entries of the first directory. A tile that is larger than the picture counts as its size. */
 function tiff(view: DataView): Found | undefined {
   const little = view.getUint8(0) === 0x49;
   const start = view.getUint32(4, little);
@@ -139,33 +224,49 @@ function tiff(view: DataView): Found | undefined {
     if (view.getUint16(at, little) === 257) found.height = value;
     if (view.getUint16(at, little) === 322) tile.width = value;
     if (view.getUint16(at, little) === 323) tile.height = value;
-    // Images have at most 5 channels (CMYK and alpha); thousands are measurements, or an attack.
+    // CMYK with alpha is the most that pictures have; thousands of channels are measurements, or harm.
     if (view.getUint16(at, little) === 277 && value > 5) found.unreadable = `TIFF of ${value} channels`;
   }
-  // A decoder holds a whole tile in memory. Encoders write tiles of up to 1,024 px a side.
+  // A whole tile is in memory at once. Up to 1,024 px a side is what programs write, whatever the picture's size.
   const isHuge = tile.width * tile.height > Math.max(2 ** 20, found.width * found.height);
   return isHuge && found.width > 0 && found.height > 0 ? { ...found, ...tile } : found;
 }
 
-/** ISO/IEC 23008-12: the largest image among the file's item properties. */
+/** ISO/IEC 23008-12: the largest image that the file's item properties speak of. */
 function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
   const properties = boxIn(view, ["meta", "iprp", "ipco"]);
-  if (!properties) return undefined;
-  const found = { width: 0, height: 0, whole: true, unreadable: undefined as string | undefined };
+  if (!properties) return withoutItems(view);
+  const found: Found = { width: 0, height: 0, whole: true };
   const codecs = new Set<string>();
+  let profile = false;
   for (const { type, start } of boxes(view, properties.start, properties.end)) {
     if (type === "ispe") {
       found.width = Math.max(found.width, view.getUint32(start + 4));
       found.height = Math.max(found.height, view.getUint32(start + 8));
     }
     if (type in codecNames) codecs.add(type);
+    // The thumbnail, the alpha plane and a gain map may have colours of their own; the image's come first.
+    if (type !== "colr") continue;
+    if (tag(view, start) !== "nclx") profile = true;
+    else found.coding ??= Color.fromCodes(view.getUint16(start + 4), view.getUint16(start + 6));
   }
   const [first] = codecs;
   if (!codecs.has(readable) && first) found.unreadable = codecNames[first];
-  return found;
+  return profile ? { ...found, coding: undefined } : found;
 }
 
-/** Codecs of HEIF by their configuration box. */
+/** Files of the family without a still image: sequences alone, and AVIF's minimized header. */
+function withoutItems(view: DataView): Found | undefined {
+  for (const { type } of boxes(view, 0, view.byteLength)) {
+    if (type === "mini")
+      return { width: 1, height: 1, unreadable: "an image with a minimized header (mif3)" };
+    if (type === "moov")
+      return { width: 1, height: 1, unreadable: "an image sequence without a still image" };
+  }
+  return undefined;
+}
+
+/** Codecs of HEIF by the box that configures them. */
 const codecNames: Record<string, string> = {
   av1C: "AV1",
   hvcC: "HEVC",
@@ -181,13 +282,13 @@ function boxIn(view: DataView, path: readonly string[]): Box | undefined {
   for (const type of path) {
     const found = [...boxes(view, inside.start, inside.end)].find((box) => box.type === type);
     if (!found) return undefined;
-    // Of these boxes only `meta` has a version before its children.
+    // `meta` alone of these carries a version before its boxes.
     inside = type === "meta" ? { ...found, start: found.start + 4 } : found;
   }
   return inside;
 }
 
-/** Iterates over the boxes between two offsets; at most 1,000, far more than cameras write. */
+/** The boxes between two offsets; at most a thousand, which no picture of a camera comes near. */
 function* boxes(view: DataView, from: number, to: number): Generator<Box> {
   for (let at = from, count = 0; at + 8 <= to && count < 1000; count++) {
     const size = view.getUint32(at);
@@ -200,7 +301,7 @@ function* boxes(view: DataView, from: number, to: number): Generator<Box> {
   }
 }
 
-/** Reads a four-character code. */
+/** Four letters. */
 function tag(view: DataView, at: number): string {
   return String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
 }

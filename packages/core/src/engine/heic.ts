@@ -13,8 +13,6 @@ export type Decoded = Size & {
   channels: 3 | 4;
   /** An ICC profile. */
   profile?: Buffer;
-  /** Number of the colour primaries in H.273, if there is no profile. */
-  primaries?: number;
   exif?: Buffer;
 };
 
@@ -101,10 +99,8 @@ type Library = {
   ): void;
   _heif_context_get_primary_image_handle(error: number, context: number, handle: number): void;
   _heif_image_handle_has_alpha_channel(handle: number): number;
-  _heif_image_handle_get_color_profile_type(handle: number): number;
   _heif_image_handle_get_raw_color_profile_size(handle: number): number;
   _heif_image_handle_get_raw_color_profile(error: number, handle: number, at: number): void;
-  _heif_image_handle_get_nclx_color_profile(error: number, handle: number, profile: number): void;
   _heif_image_handle_get_list_of_metadata_block_IDs(
     handle: number,
     type: number,
@@ -169,16 +165,12 @@ function work(require: NodeJS.Require): void {
     call(() => heif._heif_context_get_primary_image_handle(error, context, result));
     const handle = int32(result);
 
-    const colours: { profile?: Uint8Array; primaries?: number } = {};
+    let profile: Uint8Array | undefined;
     const size = heif._heif_image_handle_get_raw_color_profile_size(handle);
-    const nclx = 0x6e636c78;
-    if (heif._heif_image_handle_get_color_profile_type(handle) === nclx) {
-      call(() => heif._heif_image_handle_get_nclx_color_profile(error, handle, result));
-      colours.primaries = int32(int32(result) + 4);
-    } else if (size > 0 && size <= blockMax) {
+    if (size > 0 && size <= blockMax) {
       const at = heif._malloc(size);
       call(() => heif._heif_image_handle_get_raw_color_profile(error, handle, at));
-      colours.profile = copy(at, size);
+      profile = copy(at, size);
     }
 
     let exif: Uint8Array | undefined;
@@ -210,7 +202,7 @@ function work(require: NodeJS.Require): void {
       const start = plane + y * stride;
       pixels.set(heif.HEAPU8.subarray(start, start + width * channels), y * width * channels);
     }
-    const decoded = { pixels, width, height, channels, ...colours, ...(exif ? { exif } : {}) };
+    const decoded = { pixels, width, height, channels, ...(profile && { profile }), ...(exif && { exif }) };
     parentPort?.postMessage({ decoded }, [pixels.buffer]);
   } catch (thrown) {
     // Every error inside WebAssembly is the bytes' fault, out of memory too: libheif reports that for images over the

@@ -1,9 +1,10 @@
-/** Opens an original: reads its header, passes it through the gate and decodes it once. */
+/** An original: its header read, admitted, and decoded once, at the size of the largest variant where that can be done. */
 
 import type { Settings } from "../settings.ts";
+import { Color } from "./color.ts";
 import { free } from "./free.ts";
 import { admit, admitHeader } from "./gate.ts";
-import type { Header } from "./header.ts";
+import type { Header, Still } from "./header.ts";
 import { type Decoded, decodeHeic, HeicError } from "./heic.ts";
 import type { Size } from "./plan.ts";
 import { pngOf } from "./png.ts";
@@ -14,20 +15,23 @@ import {
   type Clock,
   clockOf,
   damaged,
+  failOnOf,
   finish,
   isWhole,
   open,
   type Raster,
   rasterOf,
   resizeTo,
+  type Sharp,
   type SharpOptions,
   sharp,
   tooSlow,
 } from "./sharp.ts";
 
 /**
- * An original that has passed the gate. `upright` is its size after orientation; `tagged`: it has a colour profile;
- * `animated`: more than its first frame is used. `decoded` has the pixels of a HEIC, which sharp cannot decode.
+ * An original that has passed the gate. `upright` is its size as seen; `tagged` says that it carries an ICC profile
+ * which counts, `cmyk` that it is CMYK without one, `animated` that more than its first frame is wanted. `decoded` is
+ * set where sharp cannot decode it.
  */
 export type Original = {
   bytes: Buffer;
@@ -35,34 +39,67 @@ export type Original = {
   upright: Size;
   alpha: boolean;
   tagged: boolean;
+  cmyk: boolean;
+  deep: boolean;
   animated: boolean;
   exif?: Buffer;
   decoded?: Decoded;
 };
 
-/** Reads and checks the header of an original; decodes a HEIC at once. Throws `Rejection`. */
+/** Opens an original as far as its header; a HEIC, which sharp cannot read, is decoded here. Throws `Rejection`. */
 export async function inspect(
-  bytes: Buffer,
+  given: Buffer,
   limits: Settings.Pipeline,
   recipe: Readonly<Record<string, Spec>> = standard,
   clock = clockOf(limits),
 ): Promise<Original> {
   const wanted = Object.values(recipe).some(({ animated }) => animated) ? limits.framesMax : 1;
   const gate = { ...limits, framesMax: wanted };
-  const header = admit(bytes, gate);
+  const header = admit(given, gate);
   allow(limits.formats);
-  if (header.format === "heic") return inspectHeic(bytes, header, limits, clock);
-  // Without libvips' limit, whose error cannot be told from damage. The gate checks the sizes that libvips reports.
-  const found = await asRejection(sharp(bytes, { failOn: "warning", limitInputPixels: false }).metadata());
+  if (header.format === "heic") return inspectHeic(given, header, limits, clock);
+  const bytes = readable(given, header);
+  const failOn = failOnOf(header);
+  // What follows the first frame is not read where that alone is wanted, so that damage to it does no harm.
+  const read = wanted === 1 ? firstFrames(bytes, header, 1) : bytes;
+  // Without a limit of libvips' own, which has no code to tell it from damage: its result must pass the gate, too.
+  const found = await asRejection(sharp(read, { failOn, limitInputPixels: false }).metadata());
   const { width, height, pages = 1, orientation = 1, autoOrient, exif, hasAlpha, icc, space, depth } = found;
   admitHeader({ ...header, width, height, frames: Math.max(header.frames, pages) }, gate);
-  const upright = { width: autoOrient.width, height: autoOrient.height };
-  const tagged = icc !== undefined && space === "srgb" && depth === "uchar";
-  // libvips cannot rotate the frames of an animation. Encoders write none that need it.
-  const animated = pages > 1 && wanted > 1 && orientation === 1;
-  // libvips returns no EXIF of a TIFF, which has the structure of an EXIF block itself.
-  const block = header.format === "tiff" ? bytes : exif;
-  return { bytes, header, upright, alpha: hasAlpha, tagged, animated, exif: block };
+  return {
+    bytes,
+    header,
+    upright: { width: autoOrient.width, height: autoOrient.height },
+    alpha: hasAlpha || (header.stills !== undefined && !isCovered(header)),
+    tagged: icc !== undefined && !header.coding && space === "srgb" && depth === "uchar",
+    cmyk: space === "cmyk" && icc === undefined,
+    deep: depth === "ushort",
+    // libvips cannot turn the frames of an animation, and encoders do not write one that has to be turned.
+    animated: pages > 1 && wanted > 1 && orientation === 1,
+    // libvips returns no EXIF of a TIFF, which has the structure of EXIF itself.
+    exif: header.format === "tiff" ? bytes : (exif ?? exifOfText(found.comments)),
+  };
+}
+
+/**
+ * Returns bytes that libvips can read. It knows AVIF by its major brand alone, though a sequence (`avis`) has a still
+ * image as well; and it takes a JPEG without its last marker (EOI) for one that breaks off.
+ */
+function readable(bytes: Buffer, { format, ended }: Header): Buffer {
+  if (ended === false) return Buffer.concat([bytes, Buffer.from([0xff, 0xd9])]);
+  if (format !== "avif" || bytes.toString("latin1", 8, 12) === "avif") return bytes;
+  const still = Buffer.from(bytes);
+  still.write("avif", 8, "latin1");
+  return still;
+}
+
+/** ImageMagick's way to keep EXIF in a PNG, before there was eXIf: hexadecimal text below the number of its bytes. */
+function exifOfText(comments: { keyword: string; text: string }[] = []): Buffer | undefined {
+  const found = comments.find(
+    ({ keyword }) => keyword === "Raw profile type exif" || keyword === "Raw profile type APP1",
+  );
+  const [, digits] = /^\s*\w+\s+\d+\s+([\da-f\s]+)$/i.exec(found?.text ?? "") ?? [];
+  return digits === undefined ? undefined : Buffer.from(digits.replace(/\s/g, ""), "hex");
 }
 
 async function inspectHeic(
@@ -71,7 +108,7 @@ async function inspectHeic(
   limits: Settings.Pipeline,
   clock: Clock,
 ): Promise<Original> {
-  // As in the header, which has passed the gate, rounded up to HEVC's blocks of up to 64 px a side.
+  // As many as the header says, which has passed the gate; but HEVC's blocks of up to 64 px a side count whole.
   const pixelsMax = (header.width + 64) * (header.height + 64);
   const decoded = await decodeHeic(bytes, pixelsMax, clock()).catch((cause: unknown) => {
     if (!(cause instanceof HeicError)) throw cause;
@@ -85,25 +122,37 @@ async function inspectHeic(
     upright: { width, height },
     alpha: channels === 4,
     tagged: decoded.profile !== undefined,
+    cmyk: false,
+    deep: false,
     animated: false,
     exif,
     decoded,
   };
 }
 
-/** Decodes an original once, upright and in sRGB, with shrink-on-load if the decoder supports it. */
+/** Decodes the upright image to raw sRGB pixels: once, with the decoder's own reduction where it has one. */
 export async function decode(
   original: Original,
   frame: Size,
   limits: Settings.Pipeline,
   clock: Clock,
 ): Promise<Raster> {
-  const { bytes, upright, tagged, decoded } = original;
-  if (decoded) return decodeInColour(decoded, frame, clock);
-  const options: SharpOptions = { failOn: "warning", limitInputPixels: limits.pixelsMax, pages: 1 };
+  const { bytes, header, upright, tagged, cmyk, decoded } = original;
+  if (decoded) return decodeInColour(decoded, header.coding, frame, clock);
+  const options: SharpOptions = {
+    failOn: failOnOf(header),
+    limitInputPixels: limits.pixelsMax,
+    pages: 1,
+    ignoreIcc: header.coding !== undefined,
+  };
+  if (header.stills && header.stills.length > 0) return decodeStill(original, frame, options, clock);
   const image = resizeTo(sharp(bytes, options).autoOrient(), frame);
-  // Colours are converted pixel by pixel, so it is cheaper after a large reduction. An uncompressed PNG carries the
-  // profile along with the pixels, if PNG is an allowed format.
+  if (cmyk) return asRejection(cmykRaster(image, clock));
+  if (header.coding && !Color.isSrgb(header.coding)) {
+    return asRejection(codedRaster(image, header.coding, original.deep, clock));
+  }
+  // Colours are converted pixel by pixel, so where the image shrinks much it is cheaper afterwards. The profile has to
+  // travel with the pixels; an uncompressed PNG takes it along, where PNG is accepted at all.
   const late = tagged && limits.formats.includes("png") && areaOf(upright) > 2 * areaOf(frame);
   if (!late) return asRejection(rasterOf(image, clock));
   const reduced = await asRejection(finish(image.keepIccProfile().png({ compressionLevel: 0 }), clock));
@@ -112,21 +161,106 @@ export async function decode(
   return raster;
 }
 
-/** Resizes pixels that were decoded without libvips, then converts them through a PNG that carries their profile. */
-async function decodeInColour(decoded: Decoded, frame: Size, clock: Clock): Promise<Raster> {
-  const reduced = isWhole(frame, decoded) ? decoded : await rasterOf(resizeTo(open(decoded), frame), clock);
-  const profile = decoded.profile ?? (await profileOf(decoded.primaries));
-  if (!profile) return reduced;
-  // An invalid profile is ignored, as in every other format.
-  return rasterOf(sharp(pngOf(reduced, profile), { failOn: "none" }), clock);
+/** Decodes the first frame of an animation that shows something; the first of all where none does. */
+async function decodeStill(
+  original: Original,
+  frame: Size,
+  options: SharpOptions,
+  clock: Clock,
+): Promise<Raster> {
+  const { bytes, header } = original;
+  const { stills = [] } = header;
+  let first: Raster | undefined;
+  for (const page of stills.keys()) {
+    const file = firstFrames(bytes, header, page + 1);
+    const image = sharp(file, { ...options, page });
+    const raster = await asRejection(
+      page === 0 && !isCovered(header)
+        ? onCanvas(image, header, frame, clock)
+        : rasterOf(resizeTo(image.autoOrient(), frame), clock),
+    );
+    if (isVisible(raster)) return raster;
+    first ??= raster;
+  }
+  if (!first) throw new Error("An animation without a frame passed the gate.");
+  return first;
 }
 
-/** Returns a profile for colours that are declared by number: H.273's 12 is Display-P3, which phones write. */
-async function profileOf(primaries: number | undefined): Promise<Buffer | undefined> {
-  if (primaries !== 12) return undefined;
-  const dot = sharp({ create: { width: 1, height: 1, channels: 3, background: "#000" } });
-  const { icc } = await sharp(await dot.withIccProfile("p3").png().toBuffer()).metadata();
-  return icc;
+/** A frame that covers a part of the canvas: the rest is transparent, where libvips makes it black. */
+async function onCanvas(image: Sharp, header: Header, frame: Size, clock: Clock): Promise<Raster> {
+  const { left, top, width, height } = partOf(header);
+  const part = await rasterOf(image.ensureAlpha().extract({ left, top, width, height }), clock);
+  const [right, bottom] = [header.width - left - width, header.height - top - height];
+  const background = { r: 0, g: 0, b: 0, alpha: 0 };
+  const whole = await rasterOf(open(part).extend({ left, top, right, bottom, background }), clock);
+  return isWhole(frame, whole) ? whole : rasterOf(resizeTo(open(whole), frame), clock);
+}
+
+/** Returns the part of the canvas that the first frame covers. A frame of no size is the decoder's to judge. */
+function partOf({ width, height, stills: [first] = [] }: Header): Omit<Still, "end"> {
+  return first && first.width > 0 && first.height > 0 ? first : { left: 0, top: 0, width, height };
+}
+
+/** Says whether the first frame of an animation covers its canvas. */
+function isCovered(header: Header): boolean {
+  const part = partOf(header);
+  return part.width === header.width && part.height === header.height;
+}
+
+const isVisible = ({ pixels, channels }: Raster) =>
+  channels === 3 || pixels.some((value, at) => at % 4 === 3 && value > 0);
+
+/** Cuts an animation behind one of its first frames. */
+function firstFrames(bytes: Buffer, { format, stills = [] }: Header, count: number): Buffer {
+  const end = stills[count - 1]?.end;
+  if (end === undefined) return bytes;
+  if (format === "gif") return Buffer.concat([bytes.subarray(0, end), Buffer.from([0x3b])]);
+  const file = Buffer.from(bytes.subarray(0, end));
+  file.writeUInt32LE(end - 8, 4);
+  return file;
+}
+
+/** Converts CMYK without a profile as browsers do: each colour is what its ink and black leave of white. */
+async function cmykRaster(image: Sharp, clock: Clock): Promise<Raster> {
+  const raw = image.pipelineColourspace("cmyk").toColourspace("cmyk").raw();
+  const { data, info } = await finish(raw, clock);
+  const { width, height } = info;
+  const pixels = Buffer.alloc(width * height * 3);
+  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
+    const black = 255 - (data[from + 3] ?? 0);
+    for (let i = 0; i < 3; i++) pixels[to + i] = Math.round(((255 - (data[from + i] ?? 0)) * black) / 255);
+  }
+  return { pixels, width, height, channels: 3 };
+}
+
+/** Converts colours that a file signals by number; with 16 bits a channel where the file has more than 8. */
+async function codedRaster(image: Sharp, coding: Color.Coding, deep: boolean, clock: Clock): Promise<Raster> {
+  if (!deep) {
+    const raster = await rasterOf(image, clock);
+    const pixels = Color.toSrgb(raster.pixels, raster.channels, coding);
+    free(raster.pixels);
+    return { ...raster, pixels };
+  }
+  const raw = image.toColourspace("rgb16").raw({ depth: "ushort" });
+  const { data, info } = await finish(raw, clock);
+  const { width, height, channels } = info;
+  if (channels !== 3 && channels !== 4) throw new Error(`A raster of ${channels} channels is not RGB.`);
+  const values = new Uint16Array(data.buffer, data.byteOffset, data.length / 2);
+  return { pixels: Color.toSrgb(values, channels, coding), width, height, channels };
+}
+
+/** Pixels that were decoded without libvips: reduced first, then converted by their profile or by number. */
+async function decodeInColour(
+  decoded: Decoded,
+  coding: Color.Coding | undefined,
+  frame: Size,
+  clock: Clock,
+): Promise<Raster> {
+  const reduced = isWhole(frame, decoded) ? decoded : await rasterOf(resizeTo(open(decoded), frame), clock);
+  // A profile that makes no sense is ignored, as in every other format; it travels with the pixels in a PNG.
+  if (decoded.profile) return rasterOf(sharp(pngOf(reduced, decoded.profile), { failOn: "none" }), clock);
+  if (!coding || Color.isSrgb(coding)) return reduced;
+  return { ...reduced, pixels: Color.toSrgb(reduced.pixels, reduced.channels, coding) };
 }
 
 const areaOf = ({ width, height }: Size) => width * height;

@@ -10,8 +10,11 @@ export const codes = [
   "too_many_pixels",
   "side_too_long",
   "too_many_frames",
+  "too_many_scans",
+  "too_much_metadata",
   "corrupt_image",
   "too_slow",
+  "too_much_memory",
 ] as const;
 
 export type Code = (typeof codes)[number];

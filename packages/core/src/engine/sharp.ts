@@ -33,7 +33,7 @@ const loaders: Record<string, string[]> = {
 
 let allowed = "";
 
-/** Blocks every decoder that is not in the settings, so that a vulnerable one can be blocked without a free. */
+/** Blocks every decoder that is not in the settings, so that a vulnerable one can be blocked without a release. */
 export function allow(formats: readonly string[]): void {
   if (allowed === formats.join()) return;
   sharp.block({ operation: ["VipsForeignLoad"] });
@@ -52,6 +52,15 @@ export const isWhole = (part: Size, whole: Size) =>
 /** Resizes to exactly this size. Lanczos2 takes an eighth less CPU than Lanczos3: docs/decisions.md, "A kernel of two lobes". */
 export const resizeTo = (image: Sharp, { width, height }: Size) =>
   image.resize(width, height, { fit: "fill", kernel: "lanczos2" });
+
+/**
+ * The damage that is accepted: what libjpeg warns of, such as stray bytes, bad Huffman codes or wrong restart markers,
+ * after which it decodes to the last row, as browsers do. A truncated file is an error. See docs/formats.md.
+ */
+export const failOn = "error";
+
+/** Returns the same for one file: a JPEG without its end marker has only its data to show that it is complete. */
+export const failOnOf = ({ ended }: { ended?: boolean }) => (ended === false ? "warning" : failOn);
 
 /** Runs a pipeline and returns its raw pixels. */
 export async function rasterOf(image: Sharp, clock: Clock): Promise<Raster> {

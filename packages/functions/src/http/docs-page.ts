@@ -147,8 +147,11 @@ const refusals: Record<Rejection | "processing_failed", string> = {
   too_many_pixels: "Width times height is more than is taken.",
   side_too_long: "One side is longer than is taken.",
   too_many_frames: "The animation has more frames than are taken.",
+  too_many_scans: "The JPEG has more scans than are accepted.",
+  too_much_metadata: "The EXIF data is larger than is accepted.",
   corrupt_image: "The file is damaged or cut off.",
   too_slow: "The picture took too long to decode.",
+  too_much_memory: "The image needed too much memory.",
   processing_failed: "Something went wrong on our side. It is tried again later, and at once by a reprocess.",
 };
 

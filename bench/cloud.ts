@@ -1,4 +1,4 @@
-/** The embedded mode in a process of its own, as `npm start` runs it: says where it is, when it is idle, what it used. */
+/** The embedded mode in a separate process. Sends its URLs, and on each message, once idle, the CPU that it used. */
 import { readdirSync, readFileSync } from "node:fs";
 import { Settings } from "../packages/core/src/settings.ts";
 import { startCloud } from "../packages/local/src/cloud.ts";
@@ -21,14 +21,14 @@ process.on("message", async () => {
 process.on("disconnect", () => cloud.stop().finally(() => process.exit()));
 process.send?.({ url: cloud.url, s3Url: cloud.s3Url });
 
-/** The CPU that this process's children have used so far, in milliseconds; Linux alone tells. */
+/** Returns the CPU of the running children in milliseconds. Linux only: `NaN` elsewhere. */
 function cpuOfChildren(): number {
   if (process.platform !== "linux") return Number.NaN;
   let ticks = 0;
   for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    // Whatever ended while this looked is none of ours: ours run on.
+    // A process may exit between the two reads; the workers keep running.
     const stat = readIfThere(`/proc/${pid}/stat`);
-    // The name, in brackets, may hold anything; after it come the state, the parent and so on.
+    // The name in brackets may contain spaces; state and parent follow it.
     const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
     if (Number(fields[1]) === process.pid) ticks += Number(fields[11]) + Number(fields[12]);
   }

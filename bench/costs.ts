@@ -1,28 +1,27 @@
 /**
- * `npm run costs`: what a million images cost, line by line, written to docs/costs.md. CPU and bytes are measured
- * here on a camera's photos; requests and the table's units are counted in a run of the deployed bundles; the rest is
- * list prices.
+ * `npm run costs` computes the cost of a million images and writes docs/costs.md. CPU and bytes are measured on photos,
+ * requests and capacity units are counted in a run of the deployed bundles, prices are AWS's list prices.
  */
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { evaluate, resourcesOf } from "../infra/test/graph.ts";
 import { Settings } from "../packages/core/src/settings.ts";
-import { count } from "./life.ts";
-import { median, table } from "./measure.ts";
+import { cpuSince, mean, median, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";
 import { prices } from "./prices.ts";
+import { count } from "./requests.ts";
 
-/** What is assumed where nothing can be measured here; each is said in the text. */
+/** Assumptions, named in the text. */
 const assumed = {
-  /** A core of Lambda's Arm machines against one of this machine. */
+  /** Speed of a Lambda Arm core relative to a core of this machine. */
   speed: 1,
-  /** Waiting for S3 and DynamoDB in one run of the processor, in seconds. */
+  /** Seconds of waiting for S3 and DynamoDB per run of the processor. */
   waitSeconds: 0.15,
   apiSeconds: 0.02,
   logBytes: 1200,
   views: 20,
   hitRatio: 0.9,
-  /** How Lambda reads a queue that is empty: at first by five at once, who wait 20 s each. */
+  /** Lambda's long polling of an empty queue: five pollers, 20 s each. */
   pollersPerQueue: 5,
   pollSeconds: 20,
 } as const;
@@ -42,13 +41,13 @@ for (let round = -1; round < 3; round++) {
   for (const bytes of inputs) {
     const before = process.cpuUsage();
     const { variants } = await render(bytes, limits);
-    const { user, system } = process.cpuUsage(before);
+    const spent = cpuSince(before) / 1000;
     if (round < 0)
       for (const variant of variants) {
         sizes[variant.name] ??= [];
         sizes[variant.name]?.push(variant.files[0].bytes.length);
       }
-    else cpu.push((user + system) / 1e6);
+    else cpu.push(spent);
   }
 }
 const cpuSeconds = median(cpu);
@@ -67,14 +66,14 @@ const make: Line[] = [
     million * ((runSeconds * processorMemoryMB) / 1024) * prices.lambdaGBSecond,
   ],
   [
-    "Lambda, API: announcing and one look-up",
+    "Lambda, API: one upload and one look-up",
     "2 × 1024 MB for 20 ms",
     2 * million * assumed.apiSeconds * prices.lambdaGBSecond,
   ],
   ["Lambda, requests", "3 each", 3 * million * prices.lambdaRequest],
   [
-    "CloudFront, the API's two requests",
-    "with its function and two reads",
+    "CloudFront, two API requests",
+    "with function and two key-value reads",
     2 * million * (prices.edgeRequest + prices.edgeFunction + 2 * prices.edgeStoreRead),
   ],
   ["DynamoDB, writes", `${life.writeUnits} units each`, million * life.writeUnits * prices.tableWrite],
@@ -89,7 +88,7 @@ const keep: Line[] = [
   ["S3, variants", `${kB(allVariants)} each`, ((million * allVariants) / GB) * prices.s3GBMonth],
   ["DynamoDB", `${life.itemBytes} bytes each`, ((million * life.itemBytes) / GB) * prices.tableGBMonth],
   [
-    "The daily comparison: listings and reads",
+    "Daily reconciliation: listings and reads",
     "30 days",
     30 * ((5 * million) / 1000) * prices.s3Put + 30 * 2 * million * prices.tableRead,
   ],
@@ -100,7 +99,7 @@ const show: Line[] = [
   ["CloudFront, bytes", `${kB(medium)} each`, ((views * medium) / GB) * prices.edgeGB],
   ["CloudFront, requests", "1 each", views * prices.edgeRequest],
   [
-    "CloudFront, function and its two reads",
+    "CloudFront, function and two key-value reads",
     "1 each",
     views * (prices.edgeFunction + 2 * prices.edgeStoreRead),
   ],
@@ -115,12 +114,12 @@ const rows = (lines: Line[]) => [
   ...lines.map(([what, much, dollars]) => [what, much, dollars.toFixed(2)]),
   ["**together**", "", `**${total(lines).toFixed(2)}**`],
 ];
-/** An alarm is paid for each metric it looks at. */
+/** Alarms are billed per metric. */
 const watched = resourcesOf(await evaluate({ stage: "production" }), /metricAlarm:/).reduce(
   (sum, { inputs }) => sum + (inputs.metricQueries ? inputs.metricQueries.length - 1 : 1),
   0,
 );
-/** Queues are read whether or not something is in them. */
+/** Receives on empty queues in a month. */
 const emptyReceives = (2 * assumed.pollersPerQueue * 30 * 86_400) / assumed.pollSeconds;
 const head = ["what", "how much", "US $"];
 const dollarsOf = (start: string) => make.find(([what]) => what.startsWith(start))?.[2] ?? 0;
@@ -131,56 +130,52 @@ const [compute, writes, puts] = [
 ];
 const perDay = Settings.readCloud({}).processedPerDayMax;
 
-const text = `# What it costs
+const text = `# Costs
 
-Written by \`npm run costs\`: list prices of us-east-1 beyond the free tier, CPU and bytes measured on ${inputs.length} photos of 12 megapixels (${provenance()}), requests and the table's units counted in a run of the very bundles that are deployed. Storage is without older versions, which production keeps for 30 days.
+Written by \`npm run costs\`: list prices of us-east-1 beyond the free tier, CPU and bytes measured on ${inputs.length} photos of 12 megapixels (${provenance()}), requests and the table's units counted in a run of the deployed bundles. Storage excludes noncurrent object versions, which production keeps for 30 days.
 
-Nobody has measured it on AWS yet. Assumed are: a core of Lambda's as fast as one of the machine that this ran on, ${assumed.waitSeconds * 1000} ms of waiting for S3 and DynamoDB in a run, ${assumed.apiSeconds * 1000} ms for an answer of the API, ${assumed.logBytes} bytes of log for an image, ${assumed.pollersPerQueue} readers of each queue who wait ${assumed.pollSeconds} s where it is empty.
+Not yet measured on AWS. Assumptions: a Lambda core is as fast as a core of the measuring machine, ${assumed.waitSeconds * 1000} ms of waiting for S3 and DynamoDB per run, ${assumed.apiSeconds * 1000} ms per API response, ${assumed.logBytes} bytes of log per image, ${assumed.pollersPerQueue} pollers per queue with a wait time of ${assumed.pollSeconds} s on an empty queue.
 
-## A million images made
+## Processing a million images
 
 ${table(head, rows(make))}
 
 Each takes ${cpuSeconds.toFixed(2)} s of CPU for its four variants; ${processorMemoryMB} MB are ${vCPU.toFixed(2)} of a core.
 
-## A million images kept for a month
+## Storing a million images for a month
 
 ${table(head, rows(keep))}
 
 ## ${assumed.views} million views
 
-${assumed.views} for each image, all of \`medium\`, ${assumed.hitRatio * 100} % of them answered at the edge. The first terabyte and the first ten million requests of a month are free.
+${assumed.views} per image, all of \`medium\`, ${assumed.hitRatio * 100} % of them from CloudFront's cache. The first terabyte and the first ten million requests of a month are free.
 
 ${table(head, rows(show))}
 
-## Whatever happens
+## Fixed costs
 
-A production stage at rest costs about $${(watched * prices.alarmMetric + prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own, and ${(emptyReceives / million).toFixed(1)} million looks at two empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have no alarms unless they have an address; the breaker's metric is $${prices.ownMetric.toFixed(2)}. The schedules run within the free tier.
+A production stage at rest costs about $${(watched * prices.alarmMetric + prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own, and ${(emptyReceives / million).toFixed(1)} million receives on two empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metric is $${prices.ownMetric.toFixed(2)}. Schedules are within the free tier.
 
-## The biggest levers
+## Ways to save
 
-1. **Views.** ${(total(show) / total(make)).toFixed(1)} times what making the images costs, at ${assumed.views} views. What makes variants smaller pays first: quality, effort, AVIF, and showing \`small\` (${kB(variantBytes.small ?? 0)}) where \`medium\` (${kB(medium)}) is not needed. The recipe is one file.
-2. **Originals.** ${Math.round((originalBytes / (originalBytes + allVariants)) * 100)} % of what is stored, and seldom read: a lifecycle rule to Glacier Instant Retrieval makes them a sixth of the price to keep, and dearer to read again (\`infra/storage.ts\`).
-3. **How many variants.** Each is a PUT, and ${life.puts} PUTs cost ${puts.toFixed(0)} $: more than the CPU (${compute.toFixed(0)} $).
-4. **The table.** Writing costs ${writes.toFixed(0)} $, because each transition writes the record into two indexes that hold whole images, so that a page of a list is one read. An app that never lists by status could do without one of them.
-5. **Memory.** More is not cheaper: most of the work is one core's. Less than a whole core (1,769 MB) costs the same and takes longer.
+1. **Views.** ${(total(show) / total(make)).toFixed(1)} times the cost of processing, at ${assumed.views} views. Smaller variants save most: quality, effort, AVIF, and showing \`small\` (${kB(variantBytes.small ?? 0)}) instead of \`medium\` (${kB(medium)}) where that is enough. The recipe is one file.
+2. **Originals.** ${Math.round((originalBytes / (originalBytes + allVariants)) * 100)} % of the stored bytes, and rarely read: a lifecycle rule to Glacier Instant Retrieval cuts their storage price to a sixth and makes reads more expensive (\`infra/storage.ts\`).
+3. **Number of variants.** Each is one PUT; ${life.puts} PUTs cost $${puts.toFixed(0)}, more than the CPU ($${compute.toFixed(0)}).
+4. **DynamoDB.** Writes cost $${writes.toFixed(0)}, because each transition writes the record to two indexes with all attributes, so that a page of a list is one query. An app that never lists by status can drop one of them.
+5. **Memory.** More memory does not save: most of the work runs on one core. Less than one core (1,769 MB) costs the same and takes longer.
 
-## What stops a runaway bill
+## Cost limits
 
 - At most ${Settings.readCloud({}).processorConcurrencyMax} images at once (\`PROCESSOR_CONCURRENCY_MAX\`).
-- At most ${perDay.toLocaleString("en-GB")} runs a day (\`PROCESSED_PER_DAY_MAX\`): about $${((perDay / million) * total(make)).toFixed(2)} a day. What comes then waits in the queue until midnight UTC, and an alarm says so. The limit is looked at every five minutes; at full concurrency some ${Math.round(((Settings.readCloud({}).processorConcurrencyMax / runSeconds) * 420) / 1000)} thousand images can come in between.
-- Quotas of each owner, when an upload is announced (\`PENDING_MAX\`, \`UPLOADS_PER_DAY_MAX\`, \`BYTES_PER_DAY_MAX\`).
-- A budget of the account, with an e-mail at 80 % and when the forecast passes it (\`BUDGET_DOLLARS\`).
-- What is not limited: views. CloudFront has no cap; the budget tells.
+- At most ${perDay.toLocaleString("en-GB")} runs a day (\`PROCESSED_PER_DAY_MAX\`): about $${((perDay / million) * total(make)).toFixed(2)} a day. Further images wait in the queue until midnight UTC, and an alarm fires. The limit is checked every five minutes; at full concurrency some ${Math.round(((Settings.readCloud({}).processorConcurrencyMax / runSeconds) * 420) / 1000)} thousand images can be processed in between.
+- Quotas per owner, checked when an upload is created (\`PENDING_MAX\`, \`UPLOADS_PER_DAY_MAX\`, \`BYTES_PER_DAY_MAX\`).
+- An account budget with an e-mail at 80 % and when the forecast exceeds it (\`BUDGET_DOLLARS\`).
+- Views are not limited: CloudFront has no cap. The budget reports them.
 `;
 
 const file = fileURLToPath(new URL("../docs/costs.md", import.meta.url));
 writeFileSync(file, text);
 console.log(readFileSync(file, "utf8"));
-
-function mean(values: readonly number[]): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
-}
 
 function kB(bytes: number): string {
   return bytes > 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${Math.round(bytes / 1000)} KB`;

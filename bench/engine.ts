@@ -1,19 +1,17 @@
-/** What the engine costs over the work that cannot be avoided, and against four separate pipelines. */
+/** The engine against a lower bound (one decode, four encodes) and against four separate pipelines. */
 import sharp, { type Sharp } from "sharp";
 import { plan } from "../packages/core/src/engine/plan.ts";
 import { encodings, recipe, type Spec } from "../packages/core/src/engine/recipe.ts";
 import { render } from "../packages/core/src/engine/render.ts";
 import { Settings } from "../packages/core/src/settings.ts";
-import { cpuOf, interleave, ratioOf, table } from "./measure.ts";
+import { cpuOf, interleave, ratioOf, roundsOf, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";
 
 const limits = { ...Settings.pipelineDefaults, pixelsMax: 60_000_000, bytesMax: 100_000_000 };
-const rounds = 5;
-
 type Raw = { pixels: Buffer; width: number; height: number; channels: 3 };
 type Input = { bytes: Buffer; rasters: Raw[] };
 
-/** Prints the engine's figures. */
+/** Measures both comparisons and returns the table. */
 export async function run(): Promise<string> {
   const rows: (string | number)[][] = [];
   for (const [name, profile, targets] of [
@@ -28,7 +26,7 @@ export async function run(): Promise<string> {
         { name: "separate", run: separate },
       ],
       inputs,
-      rounds,
+      roundsOf(5),
     );
     const cpu = (of: string) => Math.round(cpuOf(samples, of));
     const ratio = (to: string, target: string) => `${ratioOf(samples, "engine", to).toFixed(3)} (${target})`;
@@ -42,13 +40,13 @@ export async function run(): Promise<string> {
     ]);
   }
   return [
-    `Four variants (${provenance()}; CPU in ms per image; the target in brackets):`,
+    `Four variants (${provenance()}; CPU in ms per image; target in brackets):`,
     "",
     table(["original", "engine", "floor", "separate", "engine / floor", "engine / separate"], rows),
     "",
-    "Floor: one decode to the largest variant's size by the engine's own kernel, and the four encodes from pixels that",
-    "are there already; colours converted before the reduction, as sharp does it.",
-    "Separate: one sharp pipeline for each variant from the same buffer, at the same settings.",
+    "Floor: one decode to the largest variant's size with the engine's kernel, and four encodes of prepared pixels;",
+    "colours are converted before the reduction, as in sharp.",
+    "Separate: one sharp pipeline per variant from the same buffer, with the same settings.",
   ].join("\n");
 }
 
@@ -65,7 +63,7 @@ async function prepare(bytes: Buffer): Promise<Input> {
 
 async function floor({ bytes, rasters }: Input): Promise<void> {
   const [largest] = rasters;
-  if (!largest) throw new Error("The recipe names no variant.");
+  if (!largest) throw new Error("The recipe has no variants.");
   await sharp(bytes)
     .autoOrient()
     .resize(largest.width, largest.height, { fit: "fill", kernel: "lanczos2" })

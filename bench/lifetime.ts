@@ -1,6 +1,6 @@
 /**
- * What an image costs over its life by how its variants are written: CPU once, storage every month, bytes on every
- * view. docs/lifetime.md chooses the default recipe from it.
+ * Cost of an image over its life by format and effort: CPU once, storage every month, bytes on every view.
+ * docs/lifetime.md explains the choice of the default recipe.
  */
 import sharp, { type Sharp } from "sharp";
 import { inspect } from "../packages/core/src/engine/original.ts";
@@ -8,10 +8,10 @@ import { type Name, recipe } from "../packages/core/src/engine/recipe.ts";
 import { rasters } from "../packages/core/src/engine/render.ts";
 import type { Raster } from "../packages/core/src/engine/sharp.ts";
 import { Settings } from "../packages/core/src/settings.ts";
-import { median, table } from "./measure.ts";
+import { cpuSince, mean, median, sum, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";
 import { prices } from "./prices.ts";
-import { type Pixels, ssim } from "./ssim.ts";
+import { type Pixels, ssim } from "./similarity.ts";
 
 type Format = "webp" | "jpeg" | "avif";
 type Way = { format: Format; quality: number; effort: number };
@@ -29,16 +29,16 @@ const ways: Way[] = [
   { format: "avif", quality: 60, effort: 2 },
 ];
 
-/** Whoever cannot show AVIF gets the second file. */
+/** Two files per variant: browsers without AVIF load the second. */
 const pairs = [
   ["avif q55 e0", "webp q80 e4"],
   ["avif q60 e0", "webp q80 e2"],
   ["avif q60 e0", "jpeg q80"],
 ] as const;
 
-/** What nobody can measure here; said in the text. */
+/** Assumptions, named in the output. */
 const assumed = {
-  /** Views of each variant among ten. */
+  /** Views of each variant in ten views. */
   views: { thumbnail: 5, small: 2, medium: 2, large: 1 } satisfies Record<Name, number>,
   avif: 0.93,
   months: 36,
@@ -51,7 +51,7 @@ const cpuSecond = (1769 / 1024) * prices.lambdaGBSecond;
 
 type Figures = { cpu: number; bytes: number; ssim: number };
 
-/** Prints the costs of each recipe. */
+/** Measures all formats and returns the table. */
 export async function run(): Promise<string> {
   const inputs = await photos(12, { most });
   const decodes: number[] = [];
@@ -61,7 +61,7 @@ export async function run(): Promise<string> {
     const start = process.cpuUsage();
     for await (const { name, raster } of rasters(await inspect(bytes, limits), limits, recipe))
       made.push({ name, raster });
-    decodes.push(since(start));
+    decodes.push(cpuSince(start));
     for (const { name, raster } of made)
       for (const way of ways) {
         const key = `${titleOf(way)} ${name}`;
@@ -71,12 +71,12 @@ export async function run(): Promise<string> {
   const decode = median(decodes);
   const of = (title: string, name: Name): Figures => {
     const all = samples.get(`${title} ${name}`) ?? [];
-    const mean = (field: keyof Figures) => all.reduce((sum, each) => sum + each[field], 0) / all.length;
-    return { cpu: median(all.map(({ cpu }) => cpu)), bytes: mean("bytes"), ssim: mean("ssim") };
+    const meanOf = (field: keyof Figures) => mean(all.map((each) => each[field]));
+    return { cpu: median(all.map(({ cpu }) => cpu)), bytes: meanOf("bytes"), ssim: meanOf("ssim") };
   };
   const names = Object.keys(recipe) as Name[];
   const shareOf = (name: Name) => assumed.views[name] / 10;
-  /** Of one recipe whose variants are all written in these ways, the first for whoever can show it. */
+  /** Costs of a recipe with these files per variant, of which a browser loads the first that it supports. */
   const life = (titles: readonly string[]) => {
     const all = names.map((name) => ({ name, files: titles.map((title) => of(title, name)) }));
     const cpu = decode + sum(all.map(({ files }) => sum(files.map((file) => file.cpu))));
@@ -100,7 +100,7 @@ export async function run(): Promise<string> {
   const current = life(["webp q80 e4"]);
   const rows = recipes.map((titles) => {
     const { cpu, stored, perView, at, alike, once, kept, view } = life(titles);
-    // From how many views on it is cheaper than the default, or until how many.
+    // Number of views at which it costs as much as the default.
     const even = (once + kept - current.once - current.kept) / (current.view - view);
     const than = titles.join() === "webp q80 e4" ? "–" : breakEven(even, view < current.view);
     return [
@@ -114,12 +114,12 @@ export async function run(): Promise<string> {
     ];
   });
   return [
-    `The default recipe's four sizes of a 12 MP JPEG (${provenance(most)}), written in other ways. CPU in ms, ${decode.toFixed(0)} of`,
-    `them to decode and reduce; US dollars for a million images kept for ${assumed.months} months, at so many views of each.`,
+    `The default recipe's four sizes of a 12 MP JPEG (${provenance(most)}), in other formats. CPU in ms, ${decode.toFixed(0)} of`,
+    `them to decode and reduce; US dollars per million images kept for ${assumed.months} months, by views per image.`,
     "",
     table(
       [
-        "written as",
+        "format",
         "CPU",
         "KB stored",
         "KB a view",
@@ -130,10 +130,10 @@ export async function run(): Promise<string> {
       rows,
     ),
     "",
-    "List prices of `bench/prices.ts`; a core of Lambda's counts as one of this machine. Of ten views five are of",
-    `\`thumbnail\`, two of \`small\`, two of \`medium\` and one of \`large\`. Of two files the first is shown to ${assumed.avif * 100} % of`,
-    "clients. What is the same for all of them is left out: the original, the table, requests and the queue.",
-    "SSIM is against the pixels before encoding.",
+    "List prices of `bench/prices.ts`; a Lambda core is assumed as fast as one of this machine. Of ten views five are of",
+    `\`thumbnail\`, two of \`small\`, two of \`medium\` and one of \`large\`. Of two files ${assumed.avif * 100} % of clients`,
+    "load the first. Costs that all formats share are left out: original, table, requests and queue.",
+    "SSIM is relative to the pixels before encoding.",
   ].join("\n");
 }
 
@@ -146,7 +146,7 @@ function breakEven(views: number, isSmaller: boolean): string {
   return views <= 0 ? "never" : `below ${whole} views`;
 }
 
-/** Written as the engine writes it, and read again. */
+/** Encodes like the engine, decodes, and compares. */
 async function written({ pixels, width, height, channels }: Raster, way: Way): Promise<Figures> {
   const { format, quality, effort } = way;
   const picture = sharp(pixels, { raw: { width, height, channels } });
@@ -155,7 +155,7 @@ async function written({ pixels, width, height, channels }: Raster, way: Way): P
     ? picture.jpeg({ quality, quantisationTable: 3 })
     : picture.toFormat(format, { quality, effort })
   ).toBuffer();
-  const cpu = since(start);
+  const cpu = cpuSince(start);
   const plain = async (opened: Sharp): Promise<Pixels> => ({
     data: await opened.removeAlpha().raw().toBuffer(),
     width,
@@ -164,10 +164,3 @@ async function written({ pixels, width, height, channels }: Raster, way: Way): P
   const before = await plain(sharp(pixels, { raw: { width, height, channels } }));
   return { cpu, bytes: bytes.length, ssim: ssim(before, await plain(sharp(bytes))) };
 }
-
-function since(start: NodeJS.CpuUsage): number {
-  const { user, system } = process.cpuUsage(start);
-  return (user + system) / 1000;
-}
-
-const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);

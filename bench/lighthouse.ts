@@ -1,6 +1,6 @@
 /**
- * Lighthouse's scores of the gallery and of its operations page over 2,000 images, as a phone and as a desktop. It is
- * fetched by npx when it is first run: with its 153 packages it weighs 185 MB, too much for every install to carry.
+ * Lighthouse scores of gallery and operations view with 2,000 images, on mobile and desktop. npx downloads Lighthouse on
+ * the first run: its 153 packages take 185 MB, too much for each install.
  */
 import { execFile } from "node:child_process";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
@@ -8,16 +8,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { chromiumPath } from "../packages/e2e/src/browser.fixture.ts";
-import { fill } from "../packages/e2e/src/web/fill.fixture.ts";
-import { startWorld } from "../packages/e2e/src/web/page.fixture.ts";
-import { median, table } from "./measure.ts";
+import { withGallery } from "./gallery.ts";
+import { median, roundsOf, table } from "./measure.ts";
 
 const version = "12.8.2";
-const runs = Number(process.env.LIGHTHOUSE_RUNS ?? 5);
+const runs = roundsOf(5);
 
 const pages = { gallery: "#/", operations: "#/operations" };
 
-/** `mobile` is Lighthouse's own default: a slow 4G network, and a processor slowed down four times. */
+/** `mobile` is Lighthouse's default: slow 4G and a CPU slowed down four times. */
 const devices: Record<string, string[]> = { mobile: [], desktop: ["--preset=desktop"] };
 
 const categories = ["performance", "accessibility", "best-practices", "seo"] as const;
@@ -35,34 +34,28 @@ type Report = {
   audits: Record<keyof typeof metrics, { numericValue: number }>;
 };
 
-/** Prints the scores. */
-export async function run(): Promise<string> {
-  if (!chromiumPath)
-    throw new Error("There is no Chromium here: apt-get install chromium, or set CHROME_PATH.");
-  const folder = await mkdtemp(join(tmpdir(), "bench-"));
-  const world = await startWorld();
-  try {
-    await fill(world.client, 2000, 60);
+/** Runs Lighthouse and returns the table of scores. */
+export function run(): Promise<string> {
+  return withGallery(2000, 60, async ({ url }) => {
+    const folder = await mkdtemp(join(tmpdir(), "bench-"));
     const rows = [];
     for (const [device, options] of Object.entries(devices)) {
       for (const [page, route] of Object.entries(pages)) {
         const reports = [];
         for (let i = 0; i < runs; i++) {
-          reports.push(await look(`${world.url}/${route}`, options, join(folder, "report.json")));
+          reports.push(await look(`${url}/${route}`, options, join(folder, "report.json")));
         }
         rows.push(rowOf(`${page}, ${device}`, reports));
       }
     }
-    return `Lighthouse ${version}, medians of ${runs} runs; the lowest in brackets (target: ≥ 95 each):
+    await rm(folder, { recursive: true });
+    return `Lighthouse ${version}, medians of ${runs} runs; lowest in brackets (target: ≥ 95 each):
 
 ${table(["", ...categories, ...Object.values(metrics)], rows)}`;
-  } finally {
-    await world.stop();
-    await rm(folder, { recursive: true });
-  }
+  });
 }
 
-/** One report. A machine that is too busy to start a browser in time makes Lighthouse fail: then it is asked again. */
+/** Makes one report. Retries, because Lighthouse fails if the browser does not start in time. */
 async function look(url: string, options: readonly string[], file: string, tries = 3): Promise<Report> {
   try {
     await lighthouse(url, options, file);

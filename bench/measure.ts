@@ -1,16 +1,20 @@
-/** How benchmarks measure: CPU time of the whole process, cases interleaved, medians of ratios taken side by side. */
+/** Measuring: CPU time of the process, interleaved cases, medians of paired ratios. */
 import { execFileSync } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { cpus, release, totalmem } from "node:os";
 
-/** A piece of work to be measured on each input. */
+/** Number of rounds: `BENCH_ROUNDS` overrides a benchmark's own, to try it quickly. */
+export const roundsOf = (usual: number) => Number(process.env.BENCH_ROUNDS ?? usual);
+
+/** Work to measure on each input. */
 export type Case<T> = { name: string; run(input: T): Promise<unknown> };
 
-/** CPU in milliseconds (user and system, all threads) of each case, in the same order of samples for every case. */
+/** CPU in milliseconds (user and system, all threads) by case. Samples of all cases are in the same order. */
 export type Samples = Map<string, number[]>;
 
 /**
- * Runs every case on every input, round after round, each time starting with another case, so that a slow moment of
- * the machine meets all of them alike. One round before the first is not counted.
+ * Runs all cases on all inputs in rounds. Each run starts with another case, so that load of the machine affects all
+ * cases alike. A warm-up round is not counted.
  */
 export async function interleave<T>(
   cases: readonly Case<T>[],
@@ -26,15 +30,33 @@ export async function interleave<T>(
         const { name, run } = cases[(i + turn) % cases.length] as Case<T>;
         const before = process.cpuUsage();
         await run(input);
-        const { user, system } = process.cpuUsage(before);
-        if (round >= 0) samples.get(name)?.push((user + system) / 1000);
+        const cpu = cpuSince(before);
+        if (round >= 0) samples.get(name)?.push(cpu);
       }
     }
   }
   return samples;
 }
 
-/** The middle value. */
+/** Returns the CPU in milliseconds (user and system) since a `process.cpuUsage()`. */
+export function cpuSince(before: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+}
+
+/** Returns the CPU in milliseconds of all children that have exited: proc(5), fields 16 and 17, in ticks of 10 ms. */
+export function cpuOfChildren(): number {
+  const fields = readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ") ?? [];
+  return (Number(fields[13]) + Number(fields[14])) * 10;
+}
+
+/** Returns the sum. */
+export const sum = (values: readonly number[]) => values.reduce((all, value) => all + value, 0);
+
+/** Returns the arithmetic mean. */
+export const mean = (values: readonly number[]) => sum(values) / values.length;
+
+/** Returns the median. */
 export function median(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b);
   const middle = sorted.length >> 1;
@@ -42,35 +64,35 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 ? upper : (upper + (sorted[middle - 1] ?? upper)) / 2;
 }
 
-/** The median of one case's samples, in milliseconds of CPU. */
+/** Returns the median CPU of a case in milliseconds. */
 export const cpuOf = (samples: Samples, name: string) => median(samples.get(name) ?? []);
 
-/** How much one case costs of another: the median over pairs that were measured next to each other on one input. */
+/** Returns the cost of a case relative to another: the median of ratios of neighbouring samples. */
 export function ratioOf(samples: Samples, name: string, to: string): number {
   const others = samples.get(to) ?? [];
   return median((samples.get(name) ?? []).map((value, i) => value / (others[i] ?? Number.NaN)));
 }
 
-/** A figure, its target in brackets, and whether it is met. */
+/** Formats a figure with its target and pass or miss. */
 export function verdict(value: number, than: "≤" | "≥", target: number, digits = 3): string {
   const met = than === "≤" ? value <= target : value >= target;
   return `${value.toFixed(digits)} (${than} ${target.toFixed(Math.min(digits, 2))}: ${met ? "pass" : "**miss**"})`;
 }
 
-/** A table in Markdown. */
+/** Formats a Markdown table. */
 export function table(head: readonly string[], rows: readonly (readonly (string | number)[])[]): string {
   const line = (cells: readonly (string | number)[]) => `| ${cells.join(" | ")} |`;
   return [line(head), line(head.map(() => "---")), ...rows.map(line)].join("\n");
 }
 
-/** What the figures were taken on. */
+/** Describes the machine: cores, memory, kernel, Node. */
 export function machine(): string {
   const [cpu] = cpus();
   const memory = Math.round(totalmem() / 2 ** 30);
   return `${cpus().length} × ${cpu?.model ?? "unknown CPU"}, ${memory} GB, Linux ${release()}, Node ${process.versions.node}`;
 }
 
-/** Whether a program can be started; peers that are not installed are left out. */
+/** Returns true if a program can be started. */
 export function has(program: string, ...args: string[]): boolean {
   try {
     execFileSync(program, args, { stdio: "ignore" });

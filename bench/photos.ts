@@ -1,7 +1,7 @@
 /**
- * What the benchmarks work on: real photos where Debian's wallpaper packages are installed (`apt-get install
- * plasma-workspace-wallpapers gnome-backgrounds mate-backgrounds lomiri-wallpapers-20.04`), generated ones elsewhere.
- * Resized to a camera's size and saved with a camera's settings.
+ * Input images of the benchmarks: photos of Debian's wallpaper packages where these are installed (`apt-get install
+ * plasma-workspace-wallpapers gnome-backgrounds mate-backgrounds lomiri-wallpapers-20.04`), otherwise generated ones.
+ * Resized to a camera's resolution and saved with a camera's settings.
  */
 import { existsSync, readFileSync } from "node:fs";
 import sharp from "sharp";
@@ -18,7 +18,10 @@ const wallpapers = [
   "/usr/share/backgrounds/mate/nature/RainDrops.jpg", // mate-backgrounds, 2 MP
 ];
 
-/** The programs' windows on nothing, with text, icons and a soft shadow: PNG with alpha, as a laptop's screen takes it. */
+/** Upper bound of the number of photos, for a quick trial. */
+const mostOfAll = Number(process.env.BENCH_PHOTOS ?? wallpapers.length);
+
+/** Draws a screenshot of a window with text, icons and a soft shadow: PNG with alpha. */
 export async function screenshot(width = 2880, height = 1800): Promise<Buffer> {
   const lines = Array.from({ length: 44 }, (_, i) => {
     const words =
@@ -33,12 +36,12 @@ export async function screenshot(width = 2880, height = 1800): Promise<Buffer> {
       `<rect x="${980 + (i % 3) * 130}" y="${140 + Math.floor(i / 3) * 150}" width="96" height="96" rx="22" fill="hsl(${i * 30},70%,55%)"/><circle cx="${1028 + (i % 3) * 130}" cy="${188 + Math.floor(i / 3) * 150}" r="26" fill="none" stroke="#fff" stroke-width="3"/>`,
   );
   const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}" viewBox="0 0 1440 900" font-family="monospace"><filter id="s" x="-10%" y="-10%" width="120%" height="130%"><feGaussianBlur stdDeviation="16"/></filter><rect x="40" y="48" width="1360" height="820" rx="14" opacity=".45" filter="url(#s)"/><rect x="40" y="40" width="1360" height="820" rx="14" fill="#fff"/><path d="M40 54a14 14 0 0 1 14-14h1332a14 14 0 0 1 14 14v46H40z" fill="#e7eaee"/><circle cx="66" cy="70" r="8" fill="#f55"/><circle cx="92" cy="70" r="8" fill="#fb4"/>${lines.join("")}${icons.join("")}</svg>`;
-  // The engine shuts every decoder that it does not need.
+  // The engine blocks the SVG loader.
   sharp.unblock({ operation: ["VipsForeignLoadSvgBuffer"] });
   return sharp(Buffer.from(svg)).png().toBuffer();
 }
 
-/** An animation of three views of a photo, 800 × 600: GIF, 256 colours. */
+/** Makes an animated GIF of three frames, 800 × 600, 256 colours. */
 export async function animation(): Promise<Buffer> {
   const [wide = Buffer.alloc(0)] = await photos(2, { most: 1 });
   const frames = [0, 60, 120].map((left) =>
@@ -49,22 +52,23 @@ export async function animation(): Promise<Buffer> {
     .toBuffer();
 }
 
-/** Which pictures `photos` will use, in words. */
+/** Describes the images that `photos` uses. */
 export function provenance(most = wallpapers.length): string {
-  const found = wallpapers.filter((path) => existsSync(path)).slice(0, most).length;
+  const found = wallpapers.filter((path) => existsSync(path)).slice(0, Math.min(most, mostOfAll)).length;
   return found > 0
     ? `${found} ${found > 1 ? "photos" : "photo"} from Debian's wallpaper packages`
-    : `${Math.min(4, most)} generated photos`;
+    : `${Math.min(4, most, mostOfAll)} generated`;
 }
 
-/** Photos of `megapixels` at 4:3 as a phone would save them: JPEG, quality 92, 4:2:0. */
+/** Returns photos of `megapixels` at 4:3 with a phone's settings: JPEG, quality 92, 4:2:0. */
 export async function photos(
   megapixels: number,
   options: Pick<Photo, "progressive" | "profile"> & { most?: number } = {},
 ): Promise<Buffer[]> {
   const width = Math.round(Math.sqrt((megapixels * 1e6 * 4) / 3));
   const height = Math.round((width * 3) / 4);
-  const { most = wallpapers.length, progressive = false, profile } = options;
+  const { progressive = false, profile } = options;
+  const most = Math.min(options.most ?? wallpapers.length, mostOfAll);
   const found = wallpapers.filter((path) => existsSync(path)).slice(0, most);
   if (found.length === 0) {
     const seeds = [1, 2, 3, 4].slice(0, most);

@@ -1,4 +1,4 @@
-/** List prices in US dollars: us-east-1, beyond the free tier, first tier, November 2026. */
+/** AWS list prices in US dollars: us-east-1, first tier after the free tier, November 2026. */
 export const prices = {
   lambdaGBSecond: 0.0000133334, // Arm
   lambdaRequest: 0.2e-6,

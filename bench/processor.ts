@@ -1,6 +1,6 @@
 /**
- * What the whole processor costs over the engine alone: the queue's message, the claim, the read, the variants'
- * writes, the commit and the audit trail, as the deployed handler does them.
+ * The processor's handler against the engine alone: message, claim, read, writes of the variants, commit and audit
+ * trail.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -10,16 +10,16 @@ import { join } from "node:path";
 import type { Context, SQSEvent } from "aws-lambda";
 import { Settings } from "../packages/core/src/settings.ts";
 import { enter } from "../packages/local/src/environment.ts";
-import { type Case, cpuOf, interleave, ratioOf, table } from "./measure.ts";
+import { type Case, cpuOf, interleave, ratioOf, roundsOf, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";
 
 const region = "us-east-1";
 const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
-const rounds = 5;
+const rounds = roundsOf(5);
 
 type Input = { bytes: Buffer };
 
-/** Prints the processor's figures. */
+/** Measures both and returns the table. */
 export async function run(): Promise<string> {
   const dataDir = mkdtempSync(join(tmpdir(), "bench-"));
   const stores = fork(new URL("stores.ts", import.meta.url), [dataDir]);
@@ -37,14 +37,14 @@ export async function run(): Promise<string> {
       cursorKey: "k",
       pipeline,
     });
-    // Only now: what these import reads the environment once.
+    // Imported late: these modules read the environment when they are loaded.
     const { handler } = await import("../packages/functions/src/processor.ts");
     const { render } = await import("../packages/core/src/engine/render.ts");
     const { Presign } = await import("../packages/core/src/aws/presign.ts");
 
     let uploads = 0;
     const waiting: SQSEvent[] = [];
-    /** Puts an original where an app would, and keeps its notification. Not measured. */
+    /** Uploads an original and queues its notification. Not measured. */
     const upload = async (bytes: Buffer) => {
       const key = `bench/${++uploads}.jpg`;
       const terms = { key, contentType: "image/jpeg", bytes: bytes.length, seconds: 60 };
@@ -63,9 +63,10 @@ export async function run(): Promise<string> {
         name: "processor",
         run: async () => {
           const event = waiting.shift();
-          if (!event) throw new Error("There are fewer uploads than runs.");
+          if (!event) throw new Error("No upload is left to process.");
           const answer = await handler(event, context, () => {});
-          if (answer?.batchItemFailures.length !== 0) throw new Error("The processor refused an upload.");
+          if (answer?.batchItemFailures.length !== 0)
+            throw new Error(`The processor failed: ${JSON.stringify(answer)}.`);
         },
       },
     ];
@@ -80,7 +81,7 @@ export async function run(): Promise<string> {
     const [engine, processor] = [cpuOf(samples, "engine"), cpuOf(samples, "processor")];
     const ratio = ratioOf(samples, "processor", "engine");
     return [
-      `One image through the processor (${provenance()}, 12 MP JPEG; CPU in ms per image; the target in brackets):`,
+      `One image through the processor (${provenance()}, 12 MP JPEG; CPU in ms per image; target in brackets):`,
       "",
       table(
         ["engine", "processor", "processor / engine", "embedded S3 and DynamoDB", "all together / engine"],
@@ -95,7 +96,7 @@ export async function run(): Promise<string> {
         ],
       ),
       "",
-      "Processor: the deployed handler's process. The embedded S3 and DynamoDB run in another, as AWS's do.",
+      "Processor: the process of the deployed handler. The embedded S3 and DynamoDB run in another one.",
     ].join("\n");
   } finally {
     stores.disconnect();

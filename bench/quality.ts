@@ -1,4 +1,4 @@
-/** What is lost by making small variants from larger ones: the engine's pixels against each size made from the original. */
+/** Loss of deriving small variants from larger ones: the engine's pixels against each size made from the original. */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -8,23 +8,22 @@ import { type Name, recipe } from "../packages/core/src/engine/recipe.ts";
 import { rasters } from "../packages/core/src/engine/render.ts";
 import type { Raster } from "../packages/core/src/engine/sharp.ts";
 import { Settings } from "../packages/core/src/settings.ts";
-import { difference, type Tile } from "./difference.ts";
-import { table } from "./measure.ts";
+import { mean as average, table } from "./measure.ts";
 import { animation, photos, provenance, screenshot } from "./photos.ts";
-import { type Pixels, ssim } from "./ssim.ts";
+import { difference, type Pixels, ssim, type Tile } from "./similarity.ts";
 
 const limits = { ...Settings.pipelineDefaults, bytesMax: 100_000_000, decodeSecondsMax: 300 };
 const targets = { ssim: 0.99, tile: 2.3 };
 
 type Compared = { name: Name; ssim: number; mean: number; tile: number };
 
-/** Prints how far the engine's variants are from directly made ones. */
+/** Compares all variants and returns the table. */
 export async function run(): Promise<string> {
   const corpus: [string, Buffer[]][] = [];
   for (const megapixels of [12, 24, 48])
     corpus.push([`${megapixels} MP JPEG`, await photos(megapixels, { most: megapixels > 12 ? 3 : 8 })]);
   corpus.push(["12 MP JPEG, Display-P3", await photos(12, { profile: "p3", most: 3 })]);
-  corpus.push(["screenshot with alpha", [await screenshot()]], ["GIF, its first frame", [await animation()]]);
+  corpus.push(["screenshot with alpha", [await screenshot()]], ["GIF, first frame", [await animation()]]);
   const dir = join(tmpdir(), "image-pipeline-quality");
   mkdirSync(dir, { recursive: true });
 
@@ -42,33 +41,30 @@ export async function run(): Promise<string> {
         original,
         `${name} (${of.length})`,
         average(of.map((each) => each.ssim)).toFixed(4),
-        said(least.toFixed(4), least >= targets.ssim),
+        marked(least.toFixed(4), least >= targets.ssim),
         average(of.map((each) => each.mean)).toFixed(2),
-        said(tile.toFixed(2), tile <= targets.tile),
+        marked(tile.toFixed(2), tile <= targets.tile),
       ]);
     }
   }
   return [
-    `Pixels before encoding, against the whole original reduced at once by Lanczos-3 (${provenance()}; targets: SSIM of`,
-    `every photo ≥ ${targets.ssim}, no tile further than ΔE ${targets.tile}):`,
+    `Pixels before encoding, against the original reduced in one step with Lanczos-3 (${provenance()}; targets: SSIM of`,
+    `each photo ≥ ${targets.ssim}, ΔE of each tile ≤ ${targets.tile}):`,
     "",
-    table(
-      ["original", "variant (pictures)", "SSIM, mean", "SSIM, worst", "ΔE, mean", "ΔE, worst tile"],
-      rows,
-    ),
+    table(["original", "variant (images)", "SSIM, mean", "SSIM, worst", "ΔE, mean", "ΔE, worst tile"], rows),
     "",
-    "SSIM of luma in windows of 11 px (σ 1.5). ΔE: CIE 1976, pixel by pixel; 2.3 is what an eye just notices between two",
-    "even areas side by side, and the worst tile is the largest mean of 64 × 64 pixels. The worst tiles are written to",
-    "image-pipeline-quality in the temporary folder, direct beside derived, at twice their size: look at them.",
+    "SSIM of luma in windows of 11 px (σ 1.5). ΔE: CIE 1976 per pixel; 2.3 is just noticeable between two even areas. The",
+    "worst tile is the largest mean of 64 × 64 pixels. Pairs of the worst tiles (direct, derived) are written at twice",
+    "their size to image-pipeline-quality in the temporary folder.",
   ].join("\n");
 }
 
-/** Every variant of one picture; writes a pair of the tile where both differ most. */
+/** Compares all variants of one image and writes the pair of its worst tile. */
 async function compare(bytes: Buffer, path: string): Promise<Compared[]> {
   const whole = await plain(sharp(bytes, { limitInputPixels: false }).autoOrient());
   const original = await inspect(bytes, limits);
   const out: Compared[] = [];
-  // All of them before anything is compared: the engine's clock runs.
+  // Rendered before comparing, because the engine's timeout runs meanwhile.
   const made: { name: Name; raster: Raster }[] = [];
   for await (const step of rasters(original, limits, recipe)) made.push(step);
   for (const { name, raster } of made) {
@@ -94,7 +90,7 @@ async function plain(picture: Sharp): Promise<Pixels> {
 
 const open = ({ data, width, height }: Pixels) => sharp(data, { raw: { width, height, channels: 3 } });
 
-/** Both pictures' tile, one beside the other, at twice its size. */
+/** Places the tile of both images side by side at twice its size. */
 async function pairOf(sides: Pixels[], { left, top, width, height }: Tile): Promise<Buffer> {
   const [w, h] = [2 * width, 2 * height];
   const cuts = sides.map((side) =>
@@ -105,6 +101,4 @@ async function pairOf(sides: Pixels[], { left, top, width, height }: Tile): Prom
   return sharp(canvas).composite(beside).png().toBuffer();
 }
 
-const said = (figure: string, met: boolean) => (met ? figure : `**${figure}**`);
-
-const average = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
+const marked = (figure: string, met: boolean) => (met ? figure : `**${figure}**`);

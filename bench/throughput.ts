@@ -1,6 +1,6 @@
 /**
- * How many images a second go from upload to ready in the embedded mode, against the engine alone, both with one
- * worker for each of two cores. Uploads, storage, table, queue and the uploading client share those cores.
+ * Images per second from upload to ready in the embedded mode, against the engine alone, both with one worker for each
+ * of two cores. Uploads, storage, table, queue and the uploading client share these cores.
  */
 import { fork } from "node:child_process";
 import { once } from "node:events";
@@ -9,19 +9,19 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
 import { startRuntime } from "../packages/local/src/runtime.ts";
-import { median, table } from "./measure.ts";
+import { cpuSince, mean, median, roundsOf, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";
 
 const workers = 2;
-const rounds = 3;
-/** So many that the beginning and the end of a round, where a core has nothing to do yet or any more, count little. */
-const imagesPerRound = 36;
-/** How many uploads an app has under way at once. */
+const rounds = roundsOf(3);
+/** Enough that idle cores at the start and the end of a round count little. */
+const imagesPerRound = Number(process.env.BENCH_IMAGES ?? 36);
+/** Concurrent uploads of an app. */
 const uploadsAtOnce = 4;
 
 type Cpu = { main: number; children: number; client: number };
 
-/** Prints the throughput's figures. */
+/** Measures both and returns the table. */
 export async function run(): Promise<string> {
   const dir = mkdtempSync(join(tmpdir(), "bench-"));
   const inputs = (await photos(12)).map((bytes, index) => {
@@ -51,6 +51,7 @@ export async function run(): Promise<string> {
       service: "s3",
       retries: 0,
     });
+    const start = process.cpuUsage();
     let uploads = 0;
     const upload = async ({ bytes }: { bytes: Buffer }) => {
       const response = await aws.fetch(`${s3Url}/uploads/bench/${++uploads}.jpg`, {
@@ -60,12 +61,11 @@ export async function run(): Promise<string> {
       });
       if (!response.ok) throw new Error(await response.text());
     };
-    /** Resolves when nothing is left to do: with the CPU in ms that each part has used so far. */
+    /** Waits until the queue is empty and returns the CPU in ms that each part has used so far. */
     const settled = async (): Promise<Cpu> => {
       cloud.send("settled?");
       const [{ main, children }] = await once(cloud, "message");
-      const { user, system } = process.cpuUsage();
-      return { main, children, client: (user + system) / 1000 };
+      return { main, children, client: cpuSince(start) };
     };
     const seconds = async (work: () => Promise<unknown>) => {
       const began = performance.now();
@@ -85,27 +85,27 @@ export async function run(): Promise<string> {
       await Promise.all(Array.from({ length: uploadsAtOnce }, client));
       await settled();
     };
-    // Not counted: both have their workers' code loaded and compiled afterwards.
+    // Warm-up: loads and compiles the workers' code.
     await alone();
     await whole();
     engineCpu.length = 0;
     const pairs: { engine: number; embedded: number }[] = [];
     const before = await settled();
     for (let round = 0; round < rounds; round++) {
-      // Turn about, so that a slow moment of the machine meets both alike.
+      // The order alternates, so that load of the machine affects both alike.
       const first = round % 2 === 0 ? await seconds(alone) : undefined;
       const embedded = await seconds(whole);
       pairs.push({ engine: first ?? (await seconds(alone)), embedded });
     }
     const after = await settled();
     const each = (part: keyof Cpu) => (after[part] - before[part]) / (rounds * imagesPerRound);
-    const engineEach = engineCpu.reduce((sum, ms) => sum + ms, 0) / engineCpu.length;
+    const engineEach = mean(engineCpu);
     const all = each("main") + each("children") + each("client");
     const perSecond = (name: "engine" | "embedded") =>
       (imagesPerRound / median(pairs.map((pair) => pair[name]))).toFixed(2);
     const ratio = median(pairs.map(({ engine, embedded }) => engine / embedded));
     return [
-      `Upload to ready, two workers (${provenance()}, 12 MP JPEG; ${rounds} rounds of ${imagesPerRound} images; the target in brackets):`,
+      `Upload to ready, two workers (${provenance()}, 12 MP JPEG; ${rounds} rounds of ${imagesPerRound} images; target in brackets):`,
       "",
       table(
         ["", "images/s", "CPU ms per image", "workers", "main process", "uploading client"],
@@ -121,7 +121,7 @@ export async function run(): Promise<string> {
         ],
       ),
       "",
-      "Images/s: median over rounds taken side by side. By CPU: what the ratio would be if no core were ever idle; it depends less on what else the machine does.",
+      "Images/s: median of paired rounds. The ratio of CPU is the one without idle cores; it depends less on the load of the machine.",
     ].join("\n");
   } finally {
     cloud.disconnect();

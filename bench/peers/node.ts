@@ -1,17 +1,18 @@
 /**
- * One way to make variants in Node, in a process of its own: `node node.ts WAY TASK FILE…`. Prints the milliseconds of
- * CPU that each file took, as JSON; all are done once before, uncounted, so that all code is loaded and compiled.
+ * Makes variants with one Node package: `node node.ts WAY TASK FILE…`. Prints the CPU of each file in milliseconds as
+ * JSON, after a warm-up run.
  */
 import { readFileSync } from "node:fs";
 import type { Recipe, Spec } from "../../packages/core/src/engine/recipe.ts";
-import type { Output } from "./peers.ts";
+import { cpuSince } from "../measure.ts";
+import type { Output } from "./programs.ts";
 
 type Way = (bytes: Buffer, outputs: readonly Output[]) => Promise<unknown>;
 
 const [name = "", task = "[]", ...files] = process.argv.slice(2);
 const outputs: readonly Output[] = JSON.parse(task);
 
-/** Packages that only the benchmarks need are in a scratch folder. */
+/** Imports a package of the peers' temporary folder. */
 const imported = (path: string) => import(`${process.env.PEERS_DIR}/node_modules/${path}`);
 
 const ways: Record<string, () => Promise<Way>> = {
@@ -37,7 +38,7 @@ const ways: Record<string, () => Promise<Way>> = {
   napi: async () => {
     const { Transformer, ResizeFit, FastResizeFilter } = await imported("@napi-rs/image/index.js");
     return async (bytes, outputs) => {
-      // It has no effort to choose: libwebp's own default, which is 4.
+      // The package has no option for the effort and uses libwebp's default, 4.
       for (const { width, height, fit, format, quality } of outputs) {
         const picture = new Transformer(bytes).rotate();
         picture.fastResize({
@@ -51,7 +52,7 @@ const ways: Record<string, () => Promise<Way>> = {
     };
   },
   jimp: async () => {
-    // Its WebP encoder fetches its own WebAssembly, which Node refuses for files.
+    // The WebP encoder fetches its WebAssembly by a file URL, which Node's fetch refuses.
     globalThis.fetch = async (url) =>
       new Response(readFileSync(new URL(String(url))), { headers: { "content-type": "application/wasm" } });
     const { createJimp } = await imported("@jimp/core/dist/esm/index.js");
@@ -70,15 +71,14 @@ const ways: Record<string, () => Promise<Way>> = {
 };
 
 const make = await ways[name]?.();
-if (!make) throw new Error(`There is no way ${name}. There are: ${Object.keys(ways).join(", ")}.`);
+if (!make) throw new Error(`Unknown way ${name}. Known: ${Object.keys(ways).join(", ")}.`);
 const inputs = files.map((file) => readFileSync(file));
 for (const bytes of inputs) await make(bytes, outputs);
 const spent: number[] = [];
 for (const bytes of inputs) {
   const before = process.cpuUsage();
   await make(bytes, outputs);
-  const { user, system } = process.cpuUsage(before);
-  spent.push((user + system) / 1000);
+  spent.push(cpuSince(before));
 }
 process.stdout.write(JSON.stringify(spent));
 

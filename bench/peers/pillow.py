@@ -1,4 +1,4 @@
-"""The hand-made Lambda's way: `python3 pillow.py TASK FILE…`. Prints the CPU of each file in ms, as JSON."""
+"""Makes variants with Pillow: `python3 pillow.py TASK FILE…`. Prints the CPU of each file in ms as JSON."""
 import io
 import json
 import sys
@@ -14,11 +14,11 @@ def make(data):
         width, height = output["width"], output.get("height")
         picture = Image.open(io.BytesIO(data))
         if output["fit"] == "cover":
-            # The least that the decoder can be asked for: it reduces by up to eight by itself.
+            # draft() lets the JPEG decoder reduce by up to eight.
             picture.draft("RGB", (width, height))
             picture = ImageOps.fit(ImageOps.exif_transpose(picture), (width, height), Image.BICUBIC)
         else:
-            # Asks the decoder for twice the size and reduces the rest, as Pillow does by default.
+            # thumbnail() calls draft() for twice the size and reduces the rest.
             picture.thumbnail((width, 1000000))
             picture = ImageOps.exif_transpose(picture)
         picture.save(io.BytesIO(), output["format"], quality=output["quality"], method=output["effort"])

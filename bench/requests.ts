@@ -1,15 +1,21 @@
-/** What one image asks of its stores from the announcement until it is ready, counted in a run of the deployed bundles. */
+/** Requests of one image from its upload until it is ready, counted in a run of the deployed bundles. */
 import { type Item, meter, sizeOf } from "../infra/test/capacity.ts";
 import { deploy } from "../infra/test/deployed.ts";
 import { evaluate } from "../infra/test/graph.ts";
 import { ensureInstalled } from "../infra/test/install.ts";
 import { bundle } from "../infra/test/platform.ts";
 
-/** Units of DynamoDB on demand, requests to S3, and the bytes that the image's rows take with their copies. */
-export type Life = { writeUnits: number; readUnits: number; puts: number; gets: number; itemBytes: number };
+/** DynamoDB capacity units, requests to S3, and bytes of the image's items including their copies in indexes. */
+export type Requests = {
+  writeUnits: number;
+  readUnits: number;
+  puts: number;
+  gets: number;
+  itemBytes: number;
+};
 
-/** Announces an image, uploads it and waits until it is ready. */
-export async function count(bytes: Buffer): Promise<Life> {
+/** Creates an image, uploads its bytes, waits until it is ready, and returns the counts. */
+export async function count(bytes: Buffer): Promise<Requests> {
   ensureInstalled();
   await bundle();
   const cloud = await deploy(await evaluate({ stage: "dev" }));
@@ -25,14 +31,14 @@ export async function count(bytes: Buffer): Promise<Life> {
     await fetch(url, { method, headers, body: new Uint8Array(bytes) });
     await cloud.settled();
     const image = await (await fetch(`${cloud.url}/images/${id}`)).json();
-    if (image.status !== "ready") throw new Error(`The image is ${image.status}.`);
+    if (image.status !== "ready") throw new Error(`The image is ${image.status} instead of ready.`);
     return sum([...cloud.guards.Api.passed, ...cloud.guards.Processor.passed]);
   } finally {
     await cloud.stop();
   }
 }
 
-function sum(passed: { operation: string; body: string }[]): Life {
+function sum(passed: { operation: string; body: string }[]): Requests {
   const { see, units } = meter();
   const rows = new Map<string, Item>();
   let readUnits = 0;
@@ -41,7 +47,7 @@ function sum(passed: { operation: string; body: string }[]): Life {
     see(operation, body);
     const { Item: item } = JSON.parse(body) as { Item?: Item };
     if (item) rows.set(JSON.stringify([item.pk, item.sk]), item);
-    // Records are under 4 KB, and read consistently; a list's page is one more.
+    // One unit per consistent read of up to 4 KB.
     if (/^(GetItem|BatchGetItem|Query)$/.test(operation)) readUnits += 1;
   }
   const timesKept = (item: Item) => 1 + ["gsi1pk", "gsi2pk"].filter((key) => item[key]).length;

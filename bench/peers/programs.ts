@@ -1,11 +1,12 @@
-/** What else makes variants of a picture, each run in processes of its own. A peer that is missing is named, and where it was looked for. */
+/** Programs and packages that make the same variants, each in its own process. */
 import { execFile, execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { cpuOfChildren, has } from "../measure.ts";
 
-/** A file to be made from each original: a variant in one format. */
+/** A file to make from each original: a variant in one format. */
 export type Output = {
   name: string;
   width: number;
@@ -16,24 +17,25 @@ export type Output = {
   effort: number;
 };
 
-/** `run` makes all outputs of all files and says what CPU each file took, in milliseconds. */
+/** `run` makes all outputs of all files and returns the CPU of each file in milliseconds. */
 export type Peer = {
   name: string;
-  /** Takes seconds for each picture: tried on two of them, once. */
+  /** Takes seconds per image: runs once, on two of them. */
   slow?: boolean;
   run(files: readonly string[], outputs: readonly Output[]): Promise<number[]>;
 };
 
-/** A peer that is not here, and what would bring it. */
+/** A peer that was not found, where it was searched and how to install it. */
 export type Missing = { name: string; why: string };
 
 const run = promisify(execFile);
 
-/** The engine, and sharp as most use it. */
+/** The engine. */
 export const ours: Peer = node("engine", "engine");
+/** One sharp pipeline per variant. */
 export const sharpAlone: Peer = node("sharp, a pipeline each", "sharp");
 
-/** Every peer that can be found or installed. */
+/** Returns all peers that are installed, and those that are missing. */
 export function findPeers(): { peers: Peer[]; missing: Missing[] } {
   const peers: Peer[] = [];
   const missing: Missing[] = [];
@@ -44,9 +46,9 @@ export function findPeers(): { peers: Peer[]; missing: Missing[] } {
     args: string[],
     make: (path: string) => Peer,
   ) => {
-    const path = candidates.find((candidate) => works(candidate, args));
+    const path = candidates.find((candidate) => has(candidate, ...args));
     if (path) peers.push(make(path));
-    else missing.push({ name, why: `looked for ${candidates.join(", ")}; apt-get install ${pack}` });
+    else missing.push({ name, why: `not found: ${candidates.join(", ")}; apt-get install ${pack}` });
   };
   debian("vipsthumbnail", "libvips-tools", ["vipsthumbnail"], ["--version"], vipsthumbnail);
   debian(
@@ -67,16 +69,7 @@ export function findPeers(): { peers: Peer[]; missing: Missing[] } {
   return { peers, missing };
 }
 
-function works(program: string, args: string[]): boolean {
-  try {
-    execFileSync(program, args, { stdio: "ignore" });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-/** The peers from npm, in a folder outside the product, installed once. */
+/** Installs the peers from npm in a temporary folder, once, and returns it. */
 function installed(): string {
   const dir = join(tmpdir(), "image-pipeline-peers");
   const list = new URL("package.json", import.meta.url);
@@ -118,7 +111,7 @@ function pillow(python: string): Peer {
   };
 }
 
-/** One process for each output, with all the files; on one thread, as the engine is. */
+/** One process per output with all files, on one thread like the engine. */
 function vipsthumbnail(program: string): Peer {
   const version = execFileSync(program, ["--version"]).toString().trim().replace("vips-", "");
   return {
@@ -142,7 +135,7 @@ function vipsthumbnail(program: string): Peer {
   };
 }
 
-/** One process for each file, with all outputs from one decode; the decoder is told how much it will be asked for. */
+/** One process per file, all outputs from one decode, with a size hint for the JPEG decoder. */
 function imageMagick(program: string): Peer {
   const version = /ImageMagick (\S+)/.exec(execFileSync(program, ["-version"]).toString())?.[1];
   return {
@@ -167,20 +160,14 @@ function imageMagick(program: string): Peer {
   };
 }
 
-/** The CPU of the programs that `work` runs, spread evenly over the files. Counted by the kernel in ticks of 10 ms. */
+/** Measures the CPU of the programs that `work` runs, divided evenly among the files. */
 async function measured(files: readonly string[], work: (dir: string) => Promise<void>): Promise<number[]> {
   const dir = mkdtempSync(join(tmpdir(), "bench-"));
   try {
-    const before = childrenTicks();
+    const before = cpuOfChildren();
     await work(dir);
-    return files.map(() => ((childrenTicks() - before) * 10) / files.length);
+    return files.map(() => (cpuOfChildren() - before) / files.length);
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }
-}
-
-/** User and system time of all children that have ended: proc(5), fields 16 and 17. */
-export function childrenTicks(): number {
-  const fields = readFileSync("/proc/self/stat", "utf8").split(") ")[1]?.split(" ") ?? [];
-  return Number(fields[13]) + Number(fields[14]);
 }

@@ -2,7 +2,7 @@
 import type { AwsClient } from "aws4fetch";
 import { type Context, Hono } from "hono";
 import { proxy } from "hono/proxy";
-import { corsHeaders, type Origins } from "./s3/cors.ts";
+import { corsHeaders, type Origins } from "./s3/headers.ts";
 import { problem } from "./server.ts";
 
 /** Request headers that reach the bucket, and response headers that reach the client. */

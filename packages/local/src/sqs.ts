@@ -9,7 +9,9 @@ import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
 import { deadLettersOf } from "./environment.ts";
 import type { Queue } from "./queue.ts";
-import { type Identity, parseTarget, SignatureError, verify } from "./sigv4.ts";
+import { S3Error } from "./s3/error.ts";
+import { parseTarget } from "./s3/request.ts";
+import { type Identity, verify } from "./s3/verify-signature.ts";
 
 /** Bytes in a request that SQS accepts. */
 const bytesMax = 1_048_576;
@@ -144,7 +146,7 @@ class Refusal extends Error {
 
 function refusalOf(error: unknown): Refusal {
   if (error instanceof Refusal) return error;
-  if (error instanceof SignatureError)
+  if (error instanceof S3Error)
     return new Refusal(error.code, error.message, error.status as ContentfulStatusCode);
   if (error instanceof SyntaxError || error instanceof v.ValiError)
     return new Refusal("InvalidParameterValue", error.message);

@@ -6,8 +6,8 @@ import path from "node:path";
 import { GetObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
-import { Sha256 } from "../sigv4.ts";
 import { bytesOf, keys, type Served, serve } from "./fixture.ts";
+import { Sha256 } from "./verify-signature.ts";
 
 let s3: Served;
 let client: ReturnType<Served["client"]>;

@@ -1,22 +1,22 @@
-/** Takes in a request's body and holds it to everything that was said about it. */
-
+/** Receives the body of a request and verifies its length, hashes, checksums and signatures. */
 import { type Algorithm, algorithmNamed, algorithms, type Digest, digestsOf } from "./checksum.ts";
 import { framings, unframe } from "./chunked.ts";
 import { S3Error } from "./error.ts";
+import { type Meta, wholeSeconds } from "./object-file.ts";
 import { bodyBytesMax, type S3Request } from "./request.ts";
 
-/** A body that was all that its sender said of it. */
+/** A body that passed every check. */
 export type Received = {
   bytes: number;
   digests: ReadonlyMap<Digest, Buffer>;
-  /** The checksum that the sender gave, in base64. */
+  /** The client's checksum, in base64. */
   checksum?: { algorithm: Algorithm; value: string };
 };
 
 /**
- * Passes the bytes of the body to `write` as they come in and computes the digests that `also` names. Throws unless
- * length, payload hash, Content-MD5, checksum and the signatures of chunks and trailers are all right. Whatever was
- * written is to be thrown away then.
+ * Passes the bytes of the body to `write` as they arrive and computes the digests that `also` names. Throws if length,
+ * payload hash, Content-MD5, checksum or the signature of a chunk or trailer is wrong; the caller then discards the
+ * bytes.
  */
 export async function receive(
   request: S3Request,
@@ -41,8 +41,8 @@ export async function receive(
 }
 
 /**
- * Runs `flow`, which passes bytes on and returns the trailers after them, and holds the bytes to the claims. Throws
- * S3's error for the first claim that is false.
+ * Runs `flow`, which passes bytes on and returns the trailers, and verifies the claims about the bytes. Throws the
+ * error of the first false claim.
  */
 export async function holdTo(
   claims: readonly Claim[],
@@ -70,7 +70,7 @@ export async function holdTo(
   return { bytes, digests: results, checksum };
 }
 
-/** The whole of a small body as text, held to the same claims. */
+/** Returns a small body as text, verified like any other. */
 export async function receiveText(request: S3Request, bytesMax: number): Promise<string> {
   const chunks: Buffer[] = [];
   await receive(request, [], (chunk) => void chunks.push(chunk), bytesMax);
@@ -81,7 +81,7 @@ async function pass(
   { message, signed }: S3Request,
   take: (chunk: Buffer) => void | Promise<void>,
 ): Promise<ReadonlyMap<string, string>> {
-  // Not `for await`: leaving that early destroys the connection, and with it the answer that says what was wrong.
+  // Not `for await`: leaving that early destroys the connection, and the error response with it.
   const body: AsyncIterator<Buffer> = message.iterator({ destroyOnReturn: false });
   try {
     const source = isFramed(signed.payload) ? unframe({ [Symbol.asyncIterator]: () => body }, signed) : body;
@@ -100,7 +100,7 @@ async function pass(
 
 const isFramed = (payload: string) => (framings as readonly string[]).includes(payload);
 
-/** How many bytes the sender says there are, without any framing. */
+/** Returns the declared length in bytes, without any framing. */
 function lengthOf({ headers, signed }: S3Request): number {
   if (signed.payload.startsWith("STREAMING-") && !isFramed(signed.payload))
     throw new S3Error("NotImplemented", `x-amz-content-sha256 may not be ${signed.payload} here.`);
@@ -115,10 +115,10 @@ function lengthOf({ headers, signed }: S3Request): number {
   return Number(length);
 }
 
-/** One thing that is said of a body. */
+/** A hash or checksum that a body must have. */
 export type Claim = { digest: Digest; encoding: "hex" | "base64"; value?: string; error: () => S3Error };
 
-/** What the headers say of the body. A claim without a value has it in the trailers. */
+/** Returns the claims in the headers. The value of a claim without one is in the trailers. */
 export function claimsOf(headers: S3Request["headers"], payload: string): Claim[] {
   const claims: Claim[] = [];
   if (/^[0-9a-f]{64}$/.test(payload))
@@ -140,7 +140,7 @@ export function claimsOf(headers: S3Request["headers"], payload: string): Claim[
   return claims;
 }
 
-/** The one checksum that the headers give or announce as a trailer. */
+/** Returns the one checksum that is in the headers or declared as a trailer. */
 function checksumIn(
   headers: S3Request["headers"],
   framed: boolean,
@@ -149,8 +149,8 @@ function checksumIn(
     const value = headers[`x-amz-checksum-${algorithm}`];
     return value === undefined ? [] : [{ algorithm, value }];
   });
-  const announced = headers["x-amz-trailer"]?.toLowerCase().split(",") ?? [];
-  for (const name of announced.map((name) => name.trim())) {
+  const declared = headers["x-amz-trailer"]?.toLowerCase().split(",") ?? [];
+  for (const name of declared.map((name) => name.trim())) {
     const algorithm = framed && algorithmNamed(name.replace("x-amz-checksum-", ""));
     if (!algorithm)
       throw new S3Error("InvalidRequest", "The value specified in the x-amz-trailer header is not supported");
@@ -171,7 +171,7 @@ function checksumIn(
   return first;
 }
 
-/** The error for a body of more bytes than are taken. */
+/** The error for a body that is too long. */
 export const tooLarge = (bytes: number, bytesMax: number): S3Error =>
   new S3Error("EntityTooLarge", "Your proposed upload exceeds the maximum allowed size", {
     ProposedSize: String(bytes),
@@ -195,3 +195,18 @@ const incomplete = (expected?: number, cause?: unknown) =>
     ),
     { cause },
   );
+
+/** Returns the metadata of an object, or of a part, whose bytes were received. `now` in ms since 1970. */
+export const metaOf = (
+  { bytes, digests, checksum }: Received,
+  key: string,
+  headers: Meta["headers"],
+  now: number,
+): Meta => ({
+  key,
+  size: bytes,
+  etag: digests.get("md5")?.toString("hex") ?? "",
+  modified: wholeSeconds(now),
+  headers,
+  checksum: checksum && { ...checksum, type: "FULL_OBJECT" },
+});

@@ -1,9 +1,10 @@
-/** Buckets: there are those that the endpoint was started with, and what S3 says about them. */
+/** Operations on buckets: the endpoint has those that it was started with. */
 import { receiveText } from "./body.ts";
 import { S3Error } from "./error.ts";
+import type { KeyIndex } from "./key-index.ts";
 import { checkKey, type S3Request, type S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
-import { children, document, parse } from "./xml.ts";
+import { children, document, parse, type Tree } from "./xml.ts";
 
 /** ListBuckets. */
 export async function listBuckets(_: S3Request, store: Store): Promise<S3Response> {
@@ -23,7 +24,7 @@ export async function headBucket({ bucket }: S3Request, store: Store, region: st
   return { status: 200, headers: { "x-amz-bucket-region": region } };
 }
 
-/** CreateBucket: clients that make sure of their bucket first learn that it is there. */
+/** CreateBucket: answers clients that create their bucket first that it exists. */
 export async function createBucket({ bucket }: S3Request, store: Store): Promise<S3Response> {
   if (store.buckets.includes(bucket))
     throw new S3Error(
@@ -59,10 +60,10 @@ export async function getBucketVersioning({ bucket }: S3Request, store: Store): 
 
 const deletesMax = 1000;
 
-/** A thousand keys of 1,024 bytes, each escaped, and what is around them. */
+/** Bytes of a request with 1,000 escaped keys of 1,024 bytes. */
 const deleteBytesMax = 8 << 20;
 
-/** DeleteObjects: up to 1,000 keys; one that fails does not keep the others. */
+/** DeleteObjects: up to 1,000 keys. One failure does not stop the others. */
 export async function deleteObjects(request: S3Request, store: Store): Promise<S3Response> {
   const { bucket, headers } = request;
   store.keys(bucket);
@@ -96,4 +97,119 @@ export async function deleteObjects(request: S3Request, store: Store): Promise<S
   const Deleted = quiet ? [] : outcomes.flatMap((outcome) => outcome.Deleted ?? []);
   const Errors = outcomes.flatMap((outcome) => outcome.Error ?? []);
   return { status: 200, body: document("DeleteResult", { Deleted, Error: Errors }) };
+}
+
+const pageMax = 1000;
+
+/** ListObjectsV2. */
+export async function listObjectsV2({ bucket, query }: S3Request, store: Store): Promise<S3Response> {
+  const token = query.get("continuation-token");
+  const after = token === undefined ? query.get("start-after") : positionOf(token);
+  const page = pageOf(store.keys(bucket), optionsIn(query, after));
+  return {
+    status: 200,
+    body: document("ListBucketResult", {
+      ...common(bucket, query, page),
+      KeyCount: page.keys.length + page.prefixes.length,
+      ContinuationToken: token,
+      StartAfter: encoded(query, query.get("start-after")),
+      NextContinuationToken: page.next === undefined ? undefined : tokenOf(page.next),
+      ...contents(store.keys(bucket), query, page, query.get("fetch-owner") === "true"),
+    }),
+  };
+}
+
+/** ListObjects, version 1: s3cmd and rclone list with it. */
+export async function listObjects({ bucket, query }: S3Request, store: Store): Promise<S3Response> {
+  const page = pageOf(store.keys(bucket), optionsIn(query, query.get("marker")));
+  return {
+    status: 200,
+    body: document("ListBucketResult", {
+      ...common(bucket, query, page),
+      Marker: encoded(query, query.get("marker") ?? ""),
+      // S3 gives it only with a delimiter; without one clients go on after the last key.
+      NextMarker: query.has("delimiter") ? encoded(query, page.next) : undefined,
+      ...contents(store.keys(bucket), query, page, true),
+    }),
+  };
+}
+
+/** `next` is the last name on the page, if more follow. */
+type Page = { keys: string[]; prefixes: string[]; next?: string };
+
+type Options = { prefix: string; delimiter: string; after: string; max: number };
+
+function optionsIn(query: S3Request["query"], after = ""): Options {
+  const max = query.get("max-keys") ?? String(pageMax);
+  if (!/^\d{1,9}$/.test(max))
+    throw new S3Error("InvalidArgument", "max-keys must be a whole number.", { ArgumentName: "max-keys" });
+  return {
+    prefix: query.get("prefix") ?? "",
+    delimiter: query.get("delimiter") ?? "",
+    after,
+    max: Math.min(Number(max), pageMax),
+  };
+}
+
+function pageOf(index: KeyIndex, { prefix, delimiter, after, max }: Options): Page {
+  const page: Page = { keys: [], prefixes: [] };
+  let place = Math.max(index.seek(prefix), after === "" ? 0 : index.seek(after));
+  if (index.at(place) === after) place++;
+  let last = "";
+  for (let key = index.at(place); key?.startsWith(prefix); key = index.at(place)) {
+    const cut = delimiter === "" ? -1 : key.indexOf(delimiter, prefix.length);
+    const group = cut < 0 ? undefined : key.slice(0, cut + delimiter.length);
+    // The page before ended with this very group.
+    if (group !== undefined && group === after) {
+      place = index.seekPast(group, place);
+      continue;
+    }
+    if (page.keys.length + page.prefixes.length === max) return max === 0 ? page : { ...page, next: last };
+    if (group === undefined) page.keys.push(key);
+    else page.prefixes.push(group);
+    last = group ?? key;
+    place = group === undefined ? place + 1 : index.seekPast(group, place);
+  }
+  return page;
+}
+
+const common = (bucket: string, query: S3Request["query"], page: Page): Tree => ({
+  Name: bucket,
+  Prefix: encoded(query, query.get("prefix") ?? ""),
+  Delimiter: encoded(query, query.get("delimiter")),
+  MaxKeys: optionsIn(query).max,
+  EncodingType: query.get("encoding-type"),
+  IsTruncated: page.next !== undefined,
+});
+
+const contents = (index: KeyIndex, query: S3Request["query"], page: Page, withOwner: boolean): Tree => ({
+  Contents: page.keys.map((key) => {
+    const { size = 0, etag = "", modified = 0 } = index.get(key) ?? {};
+    return {
+      Key: encoded(query, key),
+      LastModified: new Date(modified).toISOString(),
+      ETag: `"${etag}"`,
+      Size: size,
+      Owner: withOwner ? { ID: "local", DisplayName: "local" } : undefined,
+      StorageClass: "STANDARD",
+    };
+  }),
+  CommonPrefixes: page.prefixes.map((prefix) => ({ Prefix: encoded(query, prefix) })),
+});
+
+/** With `encoding-type=url`, names go percent-encoded, because XML cannot carry every character. */
+export function encoded<T extends string | undefined>(query: S3Request["query"], name: T): T | string {
+  if (name === undefined || query.get("encoding-type") !== "url") return name;
+  return encodeURIComponent(name).replaceAll("%2F", "/");
+}
+
+const tokenOf = (name: string) => Buffer.from(name).toString("base64url");
+
+function positionOf(token: string): string {
+  const name = Buffer.from(token, "base64url").toString();
+  if (name === "" || tokenOf(name) !== token)
+    throw new S3Error("InvalidArgument", "The continuation token provided is incorrect", {
+      ArgumentName: "continuation-token",
+    });
+  return name;
 }

@@ -1,10 +1,10 @@
-/** Every digest that S3 knows, computed while the bytes pass. */
+/** The digests of S3, computed as the bytes pass. */
 import { createHash } from "node:crypto";
 import { crc32 } from "node:zlib";
 import { AwsCrc32c } from "@aws-crypto/crc32c";
 import { Crc64Nvme } from "@aws-sdk/crc64-nvme";
 
-/** The checksums that a client may choose; their names end the `x-amz-checksum-` headers. */
+/** The checksum algorithms, as in the names of the `x-amz-checksum-` headers. */
 export const algorithms = ["crc32", "crc32c", "crc64nvme", "sha1", "sha256"] as const;
 export type Algorithm = (typeof algorithms)[number];
 
@@ -13,14 +13,14 @@ export type Digest = Algorithm | "md5";
 
 type Running = { update(chunk: Uint8Array): unknown; digest(): Uint8Array | Promise<Uint8Array> };
 
-/** Several digests of one stream, each computed once, however many claims there are about it. */
+/** Several digests of one stream, each computed once. */
 export type Digests = {
   update(chunk: Uint8Array): void;
-  /** To be called once, when the last byte is in. */
+  /** Returns the digests. Called once, after the last byte. */
   finish(): Promise<ReadonlyMap<Digest, Buffer>>;
 };
 
-/** Digests of the kinds named, over no bytes yet. */
+/** Starts the named digests. */
 export function digestsOf(names: Iterable<Digest>): Digests {
   const running = new Map([...new Set(names)].map((name) => [name, start(name)]));
   return {
@@ -35,7 +35,7 @@ export function digestsOf(names: Iterable<Digest>): Digests {
   };
 }
 
-/** One digest of bytes that are all there. */
+/** Computes one digest of a buffer. */
 export async function digestOf(name: Digest, bytes: Uint8Array): Promise<Buffer> {
   const digest = start(name);
   digest.update(bytes);
@@ -64,6 +64,6 @@ function crc32Running(): Running {
   };
 }
 
-/** The algorithm of a name such as `CRC32` or `sha256`, or undefined if there is none. */
+/** Returns the algorithm of a name such as `CRC32` or `sha256`, or undefined if there is none. */
 export const algorithmNamed = (name: string | undefined): Algorithm | undefined =>
   algorithms.find((algorithm) => algorithm === name?.toLowerCase());

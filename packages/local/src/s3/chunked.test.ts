@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { type Identity, type Signed, scopeOf, verify } from "../sigv4.ts";
 import { unframe } from "./chunked.ts";
+import { type Identity, type Signed, scopeOf, verify } from "./verify-signature.ts";
 
 // The examples that AWS publishes: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 const identity: Identity = {

@@ -1,12 +1,11 @@
 /**
- * Takes the `aws-chunked` framing off a body: chunks of bytes, each with or without its own signature, then perhaps
- * trailers. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
+ * Decodes `aws-chunked` bodies: chunks, each with or without a signature, then optional trailers. https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
  */
 import { createHash } from "node:crypto";
-import { hmacHex, type Signed, same } from "../sigv4.ts";
 import { S3Error } from "./error.ts";
+import { hmacHex, type Signed, same } from "./verify-signature.ts";
 
-/** The framings that S3 knows; each is what is signed as the payload's hash. */
+/** The values of x-amz-content-sha256 that mean a framed body. */
 export const framings = [
   "STREAMING-AWS4-HMAC-SHA256-PAYLOAD",
   "STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER",
@@ -20,7 +19,7 @@ const trailersMax = 16;
 /**
  * Yields the bytes inside the framing, without copying them, and returns the trailers by lower-case name. Throws
  * `IncompleteBody` if the framing is broken off, `SignatureDoesNotMatch` if a chunk or the trailers were changed;
- * what was yielded before is to be thrown away then.
+ * the caller then discards the bytes yielded before.
  */
 export async function* unframe(
   source: AsyncIterable<Buffer>,
@@ -69,7 +68,7 @@ async function trailersOf(
   return trailers;
 }
 
-/** Each chunk's signature signs the one before it: nothing can be left out, doubled or moved. */
+/** Each chunk's signature covers the one before it, so no chunk can be left out, repeated or moved. */
 function signatureChain({ date, scope, signingKey, signature }: Signed) {
   let previous = signature;
   const expect = (kind: string, hashes: string, given: string) => {

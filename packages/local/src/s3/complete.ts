@@ -3,23 +3,21 @@ import { createHash } from "node:crypto";
 import { receiveText } from "./body.ts";
 import { algorithmNamed, digestOf, digestsOf } from "./checksum.ts";
 import { writeConditions } from "./conditions.ts";
-import type { Draft } from "./draft.ts";
+import type { Draft } from "./disk.ts";
 import { S3Error } from "./error.ts";
-import { createLock } from "./lock.ts";
-import { wholeSeconds } from "./object.ts";
-import type { Checksum, Meta } from "./object-file.ts";
+import { type Checksum, type Meta, wholeSeconds } from "./object-file.ts";
 import type { Parts, Pending } from "./parts.ts";
 import type { S3Request, S3Response } from "./request.ts";
-import type { Store } from "./store.ts";
+import { createLock, type Store } from "./store.ts";
 import { children, document, parse } from "./xml.ts";
 
-/** Every part but the last must have this much, as at S3. */
+/** Bytes of every part but the last, at least, as in S3. */
 const partBytesMin = 5 << 20;
 
-/** Ten thousand parts, each with its checksum. */
+/** Bytes of a list of ten thousand parts with checksums. */
 const bodyBytesMax = 8 << 20;
 
-/** CompleteMultipartUpload. Repeated, it answers the same as long as its object is there. */
+/** CompleteMultipartUpload. Repeated, it gives the same answer as long as its object exists. */
 export async function completeMultipartUpload(
   request: S3Request,
   store: Store,
@@ -28,7 +26,7 @@ export async function completeMultipartUpload(
 ): Promise<S3Response> {
   const { bucket, key, headers, query } = request;
   const id = query.get("uploadId") ?? "";
-  // Here the checksum headers speak of the object, not of this body.
+  // These checksum headers are of the object, not of this body.
   const text = await receiveText({ ...request, headers: withoutChecksums(headers) }, bodyBytesMax);
   const listed = listedIn(text);
   return await oneAtATime(id, async () => {
@@ -40,8 +38,7 @@ export async function completeMultipartUpload(
     const check = writeConditions(headers, store.keys(bucket).get(key));
     const pending = await parts.find(id, bucket, key);
     const chosen = choose(listed, parts.saved(id));
-    const draft = await store.draft();
-    try {
+    return await store.withDraft(async (draft) => {
       const meta: Meta = {
         key,
         size: chosen.reduce((sum, { size }) => sum + size, 0),
@@ -55,9 +52,7 @@ export async function completeMultipartUpload(
       await store.publish(bucket, meta, draft, "ObjectCreated:CompleteMultipartUpload", check);
       await parts.end(id);
       return answer(request, meta);
-    } finally {
-      await draft.discard();
-    }
+    });
   });
 }
 
@@ -92,7 +87,7 @@ function listedIn(text: string): Listed[] {
   return listed;
 }
 
-/** The parts that were listed. Throws unless each is there as it was listed, and large enough. */
+/** Returns the listed parts. Throws if one is missing, differs from the list, or is too small. */
 function choose(listed: readonly Listed[], saved: ReadonlyMap<number, Meta>): Meta[] {
   return listed.map(({ number, etag, checksums }, index) => {
     const meta = saved.get(number);
@@ -121,7 +116,7 @@ function etagOf(chosen: readonly Meta[]): string {
   return `${hash.digest("hex")}-${chosen.length}`;
 }
 
-/** Writes the parts one after another, and computes the checksum that was chosen when the upload began. */
+/** Writes the parts one after another, and computes the checksum that CreateMultipartUpload chose. */
 async function join(
   { id, checksum }: Pending,
   chosen: readonly Meta[],
@@ -132,7 +127,7 @@ async function join(
   for (const { key, etag, size } of chosen) {
     const { handle, meta } = await parts.open(id, Number(key));
     try {
-      // Replaced since we looked: what was listed is gone.
+      // Replaced after the list was checked.
       if (meta.etag !== etag)
         throw new S3Error("InvalidPart", "A part was replaced meanwhile.", { PartNumber: key });
       if (size === 0) continue;
@@ -154,7 +149,7 @@ async function join(
   return { algorithm, type, value: `${value}-${chosen.length}` };
 }
 
-/** Throws if the object is not what the headers say it is. */
+/** Throws if the object differs from the headers of the request. */
 function holdTo(headers: S3Request["headers"], { size, checksum }: Meta): void {
   const given = headers["x-amz-mp-object-size"];
   if (given !== undefined && given !== String(size))
@@ -175,7 +170,7 @@ function holdTo(headers: S3Request["headers"], { size, checksum }: Meta): void {
   }
 }
 
-/** The object, if it is what this very upload became: a client that missed the answer asks again. */
+/** Returns the object if this upload created it: a client that missed the response repeats the request. */
 async function completedBefore(
   store: Store,
   bucket: string,
@@ -188,7 +183,7 @@ async function completedBefore(
   return meta.uploadID === id ? meta : undefined;
 }
 
-/** Uppy takes an upload for failed unless both Location and Key are there. */
+/** Uppy counts an upload as failed without Location and Key. */
 const answer = ({ bucket, key, headers }: S3Request, { etag, checksum }: Meta): S3Response => ({
   status: 200,
   body: document("CompleteMultipartUploadResult", {
@@ -203,7 +198,7 @@ const answer = ({ bucket, key, headers }: S3Request, { etag, checksum }: Meta): 
   }),
 });
 
-/** Where an object is, for whoever may read it. */
+/** Returns the URL of an object. */
 export const locationOf = (host: string | undefined, bucket: string, key: string): string =>
   `http://${host}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
 

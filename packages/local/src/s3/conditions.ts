@@ -1,4 +1,4 @@
-/** Conditional reads and writes, by RFC 9110 §13 and S3's table of how conditions combine. */
+/** Conditional requests (RFC 9110 §13, combined as S3 combines them) and byte ranges (§14). */
 import { S3Error } from "./error.ts";
 import type { Entry } from "./key-index.ts";
 import type { S3Request } from "./request.ts";
@@ -7,7 +7,7 @@ import type { Check } from "./store.ts";
 type Headers = S3Request["headers"];
 type Version = Pick<Entry, "etag" | "modified">;
 
-/** Whether a read goes on: true means "not modified". Throws `PreconditionFailed`. */
+/** Checks the conditions of a read; true means 304 "not modified". Throws `PreconditionFailed`. */
 export function readConditions(headers: Headers, current: Version): boolean {
   const { "if-match": match, "if-none-match": noneMatch } = headers;
   const since = timeIn(headers["if-modified-since"]);
@@ -22,7 +22,7 @@ export function readConditions(headers: Headers, current: Version): boolean {
   return since !== undefined && current.modified <= since;
 }
 
-/** The conditions on the source of a copy: the same four, but a source that is not modified is an error. */
+/** Checks the conditions on the source of a copy: the same four, but "not modified" is an error. */
 export function copyConditions(headers: Headers, source: Version): void {
   const named = Object.fromEntries(
     ["if-match", "if-none-match", "if-modified-since", "if-unmodified-since"].map((name) => [
@@ -34,8 +34,8 @@ export function copyConditions(headers: Headers, source: Version): void {
 }
 
 /**
- * What stands against a write, to be asked when it would happen. `before` is what lay under the key when the request
- * came in: an object that was removed meanwhile makes `If-Match` a conflict, which clients may repeat.
+ * Returns the check that a write must pass at the moment of writing. `before` is the object under the key when the
+ * request came in: if it was removed since, `If-Match` is a conflict, which clients may repeat.
  */
 export function writeConditions(headers: Headers, before: Entry | undefined): Check {
   const { "if-match": match, "if-none-match": noneMatch } = headers;
@@ -52,11 +52,11 @@ export function writeConditions(headers: Headers, before: Entry | undefined): Ch
     if (!current) throw new S3Error("NoSuchKey", "The specified key does not exist.");
     if (!names(match, current.etag)) throw failed("If-Match");
   };
-  check(before); // Before a long body is taken in for nothing.
+  check(before); // Before a long body is received in vain.
   return check;
 }
 
-/** The condition on a removal. */
+/** Returns the check that a removal must pass. */
 export const removeConditions =
   ({ "if-match": match }: Headers): Check =>
   (current) => {
@@ -69,7 +69,7 @@ const names = (list: string, etag: string) =>
     .map((tag) => tag.trim().replace(/^W\//, "").replaceAll('"', ""))
     .some((tag) => tag === "*" || tag === etag);
 
-/** A date that cannot be read is as if it had not been sent. */
+/** An invalid date counts as absent. */
 function timeIn(date: string | undefined): number | undefined {
   const time = date === undefined ? Number.NaN : Date.parse(date);
   return Number.isNaN(time) ? undefined : time;
@@ -79,3 +79,36 @@ const failed = (condition: string) =>
   new S3Error("PreconditionFailed", "At least one of the pre-conditions you specified did not hold", {
     Condition: condition,
   });
+
+/** The bytes from `start` up to and without `end`. */
+export type Range = { start: number; end: number };
+
+/**
+ * Returns the range that a `Range` header asks for within `size` bytes. Undefined means the whole object: for no
+ * header, an invalid one, or several ranges, which S3 does not serve. Throws `InvalidRange` for an empty range.
+ */
+export function rangeIn(header: string | undefined, size: number): Range | undefined {
+  const [, first, last] = /^bytes=(\d*)-(\d*)$/.exec(header?.trim() ?? "") ?? [];
+  if (first === undefined || last === undefined || first + last === "") return undefined;
+  if (first !== "" && last !== "" && Number(first) > Number(last)) return undefined;
+  const start = first === "" ? Math.max(0, size - Number(last)) : Number(first);
+  const end = first === "" || last === "" ? size : Math.min(size, Number(last) + 1);
+  if (start >= end)
+    throw new S3Error("InvalidRange", "The requested range is not satisfiable", {
+      RangeRequested: header ?? "",
+      ActualObjectSize: String(size),
+    });
+  return { start, end };
+}
+
+/** Returns the range of `x-amz-copy-source-range`, which must name both ends and lie within the source. */
+export function copyRangeIn(header: string | undefined, size: number): Range {
+  if (header === undefined) return { start: 0, end: size };
+  const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(header.trim())?.map(Number) ?? [];
+  if (first === undefined || last === undefined || first > last || last >= size)
+    throw new S3Error(
+      "InvalidArgument",
+      `The range must be bytes=first-last within the ${size} bytes of the source.`,
+    );
+  return { start: first, end: last + 1 };
+}

@@ -1,10 +1,11 @@
 /** S3's own error codes, each with its one status. https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html */
-import { SignatureError } from "../sigv4.ts";
 
 const statuses = {
   AccessControlListNotSupported: 400,
   AccessDenied: 403,
   AccessForbidden: 403,
+  AuthorizationHeaderMalformed: 400,
+  AuthorizationQueryParametersError: 400,
   BadDigest: 400,
   BucketAlreadyOwnedByYou: 409,
   ConditionalRequestConflict: 409,
@@ -12,6 +13,7 @@ const statuses = {
   EntityTooSmall: 400,
   IncompleteBody: 400,
   InternalError: 500,
+  InvalidAccessKeyId: 403,
   InvalidArgument: 400,
   InvalidDigest: 400,
   InvalidPart: 400,
@@ -20,6 +22,8 @@ const statuses = {
   InvalidRange: 416,
   InvalidRequest: 400,
   InvalidStorageClass: 400,
+  InvalidToken: 400,
+  InvalidURI: 400,
   KeyTooLongError: 400,
   MalformedPOSTRequest: 400,
   MalformedTrailerError: 400,
@@ -34,19 +38,23 @@ const statuses = {
   NoSuchUpload: 404,
   NotImplemented: 501,
   PreconditionFailed: 412,
+  RequestTimeTooSkewed: 403,
   ServiceUnavailable: 503,
   SignatureDoesNotMatch: 403,
   XAmzContentSHA256Mismatch: 400,
 } as const;
 
-/** An answer that S3 would give. `detail` becomes further elements of the error document. */
+/** The codes that this endpoint answers with. */
+export type Code = keyof typeof statuses;
+
+/** An error response of S3. `detail` becomes further elements of the error document. */
 export class S3Error extends Error {
   override readonly name = "S3Error";
-  readonly code: keyof typeof statuses | SignatureError["code"];
+  readonly code: Code;
   readonly status: number;
   readonly detail: Readonly<Record<string, string>>;
 
-  constructor(code: keyof typeof statuses, message: string, detail: Readonly<Record<string, string>> = {}) {
+  constructor(code: Code, message: string, detail: Readonly<Record<string, string>> = {}) {
     super(message);
     this.code = code;
     this.status = statuses[code];
@@ -54,7 +62,7 @@ export class S3Error extends Error {
   }
 }
 
-/** What to do about a fault of the disk, by Node's error code. Clients repeat a request that got a 5xx. */
+/** Responses to errors of the disk, by Node's error code. Clients repeat a request after a 5xx. */
 const faults: Record<string, readonly ["ServiceUnavailable" | "InternalError", string]> = {
   ENOSPC: ["ServiceUnavailable", "The disk is full. Free some space and repeat the request."],
   EDQUOT: ["ServiceUnavailable", "The disk quota is used up. Free some space and repeat the request."],
@@ -67,9 +75,9 @@ const faults: Record<string, readonly ["ServiceUnavailable" | "InternalError", s
   EPERM: ["InternalError", "The data folder may not be written. Give this user the right to."],
 };
 
-/** The answer to whatever was thrown. Nothing that a failed request sent is visible afterwards. */
-export function errorOf(thrown: unknown): S3Error | SignatureError {
-  if (thrown instanceof S3Error || thrown instanceof SignatureError) return thrown;
+/** Returns the error response for anything thrown. A failed request leaves nothing visible. */
+export function errorOf(thrown: unknown): S3Error {
+  if (thrown instanceof S3Error) return thrown;
   const code = thrown instanceof Error && "code" in thrown ? String(thrown.code) : "";
   const [name, message] = faults[code] ?? [
     "InternalError",

@@ -1,14 +1,15 @@
-/** The headers of an object: which ones are kept, given back, and refused. */
+/** Headers: those kept with an object, those returned, those refused, and CORS. */
+import type { IncomingHttpHeaders } from "node:http";
 import { S3Error } from "./error.ts";
 import type { Meta } from "./object-file.ts";
-import { headerText, type S3Request, type S3Response } from "./request.ts";
+import type { S3Request, S3Response } from "./request.ts";
 
 const kept = ["cache-control", "content-disposition", "content-language", "content-type", "expires"] as const;
 
-/** The most that names and values of `x-amz-meta-*` may come to, as at S3. */
+/** Bytes of names and values of `x-amz-meta-*` at most, as in S3. */
 const metadataBytesMax = 2048;
 
-/** What is kept of a write's headers. Throws `MetadataTooLarge`. */
+/** Returns the headers of a write that are kept with the object. Throws `MetadataTooLarge`. */
 export function keptHeaders(headers: S3Request["headers"]): Record<string, string> {
   const result: Record<string, string> = { "content-type": "binary/octet-stream" };
   let metadataBytes = 0;
@@ -23,7 +24,7 @@ export function keptHeaders(headers: S3Request["headers"]): Record<string, strin
       Size: String(metadataBytes),
       MaxSizeAllowed: String(metadataBytesMax),
     });
-  // `aws-chunked` says how the bytes travelled, not what they are.
+  // `aws-chunked` is the encoding of the transfer, not of the object.
   const encodings = headers["content-encoding"]?.split(",").map((encoding) => encoding.trim()) ?? [];
   const encoding = encodings.filter((encoding) => encoding !== "" && encoding !== "aws-chunked").join(",");
   if (encoding) result["content-encoding"] = encoding;
@@ -39,10 +40,10 @@ const overridable = [
   "expires",
 ] as const;
 
-/** The query parameters by which a reader chooses headers of the answer. */
+/** Query parameters that override headers of the response. */
 export const overrides = overridable.map((name) => `response-${name}`);
 
-/** The headers that an object is given back with. */
+/** Returns the response headers of an object. */
 export function objectHeaders(meta: Meta, { query, headers }: S3Request): NonNullable<S3Response["headers"]> {
   const result: Record<string, string> = {
     etag: `"${meta.etag}"`,
@@ -61,7 +62,7 @@ export function objectHeaders(meta: Meta, { query, headers }: S3Request): NonNul
   return result;
 }
 
-/** Headers that are understood, or that say what is the case here anyway. */
+/** `x-amz-*` headers that are implemented, or have no effect here. */
 const understood = new Set([
   "x-amz-content-sha256",
   "x-amz-copy-source",
@@ -79,7 +80,7 @@ const understood = new Set([
   "x-amz-user-agent",
 ]);
 
-/** Throws for every `x-amz-*` header that asks for something this endpoint does not do: nothing is ignored in silence. */
+/** Throws `NotImplemented` for every other `x-amz-*` header: none is ignored silently. */
 export function refuseUnknown(headers: S3Request["headers"]): void {
   for (const [name, value = ""] of Object.entries(headers)) {
     if (!name.startsWith("x-amz-") || understood.has(name)) continue;
@@ -97,4 +98,56 @@ export function refuseUnknown(headers: S3Request["headers"]): void {
         { Header: name },
       );
   }
+}
+
+/**
+ * Converts text to a header value for Node: each byte of its UTF-8 as one latin1 character, as Node reads headers.
+ * Throws `InvalidArgument` for control characters, which could end the header.
+ */
+export function headerText(text: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: no header may hold these.
+  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text))
+    throw new S3Error("InvalidArgument", "A header may not hold control characters.");
+  return Buffer.from(text).toString("latin1");
+}
+
+/** Origins that CORS allows: by name, or every page of this machine on any port. */
+export type Origins = readonly string[] | "any local";
+
+const local = /^https?:\/\/(localhost|[a-z0-9-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
+
+const isAllowed = (origin: string, origins: Origins) =>
+  origins === "any local" ? local.test(origin) : origins.includes(origin);
+
+/** Returns the CORS headers of a response. A browser needs `ETag` exposed to complete a multipart upload. */
+export function corsHeaders(headers: IncomingHttpHeaders, origins: Origins): Record<string, string> {
+  const { origin } = headers;
+  if (origin === undefined) return {};
+  // Responses differ by origin, so a cache must keep them apart.
+  if (!isAllowed(origin, origins)) return { vary: "Origin" };
+  return {
+    vary: "Origin",
+    "access-control-allow-origin": origin,
+    "access-control-expose-headers":
+      "ETag, Location, Content-Range, Last-Modified, x-amz-request-id, x-amz-checksum-crc32, x-amz-checksum-sha256",
+  };
+}
+
+const methods = ["GET", "HEAD", "PUT", "POST", "DELETE"];
+
+/** Answers a CORS preflight. Throws `AccessForbidden`. */
+export function preflight(headers: IncomingHttpHeaders, origins: Origins): S3Response {
+  const method = headers["access-control-request-method"];
+  if (!headers.origin || !method)
+    throw new S3Error("AccessForbidden", "Insufficient information. Origin request header needed.");
+  if (!isAllowed(headers.origin, origins) || !methods.includes(method))
+    throw new S3Error("AccessForbidden", "CORSResponse: This CORS request is not allowed.");
+  return {
+    status: 200,
+    headers: {
+      "access-control-allow-methods": methods.join(", "),
+      "access-control-allow-headers": headers["access-control-request-headers"],
+      "access-control-max-age": "3000",
+    },
+  };
 }

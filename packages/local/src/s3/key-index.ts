@@ -1,21 +1,21 @@
 /** The keys of one bucket in S3's order, in memory, so that a listing reads no file. */
 
-/** What a listing says of an object. `modified` is in milliseconds since 1970. */
+/** An object in a listing. `modified` is in milliseconds since 1970. */
 export type Entry = { size: number; etag: string; modified: number };
 
 export type KeyIndex = {
   get(key: string): Entry | undefined;
   set(key: string, entry: Entry): void;
   delete(key: string): void;
-  /** The first place whose key is not before `key`. */
+  /** Returns the first position whose key is not before `key`. */
   seek(key: string): number;
-  /** The first place from `start` on whose key does not begin with `prefix`, if the key at `start` does. */
+  /** Returns the first position from `start` whose key does not begin with `prefix`, if the key at `start` does. */
   seekPast(prefix: string, start: number): number;
-  /** The key at a place, or undefined beyond the last. */
+  /** Returns the key at a position, or undefined after the last. */
   at(place: number): string | undefined;
 };
 
-/** An index of these objects. */
+/** Creates an index of these objects. */
 export function createKeyIndex(objects: Iterable<[string, Entry]>): KeyIndex {
   const entries = new Map(objects);
   const keys = [...entries.keys()].sort(compareKeys);

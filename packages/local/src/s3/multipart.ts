@@ -1,16 +1,15 @@
-/** Multipart uploads: begun, filled part by part, listed, aborted. `complete.ts` puts the parts together. */
+/** Operations on multipart uploads, except their end: `complete.ts` completes and aborts them. */
 import { randomUUID } from "node:crypto";
-import { receive } from "./body.ts";
+import { metaOf, receive } from "./body.ts";
+import { encoded } from "./bucket.ts";
 import { algorithmNamed } from "./checksum.ts";
-import { openSource, pour, resultOf } from "./copy.ts";
+import { copyRangeIn } from "./conditions.ts";
 import { S3Error } from "./error.ts";
 import { keptHeaders } from "./headers.ts";
 import { compareKeys } from "./key-index.ts";
-import { encoded } from "./list.ts";
-import { wholeSeconds } from "./object.ts";
-import type { Meta } from "./object-file.ts";
+import { openSource, pour, resultOf } from "./object.ts";
+import { type Meta, wholeSeconds } from "./object-file.ts";
 import type { Parts, Pending } from "./parts.ts";
-import { copyRangeIn } from "./range.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
 import { document } from "./xml.ts";
@@ -39,7 +38,7 @@ export async function createMultipartUpload(
   };
 }
 
-/** UploadPart. A part that was there is replaced. */
+/** UploadPart. It replaces an earlier part of the same number. */
 export async function uploadPart(
   request: S3Request,
   store: Store,
@@ -47,24 +46,17 @@ export async function uploadPart(
   now: number,
 ): Promise<S3Response> {
   const { pending, number } = await target(request, parts);
-  const draft = await store.draft();
-  try {
-    const { bytes, digests, checksum } = await receive(request, ["md5"], draft.write);
+  return await store.withDraft(async (draft) => {
+    const received = await receive(request, ["md5"], draft.write);
+    const { checksum } = received;
     const { algorithm } = pending.checksum ?? {};
-    // S3 says the same to parts that come without the checksum that was announced for them.
+    // S3 answers the same to a part without the checksum that CreateMultipartUpload declared.
     if (algorithm && checksum?.algorithm !== algorithm)
       throw new S3Error(
         "InvalidRequest",
         `Checksum Type mismatch occurred, expected checksum Type: ${algorithm}, actual checksum Type: ${checksum?.algorithm ?? "null"}`,
       );
-    const meta: Meta = {
-      key: String(number),
-      size: bytes,
-      etag: digests.get("md5")?.toString("hex") ?? "",
-      modified: wholeSeconds(now),
-      headers: {},
-      checksum: checksum && { ...checksum, type: "FULL_OBJECT" },
-    };
+    const meta = metaOf(received, String(number), {}, now);
     await parts.save(pending.id, meta, draft);
     return {
       status: 200,
@@ -73,9 +65,7 @@ export async function uploadPart(
         ...(checksum && { [`x-amz-checksum-${checksum.algorithm}`]: checksum.value }),
       },
     };
-  } finally {
-    await draft.discard();
-  }
+  });
 }
 
 /** UploadPartCopy. */
@@ -89,15 +79,12 @@ export async function uploadPartCopy(
   const source = await openSource(request, store);
   try {
     const range = copyRangeIn(request.headers["x-amz-copy-source-range"], source.meta.size);
-    const draft = await store.draft();
-    try {
+    return await store.withDraft(async (draft) => {
       const copied = await pour(source, range, pending.checksum?.algorithm, draft);
       const meta: Meta = { key: String(number), ...copied, modified: wholeSeconds(now), headers: {} };
       await parts.save(pending.id, meta, draft);
       return { status: 200, body: document("CopyPartResult", resultOf(meta)) };
-    } finally {
-      await draft.discard();
-    }
+    });
   } finally {
     await source.handle.close();
   }
@@ -202,7 +189,7 @@ function wholeIn(query: S3Request["query"], name: string, fallback: number): num
   return Number(value);
 }
 
-/** Which checksum the parts will have, and whether the object's is one of all bytes or one of the parts' checksums. */
+/** Returns the checksum of the parts, and its type: over all bytes, or over the parts' checksums. */
 function checksumIn(headers: S3Request["headers"]): Pending["checksum"] {
   const name = headers["x-amz-checksum-algorithm"];
   if (name === undefined) return undefined;

@@ -1,13 +1,23 @@
-/** One object: written, read, removed. */
-import { receive } from "./body.ts";
-import { readConditions, removeConditions, writeConditions } from "./conditions.ts";
+/** Operations on one object: put, get, head, delete, copy. */
+import { metaOf, receive } from "./body.ts";
+import { type Algorithm, algorithmNamed, digestsOf } from "./checksum.ts";
+import {
+  copyConditions,
+  type Range,
+  rangeIn,
+  readConditions,
+  removeConditions,
+  writeConditions,
+} from "./conditions.ts";
+import type { Draft } from "./disk.ts";
+import { S3Error } from "./error.ts";
 import { keptHeaders, objectHeaders } from "./headers.ts";
-import type { Meta, Opened } from "./object-file.ts";
-import { type Range, rangeIn } from "./range.ts";
-import type { S3Request, S3Response } from "./request.ts";
+import { type Meta, type Opened, wholeSeconds } from "./object-file.ts";
+import { checkKey, type S3Request, type S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
+import { document } from "./xml.ts";
 
-/** Up to so many bytes an answer is read in one go; a stream costs more than that. */
+/** Bytes up to which a body is read at once: for so few a stream costs more. */
 const wholeBytesMax = 256 << 10;
 
 /** PutObject. */
@@ -15,17 +25,10 @@ export async function putObject(request: S3Request, store: Store, now: number): 
   const { bucket, key, headers } = request;
   const check = writeConditions(headers, store.keys(bucket).get(key));
   const kept = keptHeaders(headers);
-  const draft = await store.draft();
-  try {
-    const { bytes, digests, checksum } = await receive(request, ["md5"], draft.write);
-    const meta: Meta = {
-      key,
-      size: bytes,
-      etag: digests.get("md5")?.toString("hex") ?? "",
-      modified: wholeSeconds(now),
-      headers: kept,
-      checksum: checksum && { ...checksum, type: "FULL_OBJECT" },
-    };
+  return await store.withDraft(async (draft) => {
+    const received = await receive(request, ["md5"], draft.write);
+    const { checksum } = received;
+    const meta = metaOf(received, key, kept, now);
     await store.publish(bucket, meta, draft, "ObjectCreated:Put", check);
     return {
       status: 200,
@@ -37,9 +40,7 @@ export async function putObject(request: S3Request, store: Store, now: number): 
         }),
       },
     };
-  } finally {
-    await draft.discard();
-  }
+  });
 }
 
 /** GetObject. */
@@ -78,12 +79,12 @@ function answerOf(request: S3Request, meta: Opened["meta"]): S3Response & { rang
   const headers = objectHeaders(meta, request);
   if (readConditions(request.headers, meta)) {
     const { etag, "last-modified": modified, "cache-control": cache, expires } = headers;
-    // How long a copy may be kept is said anew (RFC 9110 §15.4.5), or it would soon be asked for again.
+    // A 304 repeats how long a copy may be kept (RFC 9110 §15.4.5).
     return { status: 304, headers: { etag, "last-modified": modified, "cache-control": cache, expires } };
   }
   const range = rangeIn(request.headers.range, meta.size);
   if (!range) return { status: 200, headers: { ...headers, "content-length": String(meta.size) } };
-  // A checksum is one of the whole object; beside a part of it, clients would find it wrong.
+  // The checksum covers the whole object: clients would compare it with the part.
   for (const name of Object.keys(headers)) if (name.startsWith("x-amz-checksum-")) delete headers[name];
   return {
     status: 206,
@@ -96,11 +97,112 @@ function answerOf(request: S3Request, meta: Opened["meta"]): S3Response & { rang
   };
 }
 
-/** DeleteObject. A missing object is as good as deleted. */
+/** DeleteObject. A missing object is no error. */
 export async function deleteObject({ bucket, key, headers }: S3Request, store: Store): Promise<S3Response> {
   await store.remove(bucket, key, removeConditions(headers));
   return { status: 204 };
 }
 
-/** S3 shows times to the second. */
-export const wholeSeconds = (ms: number): number => Math.floor(ms / 1000) * 1000;
+/** CopyObject. */
+export async function copyObject(request: S3Request, store: Store, now: number): Promise<S3Response> {
+  const { bucket, key, headers } = request;
+  const replaces = directiveIn(headers) === "REPLACE";
+  const check = writeConditions(headers, store.keys(bucket).get(key));
+  const source = await openSource(request, store);
+  try {
+    if (source.bucket === bucket && source.meta.key === key && !replaces)
+      throw new S3Error(
+        "InvalidRequest",
+        "This copy request is illegal because it is trying to copy an object to itself without changing the object's metadata, storage class, website redirect location or encryption attributes.",
+      );
+    const algorithm = algorithmNamed(headers["x-amz-checksum-algorithm"]) ?? source.meta.checksum?.algorithm;
+    return await store.withDraft(async (draft) => {
+      const copied = await pour(source, { start: 0, end: source.meta.size }, algorithm, draft);
+      const meta: Meta = {
+        key,
+        ...copied,
+        modified: wholeSeconds(now),
+        headers: replaces ? keptHeaders(headers) : source.meta.headers,
+      };
+      await store.publish(bucket, meta, draft, "ObjectCreated:Copy", check);
+      return { status: 200, body: document("CopyObjectResult", resultOf(meta)) };
+    });
+  } finally {
+    await source.handle.close();
+  }
+}
+
+/** Opens the object that `x-amz-copy-source` names, if the conditions on it hold. The caller closes the handle. */
+export async function openSource({ headers }: S3Request, store: Store): Promise<Opened & { bucket: string }> {
+  const { bucket, key } = sourceIn(headers["x-amz-copy-source"] ?? "");
+  const opened = await store.open(bucket, key);
+  try {
+    copyConditions(headers, opened.meta);
+    return { ...opened, bucket };
+  } catch (error) {
+    await opened.handle.close();
+    throw error;
+  }
+}
+
+/** Writes a range of an open object to a draft, and says what was written. */
+export async function pour(
+  { handle }: Opened,
+  { start, end }: Range,
+  algorithm: Algorithm | undefined,
+  draft: Draft,
+): Promise<Pick<Meta, "size" | "etag" | "checksum">> {
+  const digests = digestsOf(algorithm ? ["md5", algorithm] : ["md5"]);
+  if (end > start)
+    for await (const chunk of handle.createReadStream({
+      start,
+      end: end - 1,
+      autoClose: false,
+      highWaterMark: 1 << 20,
+    })) {
+      digests.update(chunk);
+      await draft.write(chunk);
+    }
+  const results = await digests.finish();
+  const value = algorithm && results.get(algorithm)?.toString("base64");
+  return {
+    size: end - start,
+    etag: results.get("md5")?.toString("hex") ?? "",
+    checksum: algorithm && value ? { algorithm, value, type: "FULL_OBJECT" } : undefined,
+  };
+}
+
+/** What S3 answers about a copy. */
+export const resultOf = ({ etag, modified, checksum }: Pick<Meta, "etag" | "modified" | "checksum">) => ({
+  ETag: `"${etag}"`,
+  LastModified: new Date(modified).toISOString(),
+  ...(checksum && { [`Checksum${checksum.algorithm.toUpperCase()}`]: checksum.value }),
+});
+
+function directiveIn(headers: S3Request["headers"]): "COPY" | "REPLACE" {
+  const directive = headers["x-amz-metadata-directive"] ?? "COPY";
+  if (directive === "COPY" || directive === "REPLACE") return directive;
+  throw new S3Error("InvalidArgument", "x-amz-metadata-directive must be COPY or REPLACE.");
+}
+
+/** `/bucket/key` or `bucket/key`, percent-encoded, perhaps with the version that an unversioned bucket has. */
+function sourceIn(header: string): { bucket: string; key: string } {
+  const [encodedPath = "", version] = header.split("?");
+  const [, bucket, key] = /^\/?([^/]+)\/(.+)$/s.exec(decoded(encodedPath)) ?? [];
+  if (!bucket || !key)
+    throw new S3Error(
+      "InvalidArgument",
+      "Copy Source must mention the source bucket and key: sourcebucket/sourcekey",
+    );
+  if (version !== undefined && version !== "versionId=null")
+    throw new S3Error("NotImplemented", "There are no versions here.");
+  return { bucket, key: checkKey(key) };
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    throw new S3Error("InvalidArgument", "x-amz-copy-source must be percent-encoded UTF-8.");
+  }
+}

@@ -1,4 +1,4 @@
-/** Which operation a request asks for: the first in this table that fits. What is not in it is answered `NotImplemented`, never with a 200. */
+/** The table of operations: a request runs the first that matches, and is `NotImplemented` if none does. */
 import {
   createBucket,
   deleteObjects,
@@ -6,12 +6,12 @@ import {
   getBucketVersioning,
   headBucket,
   listBuckets,
+  listObjects,
+  listObjectsV2,
 } from "./bucket.ts";
 import { abortMultipartUpload, completeMultipartUpload } from "./complete.ts";
-import { copyObject } from "./copy.ts";
 import { S3Error } from "./error.ts";
 import { overrides, refuseUnknown } from "./headers.ts";
-import { listObjects, listObjectsV2 } from "./list.ts";
 import {
   createMultipartUpload,
   listMultipartUploads,
@@ -19,22 +19,22 @@ import {
   uploadPart,
   uploadPartCopy,
 } from "./multipart.ts";
-import { deleteObject, getObject, headObject, putObject } from "./object.ts";
+import { copyObject, deleteObject, getObject, headObject, putObject } from "./object.ts";
 import type { Parts } from "./parts.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
 
-/** What operations work with. */
+/** The state that operations work on. */
 export type Endpoint = { store: Store; parts: Parts; region: string; now: () => number };
 
 type Operation = {
   on: "service" | "bucket" | "object";
   method: string;
-  /** Query parameters that tell this operation from others. */
+  /** Query parameters that select this operation. */
   needs?: readonly string[];
-  /** Further query parameters that it understands. */
+  /** Optional query parameters. */
   takes?: readonly string[];
-  /** A header that tells this operation from others. */
+  /** A header that selects this operation. */
   header?: string;
   run(request: S3Request, endpoint: Endpoint): Promise<S3Response>;
 };
@@ -128,7 +128,7 @@ const operations: readonly Operation[] = [
   { on: "object", method: "DELETE", run: (r, { store }) => deleteObject(r, store) },
 ];
 
-/** Does what a request asks for. */
+/** Runs the operation that a request names. */
 export async function perform(request: S3Request, endpoint: Endpoint): Promise<S3Response> {
   refuseUnknown(request.headers);
   const on = request.bucket === "" ? "service" : request.key === "" ? "bucket" : "object";

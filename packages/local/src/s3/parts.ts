@@ -1,14 +1,13 @@
 /**
- * Multipart uploads that are under way, on disk: a folder each, with what was said when it began and the parts so far.
- * They survive restarts. A folder comes and goes by one rename, so an upload is there whole or not at all.
+ * Multipart uploads in progress, on disk: a folder each, with the request that created it and the parts so far. One
+ * rename creates or removes a folder, so after a crash an upload exists whole or not at all.
  */
 import { readdirSync } from "node:fs";
 import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
 import * as v from "valibot";
 import { algorithms } from "./checksum.ts";
-import { isMissing, syncFolder } from "./disk.ts";
-import type { Draft } from "./draft.ts";
+import { type Draft, isMissing, syncFolder } from "./disk.ts";
 import { S3Error } from "./error.ts";
 import { footer, type Meta, type Opened, openObject, readMeta } from "./object-file.ts";
 
@@ -27,19 +26,19 @@ const Pending = v.object({
 export type Pending = v.InferOutput<typeof Pending>;
 
 export type Parts = {
-  /** Begins an upload, durably. */
+  /** Creates an upload, durably. */
   begin(pending: Pending): Promise<void>;
-  /** The upload of that id, bucket and key. Throws `NoSuchUpload`. */
+  /** Returns the upload of that id, bucket and key. Throws `NoSuchUpload`. */
   find(id: string, bucket: string, key: string): Promise<Pending>;
-  /** Every upload under way in a bucket, in no order. */
+  /** Returns every upload in progress in a bucket, in no order. */
   list(bucket: string): Promise<Pending[]>;
   /** Puts a draft in place as a part, durably; its number is `meta.key`. Throws `NoSuchUpload` if that has ended. */
   save(id: string, meta: Meta, draft: Draft): Promise<void>;
-  /** What is known of each part, by number. */
+  /** Returns the metadata of each part, by number. */
   saved(id: string): ReadonlyMap<number, Meta>;
   /** Opens a part to be read. The caller closes the handle. */
   open(id: string, number: number): Promise<Opened>;
-  /** Ends an upload, if it is still under way, and throws its parts away. */
+  /** Ends an upload, if it is still in progress, and removes its parts. */
   end(id: string): Promise<void>;
   /** Ends every upload that began before a time, in milliseconds since 1970. */
   endOlder(than: number): Promise<void>;
@@ -56,7 +55,7 @@ export async function openParts(dataDir: string): Promise<Parts> {
   const partFile = (id: string, number: string) => path.join(root, id, number.padStart(5, "0"));
 
   async function read(id: string): Promise<Pending | undefined> {
-    // The id comes from the client; only what we issue may become a path.
+    // The id comes from the client; only one that this module issued may become a path.
     if (!/^[0-9a-f-]{36}$/.test(id)) return undefined;
     try {
       const text = await readFile(path.join(root, id, head), "utf8");

@@ -1,17 +1,15 @@
 /** A browser's POST upload (PostObject): a form whose fields its policy allows, then the file. */
 import type { IncomingMessage } from "node:http";
-import { hmacHex, type Identity, parseTarget, same, scopeOf } from "../sigv4.ts";
-import { claimsOf, holdTo, type Received, tooLarge } from "./body.ts";
+import { claimsOf, holdTo, metaOf, type Received, tooLarge } from "./body.ts";
 import { locationOf } from "./complete.ts";
 import { S3Error } from "./error.ts";
-import { type Form, readForm } from "./form.ts";
-import { keptHeaders, refuseUnknown } from "./headers.ts";
-import { wholeSeconds } from "./object.ts";
+import { type Bounds, checkPolicy, type Form, readForm } from "./form.ts";
+import { headerText, keptHeaders, refuseUnknown } from "./headers.ts";
 import type { Meta } from "./object-file.ts";
-import { type Bounds, checkPolicy } from "./post-policy.ts";
-import { bodyBytesMax, checkKey, headerText, type S3Response } from "./request.ts";
+import { bodyBytesMax, checkKey, parseTarget, type S3Response } from "./request.ts";
 import { verifyPolicy } from "./sigv2.ts";
 import type { Store } from "./store.ts";
+import { hmacHex, type Identity, same, scopeOf } from "./verify-signature.ts";
 import { document } from "./xml.ts";
 
 /** Whether a request is a form; those carry their signature in a field. */
@@ -34,22 +32,12 @@ export async function postObject(
     const key = keyIn(form);
     const bounds = checkPolicy(policy, new Map([...fields, ["bucket", bucket], ["key", key]]), now);
     const headers = headersIn(fields);
-    const draft = await store.draft();
-    try {
-      const { bytes, digests, checksum } = await receiveFile(form, headers, bounds, draft.write);
-      const meta: Meta = {
-        key,
-        size: bytes,
-        etag: digests.get("md5")?.toString("hex") ?? "",
-        modified: wholeSeconds(now),
-        headers: keptHeaders(headers),
-        checksum: checksum && { ...checksum, type: "FULL_OBJECT" },
-      };
+    return await store.withDraft(async (draft) => {
+      const received = await receiveFile(form, headers, bounds, draft.write);
+      const meta = metaOf(received, key, keptHeaders(headers), now);
       await store.publish(bucket, meta, draft, "ObjectCreated:Post", () => {});
       return answer(fields, locationOf(message.headers.host, bucket, key), bucket, meta);
-    } finally {
-      await draft.discard();
-    }
+    });
   } finally {
     // What is left is read past the form reader, which would wait for somebody to take the file.
     message.unpipe();

@@ -1,8 +1,8 @@
-/** A request whose signature is right, and the answer to it. */
+/** A request with a verified signature, its response, and the parsing of its URI. */
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
-import type { Signed } from "../sigv4.ts";
 import { S3Error } from "./error.ts";
+import type { Signed } from "./verify-signature.ts";
 
 export type S3Request = {
   method: string;
@@ -25,13 +25,13 @@ export type S3Response = {
   body?: string | Buffer | Readable;
 };
 
-/** 5 GiB, the most that S3 takes in one request. */
+/** Bytes of a body at most, as in S3: 5 GiB. */
 export const bodyBytesMax = 5 * 2 ** 30;
 
-/** Longest key in bytes of UTF-8, as at S3. */
+/** Bytes of a key in UTF-8 at most, as in S3. */
 const keyBytesMax = 1024;
 
-/** A key as S3 takes it, whatever characters it has. Throws `KeyTooLongError`, or `InvalidArgument` for NUL. */
+/** Checks a key; S3 allows nearly every character. Throws `KeyTooLongError`, or `InvalidArgument` for NUL. */
 export function checkKey(key: string): string {
   const bytes = Buffer.byteLength(key);
   if (bytes > keyBytesMax)
@@ -45,12 +45,46 @@ export function checkKey(key: string): string {
 }
 
 /**
- * Text as Node wants it in a header: the bytes of its UTF-8, one to a character, which is also how Node hands headers
- * in. Throws `InvalidArgument` for control characters, which would end the header.
+ * Splits a request target into its path and its query, both decoded. `new URL` would resolve `..` and `%2e%2e`, which
+ * may be part of an S3 key. Throws `InvalidURI`.
  */
-export function headerText(text: string): string {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: these are the ones that no header may hold.
-  if (/[\u0000-\u0008\u000a-\u001f\u007f]/.test(text))
-    throw new S3Error("InvalidArgument", "A header may not hold control characters.");
-  return Buffer.from(text).toString("latin1");
+export function parseTarget(target: string): { path: string; query: [name: string, value: string][] } {
+  const [encodedPath = "", search = ""] = split(target, "?");
+  const path = decode(encodedPath);
+  if (!path.startsWith("/"))
+    throw new S3Error("InvalidURI", "The request target must be a path, such as /bucket/key.");
+  const query = search
+    .split("&")
+    .filter((pair) => pair !== "")
+    .map((pair) => {
+      const [name = "", value = ""] = split(pair, "=");
+      return [decode(name.replaceAll("+", " ")), decode(value.replaceAll("+", " "))] as [string, string];
+    });
+  return { path, query };
 }
+
+/** Percent-encodes a path as Signature Version 4 does: everything but letters, digits, `-_.~` and `/`. */
+export const encodePath = (path: string): string =>
+  path
+    .split("/")
+    .map((part) =>
+      encodeURIComponent(part).replace(
+        /[!'()*]/g,
+        (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+      ),
+    )
+    .join("/");
+
+/** Decodes percent-encoded UTF-8, or throws `InvalidURI`. */
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch (cause) {
+    throw new S3Error("InvalidURI", `Couldn't parse the specified URI. ${String(cause)}`);
+  }
+}
+
+const split = (text: string, at: string) => {
+  const index = text.indexOf(at);
+  return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
+};

@@ -1,46 +1,46 @@
 /** An S3 endpoint on this machine: path style, signatures verified, durable, over a folder. */
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
-import type { AddressInfo } from "node:net";
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { type Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { listen } from "../listen.ts";
 import { systemClock } from "../queue.ts";
 import { every } from "../schedule.ts";
-import { type Identity, parseTarget, type SignatureError, verify } from "../sigv4.ts";
-import { corsHeaders, type Origins, preflight } from "./cors.ts";
 import { errorOf, S3Error } from "./error.ts";
 import type { ObjectEvent } from "./event.ts";
+import { corsHeaders, headerText, type Origins, preflight } from "./headers.ts";
 import { type Endpoint, perform } from "./operations.ts";
 import { openParts } from "./parts.ts";
 import { isForm, postObject } from "./post-object.ts";
-import { checkKey, headerText, type S3Request, type S3Response } from "./request.ts";
+import { checkKey, parseTarget, type S3Request, type S3Response } from "./request.ts";
 import { isSigned, verifyUrl } from "./sigv2.ts";
 import { openStore } from "./store.ts";
+import { type Identity, verify } from "./verify-signature.ts";
 import { errorDocument } from "./xml.ts";
 
 export type { ObjectEvent } from "./event.ts";
 
 export type S3Options = {
-  /** Everything is kept in here. One process at a time. */
+  /** The folder of all objects. One process at a time. */
   dataDir: string;
-  /** 0 takes a free one. */
+  /** 0 takes a free port. */
   port: number;
-  /** The buckets there are. One that is taken out of the list is not served, and not deleted. */
+  /** The buckets. One that is removed from the list is no longer served, and not deleted. */
   buckets: readonly string[];
   region: string;
   accessKeyId: string;
   secretAccessKey: string;
   corsOrigins: Origins;
   /**
-   * Told of every object written or removed, once that is durable and before it is acknowledged, and of one key in
-   * order. If it throws or rejects, the request is answered with an error and the client repeats it.
+   * Receives an event for every write and removal, once it is durable and before it is acknowledged; events of one
+   * key in order. If it throws, the request is answered with an error, and the client repeats it.
    */
   onEvent(event: ObjectEvent): void | Promise<void>;
   /** Milliseconds since 1970; the machine's clock unless given. */
   now?: () => number;
 };
 
-/** A multipart upload that is not completed in a day is thrown away, as the deployed bucket's lifecycle has it. */
+/** A multipart upload that is not completed within a day is aborted, as by the deployed bucket's lifecycle rule. */
 const abandoned = { ageMs: 86_400_000, everyMs: 3_600_000 };
 
 /**
@@ -55,7 +55,7 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
   server.requestTimeout = 0;
   server.keepAliveTimeout = 75_000;
   server.on("clientError", refuseBroken);
-  const port = await listen(server, options.port);
+  const url = await listen(server, options.port);
   const endpoint = open(options, now);
   server.on("request", (message, response) => {
     const work = answer(message, response, endpoint, options, now).finally(() => underway.delete(work));
@@ -72,7 +72,7 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
     throw error;
   }
   return {
-    url: `http://127.0.0.1:${port}`,
+    url,
     async close() {
       sweeping();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -85,7 +85,7 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
   };
 }
 
-/** Answers what is no whole HTTP request: a connection that its client closed in the middle of a body, or noise. */
+/** Answers an incomplete or invalid HTTP request. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable) return void socket.destroy();
   const isCutOff = error.code === "HPE_INVALID_EOF_STATE";
@@ -103,17 +103,7 @@ async function open(options: S3Options, now: () => number): Promise<Endpoint> {
   return { store, parts: await openParts(options.dataDir), region: options.region, now };
 }
 
-function listen(server: Server, port: number): Promise<number> {
-  return new Promise((resolve, reject) => {
-    server.once("error", reject);
-    server.listen(port, "127.0.0.1", () => {
-      server.off("error", reject);
-      resolve((server.address() as AddressInfo).port);
-    });
-  });
-}
-
-/** Answers a request, whatever happens. */
+/** Answers a request, with an error response if anything throws. */
 async function answer(
   message: IncomingMessage,
   response: ServerResponse,
@@ -218,13 +208,13 @@ async function send(
   }
 }
 
-const failure = (error: S3Error | SignatureError, id: string, url: string): S3Response => ({
+const failure = (error: S3Error, id: string, url: string): S3Response => ({
   status: error.status,
   headers: error.status === 304 ? {} : { "content-type": "application/xml" },
   body: errorDocument({
     Code: error.code,
     Message: error.message,
-    ...(error instanceof S3Error ? error.detail : {}),
+    ...error.detail,
     Resource: url.split("?")[0],
     RequestId: id,
     HostId: "local",

@@ -1,19 +1,18 @@
 /**
- * Signature Version 2, for presigned URLs and forms alone: AWS CLI 1 and boto3 still make those in us-east-1 unless
- * they are told otherwise. https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
+ * Signature Version 2, only for presigned URLs and forms: AWS CLI 1 and boto3 sign those with it in us-east-1 by default. https://docs.aws.amazon.com/AmazonS3/latest/API/RESTAuthentication.html
  */
 import { createHmac } from "node:crypto";
+import { S3Error } from "./error.ts";
+import { encodePath } from "./request.ts";
 import {
-  encodePath,
   expirySecondsMax,
   type Identity,
-  SignatureError,
   type Signed,
   type SignedRequest,
   same,
-} from "../sigv4.ts";
+} from "./verify-signature.ts";
 
-/** Query parameters that stand under the signature; it knows no others. */
+/** Query parameters that the signature covers. */
 const covered = new Set([
   "acl",
   "cors",
@@ -43,37 +42,37 @@ const covered = new Set([
   "website",
 ]);
 
-/** Whether a query is signed in this way. */
+/** Tells whether a query is signed with version 2. */
 export const isSigned = (query: ReadonlyMap<string, string>): boolean =>
   query.has("AWSAccessKeyId") && query.has("Signature");
 
-/** Throws a `SignatureError` unless the URL was signed by `identity` and has not expired. */
+/** Throws a `S3Error` unless the URL was signed by `identity` and has not expired. */
 export function verifyUrl(request: SignedRequest, identity: Identity, now: number): Signed {
   const query = new Map(request.query);
   const expires = query.get("Expires") ?? "";
   const lifeSeconds = /^\d{1,12}$/.test(expires) ? Number(expires) - now / 1000 : Number.NaN;
   if (Number.isNaN(lifeSeconds) || lifeSeconds > expirySecondsMax)
-    throw new SignatureError("AccessDenied", "Expires must be a time within the next seven days.");
-  if (lifeSeconds < 0) throw new SignatureError("AccessDenied", "Request has expired");
+    throw new S3Error("AccessDenied", "Expires must be a time within the next seven days.");
+  if (lifeSeconds < 0) throw new S3Error("AccessDenied", "Request has expired");
   const text = textOf(request, query, expires);
   check(text, query.get("AWSAccessKeyId"), query.get("Signature"), identity);
   const payload = request.headers["x-amz-content-sha256"]?.[0] ?? "UNSIGNED-PAYLOAD";
   return { payload, signature: "", date: "", scope: "", signingKey: Buffer.alloc(0) };
 }
 
-/** Throws a `SignatureError` unless the policy of a form (base64) was signed by `identity`. */
+/** Throws a `S3Error` unless the policy of a form (base64) was signed by `identity`. */
 export function verifyPolicy(policy: string, fields: ReadonlyMap<string, string>, identity: Identity): void {
   check(policy, fields.get("awsaccesskeyid"), fields.get("signature"), identity);
 }
 
 function check(text: string, keyID = "", signature = "", { accessKeyId, secretAccessKey }: Identity): void {
   if (!same(keyID, accessKeyId))
-    throw new SignatureError(
+    throw new S3Error(
       "InvalidAccessKeyId",
       "The AWS Access Key Id you provided does not exist in our records.",
     );
   if (!same(createHmac("sha1", secretAccessKey).update(text, "latin1").digest("base64"), signature))
-    throw new SignatureError(
+    throw new S3Error(
       "SignatureDoesNotMatch",
       "The request signature we calculated does not match the signature you provided. Check your key and signing method.",
     );

@@ -1,25 +1,22 @@
 /**
- * Objects on disk. A key never becomes a path: its SHA-256 does, under 256 folders a bucket, so nothing that a client
- * can call an object leads out of the data folder.
+ * Objects on disk. The path of an object is made of its key's SHA-256, in 256 folders for each bucket, so no key can
+ * lead out of the data folder.
  *
  * A write is drafted in `tmp`, synced, and renamed into its place under the key's lock; then the folder is synced, and
- * only then is it acknowledged and its event sent. After a crash an acknowledged write is there whole, any other is
- * absent or whole, and what was left in `tmp` is swept at the next start.
+ * only then is it acknowledged and its event sent. After a crash an acknowledged write is whole, any other is absent or
+ * whole, and the next start empties `tmp`.
  */
 import { createHash } from "node:crypto";
 import { readdirSync } from "node:fs";
 import { mkdir, rename, rm, unlink } from "node:fs/promises";
 import path from "node:path";
-import { isMissing, syncFolder } from "./disk.ts";
-import { createDraft, type Draft } from "./draft.ts";
+import { createDraft, type Draft, isMissing, syncFolder } from "./disk.ts";
 import { S3Error } from "./error.ts";
-import type { ObjectEvent } from "./event.ts";
+import { type ObjectEvent, openSequencer } from "./event.ts";
 import { createKeyIndex, type Entry, type KeyIndex } from "./key-index.ts";
-import { createLock } from "./lock.ts";
 import { footer, type Meta, type Opened, openObject, readMeta } from "./object-file.ts";
-import { openSequencer } from "./sequencer.ts";
 
-/** Throws the S3 error that stands against a write, given what lies under the key at the moment of writing. */
+/** Throws the S3 error that forbids a write, given the object under the key at the moment of writing. */
 export type Check = (current: Entry | undefined) => void;
 
 export type Store = {
@@ -28,11 +25,11 @@ export type Store = {
   keys(bucket: string): KeyIndex;
   /** Opens an object to be read. Throws `NoSuchBucket` or `NoSuchKey`. The caller closes the handle. */
   open(bucket: string, key: string): Promise<Opened>;
-  /** A file to write an object's bytes to, on the same disk. The caller discards it, published or not. */
-  draft(): Promise<Draft>;
-  /** Puts a draft into its place; resolves when it is durable and its event has been taken. */
+  /** Runs `use` with a new draft on the same disk, and discards the draft afterwards, published or not. */
+  withDraft<T>(use: (draft: Draft) => Promise<T>): Promise<T>;
+  /** Renames a draft into its place; resolves when it is durable and `onEvent` has returned. */
   publish(bucket: string, meta: Meta, draft: Draft, name: Created, check: Check): Promise<void>;
-  /** Removes an object; resolves when that is durable and its event has been taken. A missing one is no event. */
+  /** Removes an object; resolves when that is durable and `onEvent` has returned. A missing object causes no event. */
   remove(bucket: string, key: string, check: Check): Promise<void>;
 };
 
@@ -45,7 +42,7 @@ export type StoreOptions = {
   onEvent(event: ObjectEvent): void | Promise<void>;
 };
 
-/** Opens the store, making its folders where they are missing. One process at a time may have it open. */
+/** Opens the store and creates missing folders. One process at a time may have it open. */
 export async function openStore({ dataDir, buckets, now, onEvent }: StoreOptions): Promise<Store> {
   const temporary = path.join(dataDir, "tmp");
   await rm(temporary, { recursive: true, force: true });
@@ -79,11 +76,18 @@ export async function openStore({ dataDir, buckets, now, onEvent }: StoreOptions
       try {
         return await openObject(fileOf(bucket, key));
       } catch (error) {
-        if (isMissing(error)) throw noSuchKey(key); // Removed since we looked.
+        if (isMissing(error)) throw noSuchKey(key); // Removed after the look-up.
         throw error;
       }
     },
-    draft: () => createDraft(temporary),
+    async withDraft(use) {
+      const draft = await createDraft(temporary);
+      try {
+        return await use(draft);
+      } finally {
+        await draft.discard();
+      }
+    },
     async publish(bucket, meta, draft, name, check) {
       const { key, size, etag, modified } = meta;
       const file = fileOf(bucket, key);
@@ -114,14 +118,14 @@ export async function openStore({ dataDir, buckets, now, onEvent }: StoreOptions
   };
 }
 
-/** All at once, so that no write has to make a folder, and to sync the one above it. */
+/** Creates all folders at once, so that no write has to create and sync one. */
 async function makeFolders(folder: string): Promise<void> {
   for (let i = 0; i < 256; i++)
     await mkdir(path.join(folder, i.toString(16).padStart(2, "0")), { recursive: true });
   await syncFolder(folder);
 }
 
-/** What lies under a bucket's folder. 100,000 objects take some 1.5 s. */
+/** Reads the metadata of every object in a bucket's folder; 100,000 objects take some 1.5 s. */
 function* load(folder: string): Generator<[string, Entry]> {
   for (const part of readdirSync(folder))
     for (const name of readdirSync(path.join(folder, part))) {
@@ -129,7 +133,7 @@ function* load(folder: string): Generator<[string, Entry]> {
         const { key, size, etag, modified } = readMeta(path.join(folder, part, name));
         yield [key, { size, etag, modified }];
       } catch (error) {
-        // One damaged file must not keep the others from being served.
+        // A damaged file must not stop the endpoint from serving the others.
         console.warn(error instanceof Error ? error.message : error);
       }
     }
@@ -140,3 +144,21 @@ const noSuchBucket = (bucket: string) =>
 
 const noSuchKey = (key: string) =>
   new S3Error("NoSuchKey", "The specified key does not exist.", { Key: key });
+
+/** Runs `run` once every earlier holder of the same name has ended. */
+export type Lock = <T>(name: string, run: () => Promise<T>) => Promise<T>;
+
+/** Creates a lock: holders of one name run one after another, in the order in which they asked. */
+export function createLock(): Lock {
+  const last = new Map<string, Promise<unknown>>();
+  return async (name, run) => {
+    const before = last.get(name);
+    const mine = before ? before.then(run, run) : run();
+    last.set(name, mine);
+    try {
+      return await mine;
+    } finally {
+      if (last.get(name) === mine) last.delete(name);
+    }
+  };
+}

@@ -2,7 +2,7 @@
 import { XMLParser } from "fast-xml-parser";
 import { S3Error } from "./error.ts";
 
-/** Children by name; an array repeats its element, and what is undefined is left out. */
+/** Children by name; an array repeats its element, and undefined is left out. */
 export type Tree = { readonly [name: string]: Value | readonly Value[] };
 type Value = string | number | boolean | undefined | Tree;
 

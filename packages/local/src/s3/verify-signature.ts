@@ -4,8 +4,10 @@
  */
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { createScope, getCanonicalHeaders, getCanonicalQuery, getSigningKey } from "@smithy/signature-v4";
+import { S3Error } from "./error.ts";
+import { encodePath } from "./request.ts";
 
-/** The one key pair that may sign, and for what. */
+/** The one key pair that may sign, with its region and service. */
 export type Identity = { accessKeyId: string; secretAccessKey: string; region: string; service: string };
 
 /** A request as it was sent: `path` and `query` come from `parseTarget`, `headers` are Node's `headersDistinct`. */
@@ -16,9 +18,9 @@ export type SignedRequest = {
   headers: Readonly<Record<string, readonly string[] | undefined>>;
 };
 
-/** What a right signature proves, and what is needed to check the signatures of chunks that hang on it. */
+/** A verified signature, and the values that the signatures of chunks are computed from. */
 export type Signed = {
-  /** What was signed as the hash of the payload: hex, or a word such as `UNSIGNED-PAYLOAD`. */
+  /** The signed hash of the payload: hex, or a word such as `UNSIGNED-PAYLOAD`. */
   payload: string;
   signature: string;
   /** As signed, `20261123T101500Z`. */
@@ -27,61 +29,16 @@ export type Signed = {
   signingKey: Uint8Array;
 };
 
-/** Why a request is not believed. Codes and statuses are S3's; another service maps them to its own. */
-export class SignatureError extends Error {
-  override readonly name = "SignatureError";
-  readonly code: keyof typeof statuses;
-  readonly status: number;
-
-  constructor(code: keyof typeof statuses, message: string) {
-    super(message);
-    this.code = code;
-    this.status = statuses[code];
-  }
-}
-
-const statuses = {
-  AccessDenied: 403,
-  AuthorizationHeaderMalformed: 400,
-  AuthorizationQueryParametersError: 400,
-  InvalidAccessKeyId: 403,
-  InvalidArgument: 400,
-  InvalidRequest: 400,
-  InvalidToken: 400,
-  InvalidURI: 400,
-  RequestTimeTooSkewed: 403,
-  SignatureDoesNotMatch: 403,
-} as const;
-
-/** How far the sender's clock may be from ours, as at AWS. */
+/** Milliseconds that the client's clock may differ, as at AWS. */
 const skewMsMax = 15 * 60_000;
 
-/** The longest life of a presigned URL, as at AWS: seven days. */
+/** The longest validity of a presigned URL in seconds, as at AWS: seven days. */
 export const expirySecondsMax = 604_800;
 
 /**
- * Splits a request target into its path and its query, both decoded. `new URL` would not do: it resolves
- * `..` and `%2e%2e`, which are ordinary parts of an S3 key.
- */
-export function parseTarget(target: string): Pick<SignedRequest, "path" | "query"> {
-  const [encodedPath = "", search = ""] = split(target, "?");
-  const path = decode(encodedPath);
-  if (!path.startsWith("/"))
-    throw new SignatureError("InvalidURI", "The request target must be a path, such as /bucket/key.");
-  const query = search
-    .split("&")
-    .filter((pair) => pair !== "")
-    .map((pair) => {
-      const [name = "", value = ""] = split(pair, "=");
-      return [decode(name.replaceAll("+", " ")), decode(value.replaceAll("+", " "))] as const;
-    });
-  return { path, query };
-}
-
-/**
- * Throws a `SignatureError` unless the request was signed by `identity`, not long ago or not yet expired, with every
- * `x-amz-*` header under the signature. `payload` is what must have been signed as the payload's hash: S3 takes it
- * from a header, other services hash the body.
+ * Verifies that `identity` signed the request, that the signature is recent or not yet expired, and that it covers
+ * every `x-amz-*` header. `payload` is the payload's hash that must have been signed: S3 takes it from a header, other
+ * services hash the body. Throws an `S3Error`.
  */
 export async function verify(
   request: SignedRequest,
@@ -93,18 +50,17 @@ export async function verify(
   const authorization = request.headers.authorization?.join(",");
   if (query.has("X-Amz-Signature")) {
     if (authorization)
-      throw new SignatureError("InvalidArgument", "Sign in the header or in the query, not in both.");
+      throw new S3Error("InvalidArgument", "Sign in the header or in the query, not in both.");
     return await check(request, identity, fromQuery(query, now), payload);
   }
-  if (!authorization)
-    throw new SignatureError("AccessDenied", "Access Denied: the request carries no signature.");
+  if (!authorization) throw new S3Error("AccessDenied", "Access Denied: the request carries no signature.");
   return await check(request, identity, fromHeader(authorization, request, now), payload);
 }
 
 type Claim = { credential: string; date: string; signedHeaders: string[]; signature: string };
 
 function fromQuery(query: ReadonlyMap<string, string>, now: number): Claim {
-  const fault = (message: string) => new SignatureError("AuthorizationQueryParametersError", message);
+  const fault = (message: string) => new S3Error("AuthorizationQueryParametersError", message);
   const need = (name: string) => {
     const value = query.get(name);
     if (!value)
@@ -120,9 +76,8 @@ X-Amz-SignedHeaders and X-Amz-Expires; ${name} is missing.`);
     throw fault(`X-Amz-Expires must be between 1 and ${expirySecondsMax} seconds (a week).`);
   const date = need("X-Amz-Date");
   const signedAt = timeOf(date);
-  if (signedAt > now + skewMsMax) throw new SignatureError("AccessDenied", "Request is not yet valid");
-  if (now > signedAt + Number(expires) * 1000)
-    throw new SignatureError("AccessDenied", "Request has expired");
+  if (signedAt > now + skewMsMax) throw new S3Error("AccessDenied", "Request is not yet valid");
+  if (now > signedAt + Number(expires) * 1000) throw new S3Error("AccessDenied", "Request has expired");
   return {
     credential: need("X-Amz-Credential"),
     date,
@@ -133,7 +88,7 @@ X-Amz-SignedHeaders and X-Amz-Expires; ${name} is missing.`);
 
 function fromHeader(authorization: string, request: SignedRequest, now: number): Claim {
   if (!authorization.startsWith("AWS4-HMAC-SHA256"))
-    throw new SignatureError(
+    throw new S3Error(
       "InvalidRequest",
       "The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.",
     );
@@ -143,13 +98,13 @@ function fromHeader(authorization: string, request: SignedRequest, now: number):
     );
   const [, credential, signedHeaders, signature] = parts ?? [];
   if (!credential || !signedHeaders || !signature)
-    throw new SignatureError("AuthorizationHeaderMalformed", "The authorization header is malformed.");
+    throw new S3Error("AuthorizationHeaderMalformed", "The authorization header is malformed.");
   if (request.headers["x-amz-security-token"]) throw noSessions();
   const date = request.headers["x-amz-date"]?.join(",") ?? "";
   if (Math.abs(now - timeOf(date)) > skewMsMax)
-    throw new SignatureError(
+    throw new S3Error(
       "RequestTimeTooSkewed",
-      "The difference between the request time and the current time is too large. Set this machine's clock.",
+      "The difference between the request time and the current time is too large. Set the clock of this machine.",
     );
   return { credential, date, signedHeaders: signedHeaders.split(";"), signature };
 }
@@ -165,7 +120,7 @@ async function check(
     throw mismatch("The date of the credential is not the date of the request.");
   mustBeSigned(request, claim.signedHeaders);
   const canonical = canonicalRequest(request, claim.signedHeaders, identity.service, payload);
-  // Node hands over header bytes as latin1, so hashing as latin1 hashes what was sent, UTF-8 or not.
+  // Node decodes header bytes as latin1, so hashing as latin1 hashes the bytes that were sent, UTF-8 or not.
   const hash = createHash("sha256").update(canonical, "latin1").digest("hex");
   const expected = hmacHex(signingKey, ["AWS4-HMAC-SHA256", claim.date, scope, hash].join("\n"));
   if (!same(expected, claim.signature))
@@ -176,8 +131,8 @@ async function check(
 }
 
 /**
- * The scope and the signing key that a credential (`key id/date/region/service/aws4_request`) stands for. Throws a
- * `SignatureError` for any key, region or service but the identity's own.
+ * Returns the scope and the signing key of a credential (`key id/date/region/service/aws4_request`). Throws an
+ * `S3Error` for a key, region or service other than the identity's.
  */
 export async function scopeOf(
   credential: string,
@@ -185,17 +140,17 @@ export async function scopeOf(
 ): Promise<{ date: string; scope: string; signingKey: Uint8Array }> {
   const [accessKeyId = "", date = "", region = "", service = "", end] = credential.split("/");
   if (!/^\d{8}$/.test(date) || end !== "aws4_request")
-    throw new SignatureError(
+    throw new S3Error(
       "AuthorizationHeaderMalformed",
       "The credential is malformed; expecting <key id>/YYYYMMDD/<region>/<service>/aws4_request.",
     );
   if (!same(accessKeyId, identity.accessKeyId))
-    throw new SignatureError(
+    throw new S3Error(
       "InvalidAccessKeyId",
       "The AWS Access Key Id you provided does not exist in our records.",
     );
   if (region !== identity.region || service !== identity.service)
-    throw new SignatureError(
+    throw new S3Error(
       "AuthorizationHeaderMalformed",
       `The credential is for ${service} in ${region}; expecting ${identity.service} in ${identity.region}.`,
     );
@@ -207,17 +162,17 @@ export async function scopeOf(
 export const hmacHex = (key: Uint8Array, text: string): string =>
   createHmac("sha256", key).update(text).digest("hex");
 
-/** Whether two strings are the same, in a time that does not tell how far they agree. */
+/** Compares two strings in constant time. */
 export function same(a: string, b: string): boolean {
   const [left, right] = [Buffer.from(a), Buffer.from(b)];
   return left.length === right.length && timingSafeEqual(left, right);
 }
 
-/** Whoever only holds a presigned URL must not be able to add meaning to the request: AWS refuses the same. */
+/** Refuses unsigned headers, as AWS does: the holder of a presigned URL must not be able to extend the request. */
 function mustBeSigned({ headers }: SignedRequest, signedHeaders: readonly string[]): void {
   for (const name of Object.keys(headers))
     if ((name === "host" || name.startsWith("x-amz-")) && !signedHeaders.includes(name))
-      throw new SignatureError(
+      throw new S3Error(
         "AccessDenied",
         `There were headers present in the request which were not signed: ${name}`,
       );
@@ -255,49 +210,23 @@ function canonicalRequest(
   ].join("\n");
 }
 
-/** Percent-encodes a path as signatures do: everything but letters, digits, `-_.~` and `/`. */
-export const encodePath = (path: string): string =>
-  path
-    .split("/")
-    .map((part) =>
-      encodeURIComponent(part).replace(
-        /[!'()*]/g,
-        (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
-      ),
-    )
-    .join("/");
-
-/** Decodes percent-encoded UTF-8, or throws `InvalidURI`. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text);
-  } catch (cause) {
-    throw new SignatureError("InvalidURI", `Couldn't parse the specified URI. ${String(cause)}`);
-  }
-}
-
 function timeOf(date: string): number {
   const [, year, month, day, hour, minute, second] =
     /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(date)?.map(Number) ?? [];
   if (year === undefined || month === undefined)
-    throw new SignatureError(
+    throw new S3Error(
       "AccessDenied",
       "AWS authentication requires a valid x-amz-date, such as 20261123T101500Z.",
     );
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
-const split = (text: string, at: string) => {
-  const index = text.indexOf(at);
-  return index < 0 ? [text] : [text.slice(0, index), text.slice(index + 1)];
-};
-
-const mismatch = (message: string) => new SignatureError("SignatureDoesNotMatch", message);
+const mismatch = (message: string) => new S3Error("SignatureDoesNotMatch", message);
 
 const noSessions = () =>
-  new SignatureError("InvalidToken", "Session tokens are not known here. Use the local key pair alone.");
+  new S3Error("InvalidToken", "Session tokens are not supported. Use the local key pair without a token.");
 
-/** Node's SHA-256 in the form that the SDK's signing functions ask for. */
+/** Node's SHA-256 with the interface that the SDK's signing functions take. */
 export class Sha256 {
   readonly hash;
 

@@ -1,15 +1,21 @@
 /**
- * The cloud on one machine: an S3 endpoint, a DynamoDB, a queue with its dead letters, a scheduler and the front
- * door, around the very handlers that are deployed. Everything listens on 127.0.0.1 alone.
+ * The cloud on one machine: S3, DynamoDB, the queue with its dead-letter queue, the schedule and the front door, around
+ * the handlers that are deployed. Every port is open on 127.0.0.1 only.
  */
 import { randomBytes } from "node:crypto";
 import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
-import type { Settings } from "@image-pipeline/core/settings";
 import { AwsClient } from "aws4fetch";
 import type { Hono } from "hono";
-import { type Credentials, enter, environmentFile, names, variables } from "./environment.ts";
+import {
+  type Credentials,
+  enterProcess,
+  environmentFile,
+  names,
+  type StartSettings,
+  variables,
+} from "./environment.ts";
 import { createGallery } from "./gallery.ts";
 import { closeServer, createFetchServer, listen } from "./listen.ts";
 import { createMedia } from "./media.ts";
@@ -21,16 +27,10 @@ import { createFrontDoor } from "./server.ts";
 import { sqsEndpoint } from "./sqs.ts";
 import { openBuckets, openTable } from "./stores.ts";
 
-export type Options = Settings.Local & {
-  pipeline: Settings.Pipeline;
-  /** How many images are processed at once. Default: one for each core. */
-  workers?: number;
-  /** Endpoints to use in place of our own parts, and the key pair for them. */
-  endpoints?: { s3?: string; dynamodb?: string };
-  credentials?: Credentials;
-};
+/** `endpoints` may be left out; `workers` is the number of images in progress at once, by default one for each core. */
+export type Options = Omit<StartSettings, "endpoints"> & Partial<StartSettings> & { workers?: number };
 
-/** `settled` resolves when no message is left and nothing is worked on. `stop` gives what runs five seconds. */
+/** A running cloud. `settled` resolves when the queue is empty and idle. `stop` gives work in progress five seconds. */
 export type Cloud = {
   url: string;
   s3Url: string;
@@ -44,19 +44,19 @@ export type Cloud = {
 const region = "us-east-1";
 const graceMs = 5_000;
 
-/** A megapixel decodes to 4 MB; the 50 that are accepted, with every copy, stay well below this. */
+/** Memory of a worker process in MB. A megapixel decodes to 4 MB; 50, the limit, stay well below with every copy. */
 const memoryMB = 1024;
 
 let started = false;
 
 /**
- * Starts everything, and the comparison that finds what was lost when it last stopped. Once in a process: handlers
- * read where things are when they are loaded, and modules are loaded once. Ports of 0 take any that is free. Throws,
- * with everything stopped again, if a port or the data folder is taken.
+ * Starts the cloud, and the comparison of bucket and table that finds the messages lost at the last stop. Once in a
+ * process: handlers read the URLs when their modules are loaded. Port 0 takes a free port. If a port or the data folder
+ * is in use, stops everything again and throws.
  */
 export async function startCloud(options: Options): Promise<Cloud> {
   if (started)
-    throw new Error("This process has started a cloud already; another needs a process of its own.");
+    throw new Error("This process has started a cloud already. Start another one in another process.");
   started = true;
   const stops: Stops = { first: [], last: [] };
   const stop = async () => {
@@ -71,7 +71,7 @@ export async function startCloud(options: Options): Promise<Cloud> {
   }
 }
 
-/** What works is stopped before what it works on. */
+/** `first` stops the workers, `last` the stores that they use. */
 type Stops = Record<"first" | "last", (() => Promise<void>)[]>;
 
 async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop">> {
@@ -80,7 +80,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   await mkdir(dataDir, { recursive: true });
   const cursorKey = await secretIn(join(dataDir, "cursor-key"));
 
-  // What listens first, because the handlers must be told where; what answers, when all of that is known.
+  // Ports are opened first, because the handlers need the URLs; requests wait until the handlers are loaded.
   let processing: Processing | undefined;
   const early: string[] = [];
   const send = (body: string) => (processing ? processing.queue.send(body) : early.push(body));
@@ -91,7 +91,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const frontDoor = createFetchServer(async (request) => (await app.promise).fetch(request));
   const url = await listen(frontDoor, options.port);
   stops.first.push(() => closeServer(frontDoor, graceMs));
-  // As on a deployed stage, where the gallery is a page of the router's own.
+  // The gallery may always upload: on a deployed stage too it has the API's origin.
   const gallery = [url, url.replace("127.0.0.1", "localhost")];
   const corsOrigins: Origins =
     pipeline.corsOrigins.length > 0 ? [...gallery, ...pipeline.corsOrigins] : "any local";
@@ -111,8 +111,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
     queuePath,
     cursorKey,
   };
-  enter(process.env, { ...places, pipeline });
-  const env = { ...process.env };
+  const env = enterProcess({ ...places, pipeline });
   const found = join(dataDir, environmentFile);
   await writeFile(found, JSON.stringify(variables({ ...places, pipeline })), { mode: 0o600 });
   stops.first.push(() => rm(found, { force: true }));
@@ -144,13 +143,13 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   return { url, s3Url: buckets.url, dynamodbUrl: table.url, region, credentials, settled };
 }
 
-/** A key of this data folder's own, made when it is first needed, so that cursors survive a restart. */
+/** Reads the data folder's secret, and creates it at the first start, so that cursors survive a restart. */
 async function secretIn(file: string): Promise<string> {
   const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
     throw error;
   });
-  // Empty: the process was killed while it wrote it.
+  // Empty if the process was killed while it wrote the file.
   if (kept !== "") return kept;
   const secret = randomBytes(32).toString("base64url");
   await writeFile(file, secret, { mode: 0o600 });

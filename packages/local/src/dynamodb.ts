@@ -12,8 +12,8 @@
 import { mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import dynalite from "dynalite";
+import { StartError } from "./environment.ts";
 import { listen } from "./listen.ts";
-import { StartError } from "./start-error.ts";
 
 /** Milliseconds that requests in flight get to finish when the endpoint closes. */
 const graceMs = 2_000;

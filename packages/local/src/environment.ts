@@ -1,9 +1,42 @@
-/** What Lambda and SST put into a function's environment, for this machine. */
-import type { Settings } from "@image-pipeline/core/settings";
+/** The settings of `npm start`, and the environment variables and context that Lambda and SST give a function. */
+import { existsSync } from "node:fs";
+import { Settings } from "@image-pipeline/core/settings";
+import type { Context } from "aws-lambda";
 
+/** An error at the start that the user can mend: the message says how. */
+export class StartError extends Error {
+  override readonly name = "StartError";
+}
+
+/** An access key pair. */
 export type Credentials = { accessKeyId: string; secretAccessKey: string };
 
-/** Where the parts of the cloud are, and the key pair that opens them. */
+/** The settings of `npm start`; `endpoints` are of another S3 or DynamoDB, for which `credentials` are then needed. */
+export type StartSettings = Settings.Local & {
+  pipeline: Settings.Pipeline;
+  endpoints: { s3?: string; dynamodb?: string };
+  credentials?: Credentials;
+};
+
+/** Quotas protect a shared bucket from strangers. On one machine they are off unless they are set. */
+const unlimited = { PENDING_MAX: "0", UPLOADS_PER_DAY_MAX: "0", BYTES_PER_DAY_MAX: "0" };
+
+/** Reads the settings from the process and from `.env`. Throws a `VisibleError` that names each invalid setting. */
+export function readSettings(): StartSettings {
+  if (existsSync(".env")) process.loadEnvFile(".env");
+  const { env } = process;
+  const { AWS_ENDPOINT_URL_S3: s3, AWS_ENDPOINT_URL_DYNAMODB: dynamodb } = env;
+  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  const isElsewhere = Boolean(s3 || dynamodb);
+  return {
+    ...Settings.readLocal(env),
+    pipeline: { ...Settings.readPipeline({ ...unlimited, ...env }), anonymous: true },
+    endpoints: { s3, dynamodb },
+    credentials: isElsewhere && accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined,
+  };
+}
+
+/** The URLs of the parts of the cloud, and the values that functions are linked to. */
 export type Places = {
   region: string;
   credentials: Credentials;
@@ -15,7 +48,7 @@ export type Places = {
   pipeline: Settings.Pipeline;
 };
 
-/** The names of things, as a deployed stage would have made them up. */
+/** The names of buckets, table and queue, which SST generates on a deployed stage. */
 export const names = {
   uploads: "uploads",
   processed: "processed",
@@ -23,7 +56,7 @@ export const names = {
   queue: "processing",
 } as const;
 
-/** Whatever of the user's own AWS set-up would lead the SDK elsewhere. */
+/** Variables of the user's AWS configuration that would lead the SDK to another endpoint or account. */
 const foreign = [
   "AWS_PROFILE",
   "AWS_DEFAULT_PROFILE",
@@ -35,7 +68,7 @@ const foreign = [
   "AWS_USE_DUALSTACK_ENDPOINT",
 ];
 
-/** Makes `env` that of a function. Before anything imports `sst`, which reads it once. */
+/** Sets the variables of a function in `env`. Call it before anything imports `sst`, which reads them once. */
 export function enter(env: NodeJS.ProcessEnv, places: Places): void {
   for (const name of foreign) delete env[name];
   Object.assign(env, variables(places), {
@@ -45,7 +78,13 @@ export function enter(env: NodeJS.ProcessEnv, places: Places): void {
   });
 }
 
-/** Where everything is, as environment variables: what `sst shell` would give for a deployed stage. */
+/** Sets the variables of a function in this process, and returns a copy of its environment for child processes. */
+export function enterProcess(places: Places): NodeJS.ProcessEnv {
+  enter(process.env, places);
+  return { ...process.env };
+}
+
+/** Returns the URLs and links as environment variables, as `sst shell` does for a deployed stage. */
 export function variables(places: Places): Record<string, string> {
   const { region, credentials, s3Url, dynamodbUrl, url, queuePath, cursorKey, pipeline } = places;
   const resources = {
@@ -65,7 +104,7 @@ export function variables(places: Places): Record<string, string> {
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
     AWS_ENDPOINT_URL_S3: s3Url,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
-    // A profile in the user's home may name endpoints and regions of its own.
+    // A profile in the user's home may set another endpoint or region.
     AWS_CONFIG_FILE: "/dev/null",
     AWS_SHARED_CREDENTIALS_FILE: "/dev/null",
     ...Object.fromEntries(
@@ -74,8 +113,36 @@ export function variables(places: Places): Record<string, string> {
   };
 }
 
-/** The path of the queue that takes what another gives up on. */
+/** Returns the path of the dead-letter queue of a queue. */
 export const deadLettersOf = (queuePath: string) => `${queuePath}-dead-letters`;
 
-/** The file in the data folder by which the command line finds a running cloud. */
+/** The file in the data folder from which the CLI reads the variables of a running cloud. */
 export const environmentFile = "environment.json";
+
+/** Returns the context of an invocation; `deadline` is in milliseconds since 1970. */
+export function contextOf(call: {
+  name: string;
+  region: string;
+  requestID: string;
+  deadline: number;
+  memoryMB: number;
+}): Context {
+  const { name, region, requestID, deadline, memoryMB } = call;
+  const gone = () => {
+    throw new Error("A handler returns a promise: done, fail and succeed do not exist here.");
+  };
+  return {
+    callbackWaitsForEmptyEventLoop: false,
+    functionName: name,
+    functionVersion: "$LATEST",
+    invokedFunctionArn: `arn:aws:lambda:${region}:000000000000:function:${name}`,
+    memoryLimitInMB: String(memoryMB),
+    awsRequestId: requestID,
+    logGroupName: `/aws/lambda/${name}`,
+    logStreamName: String(process.pid),
+    getRemainingTimeInMillis: () => Math.max(0, deadline - Date.now()),
+    done: gone,
+    fail: gone,
+    succeed: gone,
+  };
+}

@@ -1,52 +1,35 @@
 /** `npm start`: the whole product on this machine, until Ctrl-C. */
-import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { VisibleError } from "@image-pipeline/core/error";
-import { Settings } from "@image-pipeline/core/settings";
-import { banner } from "./banner.ts";
-import { startCloud } from "./cloud.ts";
-import { StartError } from "./start-error.ts";
+import type { Settings } from "@image-pipeline/core/settings";
+import { type Cloud, startCloud } from "./cloud.ts";
+import { names, readSettings, StartError } from "./environment.ts";
 
-/** `.env` and the data folder are the repository's, wherever the command was given. */
+/** `.env` and DATA_DIR are relative to the repository, whatever folder `npm start` is called in. */
 process.chdir(fileURLToPath(new URL("../../../", import.meta.url)));
 
-/** A terminal's Ctrl-C reaches this process twice, once more by way of npm: what comes so soon is not a second one. */
+/** One Ctrl-C in a terminal can reach this process twice, once through npm: signals so close together are one. */
 const echoMs = 300;
 
-/** Quotas keep strangers from filling a bucket; here are none. Whoever wants to see them at work sets them. */
-const unlimited = { PENDING_MAX: "0", UPLOADS_PER_DAY_MAX: "0", BYTES_PER_DAY_MAX: "0" };
-
 try {
-  if (existsSync(".env")) process.loadEnvFile(".env");
-  const settings = Settings.readLocal(process.env);
-  const pipeline = { ...Settings.readPipeline({ ...unlimited, ...process.env }), anonymous: true };
-  await run(settings, pipeline);
+  const settings = readSettings();
+  const cloud = await startCloud(settings).catch((error) => {
+    throw startErrorOf(error, settings) ?? error;
+  });
+  stopOnSignal(cloud.stop);
+  console.log(banner(cloud, settings.dataDir));
 } catch (error) {
-  console.error(explain(error));
+  console.error(error instanceof VisibleError || error instanceof StartError ? error.message : error);
   process.exit(1);
-}
-
-async function run(settings: Settings.Local, pipeline: Settings.Pipeline): Promise<void> {
-  const { AWS_ENDPOINT_URL_S3: s3, AWS_ENDPOINT_URL_DYNAMODB: dynamodb } = process.env;
-  const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = process.env;
-  const credentials =
-    (s3 || dynamodb) && accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined;
-  try {
-    const cloud = await startCloud({ ...settings, pipeline, endpoints: { s3, dynamodb }, credentials });
-    stopOnSignal(cloud.stop);
-    console.log(banner(cloud, settings.dataDir));
-  } catch (error) {
-    throw portTaken(error, settings) ?? error;
-  }
 }
 
 function stopOnSignal(stop: () => Promise<void>): void {
   let first: number | undefined;
-  const hear = () => {
+  const onSignal = () => {
     if (first !== undefined && Date.now() - first > echoMs) process.exit(130);
     if (first !== undefined) return;
     first = Date.now();
-    console.log("Stopping. What is under way gets five seconds; Ctrl-C again stops at once.");
+    console.log("Stopping. Requests and images in progress get five seconds; Ctrl-C again stops at once.");
     stop().then(
       () => process.exit(0),
       (error) => {
@@ -55,22 +38,50 @@ function stopOnSignal(stop: () => Promise<void>): void {
       },
     );
   };
-  process.on("SIGINT", hear);
-  process.on("SIGTERM", hear);
+  process.on("SIGINT", onSignal);
+  process.on("SIGTERM", onSignal);
 }
 
-/** The error in words that say which setting to change, if it is about a port. */
-function portTaken(error: unknown, { port, s3Port, dynamodbPort }: Settings.Local): Error | undefined {
-  if (!(error instanceof Error && "port" in error && "code" in error)) return undefined;
-  const ports = { PORT: port, S3_PORT: s3Port, DYNAMODB_PORT: dynamodbPort };
-  const names = Object.entries(ports).flatMap(([name, value]) => (value === error.port ? [name] : []));
-  const why = error.code === "EADDRINUSE" ? "is taken" : `cannot be used (${error.code})`;
-  return new StartError(
-    `Port ${error.port} ${why}. Set ${names.join(" or ")} to another, or stop what listens there.`,
-  );
+/** Translates an error of the network or the file system into one that names the setting to change. */
+function startErrorOf(error: unknown, settings: Settings.Local): StartError | undefined {
+  if (!(error instanceof Error && "code" in error)) return undefined;
+  const { port, s3Port, dynamodbPort, dataDir } = settings;
+  if ("port" in error) {
+    const ports = { PORT: port, S3_PORT: s3Port, DYNAMODB_PORT: dynamodbPort };
+    const name = Object.entries(ports).find(([, value]) => value === error.port)?.[0] ?? "PORT";
+    const reason = error.code === "EADDRINUSE" ? "is in use" : `cannot be opened (${error.code})`;
+    return new StartError(
+      `Port ${error.port} ${reason}. Set ${name} to a free port, or stop the program that uses it.`,
+    );
+  }
+  if (
+    "path" in error &&
+    ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOSPC"].includes(String(error.code))
+  )
+    return new StartError(
+      `The data folder ${dataDir} cannot be used: ${error.message}. Set DATA_DIR to a folder that can be written.`,
+    );
+  return undefined;
 }
 
-/** What the user is told: a sentence where the fault has one, otherwise everything that is known. */
-function explain(error: unknown): unknown {
-  return error instanceof VisibleError || error instanceof StartError ? error.message : error;
+/** The text that `npm start` prints when it is ready. */
+function banner({ url, s3Url, dynamodbUrl, region, credentials }: Cloud, dataDir: string): string {
+  const { accessKeyId, secretAccessKey } = credentials;
+  const keys = `AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_DEFAULT_REGION=${region}`;
+  return `
+  The image pipeline is ready.
+
+    Front door   ${url.padEnd(24)} gallery and API; reference at /docs, files at /media
+    S3           ${s3Url.padEnd(24)} buckets ${names.uploads} and ${names.processed}
+    DynamoDB     ${dynamodbUrl.padEnd(24)} table ${names.table}
+    Region       ${region.padEnd(24)} access key ${accessKeyId}, secret ${secretAccessKey}
+    Data         ${dataDir}
+
+  Upload an image and list it:
+    ${keys} \\
+      aws --endpoint-url ${s3Url} s3 cp photo.jpg s3://${names.uploads}/photo.jpg
+    curl ${url}/images
+
+  Ctrl-C stops it. The data stays.
+`;
 }

@@ -1,10 +1,10 @@
-/** The queue between the uploads and the processor, the dead letters behind it, and the processes that they run in. */
+/** The processing queue and its dead-letter queue, with the worker processes that consume them. */
 import type { SQSBatchResponse } from "aws-lambda";
 import { names } from "./environment.ts";
 import { type Queue, startQueue } from "./queue.ts";
 import { startRuntime } from "./runtime.ts";
 
-/** `settled` resolves when no message is left. */
+/** The running queues. `settled` resolves when both are empty. */
 export type Processing = {
   queue: Queue;
   deadLetters: Queue;
@@ -15,7 +15,7 @@ export type Processing = {
 /** As in the cloud (`infra/processing.ts`). */
 const maxReceiveCount = 6;
 
-/** Starts it all; the processor's workers are started at once, so that the first upload does not wait for them. */
+/** Starts queues and workers; the workers of the processor at once, so that the first upload does not wait. */
 export function startProcessing(options: {
   region: string;
   env: NodeJS.ProcessEnv;
@@ -25,7 +25,7 @@ export function startProcessing(options: {
 }): Processing {
   const { region, workers, timeoutSeconds } = options;
   const processor = startRuntime({ ...options, name: "processor", module: moduleOf("processor") });
-  const undertaker = startRuntime({
+  const deadLetter = startRuntime({
     ...options,
     name: "dead-letter",
     module: moduleOf("dead-letter"),
@@ -34,23 +34,23 @@ export function startProcessing(options: {
   processor.warm();
   const common = {
     region,
-    // Longer than a lease, so that what a crash leaves behind is not tried in vain while its lease still runs.
+    // Longer than a lease, so that a message is not retried while the lease of a crashed worker still runs.
     visibilityTimeoutMs: (timeoutSeconds + 20) * 1000,
     onFailure: ({ id, receives }: { id: string; receives: number }, { message }: Error) =>
-      console.warn(`Message ${id}, receive ${receives}: ${message}`),
+      console.warn(`Message ${id} failed on receive ${receives}: ${message}`),
   };
   const deadLetters = startQueue({
     ...common,
     name: `${names.queue}-dead-letters`,
     concurrency: 1,
-    consume: async (event) => (await undertaker.invoke(event)) as SQSBatchResponse,
+    consume: async (event) => (await deadLetter.invoke(event)) as SQSBatchResponse,
   });
   const queue = startQueue({
     ...common,
     name: names.queue,
     concurrency: workers,
     consume: async (event) => (await processor.invoke(event)) as SQSBatchResponse,
-    // A processor that reports a failure has given its lease back; two early tries leave four for later.
+    // A processor that reports a failure has released its lease. Two early retries leave four for later.
     retryMs: [2_000, 10_000],
     maxReceiveCount,
     deadLetters,
@@ -67,7 +67,7 @@ export function startProcessing(options: {
         queue.stop(),
         deadLetters.stop(),
         processor.close(graceMs),
-        undertaker.close(graceMs),
+        deadLetter.close(graceMs),
       ]);
     },
   };

@@ -1,34 +1,7 @@
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import { describe, expect, test } from "vitest";
-import { type Clock, type Options, startQueue } from "./queue.ts";
-
-/** Time that passes only when told to; timers run in their order, with everything they set off. */
-function virtualClock(): Clock & { pass(ms: number): Promise<void> } {
-  let now = 1_000_000;
-  const timers = new Set<{ at: number; run(): void }>();
-  const settle = () => new Promise((done) => setImmediate(done));
-  return {
-    now: () => now,
-    after: (ms, run) => {
-      const timer = { at: now + ms, run };
-      timers.add(timer);
-      return () => timers.delete(timer);
-    },
-    pass: async (ms) => {
-      const end = now + ms;
-      await settle();
-      for (;;) {
-        const [next] = [...timers].filter(({ at }) => at <= end).sort((a, b) => a.at - b.at);
-        if (!next) break;
-        timers.delete(next);
-        now = next.at;
-        next.run();
-        await settle();
-      }
-      now = end;
-    },
-  };
-}
+import { virtualClock } from "./fixture.ts";
+import { type Options, startQueue } from "./queue.ts";
 
 const success = { batchItemFailures: [] };
 const failure = ({ Records: [record] }: SQSEvent) => ({

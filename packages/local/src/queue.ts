@@ -1,12 +1,13 @@
 /**
- * A queue in memory that behaves as SQS does in front of a Lambda function: at least once, in no promised order,
- * hidden for the visibility timeout while it is being worked on, deleted only after success, and put among the dead
- * letters when it has been received too often. What a crash loses, the reconciler finds again.
+ * A queue in memory with the semantics of SQS and its event source mapping: at-least-once delivery without order, a
+ * visibility timeout, deletion only after success, and a dead-letter queue after too many receives. The reconciler
+ * finds the messages that a crash loses.
  */
 import { createHash, randomUUID } from "node:crypto";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
+import { type Clock, systemClock } from "./clock.ts";
 
-/** A message as SQS keeps it; times in milliseconds since 1970. */
+/** A message; times in milliseconds since 1970. */
 export type Message = {
   id: string;
   body: string;
@@ -15,42 +16,30 @@ export type Message = {
   firstReceivedAt?: number;
 };
 
-/** Time, so that tests can run it. `after` returns what cancels the timer. */
-export type Clock = { now(): number; after(ms: number, run: () => void): () => void };
-
-/** The machine's own time. */
-export const systemClock: Clock = {
-  now: Date.now,
-  after: (ms, run) => {
-    const timer = setTimeout(run, ms);
-    return () => clearTimeout(timer);
-  },
-};
-
 export type Options = {
   name: string;
   region: string;
-  /** The function behind the queue. A rejected promise is a crash: the message stays hidden till its time is over. */
+  /** The consumer. If it rejects, it has crashed: the message stays hidden until its visibility timeout. */
   consume(event: SQSEvent): Promise<SQSBatchResponse | undefined>;
-  /** How many messages are worked on at once, each in a batch of its own. */
+  /** Messages in flight at once, each in a batch of one. */
   concurrency: number;
   visibilityTimeoutMs: number;
   /**
-   * How soon a message that the function itself reported as failed is tried again, after the first receive, the
-   * second and so on; then the visibility timeout applies. SQS knows no such thing, but at a desk a minute is long.
+   * Backoff in milliseconds for a message that the consumer reported as failed: after the first receive, the second
+   * and so on; then the visibility timeout applies. SQS has no such option, but a user at a desk waits for it.
    */
   retryMs?: readonly number[];
-  /** After so many receives the message goes to the dead letters. Without both it is tried for ever. */
+  /** Receives after which a message moves to `deadLetters`. Without both it is retried for ever. */
   maxReceiveCount?: number;
   deadLetters?: Pick<Queue, "take">;
-  /** Told of every failed try. */
+  /** Called after every failed receive. */
   onFailure?(message: Message, error: Error): void;
   clock?: Clock;
 };
 
 /**
- * `depth` counts the messages that wait and those that are hidden; `drain` takes away those that wait. `idle` resolves
- * when no message is left in any state. `stop` hands out no more and waits for those under way.
+ * A running queue. `depth` counts visible and hidden messages; `drain` removes and returns the visible ones. `idle`
+ * resolves when the queue is empty. `stop` ends delivery and waits for the messages in flight.
  */
 export type Queue = {
   send(body: string, delayMs?: number): Message;
@@ -61,12 +50,12 @@ export type Queue = {
   stop(): Promise<void>;
 };
 
-/** Starts a queue; messages are handed out as soon as they come. */
+/** Starts a queue, which delivers messages as soon as they arrive. */
 export function startQueue(options: Options): Queue {
   const { concurrency, visibilityTimeoutMs, retryMs = [], clock = systemClock } = options;
   const { maxReceiveCount = Number.POSITIVE_INFINITY, deadLetters } = options;
   const arn = `arn:aws:sqs:${options.region}:000000000000:${options.name}`;
-  /** Every message that is not deleted, with what cancels its next appearance if it is hidden. */
+  /** Every message that is not deleted; for a hidden one, the function that cancels its timer. */
   const kept = new Map<Message, (() => void) | undefined>();
   const visible = new Set<Message>();
   const running = new Set<Promise<void>>();
@@ -99,7 +88,7 @@ export function startQueue(options: Options): Queue {
     kept.delete(message);
     visible.delete(message);
     if (kept.size > 0) return;
-    for (const tell of waiting) tell();
+    for (const done of waiting) done();
     waiting = [];
   };
 
@@ -125,11 +114,11 @@ export function startQueue(options: Options): Queue {
     hide(message, visibilityTimeoutMs);
     try {
       const answer = await options.consume(eventOf(message, arn, options.region));
-      // A batch of one: whichever id the function names, it can only mean this message.
+      // A batch of one: any id in the answer means this message.
       if (!answer?.batchItemFailures?.length) return forget(message);
       options.onFailure?.(message, new Error("The function reported the message as failed."));
       const soon = retryMs[receive - 1];
-      // Otherwise it is out again already, in another's hands, and this worker has no more say.
+      // If it was received again meanwhile, another consumer has it, and this answer is stale.
       if (soon !== undefined && message.receives === receive && kept.has(message)) hide(message, soon);
     } catch (error) {
       options.onFailure?.(message, error instanceof Error ? error : new Error(String(error)));
@@ -158,7 +147,7 @@ export function startQueue(options: Options): Queue {
   };
 }
 
-/** The event that Lambda makes of a message. */
+/** Returns the event of Lambda's SQS event source for one message. */
 function eventOf(
   { id, body, sentAt, receives, firstReceivedAt }: Message,
   arn: string,

@@ -1,35 +1,35 @@
-/** Runs the reconciler as its schedule does in the cloud, only oftener: at a desk nobody waits a quarter of an hour. */
-import { setTimeout as sleep } from "node:timers/promises";
-import { systemClock } from "./queue.ts";
+/** The reconciler's schedule: as in the cloud, but more often, because a user at a desk waits for it. */
+import { type Clock, every, systemClock } from "./clock.ts";
 import { startRuntime } from "./runtime.ts";
-import { every } from "./schedule.ts";
 
-/** `compared` resolves when the comparison at the start is done. */
+/** The running schedule. `compared` resolves when the comparison at the start has succeeded. */
 export type Reconciling = { compared: Promise<void>; close(graceMs: number): Promise<void> };
 
-/** As in the cloud (`infra/reconciling.ts`): long jobs stop a minute before and go on the next time. */
+/** As in the cloud (`infra/reconciling.ts`): a long job stops a minute before, and the next run goes on. */
 const timeoutSeconds = 900;
 
 const minuteMs = 60_000;
 const dayMs = 86_400_000;
 
-/** How long after a failure the comparison at the start is tried again. */
-const againMs = 10_000;
+/** Milliseconds after which a failed comparison at the start is retried. */
+const retryMs = 10_000;
 
 /**
- * Compares bucket and table at once, because whatever was in the queue when it last stopped is lost; from then on
- * daily, or every minute where the bucket's endpoint sends no events.
+ * Starts the schedule. Compares bucket and table at once, because the messages in the queue at the last stop are lost;
+ * then daily, or every minute if the bucket's endpoint sends no events.
  */
 export function startReconciling(options: {
   region: string;
   env: NodeJS.ProcessEnv;
   memoryMB: number;
   events: boolean;
+  clock?: Clock;
 }): Reconciling {
+  const { clock = systemClock } = options;
   const module = new URL(import.meta.resolve("@image-pipeline/functions/reconciler"));
   const runtime = startRuntime({ ...options, name: "reconciler", module, workers: 1, timeoutSeconds });
   let closed = false;
-  /** Runs a job to its end and says whether it got there; if not, the next time comes. */
+  /** Runs a job to its end; false if it failed, and the next run tries again. */
   const run = async (job: "stuck" | "compare" | "sweep"): Promise<boolean> => {
     try {
       let report: { done: boolean };
@@ -37,24 +37,28 @@ export function startReconciling(options: {
       while (!report.done);
       return true;
     } catch (error) {
-      if (!closed) console.warn(`The reconciler could not run ${job}:`, error);
+      if (!closed) console.warn(`The reconciler could not run ${job}, and tries again:`, error);
       return false;
     }
   };
-  // Without it what was lost would wait for tomorrow: it is not given up.
+  // Retried until it succeeds: otherwise lost messages would wait for tomorrow's run.
+  let cancelRetry = () => {};
   const compareOnce = async () => {
-    while (!(await run("compare")) && !closed) await sleep(againMs, undefined, { ref: false });
+    while (!(await run("compare")) && !closed)
+      await new Promise<void>((done) => {
+        cancelRetry = clock.after(retryMs, done);
+      });
   };
   const cancels = [
-    every(minuteMs, () => run("stuck"), systemClock),
-    every(options.events ? dayMs : minuteMs, () => run("compare"), systemClock),
-    every(dayMs, () => run("sweep"), systemClock),
+    every(minuteMs, () => run("stuck"), clock),
+    every(options.events ? dayMs : minuteMs, () => run("compare"), clock),
+    every(dayMs, () => run("sweep"), clock),
   ];
   return {
     compared: compareOnce(),
     close: async (graceMs) => {
       closed = true;
-      for (const cancel of cancels) cancel();
+      for (const cancel of [...cancels, cancelRetry]) cancel();
       await runtime.close(graceMs);
     },
   };

@@ -1,15 +1,15 @@
-/** A child of `runtime.ts`: loads one handler and answers events, one at a time, until its parent is gone. */
+/** A child process of `runtime.ts`: loads one handler and runs it for one event at a time, until its parent ends. */
 import { Worker } from "node:worker_threads";
 import type { Context } from "aws-lambda";
-import { contextOf } from "./context.ts";
+import { contextOf } from "./environment.ts";
 import type { Guarded } from "./runtime-watchdog.ts";
 
-/** What the parent sends: first `load`, then a `run` for every event. `signal` ends a child that takes too much memory. */
+/** Messages from the parent: first `load`, then `run` for every event. `signal` ends the child above `memoryMB`. */
 export type Assignment =
   | { kind: "load"; module: string; name: string; region: string; memoryMB: number; signal: NodeJS.Signals }
   | { kind: "run"; requestID: string; event: unknown; deadline: number };
 
-/** What the child answers; `grownMB` is by how much its memory exceeds what it took when idle. */
+/** Messages to the parent; `grownMB` is the growth of resident memory since the module was loaded. */
 export type Answer =
   | { kind: "ready" }
   | { kind: "done"; result: unknown; grownMB: number }
@@ -19,10 +19,10 @@ type Handler = (event: unknown, context: Context) => unknown;
 
 let loaded: (Extract<Assignment, { kind: "load" }> & { handler: Handler; idle: number }) | undefined;
 
-// Ctrl-C in a terminal reaches the children too; when they end is the parent's decision.
+// Ctrl-C in a terminal reaches the children too. The parent decides when they end.
 process.on("SIGINT", () => {});
 process.on("SIGTERM", () => {});
-// Also when the parent was killed and could not say so.
+// Also if the parent was killed.
 process.on("disconnect", () => process.exit());
 
 process.on("message", async (assignment: Assignment) => {
@@ -53,6 +53,6 @@ async function run({ requestID, event, deadline }: Extract<Assignment, { kind: "
 }
 
 function answer(message: Answer) {
-  // A parent that is gone is no error here: the channel's end follows, and ends this process.
+  // If the parent is gone, the `disconnect` event follows and ends this process.
   process.send?.(message, undefined, undefined, () => {});
 }

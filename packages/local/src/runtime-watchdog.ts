@@ -1,13 +1,13 @@
 /**
- * The thread in a runtime's child that sees to it that the child ends, whatever its main thread is busy with: when
- * its memory has grown too far, or when its parent is gone.
+ * A thread that ends a child process above its memory limit or after the death of its parent. It runs even while the
+ * main thread is stuck in native code.
  */
 import { workerData } from "node:worker_threads";
 
-/** What is watched: the parent's process id, and the most resident memory in bytes; above it `signal` ends the child. */
+/** The parent's process id, the limit of resident memory in bytes, and the signal that ends the process above it. */
 export type Guarded = { parent: number; bytesMax: number; signal: NodeJS.Signals };
 
-/** Decoders take memory at about 1 GB/s: in this time they cannot take much more than they may. */
+/** Decoders allocate about 1 GB/s, so a process exceeds its limit by some 50 MB at most. */
 const everyMs = 50;
 
 const { parent, bytesMax, signal }: Guarded = workerData;

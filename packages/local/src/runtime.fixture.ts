@@ -1,4 +1,4 @@
-/** A handler that does whatever its event says, good or bad: what the runtime's tests run. */
+/** A handler that does what its event says, for the tests of the runtime. */
 import { spawnSync } from "node:child_process";
 import type { Context } from "aws-lambda";
 
@@ -36,16 +36,18 @@ export async function handler(deed: Deed, context: Context): Promise<unknown> {
     case "exit":
       return process.exit(deed.code);
     case "forget to await":
-      void Promise.reject(new Error("nobody awaited this"));
+      void Promise.reject(new Error("not awaited"));
       return await new Promise(() => {});
     case "hang":
+      console.log("hanging");
       return await new Promise(() => {});
     case "spin":
+      console.log("spinning");
       for (;;);
     case "eat":
       for (let eaten = 0; eaten < deed.MB; eaten += 20) {
         kept.push(Buffer.alloc(20 * 2 ** 20, 1));
-        // A moment to each piece, so that the watchdog can see it grow; stuck, the event loop gets none.
+        // A pause after each piece lets the watchdog run; with `stuck` the event loop is blocked meanwhile.
         if (deed.stuck) spawnSync("sleep", ["0.02"]);
         else await new Promise((done) => setTimeout(done, 20));
       }

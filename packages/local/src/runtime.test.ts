@@ -1,7 +1,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { setTimeout as sleep } from "node:timers/promises";
-import { afterEach, expect, test } from "vitest";
+import { afterEach, expect, test, vi } from "vitest";
+import { virtualClock } from "./fixture.ts";
 import type { Deed } from "./runtime.fixture.ts";
 import { type Options, type Runtime, startRuntime } from "./runtime.ts";
 
@@ -35,10 +35,8 @@ const isRunning = (pid: number) => {
   }
 };
 
-async function hasEnded(pid: number, withinMs: number) {
-  for (const end = Date.now() + withinMs; Date.now() < end; await sleep(20)) if (!isRunning(pid)) return true;
-  return false;
-}
+/** Resolves when a process has ended. */
+const ended = (pid: number) => vi.waitUntil(() => !isRunning(pid), { timeout: 20_000 });
 
 const tell = async ({ invoke }: { invoke(deed: Deed): Promise<unknown> }) =>
   (await invoke({ do: "tell" })) as { pid: number; remainingMs: number; requestID: string };
@@ -54,7 +52,7 @@ test("calls the handler with the event and with Lambda's context and environment
     arn: "arn:aws:lambda:eu-west-1:000000000000:function:processor",
     environment: ["processor", "2", "yes"],
   });
-  expect(told.remainingMs).toBeGreaterThan(19_000);
+  expect(told.remainingMs).toBeGreaterThan(0);
   expect(told.remainingMs).toBeLessThanOrEqual(20_000);
   expect((await tell(runtime)).requestID).not.toBe(told.requestID);
 });
@@ -66,7 +64,7 @@ test("runs one event at a time in each process, and as many at once as it has wo
   expect(new Set(pids).size).toBe(2);
 });
 
-test("hands on what the handler throws, and keeps its process", async () => {
+test("rejects with what the handler throws, and keeps its process", async () => {
   const runtime = start();
   const { pid } = await tell(runtime);
   await expect(runtime.invoke({ do: "throw", message: "no such thing" })).rejects.toThrow("no such thing");
@@ -88,10 +86,8 @@ test.each<Deed["do"] & ("hang" | "spin")>(["hang", "spin"])(
   async (deed) => {
     const runtime = start({ timeoutSeconds: 1 });
     const { pid } = await tell(runtime);
-    const began = Date.now();
     await expect(runtime.invoke({ do: deed })).rejects.toThrow("processor was stopped after 1 s");
-    expect(Date.now() - began).toBeLessThan(2_000);
-    expect(await hasEnded(pid, 1_000)).toBe(true);
+    await ended(pid);
     expect((await tell(runtime)).pid).not.toBe(pid);
   },
 );
@@ -106,7 +102,7 @@ test.each([
   expect(await runtime.invoke({ do: "echo", value: "on" })).toBe("on");
 });
 
-test("lets a process that stays below its memory limit be", async () => {
+test("does not end a process below its memory limit", async () => {
   expect(await start().invoke({ do: "eat", MB: 60 })).toBe("ate it all");
 });
 
@@ -114,34 +110,35 @@ test("replaces a process that did not give its memory back", async () => {
   const runtime = start();
   const pid = (await runtime.invoke({ do: "keep", MB: 120 })) as number;
   expect((await tell(runtime)).pid).not.toBe(pid);
-  expect(await hasEnded(pid, 2_000)).toBe(true);
+  await ended(pid);
 });
 
-test("replaces a process that keeps some of its memory only when it has nothing else to do", async () => {
-  const runtime = start({ restMs: 1_500 });
+test("replaces a process that keeps some of its memory only after ten idle seconds", async () => {
+  const clock = virtualClock();
+  const runtime = start({ clock });
   const pid = (await runtime.invoke({ do: "keep", MB: 40 })) as number;
-  for (let call = 0; call < 8; call++) {
-    await sleep(250);
+  for (let call = 0; call < 3; call++) {
+    await clock.pass(9_999);
     expect((await tell(runtime)).pid).toBe(pid);
   }
-  expect(await hasEnded(pid, 5_000)).toBe(true);
+  await clock.pass(10_000);
+  await ended(pid);
   expect((await tell(runtime)).pid).not.toBe(pid);
 });
 
-test("says why a module cannot be loaded, to everyone who waits, and does not try for ever", async () => {
+test("rejects every waiting event if the module cannot be loaded, and does not load it for ever", async () => {
   const runtime = start({ module: new URL("./nowhere.ts", import.meta.url), workers: 2 });
   const [a, b] = await Promise.allSettled([runtime.invoke({ do: "tell" }), runtime.invoke({ do: "tell" })]);
   for (const { status } of [a, b]) expect(status).toBe("rejected");
 });
 
-test("gives what runs the time it is told when it is closed, and kills what has not ended by then", async () => {
+test("waits at its close for the events in progress, and kills what has not ended after the grace period", async () => {
   const patient = start();
   const { pid } = await tell(patient);
   const done = patient.invoke({ do: "wait", ms: 300 });
-  const began = Date.now();
-  await patient.close(10_000);
+  // Far longer than the test's own timeout: it must not be waited for.
+  await patient.close(3_600_000);
   expect(await done).toBe(pid);
-  expect(Date.now() - began).toBeLessThan(5_000);
   expect(isRunning(pid)).toBe(false);
 
   const hasty = start();
@@ -172,8 +169,9 @@ test.each<Deed["do"] & ("hang" | "spin")>(["hang", "spin"])(
     const [line] = await once(parent.stdout, "data");
     const pid = Number(String(line));
     expect(isRunning(pid)).toBe(true);
-    await sleep(100);
+    // The child says so at the start of the event.
+    await once(parent.stdout, "data");
     parent.kill("SIGKILL");
-    expect(await hasEnded(pid, 3_000)).toBe(true);
+    await ended(pid);
   },
 );

@@ -1,30 +1,31 @@
 /**
- * A Lambda runtime for one machine: a function's handler runs in child processes, one event at a time in each. What
- * hangs is killed when its time is over, what takes too much memory ends, and neither touches anything else.
+ * Runs a function's handler in child processes, one event at a time in each, as Lambda does. A child is killed at the
+ * function's timeout or above its memory limit, even if its main thread is stuck in native code; no other event fails.
  */
 import { type ChildProcess, fork } from "node:child_process";
 import { randomUUID } from "node:crypto";
 import { fileURLToPath } from "node:url";
+import { type Clock, systemClock } from "./clock.ts";
 import type { Answer, Assignment } from "./runtime-child.ts";
 
 export type Options = {
-  /** The function's name, for its context and for messages. */
+  /** The function's name, in its context and in messages. */
   name: string;
-  /** The module whose export `handler` is the function. */
+  /** The module that exports `handler`. */
   module: URL;
   region: string;
   workers: number;
   timeoutSeconds: number;
-  /** How far a child's resident memory may grow over what it takes when idle, in MB. */
+  /** MB by which a child's resident memory may grow beyond what it has when idle. */
   memoryMB: number;
   env: NodeJS.ProcessEnv;
-  /** How long a child that keeps much memory may rest before another takes its place. Default: ten seconds. */
-  restMs?: number;
+  /** The clock of the timeouts. */
+  clock?: Clock;
 };
 
 /**
- * `invoke` rejects if the handler throws, its time runs out or its process ends; it waits for a free worker. `warm`
- * starts the workers before they are needed. `close` gives what runs so many milliseconds, then kills it.
+ * A function that can be called. `invoke` waits for a free worker; it rejects if the handler throws, times out, or its
+ * process ends, with the reason. `warm` starts all workers. `close` kills the events in progress after `graceMs`.
  */
 export type Runtime = {
   invoke(event: unknown): Promise<unknown>;
@@ -32,27 +33,28 @@ export type Runtime = {
   close(graceMs: number): Promise<void>;
 };
 
-/**
- * How a child's watchdog ends it for its memory: a signal that nobody else sends, so that its end tells why, however
- * stuck its main thread is.
- */
+/** The signal by which a child's watchdog ends it above the memory limit. Nothing else sends it, so it is the reason. */
 const memorySignal = "SIGUSR2";
 
-/** The time that a child has to load its module: half a second of work, on a machine that may be busy with much else. */
+/** Seconds in which a child must load its module: half a second of CPU, on a machine that may be busy. */
 const startSeconds = 60;
+
+/** Milliseconds after which an idle child is replaced if it has kept some memory. */
+const idleMs = 10_000;
 
 type Task = { event: unknown; done(result: unknown): void; fail(error: Error): void };
 type Worker = {
   child: ChildProcess;
   started: boolean;
   task?: Task;
-  timer?: NodeJS.Timeout;
+  /** Cancels the timer that is running. */
+  cancelTimer(): void;
   ended: Promise<void>;
 };
 
-/** Makes a function callable. Its processes are started when they are first needed. */
+/** Creates the runtime of a function. It starts a process when an event needs it. */
 export function startRuntime(options: Options): Runtime {
-  const { name, workers: workersMax, timeoutSeconds, memoryMB, restMs = 10_000 } = options;
+  const { name, workers: workersMax, timeoutSeconds, memoryMB, clock = systemClock } = options;
   const workers = new Set<Worker>();
   const waiting: Task[] = [];
   let closed = false;
@@ -73,24 +75,25 @@ export function startRuntime(options: Options): Runtime {
         ...options.env,
         AWS_LAMBDA_FUNCTION_NAME: name,
         AWS_LAMBDA_FUNCTION_VERSION: "$LATEST",
-        // Takes a third off the peak memory and costs no time (measured with sharp, which then wants to be told
-        // its concurrency: the engine does).
+        // Reduces the peak memory by a third at no cost in time (measured with sharp). sharp then needs an explicit
+        // concurrency, which the engine sets.
         MALLOC_ARENA_MAX: "2",
       },
-      // What this process was started with (a debugger's port, a test runner's loader) is not for its children.
+      // Flags of this process, such as a debugger's port or a test runner's loader, are not for its children.
       execArgv: [],
     });
     const worker: Worker = {
       child,
       started: false,
+      cancelTimer: () => {},
       ended: new Promise((done) => {
         child.once("exit", () => done());
         child.once("error", () => done());
       }),
     };
     workers.add(worker);
-    limit(worker, startSeconds, `${name} was not ready within ${startSeconds} s.`);
-    child.on("message", (answer: Answer) => hear(worker, answer));
+    limit(worker, startSeconds, `${name} did not load within ${startSeconds} s.`);
+    child.on("message", (answer: Answer) => receive(worker, answer));
     child.on("error", (error) => end(worker, `${name} could not be started: ${error.message}`));
     child.on("exit", (code, signal) => end(worker, `${name} ended: ${reasonOf(code, signal, memoryMB)}.`));
     const { module, region } = options;
@@ -105,20 +108,20 @@ export function startRuntime(options: Options): Runtime {
     limit(worker, timeoutSeconds, `${name} was stopped after ${timeoutSeconds} s.`);
     const deadline = Date.now() + timeoutSeconds * 1000;
     const assignment: Assignment = { kind: "run", requestID: randomUUID(), event: task.event, deadline };
-    // If this cannot be sent the process is ending, and its end is the answer.
+    // If sending fails, the process is ending, and its `exit` event rejects the task.
     worker.child.send(assignment, () => {});
   };
 
   const limit = (worker: Worker, seconds: number, message: string) => {
-    clearTimeout(worker.timer);
-    worker.timer = setTimeout(() => {
+    worker.cancelTimer();
+    worker.cancelTimer = clock.after(seconds * 1000, () => {
       worker.child.kill("SIGKILL");
       end(worker, message);
-    }, seconds * 1000);
+    });
   };
 
-  const hear = (worker: Worker, answer: Answer) => {
-    clearTimeout(worker.timer);
+  const receive = (worker: Worker, answer: Answer) => {
+    worker.cancelTimer();
     worker.started = true;
     const { task } = worker;
     worker.task = undefined;
@@ -126,10 +129,10 @@ export function startRuntime(options: Options): Runtime {
     if (answer.kind === "failed")
       task?.fail(Object.assign(new Error(answer.message), { stack: answer.stack }));
     const grownMB = answer.kind === "ready" ? 0 : answer.grownMB;
-    // It did not give back what it took, and never will. A new process costs half a second: at once if this is much,
-    // otherwise when nothing else is to be done.
+    // The process did not release its memory, and will not. A new one costs half a second: at once if it kept much
+    // memory, otherwise when it is idle.
     if (closed || grownMB > memoryMB / 2) retire(worker);
-    else if (grownMB > memoryMB / 8) worker.timer = setTimeout(() => renew(worker), restMs);
+    else if (grownMB > memoryMB / 8) worker.cancelTimer = clock.after(idleMs, () => renew(worker));
     pump();
   };
 
@@ -139,17 +142,17 @@ export function startRuntime(options: Options): Runtime {
   };
 
   const retire = (worker: Worker) => {
-    clearTimeout(worker.timer);
+    worker.cancelTimer();
     workers.delete(worker);
     if (worker.child.connected) worker.child.disconnect();
   };
 
   const end = (worker: Worker, message: string) => {
-    clearTimeout(worker.timer);
+    worker.cancelTimer();
     if (!workers.delete(worker)) return;
     worker.task?.fail(new Error(message));
     worker.task = undefined;
-    // A module that cannot be loaded would be tried without end: whoever waits for it gets the reason.
+    // A module that cannot be loaded fails the first waiting event: loading it again and again would not end.
     if (!worker.started) waiting.shift()?.fail(new Error(message));
     if (!closed) pump();
   };
@@ -157,7 +160,7 @@ export function startRuntime(options: Options): Runtime {
   return {
     invoke: (event) =>
       new Promise((done, fail) => {
-        if (closed) return fail(new Error(`${name} takes no more events: it is being stopped.`));
+        if (closed) return fail(new Error(`${name} accepts no more events: it is being stopped.`));
         waiting.push({ event, done, fail });
         pump();
       }),
@@ -178,7 +181,7 @@ export function startRuntime(options: Options): Runtime {
   };
 }
 
-/** What an ending says. */
+/** Returns the reason why a process ended. */
 function reasonOf(code: number | null, signal: string | null, memoryMB: number) {
   if (signal === memorySignal) return `it took over ${memoryMB} MB more memory than when idle`;
   return signal ? `killed by ${signal}` : `exit code ${code}`;

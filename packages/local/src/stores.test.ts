@@ -36,8 +36,8 @@ async function opened<T extends { close(): Promise<void> }>(opening: Promise<T>)
   return store;
 }
 
-/** An S3 that knows only what is asked of it, and the buckets that it has. */
-async function strangeS3(buckets: Record<string, number>) {
+/** An S3 that has these buckets and records its requests. */
+async function otherS3(buckets: Record<string, number>) {
   const asked: string[] = [];
   const server = createServer(({ method, url = "" }, response) => {
     asked.push(`${method} ${url}`);
@@ -49,7 +49,7 @@ async function strangeS3(buckets: Record<string, number>) {
   return { url, asked };
 }
 
-test("endpoints that are named take the place of ours, and none of ours is started", async () => {
+test("a named endpoint is used, and the embedded one is not started", async () => {
   const [table, buckets] = [await opened(openTable(options)), await opened(openBuckets(options))];
   const endpoints = { s3: `${buckets.url}/`, dynamodb: table.url };
   const elsewhere = { ...options, dataDir: join(dataDir, "unused"), endpoints };
@@ -57,15 +57,15 @@ test("endpoints that are named take the place of ours, and none of ours is start
   expect((await opened(openBuckets(elsewhere))).url).toBe(buckets.url);
 });
 
-test("buckets that a named endpoint has not are made, others left alone", async () => {
-  const { url, asked } = await strangeS3({ uploads: 200 });
+test("missing buckets of a named endpoint are created, others left alone", async () => {
+  const { url, asked } = await otherS3({ uploads: 200 });
   await opened(openBuckets({ ...options, endpoints: { s3: url } }));
   expect(asked).toEqual(["HEAD /uploads", "HEAD /processed", "PUT /processed"]);
 });
 
-test("a named endpoint that refuses a bucket is named in the error, with the setting", async () => {
-  const { url } = await strangeS3({ uploads: 403 });
+test("the error about a bucket that a named endpoint refuses has its URL and the setting", async () => {
+  const { url } = await otherS3({ uploads: 403 });
   await expect(openBuckets({ ...options, endpoints: { s3: url } })).rejects.toThrow(
-    `${url} gives no bucket uploads (403). Check AWS_ENDPOINT_URL_S3.`,
+    `The bucket uploads at ${url} cannot be used: HTTP 403. Check AWS_ENDPOINT_URL_S3 and the access key.`,
   );
 });

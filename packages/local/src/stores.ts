@@ -1,16 +1,13 @@
-/** The two stores that everything else stands on: our own on this disk, or whatever endpoints the user names instead. */
+/** The table and the buckets: the embedded endpoints, or others that the user names. */
 import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
+import { every, systemClock } from "./clock.ts";
 import { startDynamodb } from "./dynamodb.ts";
-import { type Credentials, names } from "./environment.ts";
-import { expire } from "./expiry.ts";
-import { systemClock } from "./queue.ts";
+import { type Credentials, names, StartError } from "./environment.ts";
 import type { ObjectEvent } from "./s3/event.ts";
 import type { Origins } from "./s3/headers.ts";
 import { startS3 } from "./s3/server.ts";
-import { every } from "./schedule.ts";
-import { StartError } from "./start-error.ts";
-import { caller, ensureTable } from "./table.ts";
+import { caller, ensureTable, expire } from "./table.ts";
 
 export type Options = {
   dataDir: string;
@@ -18,7 +15,7 @@ export type Options = {
   dynamodbPort: number;
   region: string;
   credentials: Credentials;
-  /** Endpoints that take the place of ours. */
+  /** URLs of other endpoints; without one the embedded endpoint is started. */
   endpoints: { s3?: string; dynamodb?: string };
   corsOrigins: Origins;
   onEvent(event: ObjectEvent): void;
@@ -26,10 +23,10 @@ export type Options = {
 
 type Store = { url: string; close(): Promise<void> };
 
-/** A page of the table is looked through for what has expired, and then the next: an hour for 70,000 items. */
+/** The sweep for expired items: a page of `limit` items every `everyMs`, an hour for 70,000 items. */
 const expiry = { everyMs: 5_000, limit: 100 };
 
-/** Starts the table's endpoint unless one is named, and makes the table. */
+/** Starts the DynamoDB endpoint unless another is named, and creates the table. */
 export async function openTable(options: Options): Promise<Store> {
   const { dataDir, dynamodbPort: port, endpoints, credentials, region } = options;
   const own = endpoints.dynamodb
@@ -39,19 +36,25 @@ export async function openTable(options: Options): Promise<Store> {
   const call = caller(new AwsClient({ ...credentials, region, service: "dynamodb", retries: 3 }), url);
   await ensureTable(call, names.table);
   let start: object | undefined;
+  let closed = false;
   const sweep = async () => {
-    start = await expire(call, names.table, { start, limit: expiry.limit, now: Date.now() });
+    try {
+      start = await expire(call, names.table, { start, limit: expiry.limit, now: Date.now() });
+    } catch (error) {
+      if (!closed) throw error; // Otherwise `close` has cut it off.
+    }
   };
-  // Another DynamoDB sees to this itself, if it is asked to.
+  // Another DynamoDB has time to live.
   const cancel = own ? every(expiry.everyMs, sweep, systemClock) : () => {};
   const close = async () => {
+    closed = true;
     cancel();
     await own?.close();
   };
   return { url, close };
 }
 
-/** Starts the buckets' endpoint unless one is named; there, makes the buckets. Another endpoint sends no events. */
+/** Starts the S3 endpoint, or creates the missing buckets at the named one, which sends no events. */
 export async function openBuckets(options: Options): Promise<Store> {
   const { dataDir, s3Port: port, endpoints, credentials, region, corsOrigins, onEvent } = options;
   const buckets = [names.uploads, names.processed];
@@ -67,7 +70,7 @@ export async function openBuckets(options: Options): Promise<Store> {
     const failed = made ? !made.ok : status !== 200;
     if (failed)
       throw new StartError(
-        `${url} gives no bucket ${bucket} (${made?.status ?? status}). Check AWS_ENDPOINT_URL_S3.`,
+        `The bucket ${bucket} at ${url} cannot be used: HTTP ${made?.status ?? status}. Check AWS_ENDPOINT_URL_S3 and the access key.`,
       );
   }
   return { url, close: async () => {} };

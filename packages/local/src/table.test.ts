@@ -10,8 +10,7 @@ import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Dynamodb, startDynamodb } from "./dynamodb.ts";
-import { expire } from "./expiry.ts";
-import { type Call, caller, ensureTable } from "./table.ts";
+import { type Call, caller, ensureTable, expire } from "./table.ts";
 
 const name = `images-test-${randomUUID()}`;
 let folder: string;
@@ -360,7 +359,7 @@ test("making the table again changes nothing", async () => {
   expect((await core.ImageEntity.get({ imageID: made.imageID }).go()).data?.imageID).toBe(made.imageID);
 });
 
-test("a table that was laid out otherwise is refused", { timeout: 180_000 }, async () => {
+test("a table with other indexes is refused", { timeout: 180_000 }, async () => {
   const TableName = `other-${name}`;
   await call("CreateTable", {
     TableName,
@@ -371,7 +370,7 @@ test("a table that was laid out otherwise is refused", { timeout: 180_000 }, asy
       { AttributeName: "sk", KeyType: "RANGE" },
     ],
   });
-  await expect(ensureTable(call, TableName)).rejects.toThrow("made by another version of this product");
+  await expect(ensureTable(call, TableName)).rejects.toThrow("has other indexes than this version needs");
   // In the cloud it is still being made, and cannot be deleted yet.
   const remove = () => call("DeleteTable", { TableName }).then(() => "deleted", String);
   await expect.poll(remove, { timeout: 120_000, interval: 200 }).toBe("deleted");

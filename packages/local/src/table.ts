@@ -1,13 +1,13 @@
-/** The Images table on whatever DynamoDB is used: made when it is missing, with the keys and indexes that core names. */
+/** The Images table: its creation with the keys and indexes of core's schema, and the deletion of expired items. */
 import { setTimeout as sleep } from "node:timers/promises";
-import { indexes, primary } from "@image-pipeline/core/table/table-schema";
+import { indexes, primary, ttl } from "@image-pipeline/core/table/table-schema";
 import type { AwsClient } from "aws4fetch";
-import { StartError } from "./start-error.ts";
+import { StartError } from "./environment.ts";
 
 /** Calls one DynamoDB operation. Throws with the error's own type as `name`. */
 export type Call = (operation: string, input: object) => Promise<Record<string, unknown>>;
 
-/** DynamoDB's wire protocol, for the few operations that are not the pipeline's own. */
+/** Creates a client of DynamoDB's JSON protocol, for operations that the pipeline itself does not need. */
 export const caller =
   (aws: AwsClient, url: string): Call =>
   async (operation, input) => {
@@ -26,12 +26,12 @@ export const caller =
     throw error;
   };
 
-/** A new table serves at once here, and after some seconds in the cloud. */
+/** A new table is active at once in dynalite, and after some seconds on AWS. */
 const activeWait = { everyMs: 200, tries: 600 };
 
 /**
- * Creates the table unless it is there already; resolves when it serves. Throws if it is there with other indexes, as a version of this product
- * made it that laid them out otherwise.
+ * Creates the table unless it exists, and resolves when it is active. Throws a `StartError` if it exists with other
+ * keys or indexes.
  */
 export async function ensureTable(call: Call, name: string): Promise<void> {
   try {
@@ -41,7 +41,7 @@ export async function ensureTable(call: Call, name: string): Promise<void> {
     const { Table } = (await call("DescribeTable", { TableName: name })) as { Table: Definition };
     if (layoutOf(Table) !== layoutOf(definition()))
       throw new StartError(
-        `The table ${name} was made by another version of this product, with other indexes. Start with an empty DATA_DIR.`,
+        `The table ${name} has other indexes than this version needs. Set DATA_DIR to an empty folder.`,
       );
   }
   for (let tries = 0; tries < activeWait.tries; tries++) {
@@ -49,7 +49,9 @@ export async function ensureTable(call: Call, name: string): Promise<void> {
     if (Table.TableStatus === "ACTIVE") return;
     await sleep(activeWait.everyMs);
   }
-  throw new StartError(`The table ${name} does not become active. Look at it where it was made.`);
+  throw new StartError(
+    `The table ${name} is not active after two minutes. Check it at AWS_ENDPOINT_URL_DYNAMODB.`,
+  );
 }
 
 type KeySchema = { AttributeName: string; KeyType: string }[];
@@ -57,7 +59,7 @@ type Projection = { ProjectionType: string; NonKeyAttributes?: string[] };
 type Index = { IndexName: string; KeySchema: KeySchema; Projection: Projection };
 type Definition = { TableStatus?: string; KeySchema: KeySchema; GlobalSecondaryIndexes?: Index[] };
 
-/** The table as `CreateTable` takes it. */
+/** Returns the input of `CreateTable`. */
 function definition() {
   const schema = (pk: string, sk: string): KeySchema => [
     { AttributeName: pk, KeyType: "HASH" },
@@ -79,7 +81,7 @@ function definition() {
   };
 }
 
-/** Everything of a table that cannot be changed any more, as text to compare. */
+/** Returns the parts of a table that cannot be changed later, as text to compare. */
 function layoutOf({ KeySchema, GlobalSecondaryIndexes = [] }: Definition): string {
   const keysOf = (schema: KeySchema) => schema.map(({ AttributeName }) => AttributeName).join("/");
   const lines = GlobalSecondaryIndexes.map(({ IndexName, KeySchema, Projection }) => {
@@ -87,4 +89,36 @@ function layoutOf({ KeySchema, GlobalSecondaryIndexes = [] }: Definition): strin
     return [IndexName, keysOf(KeySchema), Projection.ProjectionType, ...copied].join(" ");
   });
   return [keysOf(KeySchema), ...lines.sort()].join("\n");
+}
+
+/**
+ * Deletes expired items, because dynalite has no time to live: scans up to `limit` items after the key `start`, and
+ * returns the key to go on after, undefined at the end of the table. `now` is in milliseconds since 1970.
+ */
+export async function expire(
+  call: Call,
+  name: string,
+  { start, limit, now }: { start?: object; limit: number; now: number },
+): Promise<object | undefined> {
+  const expired = {
+    ExpressionAttributeNames: { "#ttl": ttl },
+    ExpressionAttributeValues: { ":now": { N: String(Math.floor(now / 1000)) } },
+  };
+  const page = await call("Scan", {
+    TableName: name,
+    Limit: limit,
+    ExclusiveStartKey: start,
+    FilterExpression: "#ttl < :now",
+    ProjectionExpression: `${primary.pk}, ${primary.sk}`,
+    ...expired,
+  });
+  for (const Key of (page.Items ?? []) as object[]) {
+    try {
+      await call("DeleteItem", { TableName: name, Key, ConditionExpression: "#ttl < :now", ...expired });
+    } catch (error) {
+      // Its time was extended meanwhile.
+      if (!(error instanceof Error && error.name === "ConditionalCheckFailedException")) throw error;
+    }
+  }
+  return page.LastEvaluatedKey as object | undefined;
 }

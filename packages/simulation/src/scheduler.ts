@@ -3,7 +3,7 @@
  * clock. Killing a job leaves its request pending for ever, so no line after it runs.
  */
 import { AsyncLocalStorage } from "node:async_hooks";
-import type { Clock } from "@image-pipeline/local/queue";
+import type { Clock } from "@image-pipeline/local/clock";
 import FakeTimers from "@sinonjs/fake-timers";
 
 /** The ways in which a request can end. Faults other than the two deaths reach the client as errors to retry or throw. */

@@ -1,6 +1,5 @@
 /** Plays schedules over the real parts: one world at a time, each checked against the invariants. */
-import { contextOf } from "@image-pipeline/local/context";
-import { names } from "@image-pipeline/local/environment";
+import { contextOf, names } from "@image-pipeline/local/environment";
 import { type Queue, startQueue } from "@image-pipeline/local/queue";
 import { eventRecord } from "@image-pipeline/local/s3/event";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";

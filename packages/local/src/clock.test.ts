@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import type { Clock } from "./queue.ts";
-import { every } from "./schedule.ts";
+import { type Clock, every } from "./clock.ts";
 
-/** Time that stands still: whatever is set for later is run by hand. */
+/** A clock that stands still: the test runs the timers. */
 function stillClock() {
   const timers = new Map<() => void, number>();
   const clock: Clock = {
@@ -59,7 +58,7 @@ test("a job that fails is run again", async () => {
   expect(logged).toEqual([fault, fault]);
 });
 
-test("nothing is run after it was called off, also not after the run that was under way", async () => {
+test("nothing is run after the schedule has ended, not even after the run that was in progress", async () => {
   const { clock, timers, runAll } = stillClock();
   const run = Promise.withResolvers<void>();
   const cancel = every(1000, () => run.promise, clock);

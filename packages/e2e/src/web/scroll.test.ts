@@ -56,6 +56,28 @@ describeWith("chromium", "in Chromium", () => {
     expect(world.complaints).toEqual([]);
   });
 
+  test("arrow keys scroll the focused image into view, and it stays in the document when it is scrolled away", async () => {
+    const page = await open(world);
+    await page.locator(".tile img.shown").first().waitFor();
+    const focused = () =>
+      page.evaluate(() => {
+        const tile = document.activeElement;
+        const { top = 0, bottom = 0 } = tile?.getBoundingClientRect() ?? {};
+        const index = Number(tile?.getAttribute("data-index") ?? -1);
+        return { index, isVisible: top >= 0 && bottom <= innerHeight };
+      });
+    await page.locator(".tile").first().focus();
+    for (let i = 0; i < 10; i++) await page.keyboard.press("ArrowDown");
+    await expect.poll(focused).toMatchObject({ isVisible: true });
+    const { index } = await focused();
+    expect(index).toBeGreaterThan(20);
+    await page.mouse.move(640, 500);
+    await page.mouse.wheel(0, 6000);
+    await expect.poll(focused).toEqual({ index, isVisible: false });
+    await page.keyboard.press("ArrowRight");
+    await expect.poll(focused).toEqual({ index: index + 1, isVisible: true });
+  });
+
   test("loading images causes no layout shift", async () => {
     const page = await open(world);
     await page.addInitScript(() => {

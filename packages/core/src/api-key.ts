@@ -1,4 +1,4 @@
-/** API keys: how servers say who they are. */
+/** API keys, which authenticate servers. */
 export * as ApiKey from "./api-key.ts";
 
 import { createHash, randomBytes, timingSafeEqual } from "node:crypto";
@@ -11,7 +11,7 @@ import { type Scope, scopes } from "./scope.ts";
 import { KeyEntity } from "./table/key-entity.ts";
 import { wholeSeconds } from "./time.ts";
 
-/** What is known of a key: everything but its secret. `owner` is absent where it may act for any owner. */
+/** An API key without its secret. `owner` is absent if it may act for any owner. */
 export type Info = {
   id: string;
   name: string;
@@ -21,18 +21,18 @@ export type Info = {
   revokedAt?: string;
 };
 
-/** How a key begins: what tells it from a token, and what scanners for leaked secrets look for. */
+/** Prefix of every key: tells it from a token, and lets secret scanners find leaked keys. */
 export const prefix = "imgkey_";
 
-/** How long a key is believed without another look: a revoked one works no longer than this. */
-const believedMs = 30_000;
+/** Life of a cached key: a revoked key works no longer than this. */
+const cachedMs = 30_000;
 
-/** More keys than anybody uses at once; a flood of made-up ones must not fill the memory. */
-const rememberedMax = 1_000;
+/** Most cached keys, so that a flood of made-up keys cannot fill the memory. */
+const cachedMax = 1_000;
 
 /**
- * Makes a key. The whole key is in the answer and nowhere else: only its hash is kept. Without the scope `service` it
- * is bound to one owner.
+ * Creates a key. Returns its secret once; only a hash is stored. Without the scope `service` the key is bound to one
+ * owner.
  */
 export const create = fn(
   v.object({
@@ -56,22 +56,22 @@ export const create = fn(
   },
 );
 
-/** Every key, revoked ones included, in no order. */
+/** Lists every key, revoked ones included, in no order. */
 export async function list(): Promise<Info[]> {
   const { data } = await KeyEntity.query.byID({}).go({ consistent: true, pages: "all" });
   return data.map(serialize);
 }
 
-/** Takes a key out of use, everywhere within half a minute. Says whether there is such a key. */
+/** Revokes a key, everywhere within 30 seconds. Returns whether the key exists. */
 export const revoke = fn(v.string(), async (keyID): Promise<boolean> => {
   const { data } = await KeyEntity.get({ keyID }).go({ consistent: true });
   if (!data) return false;
   if (!data.revokedAt) await KeyEntity.patch({ keyID }).set({ revokedAt: new Date().toISOString() }).go();
-  remembered.delete(keyID);
+  cached.delete(keyID);
   return true;
 });
 
-/** Whose key this is; undefined for a key that is malformed, unknown, wrong or revoked. */
+/** Verifies a key; undefined if it is malformed, unknown, wrong or revoked. */
 export async function verify(key: string, now = Date.now()): Promise<Info | undefined> {
   const parts = read(key);
   if (!parts) return undefined;
@@ -83,18 +83,18 @@ export async function verify(key: string, now = Date.now()): Promise<Info | unde
 
 type KeyRecord = EntityItem<typeof KeyEntity>;
 
-const remembered = new Map<string, { record: KeyRecord | undefined; until: number }>();
+const cached = new Map<string, { record: KeyRecord | undefined; until: number }>();
 
 async function lookUp(keyID: string, now: number): Promise<KeyRecord | undefined> {
-  const known = remembered.get(keyID);
+  const known = cached.get(keyID);
   if (known && known.until > now) return known.record;
   const { data } = await KeyEntity.get({ keyID }).go({ consistent: true });
-  if (remembered.size >= rememberedMax) remembered.clear();
-  remembered.set(keyID, { record: data ?? undefined, until: now + believedMs });
+  if (cached.size >= cachedMax) cached.clear();
+  cached.set(keyID, { record: data ?? undefined, until: now + cachedMs });
   return data ?? undefined;
 }
 
-/** The checksum lets a mistyped or made-up key be refused without asking the table. */
+/** Writes a key with a checksum, which rejects mistyped and made-up keys without a read of the table. */
 const write = (keyID: string, secret: string) => `${prefix}${keyID}_${secret}${checksum(keyID + secret)}`;
 
 function read(key: string): { keyID: string; secret: string } | undefined {
@@ -104,7 +104,7 @@ function read(key: string): { keyID: string; secret: string } | undefined {
 
 const checksum = (text: string) => crc32(text).toString(16).padStart(8, "0");
 
-/** The secret is 256 random bits: nothing is gained by a slow hash. */
+/** Hashes a secret: 256 random bits, for which a slow hash adds nothing. */
 const hash = (secret: string) => createHash("sha256").update(secret).digest();
 
 function serialize({ keyID, name, scopes, owner, createdAt, revokedAt }: KeyRecord): Info {

@@ -1,7 +1,4 @@
-/**
- * Every code that a caller can meet, in one place. `http/problem.ts` maps each to its status and is held
- * complete by the compiler.
- */
+/** Error codes of the API. `http/problem.ts` maps each to a status; the compiler holds that table complete. */
 export const codes = [
   "invalid_request",
   "malformed_json",
@@ -24,10 +21,10 @@ export const codes = [
 
 export type Code = (typeof codes)[number];
 
-/** An error whose code and message the caller may see. Anything else that is thrown becomes `internal_error`. */
+/** An error whose code and message the caller sees. Any other error becomes `internal_error`. */
 export class VisibleError extends Error {
   readonly code: Code;
-  /** When it is worth trying again, where that is known. */
+  /** Seconds until a retry can succeed, if known. */
   readonly retryAfterSeconds: number | undefined;
   override readonly name = "VisibleError";
 

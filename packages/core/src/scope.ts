@@ -1,6 +1,6 @@
 /**
- * What a caller may be allowed to do. `service` is for servers: it lifts the limit to one owner, and never comes
- * from an end user's token.
+ * Scopes of callers. `service` is for servers: it permits acting for any owner, and an end user's token never grants
+ * it.
  */
 export const scopes = ["images:read", "images:write", "service"] as const;
 

@@ -17,7 +17,7 @@ test("an empty value means the default", () => {
 
 test("every setting that is wrong is named at once, with what it must be", () => {
   expect(() => Settings.readPipeline({ BYTES_MAX: "25MB", FORMATS: "jpeg,svg", ANONYMOUS: "yes" })).toThrow(
-    /BYTES_MAX=25MB: must be a whole number[\s\S]*FORMATS=jpeg,svg: may only name[\s\S]*ANONYMOUS=yes: must be true or false/,
+    /BYTES_MAX=25MB: must be a whole number[\s\S]*FORMATS=jpeg,svg: may only contain[\s\S]*ANONYMOUS=yes: must be true or false/,
   );
 });
 

@@ -1,9 +1,8 @@
-/** The two buckets, as the processor and the reconciler use them. The only file that imports the S3 client. */
+/** Reads and writes the two buckets. The only file that imports the S3 client. */
 export * as Storage from "./storage.ts";
 
 import type { Readable } from "node:stream";
 import {
-  DeleteObjectCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
   HeadObjectCommand,
@@ -14,7 +13,9 @@ import {
 } from "@aws-sdk/client-s3";
 import { Resource } from "sst";
 
-/** One client for the life of the process. `AWS_ENDPOINT_URL_S3` redirects it; other endpoints want paths, not hosts. */
+/**
+ * One client for the life of the process. `AWS_ENDPOINT_URL_S3` redirects it; other endpoints want paths, not hosts.
+ */
 export const client = new S3Client({
   forcePathStyle: !Resource.Uploads.url.includes(".amazonaws.com"),
   // Our own SHA-256 of what was read is recorded; a second checksum of what is written buys nothing over TLS.
@@ -22,22 +23,22 @@ export const client = new S3Client({
   responseChecksumValidation: "WHEN_REQUIRED",
 });
 
-/** An original's bytes, or why there are none: nothing under the key, another upload there, or more than `bytesMax`. */
+/** Result of reading an original: its bytes, or `gone`, `changed` (another upload) or `too_large` (over `bytesMax`). */
 export type Read =
   | { is: "read"; bytes: Buffer }
   | { is: "gone" }
   | { is: "changed" }
   | { is: "too_large"; bytes: number };
 
-/** Reads an original, but only the very upload that `etag` names, and not a byte of it if it is over `bytesMax`. */
+/** Reads the original with this ETag. Reads no byte of one over `bytesMax`. */
 export async function readOriginal(key: string, etag: string, bytesMax: number): Promise<Read> {
   try {
     const { Body, ContentLength = 0 } = await client.send(
       new GetObjectCommand({ Bucket: Resource.Uploads.name, Key: key, IfMatch: `"${etag}"` }),
     );
-    if (!Body) throw new Error(`The store answered without a body for ${key}.`);
+    if (!Body) throw new Error(`S3 returned no body for ${key}.`);
     if (ContentLength > bytesMax) {
-      // Lets the connection go; nothing more of the body is read.
+      // Closes the connection without reading the body.
       if ("destroy" in Body) Body.destroy();
       return { is: "too_large", bytes: ContentLength };
     }
@@ -50,22 +51,22 @@ export async function readOriginal(key: string, etag: string, bytesMax: number):
 }
 
 /**
- * A body of a length that is known. Into one piece of memory from the start: the client's own way makes two copies of
- * all of it and has them collected, at three times the CPU (docs/decisions.md, "Memory given back at once").
+ * Reads a body of known length into one buffer. The client's own method copies it twice, at three times the CPU
+ * (docs/decisions.md, "Memory given back at once").
  */
 async function bytesOf(body: Readable, length: number): Promise<Buffer> {
   const bytes = Buffer.allocUnsafeSlow(length);
   let filled = 0;
   for await (const chunk of body as AsyncIterable<Buffer>) {
     if (filled + chunk.length > length)
-      throw new Error(`The store sent more than the ${length} bytes it named.`);
+      throw new Error(`S3 sent more than the ${length} bytes of its Content-Length.`);
     filled += chunk.copy(bytes, filled);
   }
-  if (filled < length) throw new Error(`The store sent ${filled} of ${length} bytes.`);
+  if (filled < length) throw new Error(`S3 sent ${filled} of ${length} bytes.`);
   return bytes;
 }
 
-/** The ETag (without quotes) of what lies under an original's key, or undefined where nothing does. */
+/** Returns the ETag (without quotes) of an original; undefined if there is none. */
 export async function etagOfOriginal(key: string): Promise<string | undefined> {
   try {
     const { ETag } = await client.send(new HeadObjectCommand({ Bucket: Resource.Uploads.name, Key: key }));
@@ -76,7 +77,7 @@ export async function etagOfOriginal(key: string): Promise<string | undefined> {
   }
 }
 
-/** Stores a variant. Its key is never used twice, so whoever sees it may keep it for ever. */
+/** Writes a variant. Keys are never reused, so clients may cache it for ever. */
 export async function writeVariant(key: string, bytes: Buffer, contentType: string): Promise<void> {
   await client.send(
     new PutObjectCommand({
@@ -89,7 +90,7 @@ export async function writeVariant(key: string, bytes: Buffer, contentType: stri
   );
 }
 
-/** Removes variants; those that are gone already do no harm. Throws if the store refused any. */
+/** Deletes variants. Idempotent. Throws if S3 refused any. */
 export async function removeVariants(keys: readonly string[]): Promise<void> {
   for (let i = 0; i < keys.length; i += 1000) {
     const Objects = keys.slice(i, i + 1000).map((Key) => ({ Key }));
@@ -97,23 +98,14 @@ export async function removeVariants(keys: readonly string[]): Promise<void> {
       new DeleteObjectsCommand({ Bucket: Resource.Processed.name, Delete: { Objects, Quiet: true } }),
     );
     const [first] = Errors;
-    if (first)
-      throw new Error(`${Errors.length} variants could not be removed: ${first.Code} for ${first.Key}.`);
+    if (first) throw new Error(`${Errors.length} variants were not deleted: ${first.Code} for ${first.Key}.`);
   }
 }
 
-/** Removes an original. */
-export async function removeOriginal(key: string): Promise<void> {
-  await client.send(new DeleteObjectCommand({ Bucket: Resource.Uploads.name, Key: key }));
-}
-
-/** What a listing says of an object: `etag` without quotes, `modified` in milliseconds since 1970. */
+/** Object in a listing: `etag` without quotes, `modified` in milliseconds since 1970. */
 export type Listed = { key: string; etag: string; modified: number };
 
-/**
- * Every object of a bucket whose key starts with `prefix`, in the order of keys, after the key `after`, a page of up
- * to 1,000 at a time.
- */
+/** Lists the objects of a bucket with this key prefix, after the key `after`, in pages of up to 1,000. */
 export async function* pages(
   bucket: "uploads" | "processed",
   after?: string,

@@ -56,7 +56,10 @@ export async function encode(raster: Raster, size: Size, spec: Spec, clock: Cloc
   return files;
 }
 
-/** Encodes every frame, with its delay, as one WebP. Crops the centre: libvips finds the attention region of still images only. */
+/**
+ * Encodes every frame, with its delay, as one WebP. Crops the centre: libvips finds the attention region of still
+ * images only.
+ */
 export async function animate(
   { bytes }: Original,
   size: Size,

@@ -7,7 +7,9 @@ import { Exif } from "./exif.ts";
 /** GPS position: degrees north and east, metres above sea level. */
 export type Location = { latitude: number; longitude: number; altitude?: number };
 
-/** Facts of an original. Sizes in pixels after orientation. `takenAt` is ISO 8601, with an offset only if EXIF has one. */
+/**
+ * Facts of an original. Sizes in pixels after orientation. `takenAt` is ISO 8601, with an offset only if EXIF has one.
+ */
 export type Facts = {
   format: string;
   contentType: string;

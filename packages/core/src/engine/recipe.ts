@@ -1,4 +1,6 @@
-/** The recipe: the variants of every image with their sizes and encodings, as data. Adding a variant is one edit here. */
+/**
+ * The recipe: the variants of every image with their sizes and encodings, as data. Adding a variant is one edit here.
+ */
 export * as Recipe from "./recipe.ts";
 
 import { createHash } from "node:crypto";
@@ -29,7 +31,10 @@ export type Spec = {
   readonly height?: number;
   /** `cover` fills the box and crops the rest; `inside` fits within the box. */
   readonly fit: "cover" | "inside";
-  /** Part that `cover` keeps: the centre, or libvips' attention region (skin, saturated colours, detail). Default: `centre`. */
+  /**
+   * Part that `cover` keeps: the centre, or libvips' attention region (skin, saturated colours, detail). Default:
+   * `centre`.
+   */
   readonly crop?: "centre" | "attention";
   /** Writes one file for each. The API's `url` is the one that most clients support. */
   readonly formats: readonly [Format, ...Format[]];
@@ -52,7 +57,10 @@ export type Name = keyof typeof recipe;
 /** Names of the variants, in the recipe's order. */
 export const names = Object.keys(recipe) as [Name, ...Name[]];
 
-/** Fingerprint of the recipe, 8 hex digits. Stored in each record, so that `stale` variants of an older recipe are found. */
+/**
+ * Fingerprint of the recipe, 8 hex digits. Stored in each record, so that `stale` variants of an older recipe are
+ * found.
+ */
 export const fingerprint = createHash("sha256")
   .update(JSON.stringify({ recipe, encodings }))
   .digest("hex")

@@ -49,7 +49,10 @@ export const open = ({ pixels, width, height, channels }: Raster) =>
 export const isWhole = (part: Size, whole: Size) =>
   part.width === whole.width && part.height === whole.height;
 
-/** Resizes to exactly this size. Lanczos2 takes an eighth less CPU than Lanczos3: docs/decisions.md, "A kernel of two lobes". */
+/**
+ * Resizes to exactly this size. Lanczos2 takes an eighth less CPU than Lanczos3: docs/decisions.md, "A kernel of two
+ * lobes".
+ */
 export const resizeTo = (image: Sharp, { width, height }: Size) =>
   image.resize(width, height, { fit: "fill", kernel: "lanczos2" });
 

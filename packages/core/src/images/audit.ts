@@ -1,4 +1,4 @@
-/** The audit trail: every transition of an image, when, by whom; kept when the image is gone. */
+/** Audit trail: every transition of an image with time and actor, kept after its deletion. */
 export * as Audit from "./audit.ts";
 
 import * as v from "valibot";
@@ -11,16 +11,16 @@ import { wholeSeconds } from "../time.ts";
 
 export const Info = v.pipe(
   v.object({
-    type: v.pipe(v.picklist(types), v.description("What happened. More types may come.")),
-    at: v.pipe(v.string(), v.isoTimestamp(), v.description("When, in UTC.")),
+    type: v.pipe(v.picklist(types), v.description("Type of the transition. More types may be added.")),
+    at: v.pipe(v.string(), v.isoTimestamp(), v.description("Time, in UTC.")),
     by: v.pipe(
       v.string(),
-      v.description("Who did it: `api`, `storage`, `processor`, `dead-letter`, `reconciler`, or a caller."),
+      v.description("Actor: `api`, `storage`, `processor`, `dead-letter`, `reconciler`, or a caller."),
     ),
     detail: v.optional(
       v.pipe(
         v.record(v.string(), v.string()),
-        v.description("More about it, such as the attempt or the code of a rejection."),
+        v.description("Details, such as the attempt or the code of a rejection."),
       ),
     ),
   }),
@@ -29,20 +29,20 @@ export const Info = v.pipe(
 export type Info = v.InferOutput<typeof Info>;
 
 /**
- * What happened to an image, oldest first; also after its deletion. `owner` limits it to that owner's images. Throws
- * `image_not_found`. Shapes: at most 1,000 entries, a few for each upload.
+ * Lists an image's transitions, oldest first, also after its deletion: at most 1,000, a few for each upload. `owner`
+ * limits it to that owner's images. Throws `image_not_found`.
  */
 export const list = fn(
   v.object({ id: ID.imageID, owner: v.optional(ID.owner) }),
   async ({ id, owner }): Promise<Info[]> => {
-    // In this order: whatever is not the record's newest transition was put on file before that one was written.
+    // In this order: every transition before the record's newest is in the audit trail by then.
     const record = await read(id);
     const { data: rows } = await EventEntity.query
       .byImage({ imageID: id })
       .go({ consistent: true, limit: 1000, order: "asc" });
     const of = record?.owner ?? rows[0]?.owner;
     if (of === undefined || (owner !== undefined && of !== owner)) {
-      throw new VisibleError("image_not_found", `There is no image ${id}.`);
+      throw new VisibleError("image_not_found", `Image ${id} not found.`);
     }
     const newest = rows.at(-1);
     const isKept = !record || (newest !== undefined && Number(newest.order) >= record.last.version);

@@ -14,18 +14,15 @@ const pixels = (description: string) =>
   v.pipe(v.number(), v.integer(), v.minValue(1), v.metadata({ format: "int32" }), v.description(description));
 const time = (description: string) => v.pipe(v.string(), v.isoTimestamp(), v.description(description));
 
-const url = v.pipe(
-  v.string(),
-  v.description("Absolute, and never another picture: keep it as long as you like."),
-);
+const url = v.pipe(v.string(), v.description("Absolute and immutable: it may be cached for ever."));
 
-/** One file of a variant that comes in several formats. */
+/** A file of a variant that has several formats. */
 export const File = v.pipe(
   v.object({ url, contentType: v.string(), bytes: int64("Size of the file.") }),
   v.metadata({ ref: "VariantFile" }),
 );
 
-/** A variant, ready to be shown. */
+/** A variant. */
 export const Variant = v.pipe(
   v.object({
     url,
@@ -52,30 +49,30 @@ export const Variant = v.pipe(
   v.metadata({ ref: "Variant" }),
 );
 
-/** What the original is. Absent where it is not known, as the place is unless the stage records it. */
+/** Facts about the original. Unknown ones are absent, and so is the location unless the stage records it. */
 export const Source = v.pipe(
   v.object({
-    key: v.pipe(v.string(), v.description("Where it lies in the uploads bucket.")),
+    key: v.pipe(v.string(), v.description("Key in the uploads bucket.")),
     bytes: v.optional(int64("Size of the original.")),
     contentType: v.optional(v.string()),
-    format: v.optional(v.pipe(v.string(), v.description("What the bytes are, whatever the name says."))),
-    width: v.optional(pixels("As seen, after orientation.")),
-    height: v.optional(pixels("As seen, after orientation.")),
-    sha256: v.optional(v.pipe(v.string(), v.description("Of the original's bytes, in hex."))),
-    alpha: v.optional(v.pipe(v.boolean(), v.description("Whether any of it may be transparent."))),
+    format: v.optional(
+      v.pipe(v.string(), v.description("Format of the bytes, regardless of filename and content type.")),
+    ),
+    width: v.optional(pixels("In pixels, after orientation.")),
+    height: v.optional(pixels("In pixels, after orientation.")),
+    sha256: v.optional(v.pipe(v.string(), v.description("SHA-256 of the original, in hex."))),
+    alpha: v.optional(v.pipe(v.boolean(), v.description("The image has an alpha channel."))),
     frames: v.optional(v.pipe(v.number(), v.integer(), v.metadata({ format: "int32" }))),
     perceptualHash: v.optional(
       v.pipe(
         v.string(),
-        v.description(
-          "What it is recognised by (dHash): 64 bits in hex, few of which differ between pictures that look alike.",
-        ),
+        v.description("Perceptual hash (dHash): 64 bits in hex. Similar images differ in few bits."),
       ),
     ),
     takenAt: v.optional(
       v.pipe(
         v.string(),
-        v.description("When the photo was taken, by the camera's clock; with its offset where known."),
+        v.description("Time of capture by the camera's clock, with its UTC offset if known."),
       ),
     ),
     camera: v.optional(v.string()),
@@ -90,31 +87,31 @@ export const Source = v.pipe(
   v.metadata({ ref: "Source" }),
 );
 
-export const title = text(200, "Shown to people.");
-export const alt = text(1000, "What the picture shows, for those who cannot see it.");
+export const title = text(200, "Title.");
+export const alt = text(1000, "Alternative text for screen readers.");
 export const tags = v.pipe(
   v.array(Tag.Info),
   v.maxLength(Tag.tagsMax),
-  v.description("Words to find the image by."),
+  v.description("Tags to find the image by."),
   v.transform((given) => [...new Set(given)]),
 );
 export const metadata = v.pipe(
   v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), v.pipe(v.string(), v.maxLength(512))),
   v.check((given) => Object.keys(given).length <= 20, "At most 20 entries."),
-  v.description("Anything of your own: up to 20 names with their values."),
+  v.description("Custom data: up to 20 names with their values."),
 );
 
 export const Info = v.pipe(
   v.object({
-    id: v.pipe(ID.imageID, v.description("Its name for ever.")),
-    status: v.pipe(v.picklist(visibleStatuses), v.description("How far it is. More statuses may come.")),
+    id: v.pipe(ID.imageID, v.description("Id of the image; never changes.")),
+    status: v.pipe(v.picklist(visibleStatuses), v.description("Status. More statuses may be added.")),
     version: v.pipe(
       v.number(),
       v.integer(),
       v.metadata({ format: "int32" }),
-      v.description("Grows with every change; the ETag says it too."),
+      v.description("Version; increases with every change and is part of the ETag."),
     ),
-    owner: v.pipe(ID.owner, v.description("Whose it is.")),
+    owner: v.pipe(ID.owner, v.description("Owner.")),
     filename: v.optional(text(255, "The client's name for the file.")),
     title: v.optional(title),
     alt: v.optional(alt),
@@ -144,16 +141,16 @@ export const Info = v.pipe(
         v.metadata({ ref: "Variants" }),
       ),
     ),
-    createdAt: time("When it was announced or first seen."),
-    updatedAt: time("When anything about it last changed."),
-    processedAt: v.optional(time("When its variants were made, or it was rejected.")),
+    createdAt: time("Time of creation, or of the first event of its object."),
+    updatedAt: time("Time of the last change."),
+    processedAt: v.optional(time("Time at which its variants were made, or it was rejected.")),
     error: v.optional(
       v.pipe(
         v.object({
           code: v.pipe(
             v.string(),
             v.description(
-              `Why it was rejected (\`${codes.join("`, `")}\`) or failed (\`processing_failed\`). More codes may come.`,
+              `Code of the rejection (\`${codes.join("`, `")}\`) or failure (\`processing_failed\`). More codes may be added.`,
             ),
           ),
           message: v.string(),
@@ -166,7 +163,7 @@ export const Info = v.pipe(
 );
 export type Info = v.InferOutput<typeof Info>;
 
-/** What may be changed; `null` takes a field away. */
+/** Changes of an image; `null` removes a field. */
 export const Changes = v.pipe(
   v.strictObject({
     title: v.nullish(title),

@@ -1,4 +1,4 @@
-/** An uploaded picture and the variants made from it. */
+/** An uploaded image and its variants. */
 export * as Image from "./image.ts";
 
 import { setTimeout } from "node:timers/promises";
@@ -22,14 +22,14 @@ export { alt, Changes, Info, metadata, tags, title } from "./image-schema.ts";
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 
 /**
- * Looks an image up (a consistent read). With `owner`, only among that owner's images: another's is as good as none.
- * Throws `image_not_found`.
+ * Looks an image up (a consistent read). With `owner`, only among that owner's images. Throws `image_not_found`, for
+ * other owners' images too.
  */
 export const fromID = fn(Reference, async (reference): Promise<Info> => serialize(await find(reference)));
 
 /**
- * Looks an image up when it is `ready`, `rejected` or `failed`, or after `seconds` as it is then. Throws
- * `image_not_found`, also when it is deleted meanwhile.
+ * Waits until an image is `ready`, `rejected` or `failed`, at most `seconds`, and returns it. Throws
+ * `image_not_found`, also if it is deleted meanwhile.
  */
 export const whenFinal = fn(
   v.object({ ...Reference.entries, seconds: v.number() }),
@@ -45,20 +45,21 @@ export const whenFinal = fn(
 );
 
 /**
- * An address that hands out the original for `seconds`. Throws `image_not_found`, `image_not_ready` before anything
- * was uploaded.
+ * Presigns the download of the original for `seconds`. Throws `image_not_found`, `image_not_ready` before its bytes
+ * have arrived.
  */
 export const original = fn(
   v.object({ ...Reference.entries, seconds: v.number() }),
   async ({ seconds, ...reference }): Promise<string> => {
     const { key, filename, etag } = await find(reference);
-    if (etag === undefined) throw new VisibleError("image_not_ready", "Nothing has been uploaded yet.");
+    if (etag === undefined)
+      throw new VisibleError("image_not_ready", "The original has not been uploaded yet.");
     return Presign.download(key, filename, seconds);
   },
 );
 
 /**
- * Changes what people say of an image; with `version` only if it still has that one. Throws `image_not_found`,
+ * Changes the descriptive fields of an image; with `version`, only that version. Throws `image_not_found`,
  * `version_conflict`.
  */
 export const update = fn(
@@ -89,7 +90,7 @@ export const update = fn(
   },
 );
 
-/** Sends an image through the pipeline again. Throws `image_not_found`, `image_not_ready` while it is being worked on. */
+/** Sends an image through the pipeline again. Throws `image_not_found`, `image_not_ready` while it is processed. */
 export const reprocess = fn(
   v.object({ ...Reference.entries, by: v.string() }),
   async ({ id, owner, by }): Promise<Info> => {
@@ -97,7 +98,7 @@ export const reprocess = fn(
       if (!Protocol.isSettled(record)) {
         throw new VisibleError(
           "image_not_ready",
-          `The image is ${record.status}; it can be reprocessed when it is done.`,
+          `The image is ${record.status}; reprocess it when it is ready, rejected or failed.`,
         );
       }
       return Protocol.onReprocess(record, by, Date.now());
@@ -108,8 +109,8 @@ export const reprocess = fn(
 );
 
 /**
- * Deletes an image: from now on it is in no list, and original and variants follow at once. A crash in between is
- * made good by the reconciler. Throws `image_not_found`, `version_conflict`.
+ * Deletes an image: removes it from every list at once, then its original and variants. The reconciler completes the
+ * deletion after a crash. Throws `image_not_found`, `version_conflict`.
  */
 export const remove = fn(
   v.object({ ...Reference.entries, by: v.string(), version: v.optional(v.number()) }),
@@ -119,7 +120,7 @@ export const remove = fn(
       return Protocol.onDelete(record, by, Date.now());
     });
     await Presign.removeOriginal(after.key);
-    // Where nothing was uploaded yet, no event says that it is gone.
+    // S3 sends no event if nothing was uploaded yet.
     await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
   },
 );
@@ -133,7 +134,7 @@ const find = async (reference: Reference): Promise<ImageRecord> =>
 /** Lets through only a record that the caller may see. Ownership is decided here and nowhere else. */
 function mustSee({ id, owner }: Reference, record: ImageRecord | undefined): ImageRecord {
   if (!record || !isVisible(record) || (owner !== undefined && record.owner !== owner)) {
-    throw new VisibleError("image_not_found", `There is no image ${id}.`);
+    throw new VisibleError("image_not_found", `Image ${id} not found.`);
   }
   return record;
 }
@@ -142,7 +143,7 @@ function mustBe(version: number | undefined, record: ImageRecord): void {
   if (version === undefined || version === record.version) return;
   throw new VisibleError(
     "version_conflict",
-    `The image is at version ${record.version}. Look it up and try again.`,
+    `The image was modified and has version ${record.version} now. Get it and try again.`,
   );
 }
 
@@ -158,18 +159,18 @@ async function change(
   return record;
 }
 
-/** Whether anybody but the pipeline may see a record. TTL removes expired ones days late. */
+/** Returns whether callers may see a record. TTL removes expired records days late. */
 export const isVisible = ({ status, expiresAt }: ImageRecord) =>
   status !== "deleting" && status !== "deleted" && (expiresAt === undefined || expiresAt * 1000 > Date.now());
 
 /**
- * A visible record as callers see it: nothing of attempts and leases, and no `null`. What has no value is undefined,
- * and so not in the JSON.
+ * Serializes a visible record for callers, without attempts and leases. Fields without a value are undefined, and so
+ * absent in JSON: there is no `null`.
  */
 export function serialize(record: ImageRecord): Info {
   const { imageID, version, owner, filename, title, alt, tags, metadata, placeholder, error } = record;
   const status = visibleStatuses.find((visible) => visible === record.status);
-  if (!status) throw new Error(`${imageID} is ${record.status}, which is shown to nobody.`);
+  if (!status) throw new Error(`${imageID} is ${record.status}, which callers must not see.`);
   return {
     id: imageID,
     status,
@@ -182,7 +183,7 @@ export function serialize(record: ImageRecord): Info {
     metadata,
     source: { key: record.key, bytes: record.bytes, ...record.source, sha256: record.sha256 },
     placeholder,
-    variants: record.variants && shown(record.variants),
+    variants: record.variants && variantsOf(record.variants),
     createdAt: wholeSeconds(record.createdAt),
     updatedAt: wholeSeconds(record.updatedAt),
     processedAt: record.processedAt && wholeSeconds(record.processedAt),
@@ -190,9 +191,9 @@ export function serialize(record: ImageRecord): Info {
   };
 }
 
-/** Variants by the recipe's order, with their addresses; undefined where there are none. */
-function shown(stored: NonNullable<ImageRecord["variants"]>): Info["variants"] {
-  // Not at module scope: the reconciler imports this file and is not told where the router is.
+/** Returns variants in the recipe's order, with their URLs; undefined if there are none. */
+function variantsOf(stored: NonNullable<ImageRecord["variants"]>): Info["variants"] {
+  // Not at module scope: the reconciler imports this file, and has no link to the router.
   const media = `${Resource.Router.url}/media/`;
   const variants: Info["variants"] = {};
   let some = false;

@@ -1,4 +1,4 @@
-/** Lists of images. Each page is one query and costs what it returns; the owner is a key, never a filter. */
+/** Lists of images. A page is one query and costs what it returns; the owner is a key, never a filter. */
 import * as v from "valibot";
 import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
@@ -11,9 +11,9 @@ import { TagEntity } from "../table/tag-entity.ts";
 import { Cursor } from "./cursor.ts";
 import { Image } from "./image.ts";
 
-/** What a list is asked for. From `createdAfter` on, and before `createdBefore` (ISO 8601). */
+/** Query of a list: from `createdAfter` (inclusive) to `createdBefore` (exclusive), ISO 8601. */
 export const Query = v.object({
-  /** Absent: everybody's images, for callers that may act for any owner. */
+  /** Absent: images of all owners, for callers that may act for any owner. */
   owner: v.optional(ID.owner),
   status: v.optional(v.picklist(statuses)),
   tag: v.optional(Tag.Info),
@@ -25,17 +25,17 @@ export const Query = v.object({
 });
 export type Query = v.InferOutput<typeof Query>;
 
-/** A page; `nextCursor` is absent on the last one. */
+/** Page of a list; `nextCursor` is absent on the last page. */
 export type Page = { items: Image.Info[]; nextCursor?: string };
 
-/** A page of a list. Throws `invalid_cursor`, `invalid_request` for filters that no index answers together. */
+/** Lists a page of images. Throws `invalid_cursor`, `invalid_request` for filters that no index supports together. */
 export const list = fn(Query, async ({ limit, cursor, ...which }): Promise<Page> => {
   const { owner, status, tag } = which;
   if (status && tag) throw invalid("`status` and `tag` cannot be combined.");
   if (owner === undefined && (status || tag)) throw invalid("`status` and `tag` need an `owner`.");
   const start = cursor === undefined ? undefined : Cursor.open(which, cursor);
   const [lower, upper] = rangeOf(which, start);
-  // DynamoDB refuses a range that ends before it begins; to a caller it is an empty one.
+  // DynamoDB rejects a range that ends before it begins; callers get an empty page.
   const rows = lower.createdAt > upper.createdAt ? [] : await rowsOf(which, [lower, upper], limit + 1);
   const records = await recordsOf(which, rows.slice(0, limit));
   const next = rows[limit];
@@ -45,7 +45,7 @@ export const list = fn(Query, async ({ limit, cursor, ...which }): Promise<Page>
   };
 });
 
-/** These images in this order, leaving out those that are not there or not this owner's: at most 100 ids, one request. */
+/** Looks up to 100 images up, in the order of their ids; leaves out unknown ones and those of other owners. */
 export const fromIDs = fn(
   v.object({ ids: v.pipe(v.array(ID.imageID), v.maxLength(100)), owner: v.optional(ID.owner) }),
   async ({ ids, owner }): Promise<Image.Info[]> => {
@@ -60,7 +60,7 @@ type Which = Omit<Query, "limit" | "cursor">;
 type Row = Cursor.Position & { record?: ImageRecord };
 type End = { createdAt: string; imageID?: string };
 
-/** Both ends are included. A cursor names the first image of its page, so that it takes the place of one end. */
+/** Returns both ends of the range, inclusive. A cursor is the first image of its page, and replaces one end. */
 function rangeOf(
   { createdAfter, createdBefore, order }: Which,
   start: Cursor.Position | undefined,
@@ -71,7 +71,7 @@ function rangeOf(
   return order === "asc" ? [start, upper] : [lower, start];
 }
 
-/** The first `wanted` rows of a list, each with its record where the index holds it. */
+/** Reads the first `wanted` rows of a list, with their records if the index projects them. */
 async function rowsOf(
   { owner, status, tag, order }: Which,
   [lower, upper]: [End, End],
@@ -113,7 +113,9 @@ async function rowsOf(
   return records.map((record) => ({ createdAt: record.createdAt, imageID: record.imageID, record }));
 }
 
-/** The rows' records. Rows without one are looked up together; a tag's row may be left from an image that lost it. */
+/**
+ * Returns the records of rows; reads missing ones in a batch. Skips images that no longer have the tag of their row.
+ */
 async function recordsOf({ tag }: Which, rows: readonly Row[]): Promise<ImageRecord[]> {
   const missing = rows.filter(({ record }) => !record).map(({ imageID }) => imageID);
   const found = new Map((await readMany(missing)).map((record) => [record.imageID, record]));

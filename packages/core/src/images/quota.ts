@@ -1,4 +1,4 @@
-/** How much one owner may announce: what keeps a stolen token from becoming free storage. */
+/** Quotas of an owner's uploads, so that a stolen token is not free storage. */
 export * as Quota from "./quota.ts";
 
 import { VisibleError } from "../error.ts";
@@ -6,21 +6,21 @@ import { isConditionFailure } from "../records/record.ts";
 import { ImageEntity } from "../table/image-entity.ts";
 import { UsageEntity } from "../table/usage-entity.ts";
 
-/** Counts and bytes; 0 lifts a limit. Days are UTC's. */
+/** Limits in uploads and bytes; 0: no limit. A day is a day in UTC. */
 export type Limits = { pendingMax: number; uploadsPerDayMax: number; bytesPerDayMax: number };
 
 const dayMs = 86_400_000;
 
 /**
- * Takes one upload of `bytes` out of what an owner may announce today. What is taken stays taken, whether or not
- * the upload comes to anything. Throws `quota_exceeded` with the time when it is worth trying again.
+ * Takes one upload of `bytes` from an owner's quota of today. Not given back if the bytes never arrive. Throws
+ * `quota_exceeded` with the time until a retry can succeed.
  */
 export async function take(owner: string, bytes: number, limits: Limits): Promise<void> {
   if (limits.pendingMax > 0) await mayWait(owner, limits.pendingMax);
   if (limits.uploadsPerDayMax > 0 || limits.bytesPerDayMax > 0) await count(owner, bytes, limits);
 }
 
-/** Images that are back in the queue have been uploaded, and do not count. */
+/** Checks the number of pending uploads. Images that are pending again for a reprocess do not count. */
 async function mayWait(owner: string, pendingMax: number): Promise<void> {
   const { data } = await ImageEntity.query
     .byOwnerStatus({ owner, status: "pending" })
@@ -41,7 +41,7 @@ async function count(owner: string, bytes: number, limits: Limits): Promise<void
   const expiresAt = Math.ceil((now + 2 * dayMs) / 1000);
   try {
     if (bytes > bytesMax) throw exceeded(now, limits);
-    // An `update` with its own condition: the day's first upload makes the row.
+    // An `update` with its own condition: the first upload of a day creates the row.
     await UsageEntity.update({ owner, day: new Date(now).toISOString().slice(0, 10) })
       .add({ uploads: 1, bytes })
       .set({ expiresAt })
@@ -58,6 +58,6 @@ async function count(owner: string, bytes: number, limits: Limits): Promise<void
 const exceeded = (now: number, { uploadsPerDayMax, bytesPerDayMax }: Limits) =>
   new VisibleError(
     "quota_exceeded",
-    `One owner may announce ${uploadsPerDayMax || "any number of"} uploads and ${bytesPerDayMax || "any number of"} bytes a day.`,
+    `The owner's quota for today is used up: ${uploadsPerDayMax || "unlimited"} uploads and ${bytesPerDayMax || "unlimited"} bytes a day (UTC). Try again tomorrow.`,
     { retryAfterSeconds: Math.ceil((dayMs - (now % dayMs)) / 1000) },
   );

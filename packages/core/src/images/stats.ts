@@ -1,4 +1,4 @@
-/** How the pipeline is doing, from counters: what there is now, and what became of images in the last hours. */
+/** Statistics from counters: images by status now, and results by hour. */
 export * as Stats from "./stats.ts";
 
 import { Resource } from "sst";
@@ -18,29 +18,29 @@ const seconds = (description: string) => v.pipe(v.number(), v.description(descri
 
 const Now = v.pipe(
   v.object({
-    pending: count("Announced, or waiting in the queue."),
-    processing: count("Being worked on."),
+    pending: count("Created, or waiting in the queue."),
+    processing: count("Being processed."),
     ready: count("Ready."),
-    rejected: count("Refused: the files are at fault."),
-    failed: count("Failed: we are at fault."),
+    rejected: count("Rejected: the files are at fault."),
+    failed: count("Failed: the service is at fault."),
   }),
   v.metadata({ ref: "ImageCounts" }),
 );
 
 const Depth = v.pipe(
   v.object({
-    waiting: count("Messages that wait."),
-    taken: count("Messages that are being worked on."),
-    deadLetters: count("Messages that were given up and wait for somebody."),
+    waiting: count("Messages waiting."),
+    taken: count("Messages in flight."),
+    deadLetters: count("Messages in the dead-letter queue."),
   }),
   v.metadata({ ref: "QueueDepth" }),
 );
 
 const Hour = v.pipe(
   v.object({
-    at: v.pipe(v.string(), v.isoTimestamp(), v.description("When it began, in UTC.")),
+    at: v.pipe(v.string(), v.isoTimestamp(), v.description("Start of the hour, in UTC.")),
     ready: count("Images that became ready."),
-    rejected: count("Images that were refused."),
+    rejected: count("Images that were rejected."),
     failed: count("Images that failed."),
     deleted: count("Images that were deleted."),
   }),
@@ -49,19 +49,19 @@ const Hour = v.pipe(
 
 const TimeToReady = v.pipe(
   v.object({
-    p50: v.optional(seconds("Half of the images took no longer; absent where that is more than 300 s.")),
-    p95: v.optional(seconds("19 of 20 took no longer; absent where that is more than 300 s.")),
+    p50: v.optional(seconds("Median; absent if it is over 300 s.")),
+    p95: v.optional(seconds("95th percentile; absent if it is over 300 s.")),
     times: v.pipe(
       v.array(
         v.pipe(
           v.object({
-            upTo: v.optional(seconds("Seconds; absent on the last one, which has no bound.")),
-            count: count("Images that took so long, and longer than the time before."),
+            upTo: v.optional(seconds("Upper bound in seconds; absent for the last bucket.")),
+            count: count("Images in this bucket."),
           }),
           v.metadata({ ref: "TimeCount" }),
         ),
       ),
-      v.description("How many took how long, shortest first."),
+      v.description("Histogram, shortest first."),
     ),
   }),
   v.metadata({ ref: "TimeToReady" }),
@@ -69,27 +69,27 @@ const TimeToReady = v.pipe(
 
 const Rejections = v.pipe(
   v.object({
-    code: v.pipe(v.string(), v.description("Why. More codes may come.")),
-    count: count("How often."),
+    code: v.pipe(v.string(), v.description("Code. More codes may be added.")),
+    count: count("Number of rejections."),
   }),
   v.metadata({ ref: "RejectionCount" }),
 );
 
 export const Info = v.pipe(
   v.object({
-    at: v.pipe(v.string(), v.isoTimestamp(), v.description("When this was true, in UTC.")),
-    /** Everybody's, now. */
+    at: v.pipe(v.string(), v.isoTimestamp(), v.description("Time of the statistics, in UTC.")),
+    /** Of all owners, now. */
     images: Now,
-    /** The processing queue, now; about, as SQS counts. */
+    /** Processing queue, now; approximate, as SQS counts. */
     queue: Depth,
-    hours: v.pipe(v.array(Hour), v.description("Each hour that was asked for, oldest first.")),
+    hours: v.pipe(v.array(Hour), v.description("Each requested hour, oldest first.")),
     readyByMinute: v.pipe(
       v.array(count("Images.")),
       v.description("Images that became ready in each of the last 60 minutes, oldest first."),
     ),
-    /** In these hours: from the announcement, or the first sight of a file, to ready. */
+    /** In these hours: since the image was created. */
     timeToReady: TimeToReady,
-    rejections: v.pipe(v.array(Rejections), v.description("In these hours, most frequent first.")),
+    rejections: v.pipe(v.array(Rejections), v.description("Rejections in these hours, most frequent first.")),
   }),
   v.metadata({ ref: "Stats" }),
 );
@@ -98,16 +98,16 @@ export type Info = v.InferOutput<typeof Info>;
 const hourMs = 3_600_000;
 const minuteMs = 60_000;
 
-/** Most hours that can be asked for. */
+/** Most hours in a request. */
 export const hoursMax = 48;
 
-/** How the pipeline is doing, and how it did in the last `hours`, the present one included. */
+/** Reads the statistics of the last `hours`, the current one included. */
 export const read = fn(
   v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(hoursMax)),
   async (hours): Promise<Info> => {
     const at = Date.now();
     const starts = Array.from({ length: hours }, (_, i) => iso(at - (hours - 1 - i) * hourMs));
-    // The hour before as well: its last minutes are among the last 60.
+    // Also the hour before: its last minutes are among the last 60.
     const [tally, queue, deadLetters] = await Promise.all([
       Counters.since(iso(at - Math.max(1, hours - 1) * hourMs)),
       Queue.depth(Resource.Processing.url),
@@ -133,7 +133,7 @@ export const read = fn(
   },
 );
 
-/** A count that was lost may leave less than nothing, until the next comparison. */
+/** Clamps counts to 0: a lost count may leave a negative one until the next comparison. */
 const countsOf = (census: Counters.Census): Counters.Census =>
   Object.fromEntries(
     visibleStatuses.map((status) => [status, Math.max(0, census[status])]),
@@ -158,8 +158,8 @@ function timeToReady(rows: readonly Row[]): Info["timeToReady"] {
 }
 
 /**
- * The time that this share of the images did not exceed, as if those between two bounds were spread evenly.
- * Undefined where there are none, or where it lies beyond the last bound.
+ * Estimates a percentile from the histogram, by linear interpolation between two bounds. Undefined without images, or
+ * beyond the last bound.
  */
 export function percentile(times: Info["timeToReady"]["times"], share: number): number | undefined {
   const wanted = times.reduce((total, { count }) => total + count, 0) * share;

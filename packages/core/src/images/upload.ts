@@ -12,7 +12,7 @@ import { wholeSeconds } from "../time.ts";
 import { Image } from "./image.ts";
 import { Quota } from "./quota.ts";
 
-/** The content types that an upload may be announced with. What the bytes are is decided by the bytes. */
+/** Content types that a client may declare. The format is sniffed from the bytes. */
 export const contentTypes = [
   "image/jpeg",
   "image/png",
@@ -28,7 +28,7 @@ export const filename = v.pipe(
   v.string(),
   v.minLength(1),
   v.maxLength(255),
-  v.description("The client's name for the file. Data, never part of a key."),
+  v.description("The client's name for the file."),
 );
 
 export const contentType = v.pipe(v.picklist(contentTypes), v.description("Signed into the upload."));
@@ -50,7 +50,7 @@ export const New = v.pipe(
         v.string(),
         v.regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits."),
         v.description(
-          "Of the file, in hex. The store then checks what arrives, and an image that is there already is not uploaded again.",
+          "SHA-256 of the file, in hex. S3 then verifies the upload, and an image with the same bytes is not uploaded again.",
         ),
       ),
     ),
@@ -58,7 +58,7 @@ export const New = v.pipe(
       v.pipe(
         v.picklist(["PUT", "POST"]),
         v.description(
-          "How the bytes will be sent: as the body of a PUT (the usual way), or as an HTML form.",
+          "Method of the upload: a PUT with the file as its body (default), or a POST as an HTML form.",
         ),
       ),
     ),
@@ -74,23 +74,20 @@ export type New = v.InferOutput<typeof New>;
 export const Info = v.pipe(
   v.object({
     method: v.pipe(v.picklist(["PUT", "POST"]), v.description("More methods may come.")),
-    url: v.pipe(
-      v.string(),
-      v.description("Where to send the bytes. Valid until `expiresAt`; treat it as a secret."),
-    ),
+    url: v.pipe(v.string(), v.description("Presigned URL, valid until `expiresAt`. Treat it as a secret.")),
     headers: v.optional(
       v.pipe(
         v.record(v.string(), v.string()),
-        v.description("For a PUT: headers to send with it, exactly as they are. They are signed."),
+        v.description("For a PUT: headers to send exactly as they are, because they are signed."),
       ),
     ),
     fields: v.optional(
       v.pipe(
         v.record(v.string(), v.string()),
-        v.description("For a POST: fields of the form, all of them before the `file`."),
+        v.description("For a POST: fields of the form, to send before the `file`."),
       ),
     ),
-    expiresAt: v.pipe(v.string(), v.isoTimestamp(), v.description("When the URL ends.")),
+    expiresAt: v.pipe(v.string(), v.isoTimestamp(), v.description("Expiry of the URL.")),
   }),
   v.metadata({ ref: "Upload" }),
 );

@@ -14,50 +14,54 @@ import { Upload } from "./upload.ts";
 const integer = (min: number, max: number, format: "int32" | "int64") =>
   v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max), v.metadata({ format }));
 
-/** S3's smallest part; only the last may be smaller. Its most parts. */
+/** S3's minimum size of a part but the last, and its maximum number of parts. */
 const partBytesMin = 5_242_880;
 const partsMax = 10_000;
 
-/** What is to be signed, in Uppy's words. */
+/** Request to presign, in Uppy's terms. */
 export const Request = v.pipe(
   v.strictObject({
-    method: v.pipe(v.picklist(["PUT", "POST", "GET", "DELETE"]), v.description("Of the request to sign.")),
+    method: v.pipe(v.picklist(["PUT", "POST", "GET", "DELETE"]), v.description("Method of the request.")),
     key: v.pipe(
       v.string(),
       v.minLength(1),
       v.maxLength(1024),
       v.description(
-        "For a new upload, any name; the answer says where it really goes. The key of a pending image (`source.key`) begins a multipart upload of that one.",
+        "For a new upload any name; the response has the actual key. The key of a pending image (`source.key`) starts a multipart upload of that image.",
       ),
     ),
     contentType: v.optional(
-      v.pipe(v.string(), v.description("Of the file; needed for a PUT of a whole file.")),
+      v.pipe(v.string(), v.description("Content type of the file; required for a PUT of a whole file.")),
     ),
     uploadId: v.optional(
-      v.pipe(v.string(), v.minLength(1), v.maxLength(1024), v.description("Of a multipart upload.")),
+      v.pipe(v.string(), v.minLength(1), v.maxLength(1024), v.description("Id of the multipart upload.")),
     ),
-    partNumber: v.optional(v.pipe(integer(1, partsMax, "int32"), v.description("Of a part, from 1."))),
+    partNumber: v.optional(
+      v.pipe(integer(1, partsMax, "int32"), v.description("Number of the part, from 1.")),
+    ),
     bytes: v.optional(
       v.pipe(
         integer(1, 5_000_000_000, "int64"),
         v.description(
-          "Exact size of the part or the whole file; then signed into it. A whole file without it goes as a form.",
+          "Exact size of the part or the whole file, which is then signed. A whole file without it is sent as a form.",
         ),
       ),
     ),
     expiresIn: v.optional(
-      v.pipe(integer(1, 604_800, "int32"), v.description("Seconds that the signature is wanted for.")),
+      v.pipe(integer(1, 604_800, "int32"), v.description("Life of the signature, in seconds.")),
     ),
   }),
   v.metadata({ ref: "SigningRequest" }),
 );
 export type Request = v.InferOutput<typeof Request>;
 
-/** The request to make: with `fields` as a form, otherwise with `headers` just as they are. */
+/** Presigned request: a form if it has `fields`, otherwise a request with these `headers`. */
 export const Signed = v.pipe(
   v.object({
-    url: v.pipe(v.string(), v.description("A secret until it ends.")),
-    key: v.optional(v.pipe(v.string(), v.description("Where the upload really goes; use it from now on."))),
+    url: v.pipe(v.string(), v.description("Presigned URL. Treat it as a secret.")),
+    key: v.optional(
+      v.pipe(v.string(), v.description("Actual key of the upload; use it in all further requests.")),
+    ),
     headers: v.optional(v.record(v.string(), v.string())),
     fields: v.optional(v.record(v.string(), v.string())),
   }),
@@ -91,12 +95,13 @@ export async function sign(request: Request, caller: Caller): Promise<Signed> {
   throw invalid("A GET lists the parts of a multipart upload and needs its `uploadId`.");
 }
 
-/** A whole file. Where its size is not known it goes as a form: only a policy can set a limit. */
+/** Presigns a whole file. One of unknown size is sent as a form: only a POST policy can limit the size. */
 async function whole({ key, contentType, bytes }: Request, caller: Caller, seconds: number): Promise<Signed> {
   const type = v.safeParse(Upload.contentType, contentType);
   if (!type.success) throw invalid(`\`contentType\` must be one of ${Upload.contentTypes.join(", ")}.`);
   const { bytesMax } = caller.limits;
-  if (bytes !== undefined && bytes > bytesMax) throw invalid(`At most ${bytesMax} bytes are accepted.`);
+  if (bytes !== undefined && bytes > bytesMax)
+    throw invalid(`The file has ${bytes} bytes; at most ${bytesMax} are accepted.`);
   const image = await reserve(key, type.output, caller);
   const to = image.source.key;
   if (bytes !== undefined) {
@@ -113,24 +118,25 @@ function stepOf({ method, partNumber, bytes }: Request, uploadID: string, bytesM
   if (method === "POST") return { is: "complete", uploadID };
   if (method === "DELETE") return { is: "abort", uploadID };
   if (partNumber === undefined) throw invalid("A PUT of a part needs its `partNumber`.");
-  // The sum of the parts is nobody's to check before the end; their number at least is.
+  // The sum of the parts is known at the end only; their number is limited here.
   const last = Math.ceil(bytesMax / partBytesMin);
   if (partNumber > last) throw invalid(`A file of at most ${bytesMax} bytes has at most ${last} parts.`);
   return { is: "part", uploadID, partNumber, bytes };
 }
 
-/** Lets through only a key that was announced by this very owner; `open`: and whose bytes have not come yet. */
+/** Lets through only the key of an upload of this owner; `open`: only one whose bytes have not arrived. */
 async function mustOwn(key: string, { owner }: Caller, open: boolean): Promise<string> {
   const parts = ID.parseKey(key);
   if (!parts || (owner !== undefined && parts.owner !== owner)) {
-    throw new VisibleError("image_not_found", "No image of yours was announced under this key.");
+    throw new VisibleError("image_not_found", `No upload with the key ${key}.`);
   }
   const { status } = await Image.fromID({ id: parts.imageID, owner: parts.owner });
-  if (open && status !== "pending") throw new VisibleError("image_not_ready", "Its bytes have come already.");
+  if (open && status !== "pending")
+    throw new VisibleError("image_not_ready", "The image's bytes have arrived already; create a new upload.");
   return key;
 }
 
-/** Uppy puts a UUID before the file's name. */
+/** Creates an upload named like the file. Uppy prefixes a UUID. */
 const reserve = (key: string, contentType: Upload.New["contentType"] | undefined, caller: Caller) => {
   const name = key.slice(key.lastIndexOf("/") + 1).replace(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-/, "");
   const { owner = ID.ownerDefault, by, limits } = caller;

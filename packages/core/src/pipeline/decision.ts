@@ -1,6 +1,6 @@
 /**
- * Carries out the protocol's decisions on queue messages. Apart from the pipeline, because the dead-letter function's
- * bundle has no engine (sharp) in it.
+ * Carries out the protocol's decisions on queue messages. Separate from `pipeline.ts`, because the dead-letter
+ * function's bundle contains no engine (sharp).
  */
 import { Resource } from "sst";
 import { Storage } from "../aws/storage.ts";
@@ -35,7 +35,7 @@ export async function resolve(key: string): Promise<Subject> {
   return { imageID, owner: ID.ownerDefault, record: await read(imageID) };
 }
 
-/** Decides by a rule of the protocol on the subject's record, writes what it decides, and cleans up tombstones. */
+/** Applies a rule of the protocol to the subject's record and writes its decision. */
 export async function carryOut<D>(
   subject: Subject,
   settings: Settings.Pipeline,

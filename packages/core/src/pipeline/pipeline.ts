@@ -18,7 +18,7 @@ import type { Settings } from "../settings.ts";
 import type { ImageRecord, StoredFile, StoredVariant } from "../table/image-entity.ts";
 import { carryOut, cleanUp, type Report, resolve } from "./decision.ts";
 
-/** Handles one message to its end. Throws on faults of ours, with the lease given back; the queue tries again. */
+/** Handles one message. Throws on our own errors, after giving the lease back; SQS redelivers the message. */
 export async function handle(message: Message, settings: Settings.Pipeline): Promise<Report> {
   const subject = await resolve(message.key);
   const { imageID } = subject;
@@ -57,7 +57,7 @@ async function work(claimed: ImageRecord, message: Message, settings: Settings.P
   try {
     outcome = await make(claimed, settings);
   } catch (error) {
-    // Should this fail as well, the lease expires; the first error is the one to report.
+    // If this fails as well, the lease expires. The first error is reported.
     await Promise.allSettled([commit(claimed, { is: "interrupted" }, settings)]);
     throw error;
   }
@@ -79,10 +79,10 @@ const commit = (claimed: ImageRecord, outcome: Protocol.Outcome, settings: Setti
     Protocol.rules.onOutcome(record, claimed.attempt, outcome, context),
   );
 
-/** Reads, renders and stores. Nothing here is visible to anybody until the commit names it. */
+/** Reads, renders and stores. Callers see none of it before the commit. */
 async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<Protocol.Outcome> {
   const { imageID, key, etag } = claimed;
-  if (!etag) throw new Error(`${imageID} was claimed without an upload.`);
+  if (!etag) throw new Error(`${imageID} was claimed without an ETag.`);
   const original = await Storage.readOriginal(key, etag, settings.bytesMax);
   if (original.is === "gone" || original.is === "changed") return { is: original.is };
   if (original.is === "too_large") {

@@ -1,6 +1,6 @@
 /**
- * Counting what happens to images, so that nobody has to look at all of them to know. A count follows its write and
- * is not part of it: a crash in between loses one, and the daily comparison puts the numbers right.
+ * Counters of images by status and of transitions by hour, so that statistics read no images. A count follows its
+ * write and is not part of it: a crash in between loses it, and the daily comparison corrects the counters.
  */
 export * as Counters from "./counters.ts";
 
@@ -11,19 +11,19 @@ import { type Counter, type Minute, type Row, TallyEntity, type Time } from "../
 
 type Visible = (typeof visibleStatuses)[number];
 
-/** How many images there are in each status. */
+/** Number of images in each status. */
 export type Census = Record<Visible, number>;
 
-/** In seconds: images that became ready within the first, between the first and the second, ... and in more than the last. */
+/** Upper bounds in seconds of the histogram of times to ready; its last bucket has none. */
 export const timesUpTo = [1, 2, 3, 5, 8, 15, 30, 60, 300] as const;
 
-/** Later than any hour, as texts go, so that one query reads both. */
+/** Slot of the current numbers. Sorts after every hour, so that one query reads both. */
 const slotNow = "now";
 
-/** Hours are kept for a little longer than anybody can ask for. */
+/** Life of an hour's row, longer than statistics reach back. */
 const keptMs = 4 * 86_400_000;
 
-/** Counts what a write has changed. Never throws: the write has happened, and must not look as if it had not. */
+/** Counts the change of a write. Never throws: the write has succeeded, and a lost count must not fail it. */
 export async function count(before: ImageRecord | undefined, after: ImageRecord): Promise<void> {
   await Promise.allSettled([
     add(after.shard, slotNow, moved(before?.status, after.status)),
@@ -31,7 +31,10 @@ export async function count(before: ImageRecord | undefined, after: ImageRecord)
   ]);
 }
 
-/** Every row since an hour began, and those of `now`. Eight queries, whatever the number of images. */
+/**
+ * Reads every row since the start of an hour, and the current numbers: eight queries, regardless of the number of
+ * images.
+ */
 export async function since(iso: string): Promise<{ hours: Row[]; now: Census }> {
   const pages = await Promise.all(
     ID.shards.map((shard) =>
@@ -46,19 +49,19 @@ export async function since(iso: string): Promise<{ hours: Row[]; now: Census }>
   return { hours: rows.filter(({ slot }) => slot !== slotNow), now: censusOf((status) => sum(now, status)) };
 }
 
-/** How many images there are in each status, as counted. */
+/** Reads the current number of images in each status. */
 export async function now(): Promise<Census> {
   return (await since("9")).now;
 }
 
-/** How many of each visible status there are among these. */
+/** Counts the visible statuses in a list. */
 export function census(statuses: readonly ImageRecord["status"][]): Census {
   return censusOf((status) => statuses.filter((each) => each === status).length);
 }
 
 /**
- * Puts the numbers of `now` right, after every image has been looked at. `before` are the numbers from before that:
- * what lies between them and today's may have changed meanwhile; only what lies outside is wrong for certain.
+ * Corrects the current numbers after a scan that counted every image. `before` are the numbers from before the scan:
+ * a count between them and the current numbers may be due to writes during the scan; only one outside is wrong.
  */
 export async function repair(counted: Census, before: Census): Promise<void> {
   const after = await now();
@@ -70,7 +73,7 @@ export async function repair(counted: Census, before: Census): Promise<void> {
   await add(ID.shards[0], slotNow, wrong);
 }
 
-/** The hour of a time, as it stands in keys. */
+/** Returns the hour of a time, as used in keys. */
 export const hourOf = (iso: string) => iso.slice(0, 13);
 
 type Changes = Partial<Record<Counter, number>>;
@@ -78,17 +81,17 @@ type Changes = Partial<Record<Counter, number>>;
 async function add(shard: string, slot: string, changes: Changes, expiresMs?: number): Promise<void> {
   const given = Object.fromEntries(Object.entries(changes).filter(([, by]) => by !== 0)) as Changes;
   if (Object.keys(given).length === 0) return;
-  // An `update` on purpose: whoever counts first makes the row.
+  // An `update` without condition on purpose: the first count creates the row.
   const update = TallyEntity.update({ shard, slot }).add(given);
   await (expiresMs ? update.set({ expiresAt: Math.ceil(expiresMs / 1000) }) : update).go();
 }
 
-/** One out of the old status, one into the new. */
+/** Moves one image from the old status to the new one. */
 function moved(from: string | undefined, to: string): Changes {
   return censusOf((status) => Number(status === to) - Number(status === from));
 }
 
-/** What an image has come to with this write; nothing while it is on its way. */
+/** Returns the counters of the transition that a write made; none for an unfinished image. */
 function happened(before: ImageRecord | undefined, after: ImageRecord): Changes {
   const { status, last, version, updatedAt, error } = after;
   if (last.version !== version) return {};
@@ -108,7 +111,7 @@ function happened(before: ImageRecord | undefined, after: ImageRecord): Changes 
 
 const minuteOf = (iso: string): Minute => `m${iso.slice(14, 16)}` as Minute;
 
-/** From the announcement, or the first sight of the upload, to ready; the next times, from being sent through again. */
+/** Returns the bucket of the time to ready: since the image was created, or since it was last reprocessed. */
 function timeOf(before: ImageRecord | undefined, after: ImageRecord): Time {
   const from = before?.processedAt === undefined ? after.createdAt : before.last.at;
   const seconds = (Date.parse(after.updatedAt) - Date.parse(from)) / 1000;
@@ -119,7 +122,7 @@ function timeOf(before: ImageRecord | undefined, after: ImageRecord): Time {
 const isCode = (code: string | undefined): code is (typeof codes)[number] =>
   codes.some((known) => known === code);
 
-/** The sum of one counter over several rows. */
+/** Sums one counter over several rows. */
 export const sum = (rows: readonly Row[], counter: Counter) =>
   rows.reduce((total, row) => total + (row[counter] ?? 0), 0);
 

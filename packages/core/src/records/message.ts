@@ -1,13 +1,13 @@
-/** What tells the pipeline that something happened, or should be looked at. */
+/** Messages on the processing queue: object created, object removed, or check. */
 import * as v from "valibot";
 
-/** Something was put under a key, or taken away; `sequencer` says in which order, for one key. */
+/** S3 created or removed an object; `sequencer` is the order of such events for one key. */
 export type Created = { kind: "created"; key: string; sequencer: string; etag: string };
 export type Removed = { kind: "removed"; key: string; sequencer: string };
 
 /**
- * Our own message: look at what really lies under this key and bring the record in line, unless it has moved on
- * from `attempt`. `by` is who asked.
+ * Check that the API, the reconciler and the CLI send: compares the object under a key with its record, unless the
+ * record has changed since `attempt`. `by` names the sender.
  */
 export const check = v.object({
   kind: v.literal("check"),
@@ -20,7 +20,7 @@ export type Check = v.InferOutput<typeof check>;
 export type Message = Created | Removed | Check;
 
 /**
- * A sequencer in the form in which string order is S3's order: upper case, padded with zeros on the right.
+ * Normalizes a sequencer, so that string order is S3's order: upper case, padded with zeros on the right.
  * https://docs.aws.amazon.com/AmazonS3/latest/userguide/notification-content-structure.html
  */
 export const sequencerOf = (raw: string) => raw.toUpperCase().padEnd(32, "0");

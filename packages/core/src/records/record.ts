@@ -1,10 +1,10 @@
 /**
- * Reading and writing records: every write is a compare-and-set on the version that was read, so each change of an
- * image is decided in plain code on the whole record and still cannot overtake another.
+ * Reads and writes records. Every write is a compare-and-set on the version that was read: changes are decided in plain
+ * code on the whole record, and none is lost.
  *
- * The audit trail needs no transaction: a record carries its newest transition as `last`, and the write that
- * replaces it first puts the older one into its own row, under a key that its version determines. A crash between
- * the two repeats that put and changes nothing.
+ * The audit trail needs no transaction: a record holds its newest transition as `last`, and the write that replaces it
+ * first puts the previous one into the audit trail, under a key derived from its version. A crash between the two
+ * repeats that put, which is idempotent.
  */
 import { randomUUID } from "node:crypto";
 import { shardOf } from "../id.ts";
@@ -15,25 +15,25 @@ import { ImageEntity, type ImageRecord, indexed } from "../table/image-entity.ts
 import { lookUp } from "../table/look-up.ts";
 import { Counters } from "./counters.ts";
 
-/** What a transition adds to the audit trail; when and as which version it happened is filled in by `write`. */
+/** Entry for the audit trail; `write` adds its time and version. */
 export type Entry = Pick<Transition, "type" | "by" | "detail">;
 
-/** What a writer decides; the rest of the record is bookkeeping that `write` does. */
+/** Content of a record; `write` adds the bookkeeping. */
 export type Draft = Omit<
   ImageRecord,
   "version" | "updatedAt" | "last" | "writeID" | "shard" | "dueOrder" | "content"
 >;
 
-/** The record as it stands now (a consistent read), tombstones included; undefined where there is none. */
+/** Reads the current record, tombstones included (a consistent read); undefined if there is none. */
 export const read = lookUp;
 
-/** The records of these ids that exist, in their order: consistent reads of 100 at a time. */
+/** Reads the records of these ids that exist, in their order: consistent reads of 100 at a time. */
 export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
   const found = new Map<string, ImageRecord>();
-  // Two keys may name one image, and DynamoDB refuses to be asked for the same item twice.
+  // Two keys may name one image, and DynamoDB rejects duplicate keys in a batch.
   let wanted = [...new Set(ids)].map((imageID) => ({ imageID }));
   for (let round = 0; wanted.length > 0; round++) {
-    // What DynamoDB left out it was too busy for.
+    // DynamoDB returns the keys that it throttled as unprocessed.
     if (round > 0) await pause(round);
     const { data, unprocessed } = await ImageEntity.get(wanted).go({ consistent: true });
     for (const record of data) found.set(record.imageID, record);
@@ -43,8 +43,8 @@ export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
 }
 
 /**
- * Replaces `before` (undefined: no record yet) by `draft`, with `entry` as its newest transition where there is one.
- * Returns the new record, or undefined if somebody else wrote since `before` was read.
+ * Replaces `before` (undefined: no record yet) by `draft`, with `entry` as its newest transition if given. Returns the
+ * new record, or undefined on a conflict: another writer was faster.
  */
 export async function write(
   before: ImageRecord | undefined,
@@ -54,7 +54,7 @@ export async function write(
   const now = new Date().toISOString();
   const version = (before?.version ?? 0) + 1;
   const last = entry ? { ...entry, version, at: now } : before?.last;
-  if (!last) throw new Error(`The first write of ${draft.imageID} must say what happened.`);
+  if (!last) throw new Error(`The first write of ${draft.imageID} has no entry for the audit trail.`);
   if (before && entry) await keep(before);
   const after: ImageRecord = {
     ...draft,
@@ -75,7 +75,7 @@ export async function write(
     }
   } catch (error) {
     if (!isConditionFailure(error)) throw error;
-    // A write that timed out may have been applied all the same, and its retry then fails its own condition.
+    // A write that timed out may have been applied. Its retry then fails its own condition.
     const current = await read(draft.imageID);
     if (current?.writeID !== after.writeID) return undefined;
   }
@@ -101,17 +101,17 @@ const conflictsMax = 8;
  * decision without one writes nothing), and after a conflict reads and decides again. Throws after 8 conflicts.
  */
 export async function apply<D>(
-  read: { imageID: string; record: ImageRecord | undefined },
+  subject: { imageID: string; record: ImageRecord | undefined },
   decide: (record: ImageRecord | undefined) => D | Promise<D>,
 ): Promise<Applied<Awaited<D>>> {
-  const { imageID } = read;
-  let { record } = read;
+  const { imageID } = subject;
+  let { record } = subject;
   for (let conflicts = 0; conflicts < conflictsMax; conflicts++) {
     const decision = await decide(record);
     if (!isChange(decision)) return { written: false, decision, record } as Applied<Awaited<D>>;
     const written = await write(record, decision.draft, decision.entry);
     if (written) return { written: true, decision, record: written };
-    record = await lookUp(imageID);
+    record = await read(imageID);
   }
   throw new Error(
     `Gave up on ${imageID} after ${conflictsMax} write conflicts; the queue or the caller may try again.`,
@@ -122,16 +122,16 @@ function isChange<D>(decision: D): decision is Extract<D, Change> {
   return typeof decision === "object" && decision !== null && "draft" in decision;
 }
 
-/** Puts the record's newest transition into its row of the audit trail. May be repeated. */
+/** Writes `last` to the audit trail. Idempotent. */
 export async function keep({ imageID, owner, last }: ImageRecord): Promise<void> {
   const { version, ...entry } = last;
   await EventEntity.put({ imageID, owner, order: orderOf(version), ...entry }).go();
 }
 
-/** A version as it stands in a sort key. */
+/** Formats a version for a sort key. */
 export const orderOf = (version: number) => String(version).padStart(10, "0");
 
-/** Whether a write was refused because its condition did not hold. */
+/** Returns whether DynamoDB refused a write because of its condition. */
 export function isConditionFailure(error: unknown): boolean {
   return (
     error instanceof ElectroError &&

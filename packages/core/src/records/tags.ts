@@ -1,4 +1,4 @@
-/** Which images carry a tag. */
+/** Tags: the rows by which images are found. */
 export * as Tag from "./tags.ts";
 
 import { createHash } from "node:crypto";
@@ -7,16 +7,16 @@ import type { ImageRecord } from "../table/image-entity.ts";
 import { TagEntity } from "../table/tag-entity.ts";
 import { isConditionFailure } from "./record.ts";
 
-/** A word to find images by: 1–64 characters, as the client wrote it. */
+/** Tag as the client wrote it: 1–64 characters. */
 export const Info = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64));
 
-/** Most tags on one image: each is a row of its own. */
+/** Most tags of one image: each is a separate row. */
 export const tagsMax = 20;
 
-/** A tag as it stands in keys. */
+/** Hashes a tag for use in keys. */
 export const hashOf = (tag: string) => createHash("sha256").update(tag).digest("hex").slice(0, 32);
 
-/** Makes version `version` of the image findable by these tags. Goes before that is written; may be repeated. */
+/** Writes the rows of an image's tags, before its version `version` is written. Idempotent. */
 export async function add(
   image: Pick<ImageRecord, "imageID" | "owner" | "createdAt" | "version">,
   tags: readonly string[],
@@ -30,7 +30,7 @@ export async function add(
   await Promise.all(rows.map(unlessLater));
 }
 
-/** Takes the image out of these tags' lists, as of its version `version`. Goes after that is written; may be repeated. */
+/** Removes the rows of these tags, after the image's version `version` was written. Idempotent. */
 export async function remove(
   { imageID, version }: Pick<ImageRecord, "imageID" | "version">,
   tags: readonly string[],
@@ -43,7 +43,7 @@ export async function remove(
   await Promise.all(rows.map(unlessLater));
 }
 
-/** A row of a later version stays as it is: whoever wrote it knows better. */
+/** Ignores a condition failure: a later version wrote the row, and it stays. */
 async function unlessLater(written: Promise<unknown>): Promise<void> {
   try {
     await written;

@@ -48,7 +48,7 @@ export const requestHandler = {
     if (!server) throw new Error(`No server of this process listens on port ${port}.`);
     const search = buildQueryString(query);
     const url = search ? `${path}?${search}` : path;
-    const answer = await send(server, { method, path: url, headers, body: Buffer.from(body ?? "") });
+    const answer = await send(server, { method, path: url, headers, body: bytesOf(body) });
     const { statusCode, rawPayload } = answer;
     const content = Readable.from(rawPayload.length > 0 ? [rawPayload] : [], { objectMode: false });
     return { response: new HttpResponse({ statusCode, headers: textsOf(answer.headers), body: content }) };
@@ -56,6 +56,13 @@ export const requestHandler = {
   updateHttpClientConfig() {},
   httpHandlerConfigs: () => ({}),
 };
+
+/** A copy of a request body, because the sender may release it. The SDK warns if its arrays are read as strings. */
+function bytesOf(body: unknown): Buffer {
+  if (body instanceof Uint8Array) return Buffer.copyBytesFrom(body);
+  if (body === undefined || typeof body === "string") return Buffer.from(body ?? "");
+  throw new Error("The in-process transport sends no streams.");
+}
 
 /** Sends a request to a server. Rejects where the server destroys its response. */
 function send(server: http.Server, { method, path: url, headers, body: payload }: Sent) {

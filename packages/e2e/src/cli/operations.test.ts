@@ -213,7 +213,7 @@ test("reprocess takes images by id, and says which it could not send", async () 
   const { code, stdout } = await image("reprocess", "--id", id, "--id", none);
   expect(code).toBe(1);
   expect(stdout).toContain(`${id} sent`);
-  expect(stdout).toContain(`✗ ${none} There is no image ${none}.`);
+  expect(stdout).toContain(`✗ ${none} Image ${none} not found.`);
   await cloud.settled();
   expect((await read(id))?.attempt).toBeGreaterThan(before);
   expect((await image("reprocess", "--id", "nonsense")).code).toBe(2);

@@ -18,6 +18,9 @@ const resources = {
   Uploads: { name: "uploads", url: "http://127.0.0.1:9/uploads" },
 };
 
+/** Long tests: files that only these runs have, and tests that do more in them. */
+const proofs = ["packages/*/src/**/*.prove.ts", "packages/e2e/src/api/conformance.test.ts"];
+
 export default defineConfig({
   test: {
     reporters: ["default", skips()],
@@ -25,6 +28,11 @@ export default defineConfig({
       {
         extends: true,
         test: { name: "packages", include: ["packages/*/src/**/*.test.ts", "bench/**/*.test.ts"] },
+      },
+      {
+        extends: true,
+        // Long proofs, which `npm run prove` runs and `npm test` does not.
+        test: { name: "proofs", include: process.env.PROVE ? proofs : [] },
       },
       {
         extends: true,

@@ -1,4 +1,6 @@
 /** `npm run prove`: the suites that show that no upload is lost. */
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -12,7 +14,10 @@ type Suite = (dataDir: string) => Promise<boolean>;
 
 const program = new Command("npm run prove --")
   .description("Deterministic simulation, kills and load over the real code (docs/reliability.md).")
-  .addHelpText("after", "\nWithout a command: every scenario, every mutant and 500 random schedules.")
+  .addHelpText(
+    "after",
+    "\nWithout a command: the long tests, every scenario, every mutant and 500 random schedules.",
+  )
   .showHelpAfterError();
 
 /** How 50,000 schedules and fewer are divided among the profiles. */
@@ -74,13 +79,21 @@ program
   .option("--per-second <n>", "images per second", Number, 2)
   .action((options: { minutes: number; perSecond: number }) => run((dataDir) => soak(dataDir, options)));
 
+program
+  .command("tests")
+  .description("the long tests that npm test leaves out (*.prove.ts)")
+  .action(() => run(longTests));
+
+const scenariosAndSchedules = simulated(async (simulation) => {
+  const sound = await scenarios(simulation);
+  return (await schedules(simulation, { runs: 500, seed: Date.now() % 1_000_000 })) && sound;
+});
+
 program.command("all", { isDefault: true, hidden: true }).action(() =>
-  run(
-    simulated(async (simulation) => {
-      const sound = await scenarios(simulation);
-      return (await schedules(simulation, { runs: 500, seed: Date.now() % 1_000_000 })) && sound;
-    }),
-  ),
+  run(async (dataDir) => {
+    const passed = await longTests();
+    return (await scenariosAndSchedules(dataDir)) && passed;
+  }),
 );
 
 // The product logs every injected fault.
@@ -111,6 +124,14 @@ function simulated(play: (simulation: Simulation) => Promise<boolean>): Suite {
     await simulation.close();
     return sound;
   };
+}
+
+/** Runs the vitest project of long tests. */
+async function longTests(): Promise<boolean> {
+  const env = { ...process.env, PROVE: "1" };
+  const vitest = spawn("npx", ["vitest", "run", "--project", "proofs"], { stdio: "inherit", env });
+  const [code] = await once(vitest, "exit");
+  return code === 0;
 }
 
 type ScheduleOptions = { runs: number; seed: number; profile?: string; path?: string };

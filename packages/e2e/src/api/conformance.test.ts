@@ -1,6 +1,5 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
-import { setTimeout } from "node:timers/promises";
 import { photo } from "@image-pipeline/core/fixture";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -15,7 +14,7 @@ import {
 } from "./fixture-conformance.ts";
 
 /** `npm run conformance` asks for 20,000; every run says how to repeat it. */
-const runs = Number(process.env.CONFORMANCE_RUNS ?? 900);
+const runs = Number(process.env.CONFORMANCE_RUNS ?? (process.env.PROVE ? 2000 : 300));
 const seed = Number(process.env.CONFORMANCE_SEED ?? 20_261_123);
 
 const document = JSON.parse(
@@ -74,8 +73,11 @@ beforeAll(async () => {
   const { ApiKey } = await import("@image-pipeline/core/api-key");
   service = (await ApiKey.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;
   reader = (await ApiKey.create({ name: "none", scopes: ["images:read"], owner: "nobody" })).key;
-  // Nobody waits for an issuer that has just failed.
-  await setTimeout(5_100);
+  // After a failure the API does not ask the issuer for five seconds: by a clock that is ahead it asks at once.
+  const { now } = Date;
+  Date.now = () => now() + 5_001;
+  expect((await world.ask("/images", { as: alice })).status).toBe(200);
+  Date.now = now;
   await populate(alice);
 }, 60_000);
 afterAll(() => issuer.stop());

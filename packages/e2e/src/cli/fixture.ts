@@ -1,16 +1,45 @@
-/** The command line as people run it, in a process of its own. */
+/** The command line: in this process, which is fast, or in its own, where signals, exit codes and the environment matter. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
+import { run as runLine } from "@image-pipeline/cli/program";
+import { vi } from "vitest";
 
-/** What a run came to. */
+/** The exit code and output of a run. */
 export type Result = { code: number | null; stdout: string; stderr: string };
 
-/** Runs it to its end, with `environment` on top of this process's own. */
+/** Runs a command line in this process, against the stage that its tests have started. One at a time. */
+export async function runHere(
+  line: readonly string[],
+  environment: Record<string, string> = {},
+): Promise<Result> {
+  const output = { stdout: "", stderr: "" };
+  const listeners = process.listeners("SIGINT");
+  const spies = (["stdout", "stderr"] as const).map((name) =>
+    vi.spyOn(process[name], "write").mockImplementation((text) => {
+      output[name] += text;
+      return true;
+    }),
+  );
+  for (const [name, value] of Object.entries({ NO_COLOR: "1", ...environment })) vi.stubEnv(name, value);
+  try {
+    const code = (await runLine(line)) ?? Number(process.exitCode ?? 0);
+    return { code, ...output };
+  } finally {
+    process.exitCode = undefined;
+    vi.unstubAllEnvs();
+    for (const spy of spies) spy.mockRestore();
+    for (const listener of process.listeners("SIGINT")) {
+      if (!listeners.includes(listener)) process.off("SIGINT", listener);
+    }
+  }
+}
+
+/** Runs the command line in a process, with `environment` on top of this process's environment. */
 export const run = (line: readonly string[], environment: NodeJS.ProcessEnv = {}): Promise<Result> =>
   start(line, environment)[1];
 
-/** Starts it, for tests that have more to do with the process. */
+/** Starts the command line in a process, for tests that signal it. */
 export function start(
   line: readonly string[],
   environment: NodeJS.ProcessEnv = {},
@@ -29,7 +58,7 @@ export function start(
   return [child, once(child, "close").then(([code]) => ({ ...result, code }))];
 }
 
-/** Standard output as the objects that its lines are. */
+/** Parses standard output as JSON lines. */
 export const jsonLines = <T>(text: string): T[] =>
   text
     .trim()

@@ -7,9 +7,8 @@ import { join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
-import { jsonLines, run, start } from "./fixture.ts";
+import { jsonLines, run, runHere, start } from "./fixture.ts";
 
-// Most of a test is processes of the command line that start, half a second each on a calm machine.
 vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 let cloud: TestCloud;
@@ -21,7 +20,7 @@ afterAll(() => cloud.stop());
 
 test("uploads files and prints their records as JSON lines and nothing else", async () => {
   const paths = [await photo("one.jpg", 800, 600), await photo("two.png", 300, 300)];
-  const { code, stdout } = await image("upload", ...paths, "--tag", "holiday", "--json");
+  const { code, stdout } = await run(["upload", ...paths, "--tag", "holiday", "--json"], here());
   expect(code).toBe(0);
   const images = jsonLines<Line>(stdout);
   expect(images.map(({ filename }) => filename).sort()).toEqual(["one.jpg", "two.png"]);
@@ -72,7 +71,7 @@ test("lists newest first, shows one with its history, and deletes it once it is 
 });
 
 test("a command line that is not understood exits with 2 and runs nothing", async () => {
-  const { code, stdout, stderr } = await image("backfill", "--dry-rnu", "--yes");
+  const { code, stdout, stderr } = await run(["backfill", "--dry-rnu", "--yes"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
   expect(stderr).toContain("(Did you mean --dry-run?)");
 });
@@ -131,8 +130,11 @@ async function standIn(listener: RequestListener): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** The environment in which the command line finds this cloud's API. */
+const here = () => ({ IMAGE_API_URL: cloud.url });
+
 /** Runs the command line against this cloud. */
-const image = (...line: string[]) => run(line, { IMAGE_API_URL: cloud.url });
+const image = (...line: string[]) => runHere(line, here());
 
 type Line = {
   id: string;

@@ -6,6 +6,9 @@ import { chromiumPath } from "./browser.fixture.ts";
 const runs = (command: string, ...args: string[]) =>
   spawnSync(command, args, { stdio: "ignore" }).status === 0;
 
+/** The interpreter that Debian's Python packages belong to. */
+export const debianPython = "/usr/bin/python3";
+
 /** Programs: a check that it is installed, and the Debian package that provides it. */
 const programs = {
   aws: [() => runs("aws", "--version"), "awscli"],
@@ -13,6 +16,7 @@ const programs = {
   curl: [() => runs("curl", "--version"), "curl"],
   chromium: [() => chromiumPath !== undefined, "chromium"],
   exiftool: [() => runs("exiftool", "-ver"), "libimage-exiftool-perl"],
+  pillow: [() => runs(debianPython, "-c", "import PIL"), "python3-pil"],
   rclone: [() => runs("rclone", "version"), "rclone"],
   s3cmd: [() => runs("s3cmd", "--version"), "s3cmd"],
 } as const satisfies Record<string, readonly [() => boolean, string]>;

@@ -248,11 +248,16 @@ function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
     // The thumbnail, the alpha plane and a gain map may have colours of their own; the image's come first.
     if (type !== "colr") continue;
     if (tag(view, start) !== "nclx") profile = true;
-    else found.coding ??= Color.fromCodes(view.getUint16(start + 4), view.getUint16(start + 6));
+    else found.coding ??= nclx(view.getUint16(start + 4), view.getUint16(start + 6));
   }
   const [first] = codecs;
   if (!codecs.has(readable) && first) found.unreadable = codecNames[first];
   return profile ? { ...found, coding: undefined } : found;
+}
+
+/** Encoders of still images write television's curves where they mean sRGB's, and Chromium reads them so. */
+function nclx(primaries: number, transfer: number): Color.Coding | undefined {
+  return Color.fromCodes(primaries, [1, 6, 14, 15].includes(transfer) ? 13 : transfer);
 }
 
 /** Files of the family without a still image: sequences alone, and AVIF's minimized header. */

@@ -59,7 +59,7 @@ export async function render(
       made.get(key) ??
       (original.animated && spec.animated
         ? animate(original, size, spec, limits, clock)
-        : encode(raster, size, spec, clock));
+        : encode(raster, size, spec, original, clock));
     made.set(key, files);
     variants.push({ name, ...size, files: await files });
   }

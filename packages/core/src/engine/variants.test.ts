@@ -60,6 +60,55 @@ describe("several formats", () => {
   });
 });
 
+describe("drawings keep their colours", () => {
+  /** Red and blue lines of one pixel on white. */
+  const drawing = (size: number) => {
+    const pixels = Buffer.alloc(size * size * 3, 255);
+    for (let line = 0; line < size; line += 5) {
+      const from = (line * 37) % size;
+      for (let x = from; x < Math.min(size, from + size / 2); x++)
+        pixels.set(line % 2 ? [255, 0, 0] : [0, 0, 255], (line * size + x) * 3);
+    }
+    return sharp(pixels, { raw: { width: size, height: size, channels: 3 } });
+  };
+  const spec: Spec = { width: 1080, fit: "inside", formats: ["webp"] };
+
+  test.each([
+    ["a screenshot", async () => drawing(400).png().toBuffer()],
+    ["an image of a palette", async () => drawing(400).png({ palette: true }).toBuffer()],
+    ["an icon", async () => drawing(64).png().toBuffer()],
+    ["pixel art", async () => drawing(48).gif().toBuffer()],
+  ])("%s, to the last bit, in fewer bytes than with loss", async (_, make) => {
+    const original = await make();
+    const { files } = await variantOf(original, spec);
+    const pixels = await sharp(original).removeAlpha().raw().toBuffer();
+    expect((await sharp(files[0].bytes).removeAlpha().raw().toBuffer()).equals(pixels)).toBe(true);
+    const lossy = await sharp(original).webp({ quality: 80, effort: 4 }).toBuffer();
+    expect(files[0].bytes.length).toBeLessThan(lossy.length);
+  });
+
+  test("photos are encoded with loss, also with much white around a product, and as PNG", async () => {
+    const product = await photo({ width: 500, height: 500 });
+    const white = sharp({ create: { width: 900, height: 900, channels: 3, background: "#fff" } });
+    const original = await white
+      .composite([{ input: product }])
+      .png()
+      .toBuffer();
+    const { files } = await variantOf(original, spec);
+    const without = await sharp(original).webp({ lossless: true }).toBuffer();
+    expect(files[0].bytes.length).toBeLessThan(without.length / 2);
+  });
+
+  test("an icon of any content, to the last bit", async () => {
+    const pixels = Buffer.from(Array.from({ length: 64 * 64 * 3 }, (_, i) => (i * i * 7) % 256));
+    const original = await sharp(pixels, { raw: { width: 64, height: 64, channels: 3 } })
+      .png()
+      .toBuffer();
+    const { files } = await variantOf(original, spec);
+    expect((await sharp(files[0].bytes).removeAlpha().raw().toBuffer()).equals(pixels)).toBe(true);
+  });
+});
+
 describe("what a crop keeps", () => {
   /** Grey, but for a checked orange disc at the right edge, which draws the eye. */
   function striking() {

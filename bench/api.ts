@@ -40,7 +40,9 @@ export async function run(): Promise<string> {
       pipeline: { ...Settings.pipelineDefaults, anonymous: true },
     });
     // Only now: what these import reads the environment once.
-    const { app } = await import("../packages/functions/src/http/app.ts");
+    const { createApp } = await import("../packages/functions/src/http/app.ts");
+    const { linkedSettings } = await import("../packages/functions/src/api.ts");
+    const app = createApp(linkedSettings());
     const { Table } = await import("../packages/core/src/table/table.ts");
     const { Cursor } = await import("../packages/core/src/images/cursor.ts");
     // Where page 1,000 begins, of as many pages as there are.

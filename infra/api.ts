@@ -8,14 +8,29 @@ import { cursorKey, settings } from "./settings.ts";
 import { uploads } from "./storage.ts";
 import { images, indexArn, itemRight, recordRights } from "./table.ts";
 
+/**
+ * What hono-openapi imports to convert schemas into the OpenAPI document, which is written before a deployment. These
+ * `import()`s never run in the function; without this list esbuild would put 300 KB of them into the bundle.
+ */
+const converters = ["@valibot/to-json-schema", "effect", "sury", "zod", "zod-openapi", "zod-to-json-schema"];
+
+/** The script of the page at `/docs`. */
+const scalar = "node_modules/@scalar/api-reference/dist/browser/standalone.js";
+
 /** Serves every route of the API. */
 export const api = new sst.aws.Function("Api", {
   ...common,
   handler: "packages/functions/src/api.handler",
+  nodejs: { ...common.nodejs, esbuild: { external: converters } },
   timeout: "30 seconds",
   memory: "1024 MB",
-  // Next to the bundle: inside, every cold start would parse it. SST's `copyFiles` puts a file into the archive twice.
-  hook: { postbuild: (folder) => copyFile("packages/functions/openapi.json", join(folder, "openapi.json")) },
+  // Next to the bundle: inside, every cold start would parse them. SST's `copyFiles` puts a file into the archive twice.
+  hook: {
+    postbuild: async (folder) => {
+      await copyFile("packages/functions/openapi.json", join(folder, "openapi.json"));
+      await copyFile(scalar, join(folder, "scalar.js"));
+    },
+  },
   // The API handles CORS itself, by `CORS_ORIGINS`; SST's default admits every origin.
   url: { cors: false },
   link: [uploads, images, processing, deadLetters, router, cursorKey, settings],

@@ -81,12 +81,18 @@ test("the life of an image, from the announcement to the end, in the code and wi
   expect(events.at(-1)).toBe("deleted");
 });
 
-test("the API's description, which lies beside its bundle", async () => {
+test("the OpenAPI document and the API reference, from the files next to the bundle", async () => {
   const response = await ask("/openapi.json");
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
   const committed = readFileSync(join(root, "packages/functions/openapi.json"), "utf8");
   expect(await response.text()).toBe(JSON.stringify(JSON.parse(committed)));
-  expect(await (await ask("/docs")).text()).toContain('id="getDocument"');
+  expect(await (await ask("/docs")).text()).toContain('src="/docs/reference.js"');
+  const script = await ask("/docs/reference.js");
+  expect([script.status, script.headers.get("content-type")]).toEqual([
+    200,
+    "text/javascript; charset=utf-8",
+  ]);
+  expect(await script.text()).toContain("Scalar.createApiReference");
 });
 
 test("a file put into the bucket under any key, and a bad one", async () => {

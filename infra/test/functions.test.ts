@@ -75,8 +75,8 @@ describe.each(all)("%s", (name, graph) => {
     );
   });
 
-  test("each archive holds its bundle once, and the API's holds the OpenAPI document once", () => {
-    const api = ["bundle.mjs", "openapi.json"];
+  test("each archive holds its bundle once, and the API's the OpenAPI document and the script of /docs", () => {
+    const api = ["bundle.mjs", "openapi.json", "scalar.js"];
     const expected = names.map((fn) => [fn, fn === "Api" ? api : ["bundle.mjs"]]);
     const files = Object.entries(graph.archives).map(([fn, entries]) => [
       fn,

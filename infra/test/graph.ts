@@ -26,7 +26,12 @@ export type Build = {
   handler: string;
   runtime: string;
   links: Record<string, Record<string, unknown>>;
-  properties: { install?: string[] | Record<string, string>; minify?: boolean; architecture: string };
+  properties: {
+    install?: string[] | Record<string, string>;
+    minify?: boolean;
+    esbuild?: { external?: string[] };
+    architecture: string;
+  };
 };
 
 /** An evaluated app: its settings, resources, builds, everything linkable, its outputs; `archives` are the file names in each function's ZIP. */

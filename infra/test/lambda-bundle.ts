@@ -10,13 +10,14 @@ import { root } from "./platform.ts";
 
 /**
  * `bytes` is the minified size; `packages` what went into it, by bytes; `imports` what it still asks Node for, by
- * `import` or by a `require` of its own.
+ * `import` or by a `require` of its own; `dynamic` what an `import()` would ask Node for, if it ran.
  */
 export type LambdaBundle = {
   file: string;
   bytes: number;
   packages: Map<string, number>;
   imports: string[];
+  dynamic: string[];
 };
 
 /** Bundles the handler of a build that SST has asked for, into `.sst/bundles`, with the files that lie beside it. */
@@ -37,7 +38,7 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
     minify: properties.minify ?? false,
     sourcemap: "linked",
     metafile: true,
-    external: ["sharp", "pg-native"],
+    external: ["sharp", "pg-native", ...(properties.esbuild?.external ?? [])],
     banner: {
       js: [
         "import { createRequire as topLevelCreateRequire } from 'module';",
@@ -50,8 +51,11 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
     logLevel: "error",
   });
   // As the hook in infra/api.ts does.
-  if (functionID === "Api")
+  if (functionID === "Api") {
     cpSync(join(root, "packages/functions/openapi.json"), join(folder, "openapi.json"));
+    const scalar = "node_modules/@scalar/api-reference/dist/browser/standalone.js";
+    cpSync(join(root, scalar), join(folder, "scalar.js"));
+  }
   const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint);
   if (!output) throw new Error(`${functionID} has no bundle.`);
   const packages = new Map<string, number>();
@@ -62,8 +66,10 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
   // What is installed is required by name, which esbuild leaves as it is.
   const text = readFileSync(outfile, "utf8");
   const installed = installable.filter((name) => text.includes(`("${name}`));
-  const imports = [...output.imports.map(({ path }) => path), ...installed];
-  return { file: outfile, bytes: output.bytes, packages, imports };
+  const pathsOf = (isDynamic: boolean) =>
+    output.imports.filter(({ kind }) => (kind === "dynamic-import") === isDynamic).map(({ path }) => path);
+  const imports = [...pathsOf(false), ...installed];
+  return { file: outfile, bytes: output.bytes, packages, imports, dynamic: pathsOf(true) };
 }
 
 /** What `nodejs.install` may name. */

@@ -1,18 +1,30 @@
 /** The HTTP API as a Lambda function behind a function URL. */
 import type { Context, LambdaFunctionURLEvent } from "aws-lambda";
 import { handle, type LambdaEvent } from "hono/aws-lambda";
-import { app } from "./http/app.ts";
+import { Resource } from "sst";
+import { createApp } from "./http/app.ts";
+import type { AppSettings } from "./http/route.ts";
 
-const serve = handle(app);
+/** Reads the settings of this stage as SST links them. */
+export const linkedSettings = (): AppSettings => ({
+  ...Resource.Settings,
+  url: Resource.Router.url,
+  stage: Resource.App.stage,
+});
 
-/** Answers one request. */
-export const handler = (event: LambdaFunctionURLEvent, context: Context) => serve(acceptable(event), context);
+let serve: ReturnType<typeof handle> | undefined;
 
-/** The event without what `Request` would not take, so that it is answered as every other mistake is. */
+/** Responds to one request. The first one creates the application. */
+export const handler = (event: LambdaFunctionURLEvent, context: Context) => {
+  serve ??= handle(createApp(linkedSettings()));
+  return serve(acceptable(event), context);
+};
+
+/** Returns the event without what `Request` throws on, so that it gets a problem like every other invalid request. */
 function acceptable(event: LambdaFunctionURLEvent): Extract<LambdaEvent, { rawPath: string }> {
   const { requestContext, body = null } = event;
   const { http } = requestContext;
-  // A body where none belongs is left out; https://fetch.spec.whatwg.org/#dom-request
+  // GET and HEAD have no body, and three methods are forbidden: https://fetch.spec.whatwg.org/#dom-request
   const hasBody = http.method !== "GET" && http.method !== "HEAD";
   const method = /^(connect|trace|track)$/i.test(http.method) ? `X-${http.method}` : http.method;
   return {

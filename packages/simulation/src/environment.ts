@@ -72,7 +72,8 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
   const { handler: processor } = await import("@image-pipeline/functions/processor");
   const { handler: deadLetter } = await import("@image-pipeline/functions/dead-letter");
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
-  const { app } = await import("@image-pipeline/functions/http/app");
+  const { createApp } = await import("@image-pipeline/functions/http/app");
+  const { linkedSettings } = await import("@image-pipeline/functions/api");
   injectFaults([Storage.client], Table.client, audience);
 
   const s3 = new AwsClient({ ...credentials, region, service: "s3" });
@@ -82,7 +83,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
     processor,
     deadLetter,
     reconciler,
-    app,
+    app: createApp(linkedSettings()),
     counters: Counters.now,
     /** Puts or deletes an object, as any S3 client with the right to may. */
     put: (key: string, body: Buffer) =>

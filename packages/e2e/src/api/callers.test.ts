@@ -165,8 +165,11 @@ describe.each(Object.keys(routes))("%s", (name) => {
 test("the table above has at least 100 cells, and knows every guarded route", async () => {
   expect(Object.keys(routes).length * Object.keys(callers).length).toBeGreaterThanOrEqual(100);
   const { declared } = await import("@image-pipeline/functions/http/route");
-  const { app } = await import("@image-pipeline/functions/http/app");
-  const guarded = declared(app).filter(({ declaration }) => declaration.scope !== "open");
+  const { createApp } = await import("@image-pipeline/functions/http/app");
+  const { linkedSettings } = await import("@image-pipeline/functions/api");
+  const guarded = declared(createApp(linkedSettings())).filter(
+    ({ declaration }) => declaration.scope !== "open",
+  );
   const tested = Object.keys(routes).map((name) => name.replace(/[?,].*/, ""));
   for (const { method, path } of guarded)
     expect(tested).toContain(`${method} ${path.replace(":id", "{id}")}`);

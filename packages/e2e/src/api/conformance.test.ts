@@ -340,7 +340,9 @@ describe("every documented error can be met", () => {
 
   test("by a fault of ours, when the table is gone", async () => {
     await world.stop();
-    const { app } = await import("@image-pipeline/functions/http/app");
+    const { createApp } = await import("@image-pipeline/functions/http/app");
+    const { linkedSettings } = await import("@image-pipeline/functions/api");
+    const app = createApp(linkedSettings());
     for (const operation of guarded) {
       const body = operation.requestBody
         ? JSON.stringify(

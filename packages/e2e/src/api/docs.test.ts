@@ -1,58 +1,89 @@
-import { createServer, type Server } from "node:http";
-import type { AddressInfo } from "node:net";
-import { app } from "@image-pipeline/functions/http/app";
-import type { BrowserContext } from "playwright-core";
+import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startBrowser } from "../browser.fixture.ts";
 import { describeWith } from "../needs.ts";
+import { startWorld, type World } from "./fixture.ts";
 
-let server: Server;
-let url: string;
+let world: World;
 let context: BrowserContext;
 let close: () => Promise<void>;
 
-describeWith("chromium", "the page of the API in Chromium", () => {
+/** Opens the reference and waits until Scalar has rendered the last table of the guide. */
+async function open(page: Page, hash = ""): Promise<void> {
+  await page.goto(`${world.url}/docs${hash}`);
+  await page.getByText("idempotency_key_reused", { exact: true }).first().waitFor({ state: "attached" });
+}
+
+describeWith("chromium", "the API reference in Chromium", () => {
   beforeAll(async () => {
-    server = createServer(async (request, response) => {
-      const answer = await app.request(request.url ?? "/");
-      response.writeHead(answer.status, Object.fromEntries(answer.headers)).end(await answer.text());
-    });
-    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-    url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/docs`;
-    ({ context, close } = await startBrowser());
+    [world, { context, close }] = await Promise.all([startWorld({ anonymous: true }), startBrowser()]);
   }, 60_000);
 
   afterAll(async () => {
     await close();
-    await new Promise((resolve) => server.close(resolve));
+    await world.stop();
   });
 
-  test.each([375, 1360])(
-    "asks nobody for anything, shows its style and fits a screen of %i px",
-    async (width) => {
+  test.each([
+    [375, "light"],
+    [375, "dark"],
+    [1360, "light"],
+    [1360, "dark"],
+  ] as const)(
+    "requests nothing but its script and the document, logs no error and fits %i px, %s",
+    async (width, colorScheme) => {
       const page = await context.newPage();
-      const asked: string[] = [];
-      const said: string[] = [];
-      page.on("request", (request) => asked.push(request.url()));
-      page.on("console", (message) => said.push(message.text()));
+      const requests: string[] = [];
+      const messages: string[] = [];
+      page.on("request", (request) => requests.push(request.url()));
+      page.on("console", (message) => messages.push(message.text()));
+      page.on("pageerror", (error) => messages.push(String(error)));
       await page.setViewportSize({ width, height: 800 });
-      await page.goto(url);
+      await page.emulateMedia({ colorScheme });
+      await open(page);
       const look = await page.evaluate(() => ({
-        wide: document.documentElement.scrollWidth,
-        isStyled: getComputedStyle(document.body).fontFamily.includes("system-ui"),
+        width: document.documentElement.scrollWidth,
+        isDark: document.body.classList.contains("dark-mode"),
+        isFilled: (document.getElementById("reference")?.textContent.length ?? 0) > 1_000,
       }));
       await page.close();
-      expect({ asked, said, ...look }).toEqual({ asked: [url], said: [], wide: width, isStyled: true });
+      const paths = ["/docs", "/docs/reference.js", "/openapi.json"];
+      const expected = paths.map((path) => world.url + path);
+      expect([...new Set(requests)].filter((url) => !url.startsWith("data:"))).toEqual(expected);
+      // Scalar says its version.
+      expect(messages.filter((text) => !/^@scalar\/api-reference@/.test(text))).toEqual([]);
+      expect(look).toEqual({ width, isDark: colorScheme === "dark", isFilled: true });
     },
   );
 
-  test("a code in a problem's `type` leads to what it means", async () => {
+  test("shows every operation of the document", async () => {
     const page = await context.newPage();
-    const problem = (await (await app.request("/nothing")).json()) as { type: string };
-    await page.goto(url + new URL(problem.type).hash);
-    expect(
-      await page.evaluate(() => document.querySelector(":target")?.closest("tr")?.textContent),
-    ).toContain("There is nothing at this address.");
+    await page.setViewportSize({ width: 1360, height: 800 });
+    await open(page);
+    const { paths } = (await (await world.ask("/openapi.json")).json()) as {
+      paths: Record<string, Record<string, { summary: string }>>;
+    };
+    const operations = Object.values(paths).flatMap((methods) => Object.values(methods));
+    for (const { summary } of operations)
+      await page.getByText(summary, { exact: true }).first().waitFor({ state: "attached" });
+    await page.close();
+  });
+
+  test("the URL in a problem's `type` scrolls to the meaning of its code", async () => {
+    const { type } = (await (await world.ask("/nothing")).json()) as { type: string };
+    const page = await context.newPage();
+    await open(page, new URL(type).hash);
+    const row = page.locator("tr", { hasText: "route_not_found" });
+    await expect.poll(() => row.evaluate((element) => element.style.outlineStyle)).toBe("solid");
+    expect(await row.textContent()).toContain("Route not found.");
+    await expect
+      .poll(() =>
+        row.evaluate((element) => {
+          const { top, bottom } = element.getBoundingClientRect();
+          return top >= 0 && bottom <= innerHeight;
+        }),
+      )
+      .toBe(true);
     await page.close();
   });
 });

@@ -23,7 +23,9 @@ registerHooks({
 });
 
 if (import.meta.main) {
-  const { app } = await import("@image-pipeline/functions/http/app");
+  const { createApp } = await import("@image-pipeline/functions/http/app");
   const { documentOf } = await import("@image-pipeline/functions/http/openapi");
-  console.log(JSON.stringify(documentOf(app, "0.0.0").components.schemas.Variants));
+  const { linkedSettings } = await import("@image-pipeline/functions/api");
+  const { components } = await documentOf(createApp(linkedSettings()), "0.0.0");
+  console.log(JSON.stringify(components.schemas.Variants));
 }

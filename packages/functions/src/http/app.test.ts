@@ -1,8 +1,11 @@
 import { Hono } from "hono";
 import { describe, expect, test } from "vitest";
-import { app } from "./app.ts";
+import { createApp } from "./app.ts";
+import { settings } from "./fixture.ts";
 import { problems } from "./problem.ts";
 import { declared, route } from "./route.ts";
+
+const app = createApp(settings);
 
 const json = { "content-type": "application/json" };
 const good = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
@@ -23,13 +26,13 @@ describe("bad requests end as problems, and nothing else", () => {
       "nothing of what is needed",
       () => send({}),
       "invalid_request",
-      ["filename", "contentType", "bytes"].map((name) => ({ pointer: `/${name}`, detail: "Is needed." })),
+      ["filename", "contentType", "bytes"].map((name) => ({ pointer: `/${name}`, detail: "Required." })),
     ],
     [
       "a field that nobody knows",
       () => send({ ...good, status: "ready" }),
       "invalid_request",
-      [{ pointer: "/status", detail: "There is no such field." }],
+      [{ pointer: "/status", detail: "Unknown field." }],
     ],
     ["a wrong type", () => send({ ...good, bytes: "1" }), "invalid_request", [{ pointer: "/bytes" }]],
     ["half a byte", () => send({ ...good, bytes: 1.5 }), "invalid_request", [{ pointer: "/bytes" }]],
@@ -86,7 +89,7 @@ describe("bad requests end as problems, and nothing else", () => {
       "a filter that nobody knows",
       () => get("/images?colour=red"),
       "invalid_request",
-      [{ parameter: "colour", detail: "There is no such parameter." }],
+      [{ parameter: "colour", detail: "Unknown parameter." }],
     ],
     [
       "a status that nothing has",
@@ -185,7 +188,7 @@ describe("bad requests end as problems, and nothing else", () => {
     expect(JSON.parse(text)).toEqual({
       type: "http://127.0.0.1:9/docs#internal_error",
       ...problems.internal_error,
-      detail: "The fault is logged under this request id.",
+      detail: "The error is logged under this request id.",
       code: "internal_error",
       requestId: response.headers.get("x-request-id"),
     });
@@ -237,7 +240,7 @@ test("a route without a declared scope stops the application from starting", () 
   expect(() => declared(open)).toThrow("GET /open declares no scope");
 });
 
-test("every route of the API declares a scope, and all but three ask who is calling", () => {
+test("every route of the API declares a scope, and all but four authenticate the caller", () => {
   const routes = declared(app).map(
     ({ method, path, declaration }) => `${method} ${path} ${declaration.scope}`,
   );
@@ -245,6 +248,7 @@ test("every route of the API declares a scope, and all but three ask who is call
     [
       "DELETE /images/:id images:write",
       "GET /docs open",
+      "GET /docs/reference.js open",
       "GET /health open",
       "GET /images images:read",
       "GET /images/:id images:read",
@@ -265,7 +269,7 @@ test("a guarded handler does not compile without its guard", () => {
   new Hono().get("/", (c) => c.text(c.var.caller.by));
   new Hono().get(
     "/",
-    route({ operationId: "x", tag: "x", summary: "x", scope: "images:read", answers: {}, errors: [] }),
+    route({ operationId: "x", tag: "Images", summary: "x", scope: "images:read", responses: {}, errors: [] }),
     (c) => c.text(c.var.caller.by),
   );
 });

@@ -1,94 +1,99 @@
-/** The HTTP API, put together. */
+/** The HTTP API: middleware, routes and error handling. */
 import { randomUUID } from "node:crypto";
 import { VisibleError } from "@image-pipeline/core/error";
-import type { Settings } from "@image-pipeline/core/settings";
 import { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
-import { Resource } from "sst";
-import { logRequest } from "./access-log.ts";
-import { docs } from "./docs.ts";
-import { addHeaders } from "./headers.ts";
-import { health } from "./health.ts";
 import { images } from "./images.ts";
+import { addHeaders, logRequest } from "./middleware.ts";
 import { answer } from "./problem.ts";
-import { declared } from "./route.ts";
+import { type AppSettings, declared, type Env, type Guarded } from "./route.ts";
+import { service } from "./service.ts";
 import { stats } from "./stats.ts";
+import { tokenVerifier } from "./token.ts";
 import { uploads } from "./uploads.ts";
 
-const { corsOrigins }: Pick<Settings.Pipeline, "corsOrigins"> = Resource.Settings;
-
-/** Bodies are announcements and descriptions, a few KB at the most. Files go to the store. */
+/** JSON bodies have a few KB. Files are uploaded to S3, not to the API. */
 const bodyBytesMax = 65_536;
 
-const root = new Hono();
+/** The types of the API's routes, for typed clients: `hc<Routes>(url)`. */
+export type Routes = ReturnType<typeof createApp>;
 
-root.use(
-  requestId({ limitLength: 64, generator: ({ env }) => env?.lambdaContext?.awsRequestId ?? randomUUID() }),
-  // One for both: each middleware costs a look-up a thirtieth of its CPU.
-  async (c, next) => {
-    const started = performance.now();
-    addHeaders(c);
-    await next();
-    logRequest(c, started);
-  },
-);
-// Apps on devices need none of it, and it is not free.
-if (corsOrigins.length > 0) {
+/**
+ * Creates the API for a stage. Reads nothing but `settings`, and the table and buckets once a request needs them.
+ * Throws if a route has no declaration, and therefore no guard.
+ */
+export function createApp(settings: AppSettings) {
+  const root = new Hono<Env>();
+  const verifyToken = tokenVerifier(settings);
   root.use(
-    cors({
-      origin: corsOrigins,
-      allowMethods: ["GET", "POST", "PATCH", "DELETE"],
-      allowHeaders: [
-        "authorization",
-        "content-type",
-        "if-match",
-        "if-none-match",
-        "idempotency-key",
-        "x-request-id",
-      ],
-      exposeHeaders: ["etag", "link", "location", "retry-after", "x-request-id"],
-      maxAge: 7200,
+    requestId({ limitLength: 64, generator: ({ env }) => env?.lambdaContext?.awsRequestId ?? randomUUID() }),
+    // One middleware for all of this: each costs a thirtieth of a look-up's CPU.
+    async (c, next) => {
+      const started = performance.now();
+      c.set("settings", settings);
+      c.set("verifyToken", verifyToken);
+      addHeaders(c);
+      await next();
+      logRequest(c as typeof c & { var: Guarded["Variables"] }, started);
+    },
+  );
+  if (settings.corsOrigins.length > 0) root.use(crossOrigin(settings.corsOrigins));
+  root.use(
+    bodyLimit({
+      maxSize: bodyBytesMax,
+      onError: (c) =>
+        answer(
+          new VisibleError(
+            "body_too_large",
+            `The body may have at most ${bodyBytesMax} bytes. Send files to the URL that \`POST /images\` returns.`,
+          ),
+          c,
+        ),
     }),
   );
+  root.onError(answer);
+  root.notFound(notFound(root));
+
+  const app = root.route("/", images).route("/", uploads).route("/", stats).route("/", service);
+  declared(app);
+  return app;
 }
-root.use(
-  bodyLimit({
-    maxSize: bodyBytesMax,
-    onError: (c) =>
-      answer(new VisibleError("body_too_large", `At most ${bodyBytesMax} bytes, and no files here.`), c),
-  }),
-);
-root.onError(answer);
 
-const refuseMethod = methodNotAllowed({
-  app: root,
-  onMethodNotAllowed: (c, methods) => {
-    const allow = methods.join(", ");
-    c.header("allow", allow);
-    return answer(new VisibleError("method_not_allowed", `Methods here: ${allow}.`), c);
-  },
-});
-// Not a middleware of every request: only where no route was found may there be one of another method.
-root.notFound(async (c) => {
-  const none = async () => {
-    c.res = answer(new VisibleError("route_not_found", "See /docs for what there is."), c);
+/** Native apps send no `Origin`: without origins in the settings there is no CORS. */
+const crossOrigin = (origins: string[]) =>
+  cors({
+    origin: origins,
+    allowMethods: ["GET", "POST", "PATCH", "DELETE"],
+    allowHeaders: [
+      "authorization",
+      "content-type",
+      "if-match",
+      "if-none-match",
+      "idempotency-key",
+      "x-request-id",
+    ],
+    exposeHeaders: ["etag", "link", "location", "retry-after", "x-request-id"],
+    maxAge: 7200,
+  });
+
+/** Responds with 405 where the path has routes of other methods, otherwise with 404. */
+function notFound(app: Hono<Env>) {
+  const refuseMethod = methodNotAllowed({
+    app,
+    onMethodNotAllowed: (c, methods) => {
+      const allow = methods.join(", ");
+      c.header("allow", allow);
+      return answer(new VisibleError("method_not_allowed", `This path allows ${allow}.`), c);
+    },
+  });
+  // Not as a middleware of every request: it is needed only where no route matches.
+  return async (c: Parameters<typeof refuseMethod>[0]) => {
+    const none = async () => {
+      c.res = answer(new VisibleError("route_not_found", "The routes are listed at `/docs`."), c);
+    };
+    return (await refuseMethod(c, none)) ?? c.res;
   };
-  return (await refuseMethod(c, none)) ?? c.res;
-});
-
-/** The whole application: every route with its middleware. */
-export const app = root
-  .route("/", images)
-  .route("/", uploads)
-  .route("/", stats)
-  .route("/", health)
-  .route("/", docs);
-
-/** What the typed clients know of the API: `hc<Routes>(url)`. */
-export type Routes = typeof app;
-
-// Fails at start rather than serving a route that nobody guards.
-declared(app);
+}

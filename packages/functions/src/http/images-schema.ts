@@ -1,5 +1,4 @@
-/** What the routes of images read and answer, where it differs from the domain's own shapes. */
-
+/** Schemas of the image routes' requests and responses, where they differ from the domain's. */
 import { ID } from "@image-pipeline/core/id";
 import { Audit } from "@image-pipeline/core/images/audit";
 import { Image } from "@image-pipeline/core/images/image";
@@ -8,12 +7,14 @@ import { Tag } from "@image-pipeline/core/records/tags";
 import { visibleStatuses } from "@image-pipeline/core/table/image-entity";
 import * as v from "valibot";
 
-export const Path = v.object({ id: v.pipe(ID.imageID, v.description("The image's id.")) });
+export const Path = v.object({ id: v.pipe(ID.imageID, v.description("Id of the image.")) });
 
 const owner = v.optional(
   v.pipe(
     ID.owner,
-    v.description("Whose. For keys with the scope `service`; everybody else may name themselves."),
+    v.description(
+      "Owner of the images. Only an API key with the scope `service` may name another owner than the caller.",
+    ),
   ),
 );
 
@@ -22,16 +23,16 @@ export const NewImage = v.pipe(
   v.metadata({ ref: "NewImage" }),
 );
 
-/** A whole number in a query, with its bounds. */
-function whole(min: number, max: number, description: string, other: Record<string, number> = {}) {
+/** A whole number in a query, from `min` to `max`. `other` is added to its JSON Schema. */
+export function whole(min: number, max: number, description: string, other: Record<string, number> = {}) {
   return v.pipe(
     v.string(),
-    v.regex(/^\d{1,9}$/, "A whole number."),
+    v.regex(/^\d{1,9}$/, "Must be a whole number."),
     v.metadata({ jsonSchema: { type: "integer", format: "int32", minimum: min, maximum: max, ...other } }),
     v.description(description),
     v.transform(Number),
-    v.minValue(min, `At least ${min}.`),
-    v.maxValue(max, `At most ${max}.`),
+    v.minValue(min, `Must be at least ${min}.`),
+    v.maxValue(max, `Must be at most ${max}.`),
   );
 }
 
@@ -39,45 +40,53 @@ const time = (description: string) =>
   v.optional(
     v.pipe(
       v.string(),
-      v.isoTimestamp("A time such as 2026-11-23T07:34:14Z."),
-      v.check((given) => !Number.isNaN(Date.parse(given)), "There is no such time."),
+      v.isoTimestamp("Must be an RFC 3339 time such as 2026-11-23T07:34:14Z."),
+      v.check((given) => !Number.isNaN(Date.parse(given)), "There is no such date or time."),
       v.description(description),
     ),
   );
 
-/** How many images a page has where nobody says, and at most. */
+/** How many images a page has. */
 const limit = { default: 20, max: 100 };
 
-/** One id, or several as the same parameter again. */
+/** One id, or several as a repeated parameter. */
 const ids = v.pipe(
-  v.union([ID.imageID, v.pipe(v.array(ID.imageID), v.maxLength(limit.max, `At most ${limit.max} ids.`))]),
+  v.union([
+    ID.imageID,
+    v.pipe(v.array(ID.imageID), v.maxLength(limit.max, `Must be at most ${limit.max} ids.`)),
+  ]),
   v.metadata({ jsonSchema: { type: "array", items: { type: "string" }, maxItems: limit.max } }),
-  v.description("Only these images. May be repeated; goes with no other filter."),
+  v.description(
+    "Only the images with these ids. May be repeated, and cannot be combined with another filter.",
+  ),
   v.transform((given) => [given].flat()),
 );
 
-/** Anything that is not asked for by its name is refused, so that a slip of the pen does not list everything. */
+/** Strict: a misspelt filter is refused instead of listing every image. */
 export const ListQuery = v.pipe(
   v.strictObject({
     id: v.optional(ids),
     owner,
-    status: v.optional(v.pipe(v.picklist(visibleStatuses), v.description("Only images in this status."))),
+    status: v.optional(v.pipe(v.picklist(visibleStatuses), v.description("Only images with this status."))),
     tag: v.optional(v.pipe(Tag.Info, v.description("Only images with this tag."))),
-    createdAfter: time("Only images from then on."),
-    createdBefore: time("Only images from before then."),
+    createdAfter: time("Only images created at this time or later."),
+    createdBefore: time("Only images created before this time."),
     order: v.optional(
-      v.pipe(v.picklist(["desc", "asc"]), v.description("Newest first, or oldest first.")),
+      v.pipe(
+        v.picklist(["desc", "asc"]),
+        v.description("`desc` lists the newest images first, `asc` the oldest."),
+      ),
       "desc",
     ),
     limit: v.optional(
-      whole(1, limit.max, "How many images at most.", { default: limit.default }),
+      whole(1, limit.max, "Maximum number of images in the page.", { default: limit.default }),
       String(limit.default),
     ),
     cursor: v.optional(
       v.pipe(
         v.string(),
         v.maxLength(512),
-        v.description("The `nextCursor` of the page before, with the same filters."),
+        v.description("`nextCursor` of the previous page. Send it with the same filters."),
       ),
     ),
   }),
@@ -89,14 +98,14 @@ export const ListQuery = v.pipe(
     v.check(
       ({ id, status, tag, createdAfter, createdBefore, cursor }) =>
         !id || ![status, tag, createdAfter, createdBefore, cursor].some((given) => given !== undefined),
-      "`id` goes with no other filter.",
+      "`id` cannot be combined with another filter.",
     ),
     ["id"],
   ),
 );
 
 export const LookUpQuery = v.strictObject({
-  wait: v.optional(whole(0, 20, "Seconds to wait for the image to be finished.")),
+  wait: v.optional(whole(0, 20, "Seconds to wait until the image is `ready`, `rejected` or `failed`.")),
 });
 
 export const Announced = v.pipe(
@@ -108,7 +117,7 @@ export const Page = v.pipe(
   v.object({
     items: v.array(Image.Info),
     nextCursor: v.optional(
-      v.pipe(v.string(), v.description("Where the next page begins; absent on the last.")),
+      v.pipe(v.string(), v.description("Cursor of the next page. Absent on the last page.")),
     ),
   }),
   v.metadata({ ref: "ImageList" }),

@@ -6,40 +6,39 @@ import { Image } from "@image-pipeline/core/images/image";
 import { fromIDs, type Page as ListPage, list } from "@image-pipeline/core/images/list";
 import { Upload } from "@image-pipeline/core/images/upload";
 import { Hono } from "hono";
-import { Resource } from "sst";
-import { actingFor } from "./caller.ts";
-import { etagOf, has, versionOf } from "./conditions.ts";
+import { actingFor } from "./auth.ts";
+import { etagOf, matches, versionOf } from "./etag.ts";
 import { Example } from "./examples.ts";
+import { once } from "./idempotency.ts";
 import { Announced, Events, ListQuery, LookUpQuery, NewImage, Page, Path } from "./images-schema.ts";
-import { once } from "./once.ts";
-import { route } from "./route.ts";
-import { valid } from "./valid.ts";
+import { type Env, route } from "./route.ts";
+import { validator } from "./validator.ts";
 
-/** How long the address of an original works. */
+/** How long the presigned URL of an original is valid. */
 const originalSeconds = 300;
 
-export const images = new Hono()
+export const images = new Hono<Env>()
   .post(
     "/images",
     route({
       operationId: "createImage",
       tag: "Images",
-      summary: "Announce an upload",
+      summary: "Create an image",
       description:
-        "Returns the pending image and the request that sends its bytes to the store. If the owner has a ready image of these very bytes (by `sha256`), that one is returned instead.",
+        "Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner already has a `ready` image with the same `sha256`, that image is returned instead.",
       scope: "images:write",
-      answers: {
+      responses: {
         201: {
-          description: "Announced. Now send the bytes as `upload` says.",
+          description: "The image was created. Upload the file with the request in `upload`.",
           schema: Announced,
           example: Example.announced,
-          headers: { Location: "The image's address." },
+          headers: { Location: "URL path of the image." },
         },
         200: {
-          description: "These bytes are there already; nothing needs to be sent.",
+          description: "The owner already has this file. No upload is needed.",
           schema: Image.Info,
           example: Example.image,
-          headers: { Location: "The image's address." },
+          headers: { Location: "URL path of the image." },
         },
       },
       errors: [
@@ -54,13 +53,13 @@ export const images = new Hono()
       headers: ["Idempotency-Key"],
       body: Example.newImage,
     }),
-    valid("json", NewImage),
+    validator("json", NewImage),
     async (c) => {
       const body = c.req.valid("json");
       const image = await once(c, body, () => {
         const { owner: wanted, ...upload } = body;
         const owner = actingFor(c.var.caller, wanted) ?? ID.ownerDefault;
-        return Upload.create(upload, { owner, by: c.var.caller.by, limits: Resource.Settings });
+        return Upload.create(upload, { owner, by: c.var.caller.by, limits: c.var.settings });
       });
       c.header("location", `/images/${image.id}`);
       const { upload, ...known } = image;
@@ -74,19 +73,19 @@ export const images = new Hono()
       tag: "Images",
       summary: "List images",
       description:
-        "Newest first. `status` and `tag` cannot be combined. With `id`, the images of these ids in one answer, in their order and without pages; what is not there is left out.",
+        "Lists images, newest first. `status` and `tag` cannot be combined. With `id`, returns the images with these ids in one page and in their order; ids without an image are left out.",
       scope: "images:read",
-      answers: {
+      responses: {
         200: {
-          description: "A page. Without `nextCursor` it is the last one.",
+          description: "One page. The last page has no `nextCursor`.",
           schema: Page,
           example: Example.page,
-          headers: { Link: 'The next page, as `rel="next"`.' },
+          headers: { Link: 'URL of the next page, with `rel="next"`.' },
         },
       },
       errors: ["invalid_request", "invalid_cursor"],
     }),
-    valid("query", ListQuery),
+    validator("query", ListQuery),
     async (c) => {
       const { id, owner: wanted, ...query } = c.req.valid("query");
       const owner = actingFor(c.var.caller, wanted);
@@ -102,29 +101,31 @@ export const images = new Hono()
     route({
       operationId: "getImage",
       tag: "Images",
-      summary: "Look an image up",
-      description: "With `wait`, the answer is held back until the image is finished.",
+      summary: "Get an image",
+      description:
+        "With `wait`, the response is delayed until the image is `ready`, `rejected` or `failed`, or the time is over.",
       scope: "images:read",
-      answers: {
+      responses: {
         200: {
-          description: "The image as it is now.",
+          description: "The current image.",
           schema: Image.Info,
           example: Example.image,
           headers: {
-            ETag: "The image's version.",
-            "Retry-After": "Seconds after which to look again, while the image is unfinished.",
+            ETag: "Version of the image.",
+            "Retry-After":
+              "Seconds to wait before the next request, while the image is `pending` or `processing`.",
           },
         },
         304: {
-          description: "Still the version of `If-None-Match`.",
-          headers: { ETag: "The image's version." },
+          description: "The image still has the version in `If-None-Match`.",
+          headers: { ETag: "Version of the image." },
         },
       },
       errors: ["invalid_request", "image_not_found"],
       headers: ["If-None-Match"],
     }),
-    valid("param", Path),
-    valid("query", LookUpQuery),
+    validator("param", Path),
+    validator("query", LookUpQuery),
     async (c) => {
       const reference = { ...c.req.valid("param"), owner: c.var.caller.owner };
       const { wait } = c.req.valid("query");
@@ -134,7 +135,7 @@ export const images = new Hono()
       const etag = etagOf(image);
       c.header("etag", etag);
       if (image.status === "pending" || image.status === "processing") c.header("retry-after", "1");
-      return has(c.req.header("if-none-match"), etag) ? c.body(null, 304) : c.json(image, 200);
+      return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304) : c.json(image, 200);
     },
   )
   .patch(
@@ -142,15 +143,15 @@ export const images = new Hono()
     route({
       operationId: "updateImage",
       tag: "Images",
-      summary: "Change what is said of an image",
-      description: "Only the fields that are given change; `null` takes a field away.",
+      summary: "Update an image",
+      description: "Changes only the fields that are sent. `null` removes a field.",
       scope: "images:write",
-      answers: {
+      responses: {
         200: {
-          description: "The image as it is now.",
+          description: "The current image.",
           schema: Image.Info,
           example: Example.image,
-          headers: { ETag: "The image's version." },
+          headers: { ETag: "Version of the image." },
         },
       },
       errors: [
@@ -164,8 +165,8 @@ export const images = new Hono()
       headers: ["If-Match"],
       body: Example.changes,
     }),
-    valid("param", Path),
-    valid("json", Image.Changes),
+    validator("param", Path),
+    validator("json", Image.Changes),
     async (c) => {
       const { owner, by } = c.var.caller;
       const version = versionOf(c.req.header("if-match"));
@@ -180,13 +181,13 @@ export const images = new Hono()
       operationId: "deleteImage",
       tag: "Images",
       summary: "Delete an image",
-      description: "Original, variants and record; what happened to it stays readable.",
+      description: "Deletes the original, the variants and the record. The events stay readable.",
       scope: "images:write",
-      answers: { 204: { description: "Deleted." } },
+      responses: { 204: { description: "Deleted." } },
       errors: ["image_not_found", "version_conflict"],
       headers: ["If-Match"],
     }),
-    valid("param", Path),
+    validator("param", Path),
     async (c) => {
       const { owner, by } = c.var.caller;
       const version = versionOf(c.req.header("if-match"));
@@ -199,10 +200,13 @@ export const images = new Hono()
     route({
       operationId: "reprocessImage",
       tag: "Images",
-      summary: "Make an image's variants anew",
-      description: "The variants that it has stay readable until the new ones are there.",
+      summary: "Reprocess an image",
+      description:
+        "Makes the variants again, with the current recipe. The old variants stay readable until the new ones exist.",
       scope: "images:write",
-      answers: { 200: { description: "On its way again.", schema: Image.Info, example: Example.image } },
+      responses: {
+        200: { description: "The image is queued again.", schema: Image.Info, example: Example.image },
+      },
       errors: [
         "invalid_request",
         "image_not_found",
@@ -212,7 +216,7 @@ export const images = new Hono()
       ],
       headers: ["Idempotency-Key"],
     }),
-    valid("param", Path),
+    validator("param", Path),
     async (c) => {
       const { owner, by } = c.var.caller;
       const reference = { ...c.req.valid("param"), owner, by };
@@ -225,14 +229,17 @@ export const images = new Hono()
       operationId: "getOriginal",
       tag: "Images",
       summary: "Download an image's original",
-      description: `Leads to an address that works for ${originalSeconds / 60} minutes. Originals hold what cameras write into them, such as places.`,
+      description: `Redirects to a presigned URL that is valid for ${originalSeconds / 60} minutes. An original contains what the camera wrote into it, such as the location.`,
       scope: "images:read",
-      answers: {
-        302: { description: "The original is there.", headers: { Location: "The address. A secret." } },
+      responses: {
+        302: {
+          description: "Redirect to the original.",
+          headers: { Location: "Presigned URL of the original. Keep it secret." },
+        },
       },
       errors: ["image_not_found", "image_not_ready"],
     }),
-    valid("param", Path),
+    validator("param", Path),
     async (c) => {
       const reference = { ...c.req.valid("param"), owner: c.var.caller.owner };
       return c.redirect(await Image.original({ ...reference, seconds: originalSeconds }), 302);
@@ -243,20 +250,22 @@ export const images = new Hono()
     route({
       operationId: "listImageEvents",
       tag: "Images",
-      summary: "What happened to an image",
-      description: "Oldest first. Stays readable after the image is deleted.",
+      summary: "List the events of an image",
+      description: "The audit trail, oldest event first. It stays readable after the image is deleted.",
       scope: "images:read",
-      answers: { 200: { description: "Every transition.", schema: Events, example: Example.events } },
+      responses: {
+        200: { description: "Every event of the image.", schema: Events, example: Example.events },
+      },
       errors: ["image_not_found"],
     }),
-    valid("param", Path),
+    validator("param", Path),
     async (c) => {
       const items = await Audit.list({ ...c.req.valid("param"), owner: c.var.caller.owner });
       return c.json({ items }, 200);
     },
   );
 
-/** The address of the next page: this one's with another cursor. */
+/** Returns the `Link` header of the next page. */
 function nextLink(url: string, cursor: string): string {
   const { pathname, searchParams } = new URL(url);
   searchParams.set("cursor", cursor);

@@ -1,37 +1,41 @@
-/** Errors as callers meet them: RFC 9457 problems with a code of a closed set, and never a stack or a key. */
+/** Errors as RFC 9457 problems with a code of a closed set. Stacks, keys and internal messages are never sent. */
 import { type Code, VisibleError } from "@image-pipeline/core/error";
 import type { Context } from "hono";
+import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
-import { Resource } from "sst";
 import * as v from "valibot";
 import { log } from "../log.ts";
+import type { Env } from "./route.ts";
 
-/** What each code means over HTTP. Adding a code without its status does not compile. */
+/** The status and title of each code. A code without an entry does not compile. */
 export const problems = {
-  invalid_request: { status: 400, title: "The request is not valid." },
-  malformed_json: { status: 400, title: "The body is not JSON." },
-  invalid_cursor: { status: 400, title: "The cursor is not valid." },
-  unauthenticated: { status: 401, title: "Who is asking is not known." },
-  forbidden: { status: 403, title: "This is not allowed." },
-  image_not_found: { status: 404, title: "There is no such image." },
-  route_not_found: { status: 404, title: "There is nothing at this address." },
-  method_not_allowed: { status: 405, title: "This address does not take that method." },
-  image_not_ready: { status: 409, title: "The image is not in a state for this." },
-  request_in_progress: { status: 409, title: "The same request is still being answered." },
-  version_conflict: { status: 412, title: "The image has changed meanwhile." },
-  body_too_large: { status: 413, title: "The body is too large." },
-  unsupported_media_type: { status: 415, title: "The body is of the wrong type." },
-  idempotency_key_reused: { status: 422, title: "This idempotency key belongs to another request." },
-  quota_exceeded: { status: 429, title: "Too much at once." },
-  identity_unavailable: { status: 503, title: "Who is asking cannot be found out just now." },
-  internal_error: { status: 500, title: "Something went wrong on our side." },
+  invalid_request: { status: 400, title: "Invalid request." },
+  malformed_json: { status: 400, title: "Malformed JSON." },
+  invalid_cursor: { status: 400, title: "Invalid cursor." },
+  unauthenticated: { status: 401, title: "Authentication required." },
+  forbidden: { status: 403, title: "Forbidden." },
+  image_not_found: { status: 404, title: "Image not found." },
+  route_not_found: { status: 404, title: "Route not found." },
+  method_not_allowed: { status: 405, title: "Method not allowed." },
+  image_not_ready: { status: 409, title: "Conflict: the image's status does not allow this." },
+  request_in_progress: {
+    status: 409,
+    title: "Conflict: a request with this idempotency key is in progress.",
+  },
+  version_conflict: { status: 412, title: "Precondition failed: the image was modified." },
+  body_too_large: { status: 413, title: "Content too large." },
+  unsupported_media_type: { status: 415, title: "Unsupported media type." },
+  idempotency_key_reused: { status: 422, title: "Idempotency key reused for a different request." },
+  quota_exceeded: { status: 429, title: "Quota exceeded." },
+  identity_unavailable: { status: 503, title: "Identity provider unavailable." },
+  internal_error: { status: 500, title: "Internal server error." },
 } as const satisfies Record<Code, { status: ContentfulStatusCode; title: string }>;
 
 const Fault = v.pipe(
   v.object({
-    pointer: v.optional(v.pipe(v.string(), v.description("The place in the body, as a JSON pointer."))),
-    parameter: v.optional(v.pipe(v.string(), v.description("The parameter's name."))),
-    detail: v.pipe(v.string(), v.description("What is wrong there.")),
+    pointer: v.optional(v.pipe(v.string(), v.description("JSON pointer to the invalid field of the body."))),
+    parameter: v.optional(v.pipe(v.string(), v.description("Name of the invalid parameter or header."))),
+    detail: v.pipe(v.string(), v.description("What is wrong with it.")),
   }),
   v.metadata({ ref: "Fault" }),
 );
@@ -39,39 +43,41 @@ export type Fault = v.InferOutput<typeof Fault>;
 
 export const Problem = v.pipe(
   v.object({
-    type: v.pipe(v.string(), v.description("The address of the code's description.")),
-    title: v.pipe(v.string(), v.description("What the code means, in words.")),
-    status: v.pipe(v.number(), v.integer(), v.metadata({ format: "int32" }), v.description("As in HTTP.")),
-    detail: v.optional(v.pipe(v.string(), v.description("What happened this time."))),
-    code: v.pipe(v.string(), v.description("What happened, for programs. More codes may come.")),
-    requestId: v.pipe(v.string(), v.description("Say it when you report a problem.")),
-    errors: v.optional(v.pipe(v.array(Fault), v.description("What is wrong, field by field."))),
+    type: v.pipe(v.string(), v.description("URL of the code's documentation.")),
+    title: v.pipe(v.string(), v.description("Summary of the code; the same for every occurrence.")),
+    status: v.pipe(
+      v.number(),
+      v.integer(),
+      v.metadata({ format: "int32" }),
+      v.description("HTTP status code."),
+    ),
+    detail: v.optional(v.pipe(v.string(), v.description("What failed this time and what to do."))),
+    code: v.pipe(v.string(), v.description("Error code for programs. More codes may be added.")),
+    requestId: v.pipe(v.string(), v.description("Id of the request in the logs; include it in bug reports.")),
+    errors: v.optional(v.pipe(v.array(Fault), v.description("Each invalid field or parameter."))),
   }),
   v.metadata({ ref: "Problem" }),
 );
 export type Problem = v.InferOutput<typeof Problem>;
 
-/** Bad request data, with each field that is wrong. Thrown while a request is read, and nowhere else. */
+/** Invalid request data, with each invalid field. Thrown while a request is validated, and nowhere else. */
 export class InvalidRequest extends VisibleError {
   readonly faults: readonly Fault[];
 
   constructor(faults: readonly Fault[]) {
-    super("invalid_request", "See `errors`.");
+    super("invalid_request", "Correct the fields and parameters that are listed in `errors`.");
     this.faults = faults;
   }
 }
 
-/** Answers with the problem that an error stands for. What is not meant for callers is logged and withheld. */
-export function answer(error: unknown, c: Context): Response {
-  const requestId: string = c.get("requestId");
-  if (!(error instanceof VisibleError)) {
-    log.error("failed", { requestId, error });
-    return answer(new VisibleError("internal_error", "The fault is logged under this request id."), c);
-  }
+/** Responds with the problem for an error. An error that is not for callers is logged and withheld. */
+export function answer(error: unknown, c: Context<Env>): Response {
+  const { requestId, settings } = c.var;
+  if (!(error instanceof VisibleError)) return answer(visible(error, requestId), c);
   const { code, message, retryAfterSeconds } = error;
   const { status, title } = problems[code];
   const problem: Problem = {
-    type: `${Resource.Router.url}/docs#${code}`,
+    type: `${settings.url}/docs#${code}`,
     title,
     status,
     detail: message,
@@ -84,4 +90,13 @@ export function answer(error: unknown, c: Context): Response {
     ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
     ...(code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {}),
   });
+}
+
+function visible(error: unknown, requestId: string): VisibleError {
+  // The one exception that Hono's validator throws.
+  if (error instanceof HTTPException && error.status === 400) {
+    return new VisibleError("malformed_json", "The body could not be parsed as JSON.", { cause: error });
+  }
+  log.error("failed", { requestId, error });
+  return new VisibleError("internal_error", "The error is logged under this request id.");
 }

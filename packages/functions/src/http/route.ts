@@ -1,15 +1,28 @@
 /**
- * What every route declares: its scope, its answers and its errors. The scope is enforced here, so that no route
- * can have a description without a guard; the description becomes the OpenAPI document.
+ * A route's declaration: its scope, responses and errors. The scope is enforced here, so that no route has a
+ * description without a guard; hono-openapi makes the OpenAPI document from the description.
  */
 import { type Code, VisibleError } from "@image-pipeline/core/error";
 import type { Scope } from "@image-pipeline/core/scope";
+import type { Settings } from "@image-pipeline/core/settings";
 import type { Hono, MiddlewareHandler } from "hono";
+import { describeRoute, resolver } from "hono-openapi";
 import type * as v from "valibot";
-import { type Caller, identify } from "./caller.ts";
+import { type Caller, identify } from "./auth.ts";
+import { Problem, problems } from "./problem.ts";
+import type { TokenVerifier } from "./token.ts";
 
-/** One answer of a route. Without a schema it has no body. */
-export type Answer = {
+/** What the API reads from its stage. `url` is the stage's origin; `stage` is `local` in embedded mode. */
+export type AppSettings = Settings.Pipeline & { url: string; stage: string };
+
+/** The variables of every request. */
+export type Env = { Variables: { requestId: string; settings: AppSettings; verifyToken: TokenVerifier } };
+
+/** The variables of a request behind `route`. */
+export type Guarded = { Variables: Env["Variables"] & { caller: Caller } };
+
+/** A successful response. Without a schema it has no body. */
+type Success = {
   description: string;
   schema?: v.GenericSchema;
   contentType?: string;
@@ -17,50 +30,66 @@ export type Answer = {
   example?: unknown;
 };
 
-/** A route as data. `open` routes ask nobody who they are. */
+/** A route as data. `open` routes need no authentication. */
 export type Declaration = {
   operationId: string;
-  tag: string;
+  tag: "Images" | "Uploads" | "Service";
   summary: string;
   description?: string;
   scope: Scope | "open";
-  answers: Partial<Record<200 | 201 | 204 | 302 | 304, Answer>>;
+  responses: Partial<Record<200 | 201 | 204 | 302 | 304, Success>>;
   errors: readonly Code[];
-  /** Request headers that the route heeds, beside those that all do. */
-  headers?: readonly ("Idempotency-Key" | "If-Match" | "If-None-Match")[];
-  /** An example of the body. */
+  /** The request headers that the route reads in addition to `Authorization`. */
+  headers?: readonly (keyof typeof headerTexts)[];
+  /** An example of the request body. */
   body?: unknown;
+  /** Leaves the route out of the OpenAPI document. */
+  isHidden?: boolean;
 };
 
-/** What the handlers of a guarded route know. */
-export type Known = { Variables: { caller: Caller } };
+const headerTexts = {
+  "Idempotency-Key":
+    "A unique text such as a UUID: 1 to 255 printable ASCII characters without spaces. A request that is sent again with the same key within a day does not run again and gets the first response.",
+  "If-Match": "The ETag of the version to change. If the image has another version, the response is 412.",
+  "If-None-Match":
+    "The ETag of the version that the client has. If the image still has it, the response is 304.",
+} as const;
+
+/** The errors of every route that authenticates its caller. Open routes look nothing up that could fail. */
+const guardedErrors: readonly Code[] = [
+  "unauthenticated",
+  "forbidden",
+  "identity_unavailable",
+  "internal_error",
+];
 
 const declarations = new WeakMap<object, Declaration>();
 
 /**
- * Declares a route and guards it: callers without its scope are refused before anything of the request is looked
- * at. Throws `unauthenticated`, `forbidden`.
+ * Declares a route and guards it: the middleware authenticates the caller and checks the scope before anything else
+ * of the request is read. Throws `unauthenticated`, `forbidden`, `identity_unavailable`.
  */
-export function route(declaration: Declaration): MiddlewareHandler<Known> {
+export function route(declaration: Declaration): MiddlewareHandler<Guarded> {
   const { scope } = declaration;
-  const guard: MiddlewareHandler<Known> = async (c, next) => {
+  const guard: MiddlewareHandler<Guarded> = async (c, next) => {
     if (scope !== "open") {
-      const caller = await identify(c);
+      const caller = await identify(c.req.header("authorization"), c.var);
       c.set("caller", caller);
       if (!caller.scopes.includes(scope)) {
-        throw new VisibleError("forbidden", `This needs the scope ${scope}.`);
+        throw new VisibleError("forbidden", `This route needs the scope \`${scope}\`.`);
       }
     }
     await next();
   };
   declarations.set(guard, declaration);
-  return guard;
+  // hono-openapi finds the description by a symbol on the handler.
+  return Object.assign(guard, describeRoute(describe(declaration)));
 }
 
-/** A route that the application has. `path` is Hono's pattern, such as `/images/:id`. */
+/** A route of an application. `path` is Hono's pattern, such as `/images/:id`. */
 export type Declared = { method: string; path: string; declaration: Declaration };
 
-/** Every route of an application with its declaration. Throws if one has none: then it would have no guard either. */
+/** Returns every route of an application with its declaration. Throws if one has none and therefore no guard. */
 export function declared(app: Pick<Hono, "routes">): Declared[] {
   const routes = new Map<string, Declared | undefined>();
   for (const { method, path, handler } of app.routes) {
@@ -70,7 +99,63 @@ export function declared(app: Pick<Hono, "routes">): Declared[] {
     routes.set(name, declaration ? { method, path, declaration } : routes.get(name));
   }
   return [...routes].map(([name, route]) => {
-    if (!route) throw new Error(`${name} declares no scope: begin it with route().`);
+    if (!route) throw new Error(`${name} declares no scope and no errors: begin it with route().`);
     return route;
   });
+}
+
+/** The declaration as hono-openapi takes it. */
+function describe(declaration: Declaration): Parameters<typeof describeRoute>[0] {
+  const { operationId, tag, summary, description, scope, responses, errors, headers = [] } = declaration;
+  const codes = [...errors, ...(scope === "open" ? [] : guardedErrors)];
+  return {
+    operationId,
+    tags: [tag],
+    ...(declaration.isHidden ? { hide: true } : {}),
+    summary,
+    ...(description ? { description } : {}),
+    security: scope === "open" ? [] : [{ bearer: [scope] }],
+    ...(headers.length > 0 ? { parameters: headers.map(headerParameter) } : {}),
+    responses: {
+      ...Object.fromEntries(
+        Object.entries(responses).map(([status, success]) => [status, responseOf(success)]),
+      ),
+      ...problemResponses(codes),
+    },
+  };
+}
+
+const headerParameter = (name: keyof typeof headerTexts) => ({
+  in: "header",
+  name,
+  description: headerTexts[name],
+  schema: { type: "string" as const },
+});
+
+function responseOf({ description, schema, contentType = "application/json", headers, example }: Success) {
+  const texts = Object.entries(headers ?? {}).map(([name, description]) => [
+    name,
+    { description, schema: { type: "string" as const } },
+  ]);
+  return {
+    description,
+    ...(headers ? { headers: Object.fromEntries(texts) } : {}),
+    ...(schema
+      ? { content: { [contentType]: { schema: resolver(schema), ...(example ? { example } : {}) } } }
+      : {}),
+  };
+}
+
+/** One response for each status, with the codes that it may have. */
+function problemResponses(codes: readonly Code[]) {
+  const byStatus = Map.groupBy(codes, (code) => problems[code].status);
+  return Object.fromEntries(
+    [...byStatus].map(([status, codes]) => [
+      status,
+      {
+        description: codes.map((code) => `\`${code}\`: ${problems[code].title}`).join("\n\n"),
+        content: { "application/problem+json": { schema: resolver(Problem) } },
+      },
+    ]),
+  );
 }

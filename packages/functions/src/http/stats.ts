@@ -1,32 +1,19 @@
-/** How the pipeline is doing, for the operations page and for whoever watches over it. */
+/** The route of statistics, for the operations page and monitoring. */
 import { Stats } from "@image-pipeline/core/images/stats";
 import { Hono } from "hono";
 import * as v from "valibot";
 import { Example } from "./examples.ts";
+import { whole } from "./images-schema.ts";
 import { route } from "./route.ts";
-import { valid } from "./valid.ts";
+import { validator } from "./validator.ts";
 
 const hoursDefault = 24;
 
 const Query = v.strictObject({
   hours: v.optional(
-    v.pipe(
-      v.string(),
-      v.regex(/^\d{1,2}$/, `A whole number from 1 to ${Stats.hoursMax}.`),
-      v.metadata({
-        jsonSchema: {
-          type: "integer",
-          format: "int32",
-          minimum: 1,
-          maximum: Stats.hoursMax,
-          default: hoursDefault,
-        },
-      }),
-      v.description("How many hours to look back, the present one included."),
-      v.transform(Number),
-      v.minValue(1, "At least 1."),
-      v.maxValue(Stats.hoursMax, `At most ${Stats.hoursMax}.`),
-    ),
+    whole(1, Stats.hoursMax, "How many hours to look back, including the current one.", {
+      default: hoursDefault,
+    }),
     String(hoursDefault),
   ),
 });
@@ -36,15 +23,15 @@ export const stats = new Hono().get(
   route({
     operationId: "getStats",
     tag: "Service",
-    summary: "How the pipeline is doing",
+    summary: "Get statistics of the pipeline",
     description:
-      "From counters, whatever the number of images. A count that was lost in a crash is put right within a day.",
+      "Read from counters, so the cost does not depend on the number of images. A count that a crash lost is corrected within a day.",
     scope: "service",
-    answers: {
-      200: { description: "Now, and in the last hours.", schema: Stats.Info, example: Example.stats },
+    responses: {
+      200: { description: "Current counts and the last hours.", schema: Stats.Info, example: Example.stats },
     },
     errors: ["invalid_request"],
   }),
-  valid("query", Query),
+  validator("query", Query),
   async (c) => c.json(await Stats.read(c.req.valid("query").hours), 200),
 );

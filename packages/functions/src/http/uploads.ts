@@ -1,26 +1,21 @@
-/** The route of uploaders that speak S3 themselves. */
+/** The route that presigns S3 requests for uploaders such as Uppy. */
 import { Uppy } from "@image-pipeline/core/images/uppy";
 import { Hono } from "hono";
-import { Resource } from "sst";
 import { Example } from "./examples.ts";
-import { route } from "./route.ts";
-import { valid } from "./valid.ts";
+import { type Env, route } from "./route.ts";
+import { validator } from "./validator.ts";
 
-export const uploads = new Hono().post(
+export const uploads = new Hono<Env>().post(
   "/uploads/sign",
   route({
     operationId: "signUpload",
     tag: "Uploads",
-    summary: "Sign one request to the store",
+    summary: "Presign one S3 request",
     description:
-      "What Uppy 6 calls `signRequest`: `new Uppy().use(AwsS3, { signRequest: (request) => post('/uploads/sign', request) })`. A PUT or POST without `uploadId` announces an image. Uppy does not say how large a file is: it goes as a form, or as the body of a PUT where the app adds `bytes`.",
+      "Implements `signRequest` of Uppy 6: `new Uppy().use(AwsS3, { signRequest: (request) => post('/uploads/sign', request) })`. A PUT or POST without `uploadId` creates an image. Uppy does not send the file's size: the file is then uploaded as a form, or as the body of a PUT if the app adds `bytes`.",
     scope: "images:write",
-    answers: {
-      200: {
-        description: "The request to make.",
-        schema: Uppy.Signed,
-        example: Example.signed,
-      },
+    responses: {
+      200: { description: "The presigned request.", schema: Uppy.Signed, example: Example.signed },
     },
     errors: [
       "invalid_request",
@@ -33,10 +28,10 @@ export const uploads = new Hono().post(
     ],
     body: Example.signing,
   }),
-  valid("json", Uppy.Request),
+  validator("json", Uppy.Request),
   async (c) => {
     const { owner, by } = c.var.caller;
     const request = c.req.valid("json");
-    return c.json(await Uppy.sign(request, { owner, by, limits: Resource.Settings }), 200);
+    return c.json(await Uppy.sign(request, { owner, by, limits: c.var.settings }), 200);
   },
 );

@@ -1,11 +1,11 @@
-/** Versions in headers (RFC 9110 section 13): what a client already has, and what it means to change. */
+/** ETags and conditional requests (RFC 9110, section 13). */
 import { VisibleError } from "@image-pipeline/core/error";
 
-/** An image's ETag. Weak, because the same version may be written out in more than one way. */
+/** Returns an image's ETag. It is weak, because one version may be serialized in more than one way. */
 export const etagOf = ({ version }: { version: number }): string => `W/"v${version}"`;
 
-/** Whether `If-None-Match` names this ETag, or any. */
-export function has(ifNoneMatch: string | undefined, etag: string): boolean {
+/** Returns whether `If-None-Match` contains this ETag or `*`. */
+export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
   return (
     ifNoneMatch !== undefined &&
     tagsOf(ifNoneMatch).some((tag) => tag === "*" || opaque(tag) === opaque(etag))
@@ -13,15 +13,18 @@ export function has(ifNoneMatch: string | undefined, etag: string): boolean {
 }
 
 /**
- * The version that `If-Match` asks for; undefined where it asks for none, or for any. Weak tags count, because we
- * issue no others. Throws `version_conflict` for a tag that we cannot have issued.
+ * Returns the version that `If-Match` demands; undefined without the header or for `*`. Weak tags are compared like
+ * strong ones, because the API issues no others. Throws `version_conflict` for a tag that the API never issues.
  */
 export function versionOf(ifMatch: string | undefined): number | undefined {
   const tags = tagsOf(ifMatch);
   if (tags.length === 0 || tags.includes("*")) return undefined;
   const [, version] = /^(?:W\/)?"v(\d{1,15})"$/.exec(tags[0] ?? "") ?? [];
   if (tags.length === 1 && version !== undefined) return Number(version);
-  throw new VisibleError("version_conflict", "`If-Match` takes one ETag, just as it was given.");
+  throw new VisibleError(
+    "version_conflict",
+    '`If-Match` must be one ETag exactly as the API returned it, such as `W/"v3"`, or `*`.',
+  );
 }
 
 const tagsOf = (header: string | undefined) =>

@@ -1,0 +1,143 @@
+/** The prose of the OpenAPI document: guide, limits and error codes, in Markdown. */
+import type { Code as Rejection } from "@image-pipeline/core/engine/rejection";
+import { problems } from "./problem.ts";
+
+export const tags = [
+  { name: "Images", description: "Images, their variants and their audit trail." },
+  {
+    name: "Uploads",
+    description:
+      "Presigned S3 requests for uploaders such as Uppy, and for multipart uploads. See [Multipart uploads](#description/multipart-uploads).",
+  },
+  { name: "Service", description: "Health, statistics and the documentation of this API." },
+];
+
+/** The meaning of each code of a rejected or failed image. A code without an entry does not compile. */
+const rejections: Record<Rejection | "processing_failed", string> = {
+  empty_file: "The file has no bytes.",
+  too_many_bytes: "The file is larger than the limit.",
+  unsupported_format: "The bytes are not of a supported format. File name and content type do not count.",
+  unsupported_codec: "The container format is supported, its codec is not.",
+  too_many_pixels: "Width times height is over the limit.",
+  side_too_long: "The width or the height is over the limit.",
+  too_many_frames: "The animation has more frames than the limit.",
+  too_many_scans: "The JPEG has more scans than the limit.",
+  too_much_metadata: "The EXIF data is larger than the limit.",
+  corrupt_image: "The file is damaged or truncated.",
+  too_slow: "Decoding took longer than the limit.",
+  too_much_memory: "Decoding needed more memory than the limit.",
+  processing_failed: "The pipeline failed. It retries later, and at once after a reprocess.",
+};
+
+const table = (head: string[], rows: (string | number)[][]) =>
+  [head, head.map(() => "---"), ...rows].map((cells) => `| ${cells.join(" | ")} |`).join("\n");
+
+export const description = `Upload images, get optimized variants, and find them again.
+
+\`POST /images\` creates a \`pending\` image and returns a presigned upload URL. After the upload, get the image with \`GET /images/{id}?wait=20\` until it is \`ready\`, \`rejected\` or \`failed\`. Each variant has its own URL, which never changes.
+
+For client generators: [openapi.json](/openapi.json) (OpenAPI 3.1).
+
+## Authentication
+
+Send \`Authorization: Bearer\` with an API key or with a token (JWT) of the trusted issuer. A user sees its own images only. An API key has scopes: \`images:read\`, \`images:write\`, and \`service\`, which may act for every owner. In embedded mode (\`npm start\`) there is no authentication.
+
+## Uploading an image
+
+**1. Create the image** with the file's name, content type and exact size. The response is the \`pending\` image with \`upload\`, the presigned request that uploads the file. With \`sha256\`, S3 verifies the file; and if you already have an image with this hash, the response is 200 with that image and without \`upload\`: you are done.
+
+\`\`\`sh
+curl -X POST "$API/images" \\
+  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+  -d '{ "filename": "photo.jpg", "contentType": "image/jpeg", "bytes": 3481190 }'
+\`\`\`
+
+**2. Upload the file** to \`upload.url\` with exactly the headers in \`upload.headers\`, and without your token.
+
+\`\`\`sh
+curl -T photo.jpg "$UPLOAD_URL" -H "Content-Type: image/jpeg" -H "If-None-Match: *"
+\`\`\`
+
+S3 responds with XML:
+
+${table(
+  ["Status", "Meaning"],
+  [
+    ["200", "The file is uploaded."],
+    ["412", "The file was already uploaded by an earlier attempt. Continue with step 3."],
+    [
+      "403",
+      "Size, content type or a header differs from the created image, or `upload.expiresAt` has passed. Create a new image.",
+    ],
+    ["400", "The file does not match `sha256`."],
+    ["5xx or none", "Send the same request again."],
+  ],
+)}
+
+With \`"method": "POST"\` in step 1, upload the file as a form instead: every field of \`upload.fields\`, and the file last. The response is 204.
+
+\`\`\`sh
+curl "$UPLOAD_URL" -F "key=$KEY" -F "Content-Type=image/jpeg" -F … -F "file=@photo.jpg"
+\`\`\`
+
+**3. Wait** until the image is \`ready\`, \`rejected\` or \`failed\`. The response comes then, or after 20 seconds with the current state; repeat the request while the image has another status. After a restart, an app gets up to 100 images at once with \`GET /images?id=…&id=…\`. There are no webhooks.
+
+\`\`\`sh
+curl "$API/images/$ID?wait=20" -H "Authorization: Bearer $TOKEN"
+\`\`\`
+
+**4. Show** \`variants.small.url\`, or the variant that is as wide as you need. Its URL may be cached forever. Until it is loaded, show \`placeholder.thumbhash\` or \`placeholder.color\`. For a rejected image, show the reason: see [Rejected images](#description/rejected-images).
+
+## Multipart uploads
+
+A multipart upload survives broken connections: only the current part is lost. Create the image as above, ignore \`upload\`, and have each of these S3 requests presigned by \`POST /uploads/sign\`, with the image's \`source.key\` as \`key\`. Then send it with the \`url\` and \`headers\` of the response.
+
+${table(
+  ["Body of `POST /uploads/sign`", "S3 request"],
+  [
+    ['`{ "method": "POST", key }`', "CreateMultipartUpload. The response's XML has the `UploadId`."],
+    [
+      '`{ "method": "PUT", key, uploadId, partNumber, bytes }`',
+      "UploadPart. Part numbers start at 1; every part but the last has at least 5 MiB.",
+    ],
+    ['`{ "method": "GET", key, uploadId }`', "ListParts, to resume."],
+    [
+      '`{ "method": "POST", key, uploadId }`',
+      "CompleteMultipartUpload. The body lists the parts: `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>…</ETag></Part>…`",
+    ],
+    ['`{ "method": "DELETE", key, uploadId }`', "AbortMultipartUpload."],
+  ],
+)}
+
+## Retries and concurrency
+
+Every response has \`X-Request-Id\`. After a 429 or 503, retry after \`Retry-After\` seconds. After a 500 or without a response, retry with backoff. Send a POST again with the same \`Idempotency-Key\`: it runs once, and gets the same response for a day. The same key with another body is a 422.
+
+Every image has an \`ETag\`. With \`If-None-Match\`, getting an unchanged image is a 304 without a body. With \`If-Match\`, a change is made only if the image still has that version; otherwise the response is 412.
+
+## Pagination
+
+Lists are paginated: repeat the request with the page's \`nextCursor\` and the same filters until a page has none.
+
+## Compatibility
+
+New fields, codes, statuses and event types may be added at any time: ignore those that you do not know. A field without a value is absent; \`null\` is never sent. Times are in UTC and whole seconds.
+
+## Rejected images
+
+\`error.code\` of an image that is \`rejected\` (the file is at fault, permanently) or \`failed\` (the pipeline is at fault). Limits differ by stage; \`error.message\` states them. More codes may be added.
+
+${table(
+  ["Code", "Meaning"],
+  Object.entries(rejections).map(([code, meaning]) => [`\`${code}\``, meaning]),
+)}
+
+## Error codes
+
+Errors are problems (RFC 9457) of type \`application/problem+json\`. More codes may be added.
+
+${table(
+  ["Code", "Status", "Title"],
+  Object.entries(problems).map(([code, { status, title }]) => [`\`${code}\``, status, title]),
+)}
+`;

@@ -1,0 +1,93 @@
+/** The routes about the API itself: health, OpenAPI document and API reference. */
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { Hono } from "hono";
+import * as v from "valibot";
+import { page, policy, scriptFiles, scriptOf } from "./reference.ts";
+import { route } from "./route.ts";
+
+export const Health = v.pipe(
+  v.object({ status: v.pipe(v.picklist(["ok"]), v.description("Always `ok`.")) }),
+  v.metadata({ ref: "Health" }),
+);
+
+const Document = v.pipe(v.looseObject({ openapi: v.string() }), v.metadata({ ref: "Document" }));
+
+/** Reads the nearest of these files in this folder or above: next to a deployed bundle, or in the repository. */
+function read(...names: string[]): string {
+  let folder = import.meta.dirname;
+  for (;;) {
+    const name = names.find((name) => existsSync(join(folder, name)));
+    if (name) return readFileSync(join(folder, name), "utf8");
+    if (folder === dirname(folder)) throw new Error(`${names[0]} is missing next to the bundle.`);
+    folder = dirname(folder);
+  }
+}
+
+/** Read on the first request for them: most instances get none. */
+let document: string | undefined;
+let script: Uint8Array<ArrayBuffer> | undefined;
+
+export const service = new Hono()
+  .get(
+    "/health",
+    route({
+      operationId: "getHealth",
+      tag: "Service",
+      summary: "Check that the API responds",
+      scope: "open",
+      responses: { 200: { description: "The API responds.", schema: Health, example: { status: "ok" } } },
+      errors: [],
+    }),
+    // Reads neither the table nor the buckets, because anyone may call it at any rate.
+    (c) => c.json({ status: "ok" as const }, 200),
+  )
+  .get(
+    "/openapi.json",
+    route({
+      operationId: "getDocument",
+      tag: "Service",
+      summary: "Get this API as an OpenAPI 3.1 document",
+      scope: "open",
+      responses: {
+        200: { description: "The OpenAPI document.", schema: Document, example: { openapi: "3.1.0" } },
+      },
+      errors: [],
+    }),
+    (c) => {
+      document ??= JSON.stringify(JSON.parse(read("openapi.json")));
+      return c.body(document, 200, { "content-type": "application/json" });
+    },
+  )
+  .get(
+    "/docs",
+    route({
+      operationId: "getDocs",
+      tag: "Service",
+      summary: "Get this API as a web page",
+      scope: "open",
+      responses: { 200: { description: "The API reference.", schema: v.string(), contentType: "text/html" } },
+      errors: [],
+    }),
+    (c) => c.html(page, 200, { "content-security-policy": policy }),
+  )
+  .get(
+    "/docs/reference.js",
+    route({
+      operationId: "getDocsScript",
+      tag: "Service",
+      summary: "Get the script of the web page",
+      scope: "open",
+      responses: {},
+      errors: [],
+      isHidden: true,
+    }),
+    (c) => {
+      script ??= scriptOf(read(...scriptFiles));
+      return c.body(script, 200, {
+        "content-type": "text/javascript; charset=utf-8",
+        "content-encoding": "gzip",
+        "cache-control": "public, max-age=3600",
+      });
+    },
+  );

@@ -1,0 +1,62 @@
+/** Validates requests. Invalid request data becomes a 4xx here and nowhere else. */
+import { VisibleError } from "@image-pipeline/core/error";
+import type { Env, MiddlewareHandler } from "hono";
+import { validator as validate } from "hono-openapi";
+import * as v from "valibot";
+import { type Fault, InvalidRequest } from "./problem.ts";
+
+type Target = "json" | "query" | "param";
+
+type Read<T extends Target, S extends v.GenericSchema> = {
+  in: { [K in T]: v.InferInput<S> };
+  out: { [K in T]: v.InferOutput<S> };
+};
+
+/**
+ * Validates one part of a request into `c.req.valid(target)`. Throws `invalid_request` with every invalid field, and
+ * `unsupported_media_type`; a body that is not JSON is Hono's own exception, which `answer` turns into
+ * `malformed_json`. A path parameter that is no image id is `image_not_found`.
+ */
+export function validator<T extends Target, S extends v.GenericSchema>(
+  target: T,
+  schema: S,
+): MiddlewareHandler<Env, string, Read<T, S>> {
+  const middleware = validate(target, v.config(schema, { abortPipeEarly: true }), (result, c) => {
+    if (target === "json") {
+      // Of another media type Hono reads no body and validates an empty object.
+      const type = c.req.header("content-type") ?? "";
+      if (!/^application\/json\s*(;|$)/i.test(type)) {
+        throw new VisibleError(
+          "unsupported_media_type",
+          "Send the body as JSON with `Content-Type: application/json`.",
+        );
+      }
+      // Valibot takes an array for an object.
+      if (Array.isArray(result.data))
+        throw new InvalidRequest([{ pointer: "", detail: "Must be an object." }]);
+    }
+    if (result.success) return;
+    if (target === "param") throw new VisibleError("image_not_found", "No image has an id of this form.");
+    throw new InvalidRequest((result.error as v.BaseIssue<unknown>[]).map((issue) => faultOf(target, issue)));
+  });
+  return middleware as MiddlewareHandler<Env, string, Read<T, S>>;
+}
+
+function faultOf(target: Target, issue: v.BaseIssue<unknown>): Fault {
+  const path = (issue.path ?? []).map(({ key }) => String(key));
+  const detail = detailOf(target, issue);
+  if (target !== "json") return { parameter: path[0] ?? "", detail };
+  return {
+    pointer: path.map((part) => `/${part.replaceAll("~", "~0").replaceAll("/", "~1")}`).join(""),
+    detail,
+  };
+}
+
+/** The issue's message in terms of fields and parameters. The value is not repeated: it may be long. */
+function detailOf(target: Target, { type, expected, message }: v.BaseIssue<unknown>): string {
+  if (type === "strict_object" && expected === "never") {
+    return target === "json" ? "Unknown field." : "Unknown parameter.";
+  }
+  if (/object$/.test(type) && expected?.startsWith('"')) return "Required.";
+  return message.replace(/ but received .*$/s, ".");
+}

@@ -124,7 +124,9 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const reconciling = startReconciling({ region, env, memoryMB, events: !endpoints.s3 });
   stops.first.push(() => reconciling.close(graceMs));
 
-  const { app: api } = await import("@image-pipeline/functions/http/app");
+  const { createApp } = await import("@image-pipeline/functions/http/app");
+  const { linkedSettings } = await import("@image-pipeline/functions/api");
+  const api = createApp(linkedSettings());
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
   const identity = { ...credentials, region, service: "sqs" };
   const { queue, deadLetters } = running;

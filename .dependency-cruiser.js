@@ -58,6 +58,7 @@ export default {
     ...[
       ["sharp", "packages/core/src/engine/sharp"],
       ["@aws-sdk/client-s3", "packages/core/src/aws/storage"],
+      ["@aws-sdk/(client|lib)-dynamodb", "packages/core/src/table/table"],
     ].map(([library, file]) => ({
       name: `only ${file}.ts imports ${library}`,
       severity: "error",

@@ -1,9 +1,7 @@
 /** Fills the table of `api.ts` with ready images of one owner; tells the places of those that are asked for. */
 
 import { ID } from "../packages/core/src/id.ts";
-import { marshal } from "../packages/core/src/table/attribute-value.ts";
-import { ImageEntity } from "../packages/core/src/table/image-entity.ts";
-import { Table } from "../packages/core/src/table/table.ts";
+import { ImageEntity, type ImageRecord } from "../packages/core/src/table/image-entity.ts";
 
 /** What names an image in a list. */
 export type Place = { imageID: string; createdAt: string };
@@ -19,13 +17,13 @@ const variant = (name: string, width: number) => ({
 });
 const start = Date.parse("2026-01-01T00:00:00Z");
 const places: Place[] = [];
-const requests: object[] = [];
+const records: ImageRecord[] = [];
 for (let i = 0; i < count; i++) {
   const imageID = ID.createImageID();
   const at = new Date(start + i * 1000).toISOString();
   places.push({ imageID, createdAt: at });
   const sha256 = i.toString(16).padStart(64, "0");
-  const { Item } = ImageEntity.put({
+  records.push({
     imageID,
     owner: "default",
     status: "ready",
@@ -61,12 +59,11 @@ for (let i = 0; i < count; i++) {
       large: variant("large", 1920),
     },
     recipe: "abcdef01",
-  }).params<{ Item: object }>();
-  requests.push({ PutRequest: { Item: marshal(Item) } });
+  });
 }
-for (let i = 0; i < requests.length; i += 25) {
-  const batch = { [Table.name]: requests.slice(i, i + 25) };
-  await Table.client.attempt("BatchWriteItem", { RequestItems: batch as never });
+for (let i = 0; i < count; i += 1_000) {
+  const { unprocessed } = await ImageEntity.put(records.slice(i, i + 1_000)).go({ concurrent: 4 });
+  if (unprocessed.length > 0) throw new Error(`DynamoDB left ${unprocessed.length} records unwritten.`);
 }
 process.send?.(wanted.map((i) => places[i]));
 process.disconnect();

@@ -9,12 +9,14 @@ import type { Build } from "./graph.ts";
 import { root } from "./platform.ts";
 
 /**
- * `bytes` is the minified size; `packages` what went into it, by bytes; `imports` what it still asks Node for, by
- * `import` or by a `require` of its own; `dynamic` what an `import()` would ask Node for, if it ran.
+ * `bytes` is the minified size; `files` the paths of what went into it, `packages` their bytes by package; `imports`
+ * what it still asks Node for, by `import` or by a `require` of its own; `dynamic` what an `import()` would ask Node
+ * for, if it ran.
  */
 export type LambdaBundle = {
   file: string;
   bytes: number;
+  files: string[];
   packages: Map<string, number>;
   imports: string[];
   dynamic: string[];
@@ -63,17 +65,21 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
     const name = packageOf(path);
     packages.set(name, (packages.get(name) ?? 0) + bytesInOutput);
   }
+  const files = Object.entries(output.inputs).flatMap(([path, { bytesInOutput }]) =>
+    bytesInOutput > 0 ? [path] : [],
+  );
   // What is installed is required by name, which esbuild leaves as it is.
   const text = readFileSync(outfile, "utf8");
   const installed = installable.filter((name) => text.includes(`("${name}`));
   const pathsOf = (isDynamic: boolean) =>
     output.imports.filter(({ kind }) => (kind === "dynamic-import") === isDynamic).map(({ path }) => path);
   const imports = [...pathsOf(false), ...installed];
-  return { file: outfile, bytes: output.bytes, packages, imports, dynamic: pathsOf(true) };
+  return { file: outfile, bytes: output.bytes, files, packages, imports, dynamic: pathsOf(true) };
 }
 
 /** What `nodejs.install` may name. */
 const installable = ["sharp", "libheif-js"];
 
-const packageOf = (path: string) =>
+/** The package or, outside of node_modules, the room that a bundled file belongs to. */
+export const packageOf = (path: string) =>
   /.*node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(path)?.[1] ?? path.split("/").slice(0, 2).join("/");

@@ -1,6 +1,4 @@
 /** Fault profiles, and fault injection at the product's own clients: S3, DynamoDB and signed `fetch`. */
-import { DynamodbError } from "@image-pipeline/core/table/dynamodb";
-import type { Table } from "@image-pipeline/core/table/table";
 import { currentJob, type Fault, gate, type Job } from "./scheduler.ts";
 import { requestHandler } from "./transport.ts";
 
@@ -73,9 +71,8 @@ type AnyMiddleware = <Args extends { input: object }, Answer>(
 ) => (args: Args) => Promise<Answer>;
 
 /** Puts a gate before every request of the product's clients and of `fetch`. For the life of the process. */
-export function injectFaults(clients: readonly Client[], table: typeof Table.client, wire: () => Wire): void {
+export function injectFaults(clients: readonly Client[], wire: () => Wire): void {
   for (const client of clients) gateClient(client, wire);
-  gateTable(table, wire);
   const realFetch = globalThis.fetch;
   globalThis.fetch = (input, init) => {
     const request = new Request(input, init);
@@ -119,22 +116,6 @@ function gateClient({ config, middlewareStack }: Client, wire: () => Wire): void
 const brokenBy = (wire: () => Wire, context: { commandName?: string }, input: object) =>
   wire().broken?.({ operation: operationOf(context), entity: entityOf(input), job: currentJob()?.name });
 
-function gateTable(table: typeof Table.client, wire: () => Wire): void {
-  const { attempt } = table;
-  table.attempt = (operation, input) => {
-    const job = currentJob();
-    const broken = wire().broken?.({ operation, entity: entityOf(input) });
-    if (broken === "never") return Promise.resolve({} as Awaited<ReturnType<typeof attempt>>);
-    const carriedOut = broken === "unconditionally" ? (unconditional(input) as typeof input) : input;
-    const perform = async () => {
-      const answer = await attempt(operation, carriedOut);
-      await wire().applied({ operation, input, job });
-      return answer;
-    };
-    return gate(`${operation} ${subjectOf(input)}`, perform, spoilTable);
-  };
-}
-
 const operationOf = ({ commandName }: { commandName?: string }) =>
   String(commandName).replace(/Command$/, "");
 
@@ -146,13 +127,6 @@ async function spoilClient(fault: Trouble): Promise<never> {
   if (fault === "time out after")
     throw Object.assign(new Error("No answer came in time."), { name: "TimeoutError", $metadata: {} });
   throw Object.assign(new Error(`Injected: ${fault}.`), { name: "InjectedError", $metadata: {} });
-}
-
-async function spoilTable(fault: Trouble): Promise<never> {
-  if (fault === "throttle") throw new DynamodbError("ThrottlingException", "Slow down.", 400);
-  if (fault === "time out after")
-    throw Object.assign(new Error("No answer came in time."), { name: "AbortError", code: "ABORT_ERR" });
-  throw Object.assign(new Error(`Injected: ${fault}.`), { name: "InjectedError" });
 }
 
 async function spoilFetch(fault: Trouble): Promise<Response> {

@@ -7,12 +7,11 @@
  * repeats that put, which is idempotent.
  */
 import { randomUUID } from "node:crypto";
+import { ElectroError } from "electrodb";
 import { shardOf } from "../id.ts";
-import { pause } from "../table/dynamodb.ts";
-import { ElectroError } from "../table/electrodb.ts";
 import { EventEntity, type Transition } from "../table/event-entity.ts";
 import { ImageEntity, type ImageRecord, indexed } from "../table/image-entity.ts";
-import { lookUp } from "../table/look-up.ts";
+import { backoff } from "../time.ts";
 import { Counters } from "./counters.ts";
 
 /** Entry for the audit trail; `write` adds its time and version. */
@@ -24,8 +23,11 @@ export type Draft = Omit<
   "version" | "updatedAt" | "last" | "writeID" | "shard" | "dueOrder" | "content"
 >;
 
-/** Reads the current record, tombstones included (a consistent read); undefined if there is none. */
-export const read = lookUp;
+/** Reads the current record, tombstones included, by one consistent GetItem; undefined if there is none. */
+export async function read(imageID: string): Promise<ImageRecord | undefined> {
+  const { data } = await ImageEntity.get({ imageID }).go({ consistent: true });
+  return data ?? undefined;
+}
 
 /** Reads the records of these ids that exist, in their order: consistent reads of 100 at a time. */
 export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
@@ -33,8 +35,8 @@ export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
   // Two keys may name one image, and DynamoDB rejects duplicate keys in a batch.
   let wanted = [...new Set(ids)].map((imageID) => ({ imageID }));
   for (let round = 0; wanted.length > 0; round++) {
-    // DynamoDB returns the keys that it throttled as unprocessed.
-    if (round > 0) await pause(round);
+    // The SDK does not retry the keys that a throttled BatchGetItem leaves unprocessed.
+    if (round > 0) await backoff(round);
     const { data, unprocessed } = await ImageEntity.get(wanted).go({ consistent: true });
     for (const record of data) found.set(record.imageID, record);
     wanted = unprocessed;
@@ -101,11 +103,11 @@ const conflictsMax = 8;
  * decision without one writes nothing), and after a conflict reads and decides again. Throws after 8 conflicts.
  */
 export async function apply<D>(
-  subject: { imageID: string; record: ImageRecord | undefined },
+  from: { imageID: string; record: ImageRecord | undefined },
   decide: (record: ImageRecord | undefined) => D | Promise<D>,
 ): Promise<Applied<Awaited<D>>> {
-  const { imageID } = subject;
-  let { record } = subject;
+  const { imageID } = from;
+  let { record } = from;
   for (let conflicts = 0; conflicts < conflictsMax; conflicts++) {
     const decision = await decide(record);
     if (!isChange(decision)) return { written: false, decision, record } as Applied<Awaited<D>>;

@@ -4,12 +4,12 @@
  * | index | question            | partition | order |
  * | byJob | where to go on      | job       | -     |
  */
-import { Entity } from "./electrodb.ts";
-import { configuration } from "./table.ts";
+import { Entity } from "electrodb";
+import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
-export const CheckpointEntity = new Entity(
-  {
+export const CheckpointEntity = Table.onTable(
+  new Entity({
     model: { service: "images", entity: "checkpoint", version: "1" },
     attributes: {
       job: { type: "string", required: true },
@@ -22,6 +22,5 @@ export const CheckpointEntity = new Entity(
         sk: { field: primary.sk, composite: [], casing: "none" },
       },
     },
-  },
-  configuration,
+  }),
 );

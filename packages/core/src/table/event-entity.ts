@@ -4,8 +4,8 @@
  * | index   | question                        | partition | order   |
  * | byImage | what happened to this image     | imageID   | version |
  */
-import { CustomAttributeType, Entity } from "./electrodb.ts";
-import { configuration } from "./table.ts";
+import { CustomAttributeType, Entity } from "electrodb";
+import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
 /** What can happen to an image. */
@@ -30,8 +30,8 @@ export type Transition = {
   detail?: Record<string, string | number | boolean>;
 };
 
-export const EventEntity = new Entity(
-  {
+export const EventEntity = Table.onTable(
+  new Entity({
     model: { service: "images", entity: "event", version: "1" },
     attributes: {
       imageID: { type: "string", required: true },
@@ -49,6 +49,5 @@ export const EventEntity = new Entity(
         sk: { field: primary.sk, composite: ["order"], casing: "none" },
       },
     },
-  },
-  configuration,
+  }),
 );

@@ -6,12 +6,12 @@
  *
  * Keys hold the key's hash, because the key is the client's own words.
  */
-import { CustomAttributeType, Entity } from "./electrodb.ts";
-import { configuration } from "./table.ts";
+import { CustomAttributeType, Entity } from "electrodb";
+import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
-export const IdempotencyEntity = new Entity(
-  {
+export const IdempotencyEntity = Table.onTable(
+  new Entity({
     model: { service: "images", entity: "idempotency", version: "1" },
     attributes: {
       owner: { type: "string", required: true },
@@ -28,6 +28,5 @@ export const IdempotencyEntity = new Entity(
         sk: { field: primary.sk, composite: [], casing: "none" },
       },
     },
-  },
-  configuration,
+  }),
 );

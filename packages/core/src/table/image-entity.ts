@@ -12,12 +12,12 @@
  * Keys hold ids, hashes, times and statuses alone: ElectroDB does not escape its delimiters, and lower-cases keys
  * unless told otherwise.
  */
-import type { EntityItem } from "electrodb";
+
+import { CustomAttributeType, Entity, type EntityItem } from "electrodb";
 import type { Facts } from "../engine/facts.ts";
 import type { Name } from "../engine/recipe.ts";
-import { CustomAttributeType, Entity } from "./electrodb.ts";
 import type { Transition } from "./event-entity.ts";
-import { configuration } from "./table.ts";
+import { Table } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 
 /** `pending → processing → ready | rejected | failed`; `deleting → deleted`, a tombstone kept for 30 days. */
@@ -56,8 +56,8 @@ export const indexed = ({ dueAt, sha256 }: { dueAt?: string; sha256?: string }) 
   content: sha256 ?? absent,
 });
 
-export const ImageEntity = new Entity(
-  {
+export const ImageEntity = Table.onTable(
+  new Entity({
     model: { service: "images", entity: "image", version: "1" },
     attributes: {
       imageID: { type: "string", required: true },
@@ -142,8 +142,7 @@ export const ImageEntity = new Entity(
         sk: { field: indexes.gsi5.sk, composite: ["createdAt", "imageID"], casing: "none" },
       },
     },
-  },
-  configuration,
+  }),
 );
 
 /** A whole record, as read and as written. */

@@ -6,13 +6,13 @@
  * | byID  | this key; all keys        | -         | keyID |
  */
 
+import { CustomAttributeType, Entity } from "electrodb";
 import type { Scope } from "../scope.ts";
-import { CustomAttributeType, Entity } from "./electrodb.ts";
-import { configuration } from "./table.ts";
+import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
-export const KeyEntity = new Entity(
-  {
+export const KeyEntity = Table.onTable(
+  new Entity({
     model: { service: "images", entity: "key", version: "1" },
     attributes: {
       keyID: { type: "string", required: true },
@@ -29,6 +29,5 @@ export const KeyEntity = new Entity(
         sk: { field: primary.sk, composite: ["keyID"], casing: "none" },
       },
     },
-  },
-  configuration,
+  }),
 );

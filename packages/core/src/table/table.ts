@@ -1,35 +1,40 @@
-/** The connection to the one DynamoDB table. */
+/** The one DynamoDB table, the client that reaches it. */
 export * as Table from "./table.ts";
 
+import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
+import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
 import { Resource } from "sst";
-import { createClient, type Plain } from "./dynamodb.ts";
+import { limits } from "../aws/limits.ts";
 
-/** One client for the life of the process. */
-export const client = createClient();
+/** Creates a client from the environment: region, credentials, `AWS_ENDPOINT_URL_DYNAMODB`. Tests change `timeouts`. */
+export const createClient = (timeouts: { requestTimeout?: number; socketTimeout?: number } = {}) =>
+  DynamoDBDocumentClient.from(
+    new DynamoDBClient({ ...limits, requestHandler: { ...limits.requestHandler, ...timeouts } }),
+    { marshallOptions: { removeUndefinedValues: true } },
+  );
 
-/** The table's name. */
-export const name = Resource.Images.name;
+let shared: DynamoDBDocumentClient | undefined;
 
-const operation = (name: string) => (input: Plain) => ({ promise: () => client.call(name, input) });
+/** The process's one client, created at its first use, so that connections are kept and imports read no environment. */
+export function client(): DynamoDBDocumentClient {
+  shared ??= createClient();
+  return shared;
+}
 
-const unused = () => {
-  throw new Error("The table is used without this operation: if it is needed, add it in core/src/table.ts.");
-};
+/** The table's name, from the stage. */
+export const name = (): string => Resource.Images.name;
 
-/** What every entity is constructed with: the client, in the form of AWS's old one, which ElectroDB takes as well. */
-export const configuration = {
-  client: {
-    get: operation("GetItem"),
-    put: operation("PutItem"),
-    update: operation("UpdateItem"),
-    delete: operation("DeleteItem"),
-    query: operation("Query"),
-    batchGet: operation("BatchGetItem"),
-    batchWrite: unused,
-    scan: unused,
-    transactGet: unused,
-    transactWrite: unused,
-    createSet: unused,
-  },
-  table: name,
-};
+/** The shared client as ElectroDB takes one: it asks for nothing but `send`. */
+const lazy = {
+  send: (...sent: Parameters<DynamoDBDocumentClient["send"]>) => client().send(...sent),
+} as DynamoDBDocumentClient;
+
+/** The part of an ElectroDB entity that says where it is stored. */
+type Bindable = { setClient(client: DynamoDBDocumentClient): void; getTableName(): string | undefined };
+
+/** Puts an entity on the table. Client and name are looked up at each request, so that a declaration reads nothing. */
+export function onTable<E extends Bindable>(entity: E): E {
+  entity.setClient(lazy);
+  entity.getTableName = name;
+  return entity;
+}

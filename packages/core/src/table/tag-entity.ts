@@ -9,12 +9,12 @@
  *
  * Keys hold the tag's hash, because tags are the client's own words.
  */
-import { Entity } from "./electrodb.ts";
-import { configuration } from "./table.ts";
+import { Entity } from "electrodb";
+import { Table } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 
-export const TagEntity = new Entity(
-  {
+export const TagEntity = Table.onTable(
+  new Entity({
     model: { service: "images", entity: "tag", version: "1" },
     attributes: {
       imageID: { type: "string", required: true },
@@ -36,6 +36,5 @@ export const TagEntity = new Entity(
         sk: { field: indexes.gsi1.sk, composite: ["createdAt", "imageID"], casing: "none" },
       },
     },
-  },
-  configuration,
+  }),
 );

@@ -5,11 +5,10 @@
  * | index  | question                                             | partition | order                           |
  * | bySlot | what has happened since this hour, and what is there | shard     | `2026-11-23T10`, ... then `now` |
  */
-import type { EntityItem } from "electrodb";
+import { Entity, type EntityItem } from "electrodb";
 import { codes } from "../engine/rejection.ts";
-import { Entity } from "./electrodb.ts";
 import { visibleStatuses } from "./image-entity.ts";
-import { configuration } from "./table.ts";
+import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
 type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
@@ -32,8 +31,8 @@ const attributes = Object.fromEntries(counters.map((name) => [name, { type: "num
   { type: "number" }
 >;
 
-export const TallyEntity = new Entity(
-  {
+export const TallyEntity = Table.onTable(
+  new Entity({
     model: { service: "images", entity: "tally", version: "1" },
     attributes: {
       shard: { type: "string", required: true },
@@ -47,8 +46,7 @@ export const TallyEntity = new Entity(
         sk: { field: primary.sk, composite: ["slot"], casing: "none" },
       },
     },
-  },
-  configuration,
+  }),
 );
 
 export type Row = EntityItem<typeof TallyEntity>;

@@ -4,12 +4,12 @@
  * | index | question                          | partition  | order |
  * | byDay | how much has it been today?       | owner, day | -     |
  */
-import { Entity } from "./electrodb.ts";
-import { configuration } from "./table.ts";
+import { Entity } from "electrodb";
+import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
-export const UsageEntity = new Entity(
-  {
+export const UsageEntity = Table.onTable(
+  new Entity({
     model: { service: "images", entity: "usage", version: "1" },
     attributes: {
       owner: { type: "string", required: true },
@@ -24,6 +24,5 @@ export const UsageEntity = new Entity(
         sk: { field: primary.sk, composite: [], casing: "none" },
       },
     },
-  },
-  configuration,
+  }),
 );

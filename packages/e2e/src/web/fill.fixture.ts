@@ -5,11 +5,9 @@ import { scene } from "./scenes.ts";
 /** Writes `count` ready images, a minute apart: `pictures` of them are processed, the others are copies of their records. */
 export async function fill({ upload }: Client, count: number, pictures = 8): Promise<void> {
   // Imported late: these modules read where the cloud is when they are loaded.
-  const { marshal } = await import("@image-pipeline/core/table/attribute-value");
   const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
   const { readMany } = await import("@image-pipeline/core/records/record");
   const { createImageID, shardOf } = await import("@image-pipeline/core/id");
-  const { Table } = await import("@image-pipeline/core/table/table");
   const ids = [];
   for (let seed = 0; seed < pictures; seed++) {
     const file = new File([new Uint8Array(await scene(seed))], `IMG_${seed}.jpg`, { type: "image/jpeg" });
@@ -24,13 +22,6 @@ export async function fill({ upload }: Client, count: number, pictures = 8): Pro
     const createdAt = new Date(now - (i + 1) * 60_000).toISOString();
     return { ...model, imageID, createdAt, filename: `IMG_${i}.jpg`, shard: shardOf(imageID) };
   });
-  while (records.length > 0) {
-    const requests = records.splice(0, 25).map((record) => {
-      const { Item } = ImageEntity.put(record).params<{ Item: object }>();
-      return { PutRequest: { Item: marshal(Item) } };
-    });
-    await Table.client.attempt("BatchWriteItem", {
-      RequestItems: { [Table.name]: requests } as never,
-    });
-  }
+  const { unprocessed } = await ImageEntity.put(records).go({ concurrent: 4 });
+  if (unprocessed.length > 0) throw new Error(`DynamoDB left ${unprocessed.length} records unwritten.`);
 }

@@ -1,1 +1,0 @@
-// ElectroDB reads the rows of streams and of cancelled transactions with this. There are none here.

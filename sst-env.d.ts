@@ -33,9 +33,29 @@ declare module "sst" {
       "type": "sst.aws.Queue"
       "url": string
     }
+    "Distribution": {
+      "id": string
+      "imagesMax": number
+      "type": "sst.sst.Linkable"
+    }
     "Images": {
       "name": string
       "type": "sst.aws.Dynamo"
+    }
+    "Invalidator": {
+      "name": string
+      "type": "sst.aws.Function"
+    }
+    "Missing": {
+      "name": string
+      "type": "sst.aws.Function"
+      "url": string
+    }
+    "OriginSecret": {
+      "current": string
+      "next": string
+      "previous": string
+      "type": "sst.sst.Linkable"
     }
     "Page": {
       "type": "sst.aws.StaticSite"
@@ -56,6 +76,10 @@ declare module "sst" {
     "Reconciler": {
       "name": string
       "type": "sst.aws.Function"
+    }
+    "Removals": {
+      "type": "sst.aws.Queue"
+      "url": string
     }
     "Router": {
       "type": "sst.aws.Router"

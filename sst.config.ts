@@ -24,15 +24,16 @@ export default $config({
     const { router } = await import("./infra/router.ts");
     const { uploads } = await import("./infra/storage.ts");
     const { images } = await import("./infra/table.ts");
-    await import("./infra/cors.ts");
     await import("./infra/gallery.ts");
     await import("./infra/processor.ts");
     await import("./infra/reconciler.ts");
+    await import("./infra/invalidator.ts");
     await import("./infra/api.ts");
     await import("./infra/breaker.ts");
     await import("./infra/alarms.ts");
     await import("./infra/budget.ts");
     await import("./infra/dashboard.ts");
+    if ($dev) await import("./infra/dev.ts");
     return { url: router.url, uploads: uploads.name, table: images.name };
   },
 });

@@ -11,6 +11,7 @@ const resources = {
   CursorKey: { value: "a key for tests alone" },
   DeadLetters: { url: "http://127.0.0.1:9/dead-letters" },
   Images: { name: "images" },
+  OriginSecret: { previous: "1", current: "2", next: "3" },
   Processed: { name: "processed" },
   Processing: { url: "http://127.0.0.1:9/processing" },
   Router: { url: "http://127.0.0.1:9" },

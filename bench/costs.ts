@@ -120,7 +120,7 @@ const watched = resourcesOf(await evaluate({ stage: "production" }), /metricAlar
   0,
 );
 /** Receives on empty queues in a month. */
-const emptyReceives = (2 * assumed.pollersPerQueue * 30 * 86_400) / assumed.pollSeconds;
+const emptyReceives = (3 * assumed.pollersPerQueue * 30 * 86_400) / assumed.pollSeconds;
 const head = ["what", "how much", "US $"];
 const dollarsOf = (start: string) => make.find(([what]) => what.startsWith(start))?.[2] ?? 0;
 const [compute, writes, puts] = [
@@ -154,7 +154,7 @@ ${table(head, rows(show))}
 
 ## Fixed costs
 
-A production stage at rest costs about $${(watched * prices.alarmMetric + prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own, and ${(emptyReceives / million).toFixed(1)} million receives on two empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metric is $${prices.ownMetric.toFixed(2)}. Schedules are within the free tier.
+A production stage at rest costs about $${(watched * prices.alarmMetric + prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own, and ${(emptyReceives / million).toFixed(1)} million receives on three empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metric is $${prices.ownMetric.toFixed(2)}. Schedules are within the free tier.
 
 ## Ways to save
 
@@ -170,6 +170,8 @@ A production stage at rest costs about $${(watched * prices.alarmMetric + prices
 - At most ${perDay.toLocaleString("en-GB")} runs a day (\`PROCESSED_PER_DAY_MAX\`): about $${((perDay / million) * total(make)).toFixed(2)} a day. Further images wait in the queue until midnight UTC, and an alarm fires. The limit is checked every five minutes; at full concurrency some ${Math.round(((Settings.readCloud({}).processorConcurrencyMax / runSeconds) * 420) / 1000)} thousand images can be processed in between.
 - Quotas per owner, checked when an upload is created (\`PENDING_MAX\`, \`UPLOADS_PER_DAY_MAX\`, \`BYTES_PER_DAY_MAX\`).
 - An account budget with an e-mail at 80 % and when the forecast exceeds it (\`BUDGET_DOLLARS\`).
+- Deleted images are invalidated at the CDN, two paths each: the first 1,000 paths of a month are free, then $5 a thousand. At most 14 paths are sent every five minutes, $20 a day (\`INVALIDATED_IMAGES_MAX\`).
+- An AWS WAF, where \`FIREWALL_REQUESTS_MAX\` asks for it, costs $9 a month and $0.60 per million requests, and limits the requests of each IP address.
 - Views are not limited: CloudFront has no cap. The budget reports them.
 `;
 

@@ -8,11 +8,13 @@ import { type Alarm, type Metric, notify, raise } from "./alarm.ts";
 import { api } from "./api.ts";
 import { breaker, pausedMetric } from "./breaker.ts";
 import { cloud, production } from "./config.ts";
+import { invalidator } from "./invalidator.ts";
 import { deadLetter, processor } from "./processor.ts";
 import { deadLetters, processing } from "./queues.ts";
 import { reconciler } from "./reconciler.ts";
 import { router } from "./router.ts";
 import { images } from "./table.ts";
+import { usEast1 } from "./us-east-1.ts";
 
 const functions = {
   Processor: processor,
@@ -20,6 +22,7 @@ const functions = {
   Reconciler: reconciler,
   Api: api,
   ...(breaker && { Breaker: breaker }),
+  ...(invalidator && { Invalidator: invalidator }),
 };
 
 const ofFunction = (name: $util.Input<string>, metricName: string): Metric => ({
@@ -112,7 +115,7 @@ if (production || cloud.alarmEmail) {
   for (const [name, alarm] of Object.entries(alarms)) raise(name, alarm, actions);
 
   // CloudFront reports in us-east-1 alone, and an alarm notifies topics of its own region.
-  const usEast1 = { provider: new aws.Provider("UsEast1", { region: "us-east-1" }) };
+  const inUsEast1 = { provider: usEast1() };
   raise(
     "EdgeErrors",
     {
@@ -128,7 +131,7 @@ if (production || cloud.alarmEmail) {
       periods: 2,
       about: "More than 1 % of CloudFront's responses are 5xx.",
     },
-    notify("EdgeAlarms", usEast1),
-    usEast1,
+    notify("EdgeAlarms", inUsEast1),
+    inUsEast1,
   );
 }

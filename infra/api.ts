@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { common } from "./function.ts";
 import { deadLetters, processing } from "./queues.ts";
 import { router } from "./router.ts";
-import { cursorKey, settings } from "./settings.ts";
+import { cursorKey, originSecretLink, settings } from "./settings.ts";
 import { uploads } from "./storage.ts";
 import { images, indexArn, itemRight, recordRights } from "./table.ts";
 
@@ -33,7 +33,7 @@ export const api = new sst.aws.Function("Api", {
   },
   // The API handles CORS itself, by `CORS_ORIGINS`; SST's default admits every origin.
   url: { cors: false },
-  link: [uploads, images, processing, deadLetters, router, cursorKey, settings],
+  link: [uploads, images, processing, deadLetters, router, cursorKey, originSecretLink, settings],
   permissions: [
     ...recordRights,
     itemRight(["dynamodb:BatchGetItem"], "image"),

@@ -9,7 +9,11 @@ export const common = {
   nodejs: { minify: true },
   transform: {
     // SST's trust policy lets every principal of the account assume the role, which only `sst dev` needs.
-    role: (args: { assumeRolePolicy: $util.Input<string | object> }) => {
+    role: (args: Pick<aws.iam.RoleArgs, "assumeRolePolicy" | "inlinePolicies">) => {
+      // IAM refuses a policy without a statement, which SST makes for a function without links and permissions.
+      args.inlinePolicies = $output(args.inlinePolicies ?? []).apply((policies) =>
+        policies.filter(({ policy }) => JSON.parse(policy ?? "{}").Statement?.length > 0),
+      );
       if (!$dev) {
         args.assumeRolePolicy = aws.iam.assumeRolePolicyForPrincipal({ Service: "lambda.amazonaws.com" });
       }

@@ -1,25 +1,50 @@
-/** The processed bucket, at `/media/…`. Only this distribution reads it, and only variants. */
-import { router } from "./router.ts";
-import { retention } from "./storage.ts";
+/** The origins of `/media/…`: the processed bucket and, for files that it does not have, a function that responds 404. */
+import { common } from "./function.ts";
+import { processedHost } from "./storage.ts";
 
-export const processed = new sst.aws.Bucket("Processed", {
-  ...retention,
-  cors: false,
-  // SST's `access: "cloudfront"` admits any distribution of any account that learns the bucket's name.
-  policy: [
-    {
-      principals: [{ type: "service", identifiers: ["cloudfront.amazonaws.com"] }],
-      actions: ["s3:GetObject"],
-      paths: ["img_*"],
-      conditions: [
-        {
-          test: "StringEquals",
-          variable: "AWS:SourceArn",
-          values: [router.nodes.cdn.nodes.distribution.arn],
-        },
-      ],
-    },
-  ],
+/** Responds 404 with a problem. S3 responds 403 with XML, because the distribution must not list the bucket. */
+const missing = new sst.aws.Function("Missing", {
+  ...common,
+  handler: "packages/functions/src/missing.handler",
+  timeout: "5 seconds",
+  memory: "128 MB",
+  url: { cors: false },
 });
 
-router.routeBucket("/media", processed, { rewrite: { regex: "^/media/(.*)$", to: "/$1" } });
+const access = new aws.cloudfront.OriginAccessControl("ProcessedAccess", {
+  originAccessControlOriginType: "s3",
+  signingBehavior: "always",
+  signingProtocol: "sigv4",
+});
+
+/** The id of the origin group, which the behaviour of `/media/*` targets. */
+export const mediaGroup = "media";
+
+/** The origins of the distribution that `originGroups` refers to. */
+export const origins = [
+  {
+    originId: "processed",
+    domainName: processedHost,
+    originAccessControlId: access.id,
+  },
+  {
+    originId: "missing",
+    domainName: missing.url.apply((url) => new URL(url).host),
+    customOriginConfig: {
+      httpPort: 80,
+      httpsPort: 443,
+      originProtocolPolicy: "https-only",
+      originReadTimeout: 5,
+      originSslProtocols: ["TLSv1.2"],
+    },
+  },
+];
+
+/** Fails over from the bucket to the function. */
+export const originGroups = [
+  {
+    originId: mediaGroup,
+    failoverCriteria: { statusCodes: [403, 404] },
+    members: [{ originId: "processed" }, { originId: "missing" }],
+  },
+];

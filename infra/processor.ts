@@ -2,10 +2,9 @@
 import "./events.ts";
 import { cloud, pipeline } from "./config.ts";
 import { common } from "./function.ts";
-import { processed } from "./media.ts";
 import { consume, deadLetters, processing } from "./queues.ts";
 import { settings } from "./settings.ts";
-import { uploads } from "./storage.ts";
+import { processed, uploads } from "./storage.ts";
 import { images, recordRights } from "./table.ts";
 
 /** One message an invocation, so that a file that crashes the process fails alone. */
@@ -35,7 +34,10 @@ export const subscription = processing.subscribe(processor.arn, {
   batch: oneByOne,
   transform: {
     // Not reserved concurrency: the poller ignores it, and throttled messages become dead letters.
-    eventSourceMapping: { scalingConfig: { maximumConcurrency: cloud.processorConcurrencyMax } },
+    // Under `sst dev` two at a time: the bridge to the developer's machine drops responses that come in bursts.
+    eventSourceMapping: {
+      scalingConfig: { maximumConcurrency: $dev ? 2 : cloud.processorConcurrencyMax },
+    },
   },
 });
 

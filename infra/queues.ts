@@ -1,5 +1,5 @@
 /** The processing queue and its dead-letter queue. */
-import { pipeline } from "./config.ts";
+import { cloud, pipeline } from "./config.ts";
 
 // Links carry URLs and no rights: SST's own would grant `sqs:*`.
 sst.Linkable.wrap(sst.aws.Queue, (queue) => ({ properties: { url: queue.url } }));
@@ -7,10 +7,10 @@ sst.Linkable.wrap(sst.aws.Queue, (queue) => ({ properties: { url: queue.url } })
 const day = 86_400;
 
 /**
- * AWS recommends six times the function's timeout, so that a throttled message is not received twice:
+ * Under `sst dev` a dropped response is retried after one timeout. Elsewhere AWS recommends six times the function's timeout, so that a throttled message is not received twice:
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
-const visibilitySeconds = 6 * pipeline.processorTimeoutSeconds;
+const visibilitySeconds = ($dev ? 1 : 6) * pipeline.processorTimeoutSeconds;
 
 /** A dead letter keeps its enqueue time, so this queue needs the longer retention. */
 export const deadLetters = new sst.aws.Queue("DeadLetters", {
@@ -23,6 +23,18 @@ export const processing = new sst.aws.Queue("Processing", {
   dlq: { queue: deadLetters.arn, retry: 6 },
   transform: { queue: { messageRetentionSeconds: 4 * day } },
 });
+
+/**
+ * Deleted variants, for the invalidator; none where `INVALIDATED_IMAGES_MAX` is 0. AWS asks for six times the function's
+ * timeout plus the batching window.
+ */
+export const removals =
+  cloud.invalidatedImagesMax > 0
+    ? new sst.aws.Queue("Removals", {
+        visibilityTimeout: "8 minutes",
+        transform: { queue: { messageRetentionSeconds: 4 * day } },
+      })
+    : undefined;
 
 // No other queue may use this one as its dead-letter queue.
 new aws.sqs.RedriveAllowPolicy("DeadLettersSource", {

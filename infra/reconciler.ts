@@ -1,8 +1,7 @@
 /** The reconciler: finds uploads whose events were lost, and images that are stuck. */
 import { common } from "./function.ts";
-import { processed } from "./media.ts";
 import { processing } from "./queues.ts";
-import { uploads } from "./storage.ts";
+import { processed, uploads } from "./storage.ts";
 import { images, indexArn, itemRight } from "./table.ts";
 
 /** Runs the job that its event names. */

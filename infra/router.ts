@@ -1,12 +1,16 @@
 /**
  * The CloudFront distribution in front of the API, the processed bucket and the gallery.
  *
- * Its routes are lazy: they are entries of a key-value store, not origins of the distribution. So neither the buckets'
- * policies nor the API's `Resource.Router.url` makes a circular dependency.
+ * The routes of the API and the gallery are lazy: entries of a key-value store, not origins of the distribution. So the
+ * API's `Resource.Router.url` makes no circular dependency.
  */
 import { transform } from "esbuild";
 import { cloud } from "./config.ts";
+import { firewall } from "./firewall.ts";
+import { mediaGroup, originGroups, origins } from "./media.ts";
 import { apiCache, caching, headers } from "./policies.ts";
+import { originSecret } from "./settings.ts";
+import { serveFrom } from "./storage.ts";
 
 // CloudFront accepts 10,240 bytes, and SST's own code with its comments and indentation is more than that.
 $transform(aws.cloudfront.Function, (args) => {
@@ -19,12 +23,19 @@ export const router = new sst.aws.Router("Router", {
   ...(cloud.domain && { domain: cloud.domain }),
   edge: {
     viewerRequest: {
-      injection: `
+      injection: $interpolate`
+        // The API accepts requests with this header only. What a client sends under the name is overwritten.
+        event.request.headers["x-origin-secret"] = { value: "${originSecret.current}" };
         // A cache key for each request of the API. Without it CloudFront would let a second request for a path wait
         // for the response to the first (request collapsing), which takes up to 20 s with \`wait\`.
         event.request.headers["x-request-key"] = { value: event.context.requestId };
-        // SST keeps a site under one prefix. The gallery is at "/", and its files are at "/assets/...".
         const asked = event.request.uri;
+        // Files need no lookup: their origin is the behaviour's own.
+        if (asked.startsWith("/media/")${cloud.domain ? ' && !event.request.headers.host.value.includes("cloudfront.net")' : ""}) {
+          event.request.uri = asked.slice("/media".length);
+          return event.request;
+        }
+        // SST keeps a site under one prefix. The gallery is at "/", and its files are at "/assets/...".
         if (asked === "/") event.request.uri = "/assets/index.html";
         else if (asked.startsWith("/assets/")) event.request.uri = "/assets" + asked;
         // The URL that SST prints for the site.
@@ -51,7 +62,10 @@ export const router = new sst.aws.Router("Router", {
             originSslProtocols: ["TLSv1.2"],
           },
         },
+        ...origins,
       ];
+      args.originGroups = originGroups;
+      if (firewall) args.transform = { distribution: { webAclId: firewall } };
       const behavior = $output(args.defaultCacheBehavior);
       args.defaultCacheBehavior = behavior.apply((api) => ({
         ...api,
@@ -76,6 +90,7 @@ export const router = new sst.aws.Router("Router", {
         files.apply((file) => ({
           ...file,
           pathPattern: "/media/*",
+          targetOriginId: mediaGroup,
           compress: false,
           cachePolicyId: caching.media,
           responseHeadersPolicyId: headers.media,
@@ -86,3 +101,5 @@ export const router = new sst.aws.Router("Router", {
     },
   },
 });
+
+serveFrom({ url: router.url, arn: router.nodes.cdn.nodes.distribution.arn });

@@ -1,5 +1,5 @@
 /** Links that are no AWS resources: the settings, and the key that signs cursors. */
-import { pipeline } from "./config.ts";
+import { cloud, pipeline } from "./config.ts";
 
 /** The settings, as `Resource.Settings`. */
 export const settings = new sst.Linkable("Settings", { properties: { ...pipeline } });
@@ -9,3 +9,19 @@ const bytes = new random.RandomBytes("CursorKeyBytes", { length: 32 });
 
 /** The key that signs cursors, as `Resource.CursorKey`. */
 export const cursorKey = new sst.Linkable("CursorKey", { properties: { value: bytes.base64 } });
+
+/** A secret of 32 random bytes for each rotation. Pulumi keeps and deletes them by name. */
+const secretOf = (rotation: number) => new random.RandomBytes(`OriginSecret${rotation}`, { length: 32 }).hex;
+
+/**
+ * The value of the header that the router adds to every request of the API, as `Resource.OriginSecret`.
+ *
+ * The router sends `current`, and the API accepts its neighbours as well: a deployment that raises
+ * `ORIGIN_SECRET_ROTATION` updates the two minutes apart. Two rotations make a leaked secret worthless.
+ */
+export const originSecret = {
+  previous: secretOf(cloud.originSecretRotation - 1),
+  current: secretOf(cloud.originSecretRotation),
+  next: secretOf(cloud.originSecretRotation + 1),
+};
+export const originSecretLink = new sst.Linkable("OriginSecret", { properties: originSecret });

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { argsOf, type Graph, resourcesOf } from "./graph.ts";
 import { all, graphOf, regionOf } from "./graphs.ts";
 
-const functions = ["Api", "Breaker", "DeadLetter", "Processor", "Reconciler"];
+const functions = ["Api", "Breaker", "DeadLetter", "Invalidator", "Processor", "Reconciler"];
 
 type Metric = {
   namespace: string;

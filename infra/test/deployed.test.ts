@@ -171,6 +171,20 @@ test("what servers see with a service key", async () => {
   expect((await ask("/stats", { headers })).status).toBe(200);
 });
 
+test("a forged invocation of the API is refused, and so is a request to its function URL", async () => {
+  const url = {
+    rawPath: "/images",
+    headers: {},
+    requestContext: { http: { method: "GET", path: "/images" } },
+  };
+  for (const event of [url, { ...url, headers: { "x-origin-secret": "guess" } }, {}]) {
+    expect(await cloud.invoke("Api", event)).toMatchObject({
+      statusCode: 403,
+      headers: { "content-type": "application/problem+json" },
+    });
+  }
+});
+
 /** An event as S3 sends it. */
 const event = (name: "ObjectCreated:Put" | "ObjectRemoved:Delete", key: string) => ({
   Records: [

@@ -78,7 +78,13 @@ export async function deploy(graph: Graph): Promise<Deployment> {
   const backends = { s3: buckets.url, dynamodb: table.url, sqs: await listen(sqs, 0) };
 
   const guards = {} as Record<Name, Guard>;
-  const api = createFetchServer((request) => callFunction((event) => runtimes.Api.invoke(event), request));
+  const { current } = graph.links.OriginSecret as { current: string };
+  const api = createFetchServer((request) => {
+    // As the router does.
+    const sent = new Request(request);
+    sent.headers.set("x-origin-secret", current);
+    return callFunction((event) => runtimes.Api.invoke(event), sent);
+  });
   const url = await listen(api, 0);
   for (const name of functions) {
     const build = graph.builds.find(({ functionID }) => functionID === name);

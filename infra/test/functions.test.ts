@@ -7,6 +7,8 @@ const sizes: Record<string, [memory: number, timeout: number]> = {
   Api: [1024, 30],
   Breaker: [256, 30],
   DeadLetter: [512, 30],
+  Invalidator: [256, 30],
+  Missing: [128, 5],
   Processor: [2048, 60],
   Reconciler: [512, 900],
 };
@@ -87,7 +89,7 @@ describe.each(all)("%s", (name, graph) => {
 
   test("the API answers at one address, and decides CORS itself", () => {
     const urls = resourcesOf(graph, /lambda\/functionUrl:/);
-    expect(urls.map((url) => url.name)).toEqual(["ApiUrl"]);
+    expect(urls.map((url) => url.name)).toEqual(["ApiUrl", "MissingUrl"]);
     expect(urls[0]?.inputs.cors).toBeUndefined();
     expect(urls[0]?.inputs.invokeMode).toBe("BUFFERED");
   });

@@ -27,6 +27,7 @@ export const short = (arn: string): string =>
       "{$1}",
     )
     .replace(/^.*ProcessingSubscriber\w+EventSourceMapping$/, "{mapping}")
+    .replace(/^arn:aws:cloudfront::123456789012:distribution\/RouterCdnDistribution$/, "{distribution}")
     .replace("{uploads}", "{Uploads}")
     .replace("{processed}", "{Processed}")
     .replace("{pageassets}", "{PageAssets}");

@@ -290,6 +290,15 @@ export const limits: Limit[] = [
     source: iam,
   },
   {
+    what: "statements of an inline policy",
+    type: role,
+    measure: ({ inlinePolicies = [] }) =>
+      inlinePolicies.map(({ policy }: Inputs) => JSON.parse(policy).Statement.length),
+    least: 1,
+    most: 10_240,
+    source: `${docs}/IAM/latest/UserGuide/reference_policies_grammar.html`,
+  },
+  {
     what: "characters of the trust policy",
     type: role,
     measure: ({ assumeRolePolicy }) => [policyLength(assumeRolePolicy)],

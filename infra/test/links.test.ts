@@ -4,10 +4,12 @@ import { resourcesOf, type Stage } from "./graph.ts";
 import { all, hasBreaker, regionOf } from "./graphs.ts";
 import { stages } from "./stages.ts";
 
-/** What each function is told. Names and addresses, never a right. */
+/** The links of each function. They carry names and URLs, never a right. */
 const links: Record<string, string[]> = {
-  Api: ["CursorKey", "DeadLetters", "Images", "Processing", "Router", "Settings", "Uploads"],
+  Api: ["CursorKey", "DeadLetters", "Images", "OriginSecret", "Processing", "Router", "Settings", "Uploads"],
   Breaker: ["Allowance"],
+  Invalidator: ["Distribution"],
+  Missing: [],
   DeadLetter: ["Images", "Processed", "Settings", "Uploads"],
   Processor: ["Images", "Processed", "Settings", "Uploads"],
   Reconciler: ["Images", "Processed", "Processing", "Uploads"],

@@ -28,6 +28,11 @@ export function mocks(graph: Graph, home: string): $util.runtime.Mocks {
         url: `https://sqs.${region}.amazonaws.com/${account}/${named}`,
         hostedZoneId: "Z2FDTNDATAQYW2",
         zoneId: inputs.zoneId ?? "Z0123456789ABCDEFGHIJ",
+        hex: Buffer.alloc(32, name).toString("hex"),
+        result: home
+          .replace(/[^a-z]/g, "")
+          .padEnd(8, "x")
+          .slice(0, 8),
         base64: Buffer.alloc(32, name).toString("base64"),
         domainValidationOptions: [
           {

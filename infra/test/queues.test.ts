@@ -14,9 +14,9 @@ describe.each(all)("%s", (name, graph) => {
   };
 
   test("what happens in the uploads bucket, and nothing else, goes to the queue under whatever key", () => {
-    const notifications = resourcesOf(graph, /bucketNotification:/);
-    expect(notifications).toHaveLength(1);
-    const { bucket, queues, lambdaFunctions, topics } = notifications[0]?.inputs ?? {};
+    const [, uploads, ...others] = resourcesOf(graph, /bucketNotification:/);
+    expect(others).toEqual([]);
+    const { bucket, queues, lambdaFunctions, topics } = uploads?.inputs ?? {};
     expect(bucket).toMatch(/-uploadsbucket-/);
     expect([lambdaFunctions, topics]).toEqual([[], []]);
     // With versions, `Delete` tells of an old version's end and not of the picture's.
@@ -32,25 +32,27 @@ describe.each(all)("%s", (name, graph) => {
 
   test("only our bucket of our account may send to the queue, and no queue policy admits anybody else", () => {
     const policies = resourcesOf(graph, /queuePolicy:/);
-    expect(policies.map(({ inputs }) => JSON.parse(inputs.policy).Statement)).toEqual([
+    const sent = policies.map(({ inputs }) => [inputs.queueUrl, JSON.parse(inputs.policy).Statement]);
+    const from = (bucket: string, queue: string) => [
+      expect.stringContaining(`-${queue}Queue-`),
       [
         {
-          sid: "UploadsBucketOnly",
+          sid: "OneBucketOnly",
           principals: [{ type: "Service", identifiers: ["s3.amazonaws.com"] }],
           actions: ["sqs:SendMessage"],
-          resources: [expect.stringMatching(/-ProcessingQueue-/)],
+          resources: [expect.stringContaining(`-${queue}Queue-`)],
           conditions: [
             {
               test: "ArnEquals",
               variable: "aws:SourceArn",
-              values: [expect.stringMatching(/-uploadsbucket-/)],
+              values: [expect.stringContaining(`-${bucket}bucket-`)],
             },
             { test: "StringEquals", variable: "aws:SourceAccount", values: ["123456789012"] },
           ],
         },
       ],
-    ]);
-    expect(policies[0]?.inputs.queueUrl).toMatch(/-ProcessingQueue-/);
+    ];
+    expect(sent).toEqual([from("processed", "Removals"), from("uploads", "Processing")]);
   });
 
   test("messages become dead letters after six receives, and only this queue's do", () => {
@@ -81,25 +83,34 @@ describe.each(all)("%s", (name, graph) => {
     }
   });
 
-  test("messages are handed out at once, in any order: S3 sends to no other kind of queue", () => {
+  test("queues are standard queues without a delay: S3 sends events to no other kind", () => {
     const queues = resourcesOf(graph, /sqs\/queue:/);
-    expect(queues.map((queue) => queue.name)).toEqual(["DeadLettersQueue", "ProcessingQueue"]);
+    expect(queues.map((queue) => queue.name)).toEqual([
+      "DeadLettersQueue",
+      "ProcessingQueue",
+      "RemovalsQueue",
+    ]);
     for (const { inputs } of queues) {
       expect([inputs.fifoQueue, inputs.delaySeconds, inputs.maxMessageSize]).toEqual([false, 0, undefined]);
     }
   });
 
-  test("each message is handed out alone, answered for alone, and to the right function", () => {
-    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(2);
+  test("each message is an invocation, except that removals are batched for five minutes", () => {
+    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(3);
     const alone = { batchSize: 1, functionResponseTypes: ["ReportBatchItemFailures"] };
     expect(mapping("Processing")).toMatchObject({
       ...alone,
       functionName: expect.stringMatching(/-ProcessorFunction-/),
-      scalingConfig: { maximumConcurrency: name === "configured" ? 7 : 50 },
+      scalingConfig: { maximumConcurrency: name === "sst dev" ? 2 : name === "configured" ? 7 : 50 },
     });
     expect(mapping("DeadLetters")).toMatchObject({
       ...alone,
       functionName: expect.stringMatching(/-DeadLetterFunction-/),
+    });
+    expect(mapping("Removals")).toMatchObject({
+      batchSize: 1000,
+      maximumBatchingWindowInSeconds: 300,
+      functionName: expect.stringMatching(/-InvalidatorFunction-/),
     });
   });
 

@@ -17,6 +17,7 @@ const everywhere = [
   "aws:cloudfront Distribution",
   "aws:cloudfront Function",
   "aws:cloudfront KeyValueStore",
+  "aws:cloudfront OriginAccessControl",
   "aws:cloudfront ResponseHeadersPolicy",
   "aws:cloudwatch Dashboard",
   "aws:cloudwatch EventRule",
@@ -42,6 +43,7 @@ const everywhere = [
   "command:local:Command",
   "pulumi-nodejs:dynamic:Resource",
   "random:index RandomBytes",
+  "random:index RandomString",
 ];
 const kept = ["aws:s3 BucketVersioning"];
 const alarms = ["aws:cloudwatch MetricAlarm"];

@@ -89,7 +89,7 @@ describe.each(all)("%s", (name, graph) => {
     expect([page, assets].map((each) => each.cachePolicyId)).toEqual([optimized, optimized]);
   });
 
-  test("all go through the router's function, which sends files to the bucket, signed, without the prefix", async () => {
+  test("all go through the router's function, which takes the prefix off files", async () => {
     for (const each of [media, page, assets])
       expect(each.functionAssociations).toEqual(api.functionAssociations);
     expect(api.functionAssociations).toEqual([
@@ -109,11 +109,43 @@ describe.each(all)("%s", (name, graph) => {
       [expect.stringContaining("RouterKvStore")],
     ]);
     const { result, origin } = await pass(graph, `/media${image}`, { host });
-    expect((result as EdgeRequest).uri).toBe(image);
-    expect(origin).toMatchObject({
-      domainName: expect.stringMatching(`-processedbucket-\\w+\\.s3\\.${region}\\.amazonaws\\.com$`),
-      originAccessControlConfig: { enabled: true, signingBehavior: "always", signingProtocol: "sigv4" },
+    expect([(result as EdgeRequest).uri, origin]).toEqual([image, undefined]);
+  });
+
+  test("a file is read from the bucket, signed; one that is missing is a 404 with a problem", async () => {
+    expect(media.targetOriginId).toBe("media");
+    expect(distribution.originGroups).toEqual([
+      {
+        originId: "media",
+        failoverCriteria: { statusCodes: [403, 404] },
+        members: [{ originId: "processed" }, { originId: "missing" }],
+      },
+    ]);
+    const [, processed, missing] = distribution.origins;
+    const { bucket } = argsOf(graph, /s3\/bucket(V2)?:/, "ProcessedBucket");
+    expect(processed).toEqual({
+      originId: "processed",
+      domainName: `${bucket}.s3.${region}.amazonaws.com`,
+      originAccessControlId: "ProcessedAccess-id",
     });
+    expect(argsOf(graph, /originAccessControl:/, "ProcessedAccess")).toMatchObject({
+      originAccessControlOriginType: "s3",
+      signingBehavior: "always",
+      signingProtocol: "sigv4",
+    });
+    expect(missing).toMatchObject({
+      originId: "missing",
+      domainName: `missingurl.lambda-url.${region}.on.aws`,
+      customOriginConfig: { originProtocolPolicy: "https-only", originSslProtocols: ["TLSv1.2"] },
+    });
+  });
+
+  test("every request of the API has the router's secret, whatever the client sends under its name", async () => {
+    const { current } = graph.links.OriginSecret as { current: string };
+    const headers = { "x-origin-secret": { value: "forged" } };
+    const { result } = await pass(graph, "/images", { host, headers });
+    expect((result as EdgeRequest).headers["x-origin-secret"]).toEqual({ value: current });
+    expect(current).toMatch(/^[0-9a-f]{64}$/);
   });
 
   const { bucketName, files, purge } = argsOf(
@@ -209,14 +241,12 @@ describe.each(all)("%s", (name, graph) => {
   test("a request that no route takes goes nowhere, least of all with its credentials to somebody else", async () => {
     const { origin } = await pass(graph, "/images", { host, broken: true });
     expect(origin).toBeUndefined();
-    expect(distribution.origins).toEqual([
-      {
-        originId: "default",
-        domainName: "unrouted.invalid",
-        customOriginConfig: expect.objectContaining({ originProtocolPolicy: "https-only" }),
-      },
-    ]);
-    for (const each of [api, media, page, assets]) expect(each.targetOriginId).toBe("default");
+    expect(distribution.origins[0]).toEqual({
+      originId: "default",
+      domainName: "unrouted.invalid",
+      customOriginConfig: expect.objectContaining({ originProtocolPolicy: "https-only" }),
+    });
+    for (const each of [api, page, assets]) expect(each.targetOriginId).toBe("default");
   });
 
   test("a page that shows an answer of the API may load and run nothing", () => {
@@ -298,8 +328,10 @@ test("a custom domain has its own certificate, TLS 1.2 at the least, and DNS rec
 });
 
 test("with a custom domain the distribution's own address answers nothing", async () => {
-  const { result } = await pass(await graphOf("configured"), "/images", { host: "d111.cloudfront.net" });
-  expect(result).toMatchObject({ statusCode: 403 });
+  for (const path of ["/images", `/media${image}`, "/"]) {
+    const { result } = await pass(await graphOf("configured"), path, { host: "d111.cloudfront.net" });
+    expect([path, result]).toEqual([path, expect.objectContaining({ statusCode: 403 })]);
+  }
 });
 
 test("only named origins may read a file's pixels", async () => {

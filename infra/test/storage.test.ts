@@ -34,6 +34,7 @@ describe.each(all)("%s", (name, graph) => {
           `LifecycleConfiguration ${of}`,
           ...(kept ? [`Versioning ${of}`] : []),
         ]),
+        "Notification {Processed}",
         "Notification {Uploads}",
         ...["{PageAssets}", "{Processed}", "{Uploads}"].flatMap((of) => [
           `Policy ${of}`,
@@ -118,7 +119,7 @@ describe.each(all)("%s", (name, graph) => {
 test.each([
   ["development", ["https://routercdndistribution.cloudfront.net"]],
   ["production", ["https://routercdndistribution.cloudfront.net"]],
-  ["sst dev", ["https://routercdndistribution.cloudfront.net"]],
+  ["sst dev", ["https://routercdndistribution.cloudfront.net", "http://127.0.0.1:5173"]],
   ["unlimited", ["https://routercdndistribution.cloudfront.net"]],
   ["configured", ["https://images.example.com", "https://app.example.com", "https://admin.example.com"]],
 ] as const)(

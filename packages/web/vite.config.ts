@@ -1,7 +1,7 @@
 import { defineConfig } from "vite";
 
-/** URL of `npm start`, for `npm run dev -w packages/web`. */
-const server = "http://127.0.0.1:3000";
+/** URL of `npm start`, for `npm run dev -w packages/web`; of the stage in a pane of `sst dev`. */
+const server = process.env.STAGE_URL || "http://127.0.0.1:3000";
 
 // Always a production build: with NODE_ENV=development Vite would write the build machine's paths into it.
 export default defineConfig(({ command }) => {
@@ -21,7 +21,7 @@ export default defineConfig(({ command }) => {
       proxy: Object.fromEntries(
         ["/images", "/uploads", "/stats", "/health", "/media", "/docs", "/openapi.json"].map((path) => [
           path,
-          server,
+          { target: server, changeOrigin: true },
         ]),
       ),
     },

@@ -97,6 +97,12 @@ const pipeline = {
 /** Configuration of a deployed stage; read by `infra/` only. */
 const cloud = {
   domain: text("", "Custom domain of the stage, such as images.example.com. Its zone must be in Route 53."),
+  originSecretRotation: whole(
+    1,
+    1,
+    1_000_000,
+    "Number of the secret that CloudFront sends to the API. Add one to rotate it; add one again to revoke the old one.",
+  ),
   alarmEmail: text("", "E-mail address for alarms."),
   processorMemoryMB: whole(2_048, 512, 10_240, "Memory of the processor, in MB; CPU grows with it."),
   processorConcurrencyMax: whole(50, 2, 1_000, "Most images processed at once."),
@@ -105,6 +111,18 @@ const cloud = {
     0,
     1_000_000_000,
     "Runs of the processor in a day (UTC), retries included, after which work waits in the queue until the next day. 0: no limit.",
+  ),
+  invalidatedImagesMax: whole(
+    7,
+    0,
+    7,
+    "Deleted images that are invalidated one by one at the CDN every 5 minutes; more are invalidated together with all images. Two paths each, $0.005 a path above 1,000 a month. 0: none; a deleted image may then be cached for a day.",
+  ),
+  firewallRequestsMax: whole(
+    0,
+    0,
+    2_000_000_000,
+    "Most requests of one IP address in 5 minutes, in an AWS WAF with AWS's managed rules: about $9 a month and $0.60 per million requests. 0: no firewall.",
   ),
   budgetDollars: whole(
     50,

@@ -2,12 +2,17 @@ import type { Context } from "aws-lambda";
 import { expect, test } from "vitest";
 import { handler } from "./api.ts";
 
-const call = async (method: string, path: string, body?: string) => {
+const call = async (
+  method: string,
+  path: string,
+  body?: string,
+  headers: Record<string, string> = { "x-origin-secret": "2" },
+) => {
   const event = {
     version: "2.0",
     rawPath: path,
     rawQueryString: "",
-    headers: { host: "images.example.com", "content-type": "application/json" },
+    headers: { host: "images.example.com", "content-type": "application/json", ...headers },
     requestContext: { domainName: "images.example.com", http: { method, path } },
     body,
     isBase64Encoded: false,
@@ -43,4 +48,19 @@ test("a body where none belongs changes nothing", async () => {
 
 test("methods that no request can have are refused like all others", async () => {
   expect((await call("TRACE", "/health")).statusCode).toBe(405);
+});
+
+test.each<Record<string, string>>([{}, { "x-origin-secret": "4" }])(
+  "a request that bypassed the router is refused: %j",
+  async (headers) => {
+    for (const path of ["/health", "/images", "/docs"]) {
+      expect(await call("GET", path, undefined, headers)).toMatchObject({ statusCode: 403 });
+    }
+  },
+);
+
+test("an invocation with an event that no function URL sends is refused", async () => {
+  for (const forged of [{}, null, { requestContext: {} }, { Records: [] }]) {
+    expect(await handler(forged as never, {} as Context)).toMatchObject({ statusCode: 403 });
+  }
 });

@@ -4,6 +4,7 @@ import { handle, type LambdaEvent } from "hono/aws-lambda";
 import { Resource } from "sst";
 import { createApp } from "./http/app.ts";
 import type { AppSettings } from "./http/route.ts";
+import { bypassed, isFromRouter } from "./origin.ts";
 
 /** Reads the settings of this stage as SST links them. */
 export const linkedSettings = (): AppSettings => ({
@@ -14,8 +15,9 @@ export const linkedSettings = (): AppSettings => ({
 
 let serve: ReturnType<typeof handle> | undefined;
 
-/** Responds to one request. The first one creates the application. */
-export const handler = (event: LambdaFunctionURLEvent, context: Context) => {
+/** Responds to one request: 403 before anything else to one that bypassed CloudFront. The first creates the application. */
+export const handler = async (event: LambdaFunctionURLEvent, context: Context) => {
+  if (!isFromRouter(event, Resource.OriginSecret)) return bypassed;
   serve ??= handle(createApp(linkedSettings()));
   return serve(acceptable(event), context);
 };

@@ -2,13 +2,6 @@
 
 export default $config({
   app({ stage }) {
-    // SST shortens names of 64 characters from the front. Up to 32, each still contains the whole stage.
-    const stageLengthMax = 32;
-    if (stage.length > stageLengthMax) {
-      throw new Error(
-        `The stage name "${stage}" has ${stage.length} characters; at most ${stageLengthMax} fit into the names of AWS resources. Choose a shorter --stage.`,
-      );
-    }
     const production = stage === "production";
     return {
       name: "image-pipeline",
@@ -21,6 +14,14 @@ export default $config({
     };
   },
   async run() {
+    // SST shortens names of 64 characters from the front. Up to 32, each still contains the whole stage. Checked here
+    // because SST prints errors of `app` to its log only.
+    const stageLengthMax = 32;
+    if ($app.stage.length > stageLengthMax) {
+      throw new Error(
+        `The stage name "${$app.stage}" has ${$app.stage.length} characters; at most ${stageLengthMax} fit into the names of AWS resources. Choose a shorter --stage.`,
+      );
+    }
     const { router } = await import("./infra/router.ts");
     const { uploads } = await import("./infra/storage.ts");
     const { images } = await import("./infra/table.ts");

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type Ask, codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
+import { type Ask, codeOf, type Issuer, startIssuer } from "./fixture.ts";
+import { createWorld, type MemoryWorld } from "./memory.fixture.ts";
 
-let world: World;
+let world: MemoryWorld;
 let issuer: Issuer;
 const credentials = new Map<string, string | undefined>();
 
@@ -96,7 +97,7 @@ const file = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
 
 beforeAll(async () => {
   issuer = await startIssuer();
-  world = await startWorld({ ...issuer.settings, pendingMax: 0 });
+  world = await createWorld({ ...issuer.settings, pendingMax: 0 });
   const { ApiKey } = await import("@image-pipeline/core/api-key");
   const now = Math.floor(Date.now() / 1000);
   const revoked = await ApiKey.create({

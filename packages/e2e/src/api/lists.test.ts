@@ -1,8 +1,9 @@
 import { createHmac } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
+import { codeOf, type Issuer, startIssuer } from "./fixture.ts";
+import { createWorld, type MemoryWorld } from "./memory.fixture.ts";
 
-let world: World;
+let world: MemoryWorld;
 let issuer: Issuer;
 let alice: string;
 let bob: string;
@@ -14,7 +15,7 @@ type Page = { items: { id: string; owner: string; status: string; tags?: string[
 
 beforeAll(async () => {
   issuer = await startIssuer();
-  world = await startWorld({ ...issuer.settings, pendingMax: 0 });
+  world = await createWorld({ ...issuer.settings, pendingMax: 0 });
   [alice, bob] = await Promise.all([issuer.token("alice"), issuer.token("bob")]);
   const { ApiKey } = await import("@image-pipeline/core/api-key");
   service = (await ApiKey.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;

@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
+import { codeOf, type Issuer, startIssuer } from "./fixture.ts";
+import { createWorld, type MemoryWorld } from "./memory.fixture.ts";
 
-let world: World;
+let world: MemoryWorld;
 let issuer: Issuer;
 
 beforeAll(async () => {
   issuer = await startIssuer();
-  world = await startWorld({
+  world = await createWorld({
     ...issuer.settings,
     pendingMax: 3,
     uploadsPerDayMax: 6,

@@ -85,23 +85,3 @@ describe("statistics", () => {
     expect(response.status).toBe(400);
   });
 });
-
-describe("a percentile", () => {
-  const times = [{ upTo: 1, count: 2 }, { upTo: 2, count: 6 }, { upTo: 5, count: 0 }, { count: 2 }];
-
-  test.each([
-    [0.1, 0.5],
-    [0.2, 1],
-    [0.5, 1.5],
-    [0.8, 2],
-  ])("of %d lies at %d s between its bounds", async (share, seconds) => {
-    const { percentile } = await import("@image-pipeline/core/images/stats");
-    expect(percentile(times, share)).toBe(seconds);
-  });
-
-  test("beyond the last bound, or of nothing, is not known", async () => {
-    const { percentile } = await import("@image-pipeline/core/images/stats");
-    expect(percentile(times, 0.95)).toBeUndefined();
-    expect(percentile([{ upTo: 1, count: 0 }, { count: 0 }], 0.5)).toBeUndefined();
-  });
-});

@@ -1,0 +1,63 @@
+/** The API in this process, on a DynamoDB in memory, an S3 endpoint and a queue that discards its messages. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { Settings } from "@image-pipeline/core/settings";
+import { type Ask, requestOf } from "@image-pipeline/functions/http/fixture";
+import { startDynamodb } from "@image-pipeline/local/dynamodb";
+import { enter } from "@image-pipeline/local/environment";
+import { closeServer, createFetchServer, listen } from "@image-pipeline/local/listen";
+import { startQueue } from "@image-pipeline/local/queue";
+import { sqsEndpoint } from "@image-pipeline/local/sqs";
+import { openBuckets, openTable } from "@image-pipeline/local/stores";
+
+const queuePath = "/000000000000/processing";
+const region = "us-east-1";
+const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
+
+/** The API in this process. `ask` and `fetch` send a request to it, without a socket. */
+export type MemoryWorld = {
+  url: string;
+  ask(path: string, init?: Ask): Promise<Response>;
+  fetch: typeof fetch;
+  stop(): Promise<void>;
+};
+
+/**
+ * Creates the API with these settings on a new table. Requests go to `app.request`, not through a socket; nothing is
+ * processed, so an uploaded image stays `pending`. Once per test file, because core's modules read where the table is
+ * when they are loaded.
+ */
+export async function createWorld(settings: Partial<Settings.Pipeline> = {}): Promise<MemoryWorld> {
+  const dataDir = await mkdtemp(join(tmpdir(), "image-api-"));
+  const dynamodb = await startDynamodb({ port: 0 });
+  const pipeline = { ...Settings.pipelineDefaults, ...settings };
+  const stores = { dataDir, region, credentials, s3Port: 0, dynamodbPort: 0, onEvent: () => {} };
+  const endpoints = { dynamodb: dynamodb.url };
+  const table = await openTable({ ...stores, endpoints, corsOrigins: [] });
+  const buckets = await openBuckets({ ...stores, endpoints, corsOrigins: [] });
+  const discarding = { region, concurrency: 1, visibilityTimeoutMs: 30_000, consume: async () => undefined };
+  const queue = startQueue({ ...discarding, name: "processing" });
+  const deadLetters = startQueue({ ...discarding, name: "dead-letters" });
+  const identity = { ...credentials, region, service: "sqs" };
+  const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, identity }).fetch);
+  const url = await listen(sqs, 0);
+  enter(process.env, {
+    ...{ region, credentials, pipeline, cursorKey: "a key for tests" },
+    ...{ s3Url: buckets.url, dynamodbUrl: dynamodb.url, url, queuePath },
+  });
+  const { createApp } = await import("@image-pipeline/functions/http/app");
+  const { linkedSettings } = await import("@image-pipeline/functions/api");
+  const app = createApp(linkedSettings());
+  return {
+    url,
+    ask: async (path, init) => app.request(path, requestOf(init)),
+    fetch: async (input, init) => app.request(input, init),
+    async stop() {
+      await Promise.all([queue.stop(), deadLetters.stop(), closeServer(sqs, 0)]);
+      await Promise.all([table.close(), buckets.close()]);
+      await dynamodb.close();
+      await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+}

@@ -3,6 +3,15 @@ import { Pipeline } from "@image-pipeline/core/pipeline/pipeline";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";
 import { eachSignal } from "./batch.ts";
+import { log } from "./log.ts";
 
 export const handler: SQSHandler = (event, context) =>
-  eachSignal(event, context, (signal) => Pipeline.handle(signal, Resource.Settings));
+  eachSignal(event, context, async (signal) => {
+    const memoryMB = Number(context.memoryLimitInMB);
+    const { exhausted, ...report } = await Pipeline.handle(signal, Resource.Settings, memoryMB);
+    if (!exhausted) return report;
+    // The decoder's thread cannot be stopped. It ends with the process, before Lambda gives that another message; this
+    // one is redelivered, and acknowledged, because the rejection is committed.
+    log.warn("process ends, because its decoder still runs", report);
+    process.exit(1);
+  });

@@ -6,6 +6,7 @@ export * as Pipeline from "./pipeline.ts";
 
 import { createHash } from "node:crypto";
 import { Storage } from "../aws/storage.ts";
+import { Exhausted, withinBudget } from "../engine/budget.ts";
 import type { File } from "../engine/encode.ts";
 import { free } from "../engine/free.ts";
 import type { Name } from "../engine/recipe.ts";
@@ -18,8 +19,18 @@ import type { Settings } from "../settings.ts";
 import type { ImageRecord, StoredFile, StoredVariant } from "../table/image-entity.ts";
 import { carryOut, cleanUp, type Report, resolve } from "./decision.ts";
 
-/** Handles one message. Throws on our own errors, after giving the lease back; SQS redelivers the message. */
-export async function handle(message: Message, settings: Settings.Pipeline): Promise<Report> {
+/** The share of a function's memory by which it may grow for one image; the rest is the process itself. */
+const memoryShare = 0.8;
+
+/**
+ * Handles one message in a function of `memoryMB`. Throws on our own errors, after giving the lease back; SQS
+ * redelivers the message. `exhausted` says that a decoder still runs and that the process must end.
+ */
+export async function handle(
+  message: Message,
+  settings: Settings.Pipeline,
+  memoryMB: number,
+): Promise<Report & { exhausted?: boolean }> {
   const subject = await resolve(message.key);
   const { imageID } = subject;
   const etag = message.kind === "check" ? await Storage.etagOfOriginal(message.key) : undefined;
@@ -30,7 +41,7 @@ export async function handle(message: Message, settings: Settings.Pipeline): Pro
     if (record && decision.do === "acknowledge") await cleanUp(record);
     return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why };
   }
-  if (decision.do === "claim") return work(record, message, settings);
+  if (decision.do === "claim") return work(record, message, settings, memoryMB);
   await cleanUp(record);
   return { acknowledge: true, imageID, did: `wrote ${record.status}` };
 }
@@ -51,11 +62,16 @@ function decide(
   }
 }
 
-async function work(claimed: ImageRecord, message: Message, settings: Settings.Pipeline): Promise<Report> {
+async function work(
+  claimed: ImageRecord,
+  message: Message,
+  settings: Settings.Pipeline,
+  memoryMB: number,
+): Promise<Report & { exhausted?: boolean }> {
   const { imageID } = claimed;
-  let outcome: Protocol.Outcome;
+  let outcome: Protocol.Outcome & { exhausted?: boolean };
   try {
-    outcome = await make(claimed, settings);
+    outcome = await make(claimed, settings, memoryMB);
   } catch (error) {
     // If this fails as well, the lease expires. The first error is reported.
     await Promise.allSettled([commit(claimed, { is: "interrupted" }, settings)]);
@@ -64,12 +80,13 @@ async function work(claimed: ImageRecord, message: Message, settings: Settings.P
   const { written, record } = await commit(claimed, outcome, settings);
   if (written) {
     await cleanUp(record);
-    return { acknowledge: true, imageID, did: outcome.is };
+    return { acknowledge: true, imageID, did: outcome.is, exhausted: outcome.exhausted };
   }
   return {
     acknowledge: Protocol.rules.mayAcknowledge(await read(imageID), message),
     imageID,
     did: `${outcome.is}, but the lease was lost`,
+    exhausted: outcome.exhausted,
   };
 }
 
@@ -80,7 +97,11 @@ const commit = (claimed: ImageRecord, outcome: Protocol.Outcome, settings: Setti
   );
 
 /** Reads, renders and stores. Callers see none of it before the commit. */
-async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<Protocol.Outcome> {
+async function make(
+  claimed: ImageRecord,
+  settings: Settings.Pipeline,
+  memoryMB: number,
+): Promise<Protocol.Outcome & { exhausted?: boolean }> {
   const { imageID, key, etag } = claimed;
   if (!etag) throw new Error(`${imageID} was claimed without an ETag.`);
   const original = await Storage.readOriginal(key, etag, settings.bytesMax);
@@ -92,7 +113,10 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
   const { bytes } = original;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   try {
-    const { source, placeholder, variants } = await render(bytes, settings);
+    const { source, placeholder, variants } = await withinBudget(() => render(bytes, settings), {
+      seconds: settings.decodeSecondsMax,
+      memoryMB: memoryMB * memoryShare,
+    });
     const { length } = bytes;
     free(bytes);
     const folder = Protocol.rules.pathOf(claimed, etag);
@@ -108,7 +132,9 @@ async function make(claimed: ImageRecord, settings: Settings.Pipeline): Promise<
     return { is: "ready", result };
   } catch (error) {
     if (!(error instanceof Rejection)) throw error;
-    return { is: "rejected", code: error.code, message: error.message, bytes: bytes.length, sha256 };
+    const { code, message } = error;
+    const exhausted = error instanceof Exhausted;
+    return { is: "rejected", code, message, bytes: bytes.length, sha256, exhausted };
   }
 }
 

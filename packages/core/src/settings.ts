@@ -116,7 +116,7 @@ const cloud = {
     7,
     0,
     7,
-    "Deleted images that are invalidated one by one at the CDN every 5 minutes; more are invalidated together with all images. Two paths each, $0.005 a path above 1,000 a month. 0: none; a deleted image may then be cached for a day.",
+    "Deleted images that are invalidated one by one at the CDN every 5 minutes; more are invalidated together with all images. Two paths each, $0.005 a path above 1,000 a month. 0: none; a deleted image may then be cached for a week.",
   ),
   firewallRequestsMax: whole(
     0,

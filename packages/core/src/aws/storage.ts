@@ -78,7 +78,7 @@ export async function etagOfOriginal(key: string): Promise<string | undefined> {
 }
 
 /**
- * Writes a variant. Its key is never used twice, so browsers may cache it for a year; shared caches for a day, so that a
+ * Writes a variant. Its key is never used twice, so browsers may cache it for a year; shared caches for a week, so that a
  * deleted image leaves them even where it is not invalidated.
  */
 export async function writeVariant(key: string, bytes: Buffer, contentType: string): Promise<void> {
@@ -88,7 +88,7 @@ export async function writeVariant(key: string, bytes: Buffer, contentType: stri
       Key: key,
       Body: bytes,
       ContentType: contentType,
-      CacheControl: "public, max-age=31536000, s-maxage=86400, immutable",
+      CacheControl: "public, max-age=31536000, s-maxage=604800, immutable",
     }),
   );
 }

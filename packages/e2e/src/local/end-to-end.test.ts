@@ -81,7 +81,9 @@ test("a file put into the bucket becomes a record and four variants that are ser
     expect(response.status).toBe(200);
     expect((await response.arrayBuffer()).byteLength).toBe(variant.bytes);
     expect(response.headers.get("content-type")).toBe(variant.contentType);
-    expect(response.headers.get("cache-control")).toBe("public, max-age=31536000, s-maxage=86400, immutable");
+    expect(response.headers.get("cache-control")).toBe(
+      "public, max-age=31536000, s-maxage=604800, immutable",
+    );
     const etag = response.headers.get("etag") ?? "";
     const again = await fetch(variant.url, { headers: { "if-none-match": etag } });
     expect([etag.length > 2, again.status]).toEqual([true, 304]);

@@ -1,5 +1,5 @@
 /** `redrive`: moves dead letters back to the queue and reprocesses failed images. */
-import { DeadLetters } from "@image-pipeline/core/aws/dead-letters";
+import { Queue } from "@image-pipeline/core/aws/queue";
 import { Scan } from "@image-pipeline/core/records/scan";
 import { command, dryRunOption, jsonOption, program, rateOption, yesOption } from "./command.ts";
 import { confirmStage } from "./confirm.ts";
@@ -35,10 +35,10 @@ Moves the messages in the dead-letter queue back to the processing queue, and re
     );
     const { counts } = progress;
     try {
-      const waiting = await DeadLetters.count();
+      const waiting = await Queue.deadLetters();
       counts["dead letters"] = waiting;
       if (!dryRun && waiting > 0) {
-        for await (const { moved, done } of DeadLetters.redrive()) {
+        for await (const { moved, done } of Queue.redrive()) {
           counts["dead letters"] = moved;
           if (done && moved < waiting) progress.say(heldBack(waiting - moved), { held: waiting - moved });
           // SQS moves the rest on its own.

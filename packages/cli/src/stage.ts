@@ -1,7 +1,6 @@
 /** The stage that an operation works on: a deployed one inside `sst shell`, or the embedded mode on this machine. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { Aws } from "@image-pipeline/core/aws/aws";
 import { Settings } from "@image-pipeline/core/settings";
 import { loadDotenv, root } from "./connect.ts";
 
@@ -37,16 +36,7 @@ export async function requireStage(env: NodeJS.ProcessEnv = process.env): Promis
     );
   }
   const { stage } = JSON.parse(env.SST_RESOURCE_App) as { stage: string };
-  if (stage !== "local") await useAWSCredentials(env);
   return stage;
-}
-
-/** Signs requests with the credentials and region that the AWS SDK finds: a profile, a login, a container's role. */
-async function useAWSCredentials(env: NodeJS.ProcessEnv): Promise<void> {
-  const { Storage } = await import("@image-pipeline/core/aws/storage");
-  const { credentials, region } = Storage.client.config;
-  Aws.credentialsFrom(() => credentials());
-  env.AWS_REGION ??= await region();
 }
 
 /** Tells whether an error, or one of its causes, is a refused connection. */

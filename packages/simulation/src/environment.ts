@@ -68,13 +68,14 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
   // After the settings above, which the product's modules read when they are loaded.
   const { Storage } = await import("@image-pipeline/core/aws/storage");
   const { Table } = await import("@image-pipeline/core/table/table");
+  const { Queue } = await import("@image-pipeline/core/aws/queue");
   const { Counters } = await import("@image-pipeline/core/records/counters");
   const { handler: processor } = await import("@image-pipeline/functions/processor");
   const { handler: deadLetter } = await import("@image-pipeline/functions/dead-letter");
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
   const { createApp } = await import("@image-pipeline/functions/http/app");
   const { linkedSettings } = await import("@image-pipeline/functions/api");
-  injectFaults([Storage.client, Table.client()], audience);
+  injectFaults([Storage.client, Table.client(), Queue.client()], audience);
 
   const s3 = new AwsClient({ ...credentials, region, service: "s3" });
   const pathOf = (bucket: string, key: string) =>

@@ -260,7 +260,7 @@ export const scenarios: Record<string, Scenario> = {
       await put(world, "red");
       await world.wait(1000);
       world.api("POST", `${pathIn(world)}/reprocess`);
-      await runUntil(only(), /^POST/);
+      await runUntil(only(), /^SendMessageBatch/);
       only().kill();
     },
     without: { broken: fromJob("stuck") },

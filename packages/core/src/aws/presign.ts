@@ -7,7 +7,9 @@ export * as Presign from "./presign.ts";
 import { createHmac } from "node:crypto";
 import { AwsClient } from "aws4fetch";
 import { Resource } from "sst";
-import { Aws } from "./aws.ts";
+import { backoff } from "../time.ts";
+import { limits } from "./limits.ts";
+import { Queue } from "./queue.ts";
 
 /** Content type of an upload, its SHA-256 in hex where the client sent it, and the URL's life in seconds. */
 export type Terms = { key: string; contentType: string; seconds: number; sha256?: string };
@@ -40,10 +42,11 @@ export async function form({
   ...terms
 }: Terms & { range: { min: number; max: number } }): Promise<Form> {
   const { key, contentType, sha256, seconds } = terms;
-  const { accessKeyId, secretAccessKey, sessionToken } = await Aws.credentials();
+  const { credentials, region } = Queue.client().config;
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentials();
   const now = Date.now();
   const time = new Date(now).toISOString().replace(/[-:]|\.\d{3}/g, "");
-  const scope = [time.slice(0, 8), Aws.region(), "s3", "aws4_request"];
+  const scope = [time.slice(0, 8), await region(), "s3", "aws4_request"];
   const fields = {
     key,
     "Content-Type": contentType,
@@ -113,17 +116,38 @@ export async function download(key: string, filename: string | undefined, second
   return sign({ method: "GET", key, query, seconds });
 }
 
-/** Deletes an original. Idempotent. Throws if S3 refused. */
+/** Deletes an original. Idempotent. Retries with backoff what the network or S3 fails. Throws if S3 refused. */
 export async function removeOriginal(key: string): Promise<void> {
-  const response = await (await signer("s3")).fetch(urlOf(key), { method: "DELETE" });
+  const aws = await signer();
+  const response = await retried(() =>
+    aws.fetch(urlOf(key), {
+      method: "DELETE",
+      signal: AbortSignal.timeout(limits.requestHandler.requestTimeout),
+    }),
+  );
   if (!response.ok && response.status !== 404) {
     throw new Error(`S3 refused to delete the original ${key}: ${response.status} ${await response.text()}`);
   }
 }
 
-/** Creates a signer with the current credentials, which may be renewed at any time. */
-export async function signer(service: "s3" | "sqs"): Promise<AwsClient> {
-  return new AwsClient({ ...(await Aws.credentials()), region: Aws.region(), service, retries: 3 });
+/** Repeats a request that met a network error or a timeout; aws4fetch itself repeats after 429 and 5xx alone. */
+async function retried(request: () => Promise<Response>): Promise<Response> {
+  for (let retry = 1; ; retry++) {
+    try {
+      return await request();
+    } catch (error) {
+      if (retry >= limits.maxAttempts) throw error;
+      await backoff(retry);
+    }
+  }
+}
+
+/** Creates a signer with the credentials and the region of the SQS client, which renews them. */
+async function signer(): Promise<AwsClient> {
+  const { credentials, region } = Queue.client().config;
+  const { accessKeyId, secretAccessKey, sessionToken } = await credentials();
+  const keys = { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
+  return new AwsClient({ ...keys, region: await region(), service: "s3", retries: 3 });
 }
 
 type Request = {
@@ -139,7 +163,7 @@ async function sign({ method, key, query = {}, headers = {}, seconds }: Request)
   const url = urlOf(key);
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   url.searchParams.set("X-Amz-Expires", String(seconds));
-  const aws = await signer("s3");
+  const aws = await signer();
   return (await aws.sign(url, { method, headers, aws: { signQuery: true, allHeaders: true } })).url;
 }
 

@@ -1,48 +1,98 @@
-/** Messages of our own to the processing queue, and what lies in it. */
+/** The processing queue and its dead-letter queue (DLQ). */
 export * as Queue from "./queue.ts";
 
+import {
+  GetQueueAttributesCommand,
+  ListMessageMoveTasksCommand,
+  SendMessageBatchCommand,
+  SQSClient,
+  StartMessageMoveTaskCommand,
+} from "@aws-sdk/client-sqs";
 import { Resource } from "sst";
 import type { Check } from "../records/message.ts";
-import { signer } from "./presign.ts";
+import { limits } from "./limits.ts";
 
-/** A look that is asked for. */
+let shared: SQSClient | undefined;
+
+/** The process's one SQS client, created at its first use. Operations without a queue URL go to the queue's host. */
+export function client(): SQSClient {
+  shared ??= new SQSClient({ ...limits, endpoint: new URL(Resource.Processing.url).origin });
+  return shared;
+}
+
+/** A check to send. */
 export type Sent = Omit<Check, "kind">;
 
-/** Asks for looks at these keys, in batches of ten. Throws if the queue took any of them not. */
+/** Sends checks in batches of ten. Throws if SQS accepts any of them not. */
 export async function send(checks: readonly Sent[]): Promise<void> {
   for (let i = 0; i < checks.length; i += 10) {
-    const answer = await call("SendMessageBatch", {
-      QueueUrl: Resource.Processing.url,
-      Entries: checks.slice(i, i + 10).map((check, index) => ({
-        Id: String(index),
-        MessageBody: JSON.stringify({ kind: "check", ...check } satisfies Check),
-      })),
-    });
-    const { Failed: failed = [] } = answer as { Failed?: unknown[] };
-    if (failed.length > 0) throw new Error(`The queue refused messages: ${JSON.stringify(failed)}`);
+    const Entries = checks.slice(i, i + 10).map((check, index) => ({
+      Id: String(index),
+      MessageBody: JSON.stringify({ kind: "check", ...check } satisfies Check),
+    }));
+    const command = new SendMessageBatchCommand({ QueueUrl: Resource.Processing.url, Entries });
+    const { Failed = [] } = await client().send(command);
+    const [first] = Failed;
+    if (first) {
+      const { Code, Message = "no message" } = first;
+      throw new Error(`SQS refused ${Failed.length} of ${Entries.length} messages: ${Code}, ${Message}.`);
+    }
   }
 }
 
-/** How many messages wait, and how many are being worked on: about, as SQS puts it. */
-export async function depth(queueURL: string): Promise<{ waiting: number; taken: number }> {
-  const { Attributes } = (await call("GetQueueAttributes", {
-    QueueUrl: queueURL,
-    AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
-  })) as { Attributes: Record<string, string> };
+/** Returns about how many messages wait and how many are in flight. */
+export async function depth(QueueUrl: string): Promise<{ waiting: number; taken: number }> {
+  const { Attributes = {} } = await client().send(
+    new GetQueueAttributesCommand({
+      QueueUrl,
+      AttributeNames: ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+    }),
+  );
   return {
     waiting: Number(Attributes.ApproximateNumberOfMessages),
     taken: Number(Attributes.ApproximateNumberOfMessagesNotVisible),
   };
 }
 
-/** Calls SQS by its JSON protocol. Throws unless it answers well. */
-export async function call(operation: string, input: object): Promise<unknown> {
-  const response = await (await signer("sqs")).fetch(new URL(Resource.Processing.url).origin, {
-    method: "POST",
-    headers: { "content-type": "application/x-amz-json-1.0", "x-amz-target": `AmazonSQS.${operation}` },
-    body: JSON.stringify(input),
-  });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`The queue refused ${operation} (${response.status}): ${text}`);
-  return text ? JSON.parse(text) : {};
+/** Returns about how many dead letters there are. */
+export async function deadLetters(): Promise<number> {
+  const { waiting, taken } = await depth(Resource.DeadLetters.url);
+  return waiting + taken;
+}
+
+/** Progress of a redrive in messages; `total` is SQS's estimate. */
+export type Progress = { moved: number; total: number; done: boolean };
+
+/** Milliseconds between two requests for the progress of a redrive. */
+const pollMs = 500;
+
+/**
+ * Moves all dead letters back to the queue that they came from, and yields the progress until it is done. Throws if
+ * the task fails; messages that were not moved stay in the DLQ.
+ */
+export async function* redrive(): AsyncGenerator<Progress> {
+  const SourceArn = arnOf(Resource.DeadLetters.url, await client().config.region());
+  await client().send(new StartMessageMoveTaskCommand({ SourceArn }));
+  for (;;) {
+    const { Results = [] } = await client().send(
+      new ListMessageMoveTasksCommand({ SourceArn, MaxResults: 1 }),
+    );
+    const [task] = Results;
+    if (!task) throw new Error(`SQS lists no redrive task for ${SourceArn}. Run the redrive again.`);
+    if (task.Status === "FAILED") {
+      const reason = task.FailureReason ?? "SQS gave no reason";
+      throw new Error(`The redrive of ${SourceArn} failed: ${reason}. Messages not moved are still there.`);
+    }
+    const moved = task.ApproximateNumberOfMessagesMoved ?? 0;
+    const done = task.Status !== "RUNNING";
+    yield { moved, total: Math.max(moved, task.ApproximateNumberOfMessagesToMove ?? 0), done };
+    if (done) return;
+    await new Promise((resolve) => setTimeout(resolve, pollMs));
+  }
+}
+
+/** Derives a queue's ARN from its URL, https://sqs.REGION.amazonaws.com/ACCOUNT/NAME. */
+function arnOf(url: string, region: string): string {
+  const [, account, name] = new URL(url).pathname.split("/");
+  return `arn:aws:sqs:${region}:${account}:${name}`;
 }

@@ -3,7 +3,6 @@ export * as Stats from "./stats.ts";
 
 import { Resource } from "sst";
 import * as v from "valibot";
-import { DeadLetters } from "../aws/dead-letters.ts";
 import { Queue } from "../aws/queue.ts";
 import { codes } from "../engine/rejection.ts";
 import { fn } from "../fn.ts";
@@ -111,7 +110,7 @@ export const read = fn(
     const [tally, queue, deadLetters] = await Promise.all([
       Counters.since(iso(at - Math.max(1, hours - 1) * hourMs)),
       Queue.depth(Resource.Processing.url),
-      DeadLetters.count(),
+      Queue.deadLetters(),
     ]);
     const rowsOf = (start: string) => tally.hours.filter(({ slot }) => slot === Counters.hourOf(start));
     const rows = starts.flatMap(rowsOf);

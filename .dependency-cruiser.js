@@ -3,7 +3,7 @@
  * listed is forbidden. Run by `npm run check`.
  */
 
-/** What each room may import of the others, apart from itself. */
+/** The rooms that each room may import. A room may always import itself. */
 export const directions = {
   "packages/core": [],
   "packages/functions": ["packages/core"],
@@ -20,17 +20,17 @@ const rooms = "^(packages/[^/]+|infra|bench)/";
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
   forbidden: [
-    // But for the re-export of a module by itself (`export * as Image from "./image.ts"`).
+    // Except the self-re-export of a module (`export * as Image from "./image.ts"`).
     { name: "no cycles", severity: "error", from: { path: "(.+)" }, to: { circular: true, pathNot: "^$1$" } },
     ...Object.entries(directions).map(([room, allowed]) => ({
       name: `${room} imports ${allowed.join(", ") || "no sibling"}`,
       severity: "error",
-      // The tests of infra run what is deployed, and so import all of it.
+      // The tests of infra run the deployed functions, so they import every room.
       from: { path: `^${room}/`, pathNot: "^infra/test/" },
       to: {
         path: rooms,
         pathNot: [room, ...allowed].map((each) => `^${each}/`),
-        // The client's types are the API's own.
+        // The client imports its types from the API.
         ...(room === "packages/client" && { dependencyTypesNot: ["type-only"] }),
       },
     })),

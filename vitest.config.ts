@@ -5,7 +5,7 @@ import { skips } from "./packages/e2e/src/skips.ts";
 // The AWS settings of the developer's shell must not reach a test: `env` below sets those that tests need.
 for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete process.env[name];
 
-/** What SST would give the functions; a test that starts a cloud of its own sets its addresses before it imports them. */
+/** The resources that SST links to the functions. A test that starts a local cloud sets its URLs before it imports them. */
 const resources = {
   App: { name: "image-pipeline", stage: "test" },
   CursorKey: { value: "a key for tests alone" },

@@ -21,7 +21,7 @@ import type { Place } from "./seed.ts";
 const records = Number(process.env.API_RECORDS ?? 100_000);
 const rounds = 40;
 
-/** So many requests make one sample. */
+/** Requests per sample. */
 const batch = 300;
 
 /** Prints the API's figures. */
@@ -31,7 +31,7 @@ export async function run(): Promise<string> {
   const stores = fork(new URL("stores.ts", import.meta.url), [dataDir]);
   try {
     const [{ s3Url, dynamodbUrl }] = await once(stores, "message");
-    // As deployed: `npm start` says less.
+    // The level of a deployed stage; `npm start` logs less.
     process.env.POWERTOOLS_LOG_LEVEL = "INFO";
     enter(process.env, {
       region: "us-east-1",
@@ -43,19 +43,19 @@ export async function run(): Promise<string> {
       cursorKey: "k",
       pipeline: { ...Settings.pipelineDefaults, anonymous: true },
     });
-    // Only now: what these import reads the environment once.
+    // Imported here because these modules read the environment once, when they are loaded.
     const { createApp } = await import("../packages/functions/src/http/app.ts");
     const { linkedSettings } = await import("../packages/functions/src/api.ts");
     const app = createApp(linkedSettings());
     const { Table } = await import("../packages/core/src/table/table.ts");
     const { ImageEntity } = await import("../packages/core/src/table/image-entity.ts");
     const { Cursor } = await import("../packages/core/src/images/cursor.ts");
-    // Where page 1,000 begins, of as many pages as there are.
+    // The page size at which the table has 1,000 pages.
     const size = Math.max(1, Math.floor(records / 1_000));
     const [middle, deep] = await seed(records, records >> 1, records - 1 - 999 * size);
     if (!middle || !deep) throw new Error("Too few records for a thousand pages.");
 
-    // Each request's line in the log, once it is made.
+    // Log lines are formatted and then discarded.
     process.stdout.write = () => true;
     const get = async (path: string) => {
       const response = await app.request(path);
@@ -194,7 +194,7 @@ function bareOf(client: DynamoDBDocumentClient, paramsOf: (imageID: string) => o
   });
 }
 
-/** Milliseconds of each, one after the other, many times. */
+/** Runs the functions in turn, many times, and returns the milliseconds of each run. */
 async function timed<K extends string>(
   runs: Record<K, () => Promise<unknown>>,
 ): Promise<Record<K, number[]>> {

@@ -1,9 +1,9 @@
-/** Fills the table of `api.ts` with ready images of one owner; tells the places of those that are asked for. */
+/** Fills the table of `api.ts` with ready images of one owner and sends back the requested list positions. */
 
 import { ID } from "../packages/core/src/id.ts";
 import { ImageEntity, type ImageRecord } from "../packages/core/src/table/image-entity.ts";
 
-/** What names an image in a list. */
+/** The list position of an image: the fields of a cursor. */
 export type Place = { imageID: string; createdAt: string };
 
 const [count = 0, ...wanted] = process.argv.slice(2).map(Number);

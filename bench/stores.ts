@@ -1,4 +1,4 @@
-/** The embedded S3 and DynamoDB in a process of their own, so that their CPU can be told from the processor's. */
+/** The embedded S3 and DynamoDB in a child process, so that their CPU is measured apart from the processor's. */
 import { openBuckets, openTable } from "../packages/local/src/stores.ts";
 
 const [dataDir = ""] = process.argv.slice(2);

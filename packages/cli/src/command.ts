@@ -8,7 +8,7 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** How every line of examples and hints starts. */
+/** The start of every command line in examples and hints. */
 export const program = "npm run image --";
 
 /** Creates a command. The overview shows the first line of `description`. */

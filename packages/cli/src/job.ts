@@ -14,7 +14,7 @@ export type Refused = { id: string; message: string };
 /** A page of a walk: the number of objects or images, those to send, and the place after them; none after the last. */
 export type Page<T, P> = { looked: number; wanted: readonly T[]; next?: P | undefined };
 
-/** What a job walks over and sends: `T` is what is sent, `P` what a checkpoint keeps to continue. */
+/** A job: a walk and the function that sends its items, of type `T`. A checkpoint stores a position of type `P`. */
 export type Job<T, P> = {
   command: string;
   /** The options that a checkpoint belongs to, such as the prefix. */
@@ -130,7 +130,7 @@ export function createSender<T>(
           sent += batch.length - refused.length;
           return refused;
         } catch (error) {
-          // The rate limit rejects what waits for its turn.
+          // The rate limiter rejects the batches that are still waiting.
           if (error === signal.reason) return [];
           throw error;
         }

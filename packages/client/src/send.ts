@@ -14,7 +14,7 @@ export type SendOptions = { onSent?: (bytes: number) => void; signal?: AbortSign
 export type Answer = { status: number; text: string; etag?: string };
 
 /**
- * Sends a request and returns the response whatever its status. Uses `XMLHttpRequest` where it exists (browsers and
+ * Sends a request and returns the response, of any status. Uses `XMLHttpRequest` where it exists (browsers and
  * React Native, whose `fetch` reports no upload progress) and a counted stream elsewhere. Throws `network_error`, or
  * the signal's reason.
  */

@@ -1,7 +1,7 @@
 /**
- * Pictures for tests and benchmarks, all generated, each with its provenance beside it. Photo-like: soft colour
- * fields with texture and grain, so that encoders work as hard on them as on a camera's picture. Every corner has a
- * colour of its own, so that a turned or mirrored picture is told from an upright one.
+ * Images for tests and benchmarks, all generated, each with a provenance comment. Photo-like: soft colour fields with
+ * texture and grain, so that encoders need as much CPU for them as for a camera's photo. Each corner has a different
+ * colour, so that tests can detect a rotated or mirrored image.
  */
 
 import { createRequire } from "node:module";
@@ -10,7 +10,7 @@ import { randomFrom } from "./fixture-random.ts";
 
 const sharp: typeof SharpModule = createRequire(import.meta.url)("sharp");
 
-/** What a generated photo shall be. `orientation` is EXIF's 1–8: the stored pixels are turned so that it looks upright. */
+/** Options of a generated photo. `orientation` is EXIF's 1–8: pixels are stored rotated so that it displays upright. */
 export type Photo = {
   width: number;
   height: number;
@@ -31,7 +31,7 @@ export const corners = {
   bottomLeft: "#4060b0",
 };
 
-/** How far a picture's corners are from those of an upright photo, at most, in any channel. */
+/** Returns the largest channel difference between an image's corners and those of an upright photo. */
 export async function cornersApart(bytes: Buffer): Promise<number> {
   const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
   const at = (x: number, y: number) => [...data.subarray((y * info.width + x) * 3).subarray(0, 3)];
@@ -41,7 +41,7 @@ export async function cornersApart(bytes: Buffer): Promise<number> {
   return Math.max(...seen.map((value, i) => Math.abs(value - (wanted[i] ?? 0))));
 }
 
-/** A photo of this size as seen, encoded. The same options give the same pixels. */
+/** Generates an encoded photo that displays at this size. The same options give the same pixels. */
 export async function photo(options: Photo): Promise<Buffer> {
   const { format = "jpeg", progressive = false, profile, orientation, exif } = options;
   let picture = pixels(options);
@@ -63,7 +63,7 @@ const encodings = {
   tiff: { compression: "lzw" },
 } as const;
 
-/** What a phone writes into its pictures, the place included: Bern, 46.948° N 7.447° E, 540 m. */
+/** EXIF as a phone writes it, including a GPS position: Bern, 46.948° N 7.447° E, 540 m. */
 export const phoneExif = {
   IFD0: { Make: "Fairphone", Model: "Fairphone 5", Software: "secret-software" },
   IFD2: {
@@ -81,12 +81,12 @@ export const phoneExif = {
   },
 } as const;
 
-/** Turns an upright picture into what a camera stores for it. */
+/** Rotates an upright image to the orientation that a camera stores. */
 async function stored(picture: Sharp, orientation: number): Promise<Sharp> {
   const { data, info } = await picture.raw().toBuffer({ resolveWithObject: true });
   const { width, height, channels } = info;
   const upright = sharp(data, { raw: { width, height, channels } });
-  // The inverse of what EXIF says a viewer must do.
+  // The inverse of the transform that a viewer applies for this EXIF orientation.
   const turned = [2, 4, 5, 7].includes(orientation) ? upright.flop() : upright;
   const angle = { 3: 180, 4: 180, 5: 270, 6: 270, 7: 90, 8: 90 }[orientation] ?? 0;
   const out = await turned.rotate(angle).raw().toBuffer({ resolveWithObject: true });
@@ -133,7 +133,7 @@ const rgb = (hex: string) => [1, 3, 5].map((at) => Number.parseInt(hex.slice(at,
 
 const halved = async (whole: Promise<Buffer>) => (await whole).subarray(0, ((await whole).length / 2) | 0);
 
-/** Small pictures by name, good and bad. Whatever a test sends comes from here. */
+/** Small test images by name, valid and invalid. */
 export const fixtures = {
   "photo.jpg": () => photo({ width: 800, height: 600 }), // generated
   "phone.jpg": () => photo({ width: 800, height: 600, orientation: 6, exif: phoneExif }), // generated; stored on its side

@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 
-/** Where a Chromium or Chrome is, if this machine has one; `CHROME_PATH` names another. */
+/** The path of Chromium or Chrome, if it is installed; `CHROME_PATH` overrides it. */
 export const chromiumPath = [
   process.env.CHROME_PATH ?? "",
   "/usr/bin/chromium",
@@ -25,7 +25,7 @@ const args = [
   "--disable-sync",
 ];
 
-/** Starts a browser with a profile of its own. `close` ends it and removes the profile. */
+/** Starts a browser with a temporary profile. `close` ends it and removes the profile. */
 export async function startBrowser(): Promise<{ context: BrowserContext; close(): Promise<void> }> {
   const profile = await mkdtemp(join(tmpdir(), "image-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
@@ -42,7 +42,7 @@ export async function startBrowser(): Promise<{ context: BrowserContext; close()
   };
 }
 
-/** The client as a page's script: everything it exports, as `globalThis.images`. */
+/** Bundles the client as a script that sets `globalThis.images` to its exports. */
 export async function bundle(): Promise<string> {
   const contents =
     'export * from "@image-pipeline/client/client"; export * from "@image-pipeline/client/show"; export * from "@image-pipeline/client/placeholder"; export * from "@image-pipeline/client/send";';
@@ -57,7 +57,7 @@ export async function bundle(): Promise<string> {
   return outputFiles[0]?.text ?? "";
 }
 
-/** Slows a page's network down to so many bytes a second, up and down; 0 cuts it. */
+/** Limits a page's network to `bytesPerSecond`, up and down; 0 disconnects it. */
 export async function throttle(page: Page, bytesPerSecond: number): Promise<void> {
   const session = await page.context().newCDPSession(page);
   await session.send("Network.emulateNetworkConditions", {

@@ -1,14 +1,14 @@
-/** A whole cloud for the tests of every package. */
+/** A local cloud for the tests of every package. */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Cloud, type Options, startCloud } from "@image-pipeline/local/cloud";
 
-/** `folder` is the test's own, with the cloud's data in `data`; `stop` takes it away. */
+/** `folder` is a temporary folder, with the cloud's data in `data`; `stop` removes it. */
 export type TestCloud = Cloud & { folder: string };
 
-/** Starts one on free ports, with these settings beside the defaults. Once in a process, as every cloud. */
+/** Starts a cloud on free ports, with these settings on top of the defaults. Only once per process. */
 export async function startTestCloud(
   settings: Partial<Settings.Pipeline> = { anonymous: true },
   options: Pick<Options, "workers"> = {},

@@ -22,7 +22,7 @@ export const handler = async (event: LambdaFunctionURLEvent, context: Context) =
   return serve(acceptable(event), context);
 };
 
-/** Returns the event without what `Request` throws on, so that it gets a problem like every other invalid request. */
+/** Removes what makes `Request` throw, so that such an event gets a problem response like every invalid request. */
 function acceptable(event: LambdaFunctionURLEvent): Extract<LambdaEvent, { rawPath: string }> {
   const { requestContext, body = null } = event;
   const { http } = requestContext;

@@ -1,4 +1,4 @@
-/** How both queue consumers answer: message by message, so that one that fails takes no other with it. */
+/** The batch handling of both queue consumers. Failures are reported per message, so that SQS redelivers only those. */
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import type { Report } from "@image-pipeline/core/pipeline/decision";
 import type { Message } from "@image-pipeline/core/records/message";
@@ -7,12 +7,12 @@ import { Resource } from "sst";
 import { log } from "./log.ts";
 import { read } from "./message.ts";
 
-/** What is done about one signal; `receives` counts how often its message has been handed out, this time included. */
+/** Handles one signal. `receives` is the message's receive count, including this one. */
 export type Run = (message: Message, receives: number) => Promise<Report>;
 
-/** Runs every signal of every message. A message stays in the queue unless all of its signals may go. */
+/** Handles every signal of every message. A message is deleted only if all of its signals were acknowledged. */
 export function eachSignal(event: SQSEvent, context: Context, run: Run): Promise<SQSBatchResponse> {
-  // A batch that fails whole is no invocation error: Lambda would slow the queue down for everybody.
+  // A batch of failures is not reported as an invocation error: Lambda would throttle the entire queue.
   return processPartialResponse(
     event,
     (record: SQSRecord) => handle(record, run),
@@ -33,9 +33,9 @@ async function handle({ messageId, body, attributes }: SQSRecord, run: Run): Pro
     try {
       const report = await run(signal, receives);
       log.info("handled", { ...report, kind: signal.kind, receives, ms: Date.now() - started });
-      if (!report.acknowledge) throw new Error(`${report.imageID} is to be tried again: ${report.did}`);
+      if (!report.acknowledge) throw new Error(`${report.imageID} was not acknowledged: ${report.did}`);
     } catch (error) {
-      log.warn("left in the queue", { messageId, key: signal.key, receives, error });
+      log.warn("message failed, will be retried", { messageId, key: signal.key, receives, error });
       throw error;
     }
   }

@@ -5,7 +5,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 const mapping = "arn:aws:lambda:us-east-1:123456789012:event-source-mapping:0a1b";
 const midnight = `${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`;
 
-/** What Lambda and CloudWatch hold, as far as the breaker asks. */
+/** The state of Lambda and CloudWatch that the breaker reads and changes. */
 let cloud: { sums: number[]; state: string; tags: Record<string, string>; refuse: string };
 const seen: string[] = [];
 let server: Server;

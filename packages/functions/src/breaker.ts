@@ -1,8 +1,8 @@
 /**
- * The spend breaker: when the processor has run as often as a day allows, its queue is no longer read until the next
- * day (UTC). Nothing is lost, the work waits. Scheduled every five minutes, so it may be that much too late.
+ * The spend breaker: once the processor has reached its daily number of invocations, it disables the event source
+ * mapping until the next day (UTC). Messages wait in the queue. It runs every five minutes, so it may react that late.
  *
- * It stands beside the processor, not in it: what decodes strangers' bytes must not be able to switch things on.
+ * A separate function, because the processor decodes untrusted bytes and must not have the right to enable the mapping.
  */
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { Resource } from "sst";
@@ -14,7 +14,7 @@ const metrics = new Metrics({
   serviceName: `${Resource.App.name}-${Resource.App.stage}`,
 });
 
-/** What was found, and what was done about it. */
+/** Today's invocations of the processor, and the change that was made to the mapping. */
 export type Report = { runs: number; did: Change };
 
 export const handler = async (): Promise<Report> => {
@@ -24,6 +24,6 @@ export const handler = async (): Promise<Report> => {
   const did = await (over ? pause(mapping) : resume(mapping));
   metrics.addMetric("ProcessingPaused", "Count", over ? 1 : 0);
   metrics.publishStoredMetrics();
-  log.info("day's allowance", { runs, perDayMax, did });
+  log.info("spend breaker checked", { runs, perDayMax, did });
   return { runs, did };
 };

@@ -1,4 +1,4 @@
-/** Marks as `failed` what the queue has given up on, so that it can be seen and sent through again. */
+/** Consumer of the dead-letter queue: marks images as `failed`, so that they are visible and can be reprocessed. */
 import { onDeadLetter } from "@image-pipeline/core/pipeline/decision";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";

@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
 
-/** What a process of its own writes, line by line. */
+/** Runs code in a child process and returns its output, line by line. */
 function written(code: string, env: Record<string, string> = {}) {
   const script = `const { log } = await import(${JSON.stringify(new URL("log.ts", import.meta.url))}); ${code}`;
   const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
@@ -68,7 +68,7 @@ test.each([
   ["POWERTOOLS_LOG_LEVEL", "error", ["ERROR"]],
   ["POWERTOOLS_LOG_LEVEL", "SILENT", []],
   ["POWERTOOLS_LOG_LEVEL", "DEBUG", ["INFO", "WARN", "ERROR"]],
-  // What is set for the function in Lambda itself.
+  // The level of Lambda's logging configuration.
   ["AWS_LAMBDA_LOG_LEVEL", "ERROR", ["ERROR"]],
   ["AWS_LAMBDA_LOG_LEVEL", "FATAL", []],
 ])("%s=%s lets through %j", (name, level, levels) => {

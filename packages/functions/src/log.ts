@@ -1,12 +1,12 @@
 /**
- * The functions' structured log, one JSON object a line. Nothing secret goes in: no tokens, no signed URLs, no places.
- * The fields are those of Powertools' logger, which would be 24 KB of the API's bundle and a quarter of the CPU of a
+ * The functions' structured log, one JSON object a line. Never log secrets: tokens, presigned URLs, GPS positions.
+ * Writes the same fields as Powertools Logger, which would add 24 KB to the API's bundle and a quarter of the CPU of a
  * look-up.
  */
 import { Console } from "node:console";
 import { Resource } from "sst";
 
-/** What a line says beside what every line does. */
+/** The fields of a log line besides those of every line. */
 export type Fields = Record<string, unknown> & Partial<Record<"level" | "message" | "timestamp", never>>;
 
 const weights: Record<string, number> = { INFO: 1, WARN: 2, ERROR: 3, FATAL: 4, CRITICAL: 4, SILENT: 5 };
@@ -16,7 +16,7 @@ const least = weights[(AWS_LAMBDA_LOG_LEVEL || POWERTOOLS_LOG_LEVEL || "INFO").t
 
 const service = `${Resource.App.name}-${Resource.App.stage}`;
 
-// Lambda puts what the global console is given into an object of its own.
+// Lambda wraps lines of the global console in another JSON object.
 const { stdout, stderr } = process;
 const out = new Console({ stdout, stderr });
 
@@ -24,12 +24,12 @@ function logger(level: "INFO" | "WARN" | "ERROR", print: (line: string) => void)
   if ((weights[level] ?? 0) < least) return () => {};
   return (message: string, fields: Fields) => {
     const line = { level, message, timestamp: new Date().toISOString(), service, ...fields };
-    // A request's line is plain, and written twice as fast without the function.
+    // Request lines have only plain fields. Without a replacer they are serialized twice as fast.
     print(JSON.stringify(line, Object.values(fields).every(isPlain) ? undefined : readable()));
   };
 }
 
-/** Writes a line at its level, unless only graver ones are wanted. */
+/** Writes a line if its level is at or above the configured one. */
 export const log = {
   info: logger("INFO", out.info),
   warn: logger("WARN", out.warn),
@@ -38,7 +38,7 @@ export const log = {
 
 const isPlain = (value: unknown) => typeof value === "string" || typeof value === "number";
 
-/** For `JSON.stringify`: errors with what JSON would leave out, big numbers as text, and nothing within itself. */
+/** Returns a replacer for `JSON.stringify`: keeps all fields of errors, writes bigint as text, drops cycles. */
 function readable() {
   const around: { given: object; written: object }[] = [];
   return function (this: unknown, _name: string, given: unknown): unknown {

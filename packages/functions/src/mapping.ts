@@ -1,12 +1,12 @@
 /**
- * What connects the queue to the processor (an event source mapping), and how often the processor has run. The few
- * requests are signed by hand: the two clients would be 600 KB.
+ * Pauses and resumes the event source mapping between queue and processor, and counts the processor's invocations.
+ * Signs its few requests with aws4fetch: the two AWS clients would add 600 KB.
  *
- * Which pause is ours is written on the mapping itself, as a tag.
+ * A tag on the mapping marks a pause as the breaker's.
  */
 import { AwsClient } from "aws4fetch";
 
-/** What a run changed. */
+/** The change that a run made. */
 export type Change = "paused" | "resumed" | "nothing";
 
 const tag = "paused-by";
@@ -18,7 +18,7 @@ const {
   AWS_ENDPOINT_URL_CLOUDWATCH: cloudwatch = `https://monitoring.${region}.amazonaws.com`,
 } = process.env;
 
-/** How often a function has run since then. CloudWatch knows a minute or two late. */
+/** Returns a function's number of invocations since then. CloudWatch metrics are one or two minutes late. */
 export async function runsSince(functionName: string, since: Date): Promise<number> {
   const query = new URLSearchParams({
     Action: "GetMetricStatistics",
@@ -37,16 +37,16 @@ export async function runsSince(functionName: string, since: Date): Promise<numb
   return sums.reduce((all, sum) => all + sum, 0);
 }
 
-/** Stops the queue from being read. One that is not being read already, for whatever reason, is left as it is. */
+/** Disables the mapping. Does nothing if it is not enabled. */
 export async function pause(arn: string): Promise<Change> {
   if ((await stateOf(arn)) !== "Enabled") return "nothing";
-  // The tag first: without it a pause would last for ever, and a tag without a pause is put right the next time.
+  // Tags first: a pause without the tag would never be resumed, while a tag without a pause is removed on resume.
   await call("lambda", tagsOf(arn), "POST", JSON.stringify({ Tags: { [tag]: us } }));
   await call("lambda", mappingOf(arn), "PUT", JSON.stringify({ Enabled: false }));
   return "paused";
 }
 
-/** Has the queue read again if we stopped it. Somebody who stopped it by hand had a reason. */
+/** Enables the mapping if the breaker disabled it. A mapping that an operator disabled stays disabled. */
 export async function resume(arn: string): Promise<Change> {
   const { Tags } = JSON.parse(await call("lambda", tagsOf(arn), "GET")) as { Tags?: Record<string, string> };
   if (Tags?.[tag] !== us) return "nothing";
@@ -57,7 +57,7 @@ export async function resume(arn: string): Promise<Change> {
   return "resumed";
 }
 
-/** `Enabled` and `Disabled` can be changed; anything else is on its way to one of them, and tried the next time. */
+/** Returns the mapping's state. Only `Enabled` and `Disabled` can be changed; the others are transitions. */
 async function stateOf(arn: string): Promise<string> {
   const { State } = JSON.parse(await call("lambda", mappingOf(arn), "GET")) as { State: string };
   return State;
@@ -78,7 +78,8 @@ async function call(service: string, url: string, method: string, body?: string 
   });
   const response = await aws.fetch(url, { method, body: body?.toString(), headers: headersOf(body) });
   const text = await response.text();
-  if (!response.ok) throw new Error(`${service} refused ${method} ${url}: ${response.status} ${text}`);
+  if (!response.ok)
+    throw new Error(`${method} ${url} failed: ${service} returned ${response.status} ${text}`);
   return text;
 }
 

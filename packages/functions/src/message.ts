@@ -1,15 +1,15 @@
-/** What lies in the processing queue: S3's own notifications, and checks of ours. */
+/** Messages on the processing queue: S3 event notifications, and checks that the reconciler or the API sends. */
 
 import { check, type Message, sequencerOf } from "@image-pipeline/core/records/message";
 import type { S3Event, S3EventRecord } from "aws-lambda";
 import * as v from "valibot";
 
-/** A message read: what it signals, and what in it is not for us (for the log). */
+/** The signals of a message, and the reasons why parts of it were ignored (for the log). */
 export type Content = { signals: Message[]; ignored: string[] };
 
 /**
- * Reads a queue message. Whatever cannot be understood, or comes from another bucket, is named and left alone: it
- * would not be understood the next time either.
+ * Parses a queue message. Ignores, with a reason, what it cannot parse or what comes from another bucket: a retry would
+ * give the same result.
  */
 export function read(body: string, bucket: string): Content {
   let content: unknown;

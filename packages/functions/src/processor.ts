@@ -1,4 +1,4 @@
-/** Makes variants and records of what lands in the uploads bucket. Fed by the queue, one message at a time. */
+/** The processor: writes the variants and records of uploaded images. Consumes the queue one message at a time. */
 import { Pipeline } from "@image-pipeline/core/pipeline/pipeline";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";

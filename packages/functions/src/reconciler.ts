@@ -1,4 +1,4 @@
-/** Finds what events have missed. Scheduled: `stuck` often, `compare` and `sweep` daily. */
+/** The reconciler: finds changes whose events were lost. Scheduled: `stuck` often, `compare` and `sweep` daily. */
 import { Reconcile } from "@image-pipeline/core/pipeline/reconcile";
 import type { Context } from "aws-lambda";
 import * as v from "valibot";
@@ -8,7 +8,7 @@ const jobs = { stuck: Reconcile.stuck, compare: Reconcile.compare, sweep: Reconc
 
 const Event = v.object({ job: v.picklist(["stuck", "compare", "sweep"]) });
 
-/** Long jobs stop a minute before the function would be stopped, and go on the next time. */
+/** Long jobs stop a minute before the function's timeout and continue in the next run. */
 const marginMs = 60_000;
 
 export const handler = async (

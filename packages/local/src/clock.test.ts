@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { type Clock, every } from "./clock.ts";
 
-/** A clock that stands still: the test runs the timers. */
+/** A manual clock: the test moves time and runs the timers. */
 function stillClock() {
   const timers = new Map<() => void, number>();
   const clock: Clock = {

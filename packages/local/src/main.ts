@@ -5,7 +5,7 @@ import type { Settings } from "@image-pipeline/core/settings";
 import { type Cloud, startCloud } from "./cloud.ts";
 import { names, readSettings, StartError } from "./environment.ts";
 
-/** `.env` and DATA_DIR are relative to the repository, whatever folder `npm start` is called in. */
+/** `.env` and DATA_DIR are relative to the repository, even if `npm start` runs in another folder. */
 process.chdir(fileURLToPath(new URL("../../../", import.meta.url)));
 
 /** One Ctrl-C in a terminal can reach this process twice, once through npm: signals so close together are one. */

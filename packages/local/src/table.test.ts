@@ -1,6 +1,6 @@
 /**
- * Every access pattern of the table, against dynalite as the embedded mode starts it, or against whatever
- * `AWS_ENDPOINT_URL_DYNAMODB` names: DynamoDB Local, or the real one.
+ * Every access pattern of the table, against dynalite as in embedded mode, or against the endpoint in
+ * `AWS_ENDPOINT_URL_DYNAMODB`: DynamoDB Local or DynamoDB itself.
  */
 import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -18,7 +18,7 @@ let own: Dynamodb | undefined;
 let call: Call;
 let core: Awaited<ReturnType<typeof load>>;
 
-/** The entities read where the table is when they are loaded. */
+/** Imports the entities, which read the table's endpoint when they are loaded. */
 async function load() {
   const { ImageEntity, indexed } = await import("@image-pipeline/core/table/image-entity");
   const { EventEntity } = await import("@image-pipeline/core/table/event-entity");
@@ -62,7 +62,7 @@ afterAll(async () => {
 
 let serial = 0;
 
-/** A record of its own owner unless told otherwise, `ago` seconds old. */
+/** A record of a new owner by default, `ago` seconds old. */
 function record(change: Partial<ImageRecord> & { ago?: number } = {}): ImageRecord {
   const { ago = 0, ...rest } = change;
   const createdAt = new Date(Date.UTC(2026, 10, 23) - ago * 1000).toISOString();
@@ -371,7 +371,7 @@ test("a table with other indexes is refused", { timeout: 180_000 }, async () => 
     ],
   });
   await expect(ensureTable(call, TableName)).rejects.toThrow("has other indexes than this version needs");
-  // In the cloud it is still being made, and cannot be deleted yet.
+  // DynamoDB is still creating the table, which cannot be deleted until it is active.
   const remove = () => call("DeleteTable", { TableName }).then(() => "deleted", String);
   await expect.poll(remove, { timeout: 120_000, interval: 200 }).toBe("deleted");
 });

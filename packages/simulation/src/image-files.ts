@@ -54,6 +54,6 @@ export async function look(bytes: Buffer): Promise<Seen> {
   };
 }
 
-/** Whether two colours are equal but for the encoder's loss. */
+/** Returns true if two colours are equal within the encoder's loss. */
 export const isNear = (a: Color, b: Color): boolean =>
   Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2]) < nearMax;

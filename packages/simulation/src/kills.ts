@@ -87,7 +87,7 @@ export async function playKills({ dataDir, every, rounds, print }: Options): Pro
   return result;
 }
 
-/** Whether the server survives an operation and what follows it, such as a clean-up. */
+/** Returns true if the server survives an operation and the work that follows it, such as a clean-up. */
 async function survives(server: ServerProcess): Promise<boolean> {
   await sleep(300);
   return !server.isDead();

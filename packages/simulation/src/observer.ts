@@ -31,7 +31,7 @@ export type State = {
 export type Observer = State & {
   /** Primary keys, as JSON, of every item that was ever put into the table. */
   keys: Set<string>;
-  /** How many objects and records were written or removed. */
+  /** Number of objects and records that were written or removed. */
   writes: number;
   /** Every violation so far, with the number of its invariant. */
   violations: Set<string>;

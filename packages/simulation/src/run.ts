@@ -20,7 +20,7 @@ const program = new Command("npm run prove --")
   )
   .showHelpAfterError();
 
-/** How 50,000 schedules and fewer are divided among the profiles. */
+/** The shares of the profiles among up to 50,000 schedules. */
 const mix = [
   ["calm", 0.2],
   ["rough", 0.4],

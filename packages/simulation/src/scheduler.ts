@@ -145,7 +145,7 @@ export const clock: Clock = {
   },
 };
 
-/** Whether any timer is set. */
+/** Returns true if any timer is set. */
 export const hasTimers = (): boolean => virtual.countTimers() > 0;
 
 /** Moves time to the next timer and fires it. */

@@ -5,12 +5,12 @@ import type { Profile } from "./faults.ts";
 import type { Schedule, Simulation } from "./simulation.ts";
 
 /**
- * Schedules that share a world, one after another and under keys of their own. The reconciler's passes at its end cost
- * 32 queries each however few images there are, more than half of what a schedule costs alone.
+ * Schedules that share a world, one after another, each with a separate key prefix. The reconciler's passes at its end
+ * cost 32 queries each, even for few images: more than half the cost of a schedule that is played alone.
  */
 const togetherMax = 20;
 
-/** How long a failing schedule is shrunk before the shortest found is reported. */
+/** Time limit for shrinking a failing schedule; after it the shortest one found is reported. */
 const shrinkMsMax = 120_000;
 
 export type Options = {

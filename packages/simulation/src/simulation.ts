@@ -31,7 +31,7 @@ export type Chance = { fates: readonly Fate[]; skews: readonly number[] };
 
 export type Command = fc.AsyncCommand<World, World>;
 
-/** What happens, in order. */
+/** The commands to play, in order. */
 export type Schedule = Chance & { commands: Iterable<Command> };
 
 type Upload = { method: string; url: string; headers: Record<string, string> };
@@ -44,11 +44,11 @@ export type World = {
   files: readonly File[];
   /** Dealt to notifications in turn. */
   fates: readonly Fate[];
-  /** The number of the schedule, from 0: several share a world, each under keys of its own. */
+  /** The number of the schedule, from 0: several share a world, each with a separate key prefix. */
   scene: number;
   /** Begins the next schedule. */
   begin(chance: Chance): void;
-  /** Whether an image (by id) or an upload (by key) belongs to this schedule. */
+  /** Returns true if an image (by id) or an upload (by key) belongs to this schedule. */
   isOfScene(name: string): boolean;
   /** Created uploads whose bytes have not been sent, by image. */
   created: Map<string, { upload: Upload; file: File }>;
@@ -85,7 +85,7 @@ const dayMs = 86_400_000;
 const passesMax = 12;
 
 export type Simulation = {
-  /** How often each kind of thing has happened. */
+  /** Number of occurrences by kind: commands, faults and outcomes. */
   counts: ReadonlyMap<string, number>;
   /**
    * Plays schedules in an empty world, one after another, lets the world come to rest and checks it. Throws an error

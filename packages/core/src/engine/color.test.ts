@@ -66,7 +66,7 @@ describe("colours that a file signals by number are converted to sRGB", () => {
     expect([...made]).toEqual([255, 255, 255, 128]);
   });
 
-  /** How far the chart's square of a colour is from another colour, in the channel that is farthest. */
+  /** Returns the largest channel difference between the chart's square of a colour and the wanted colour. */
   async function apart(file: Buffer, colour: readonly number[], wanted: readonly number[]): Promise<number> {
     const { variants } = await render(file, Settings.pipelineDefaults, recipe);
     const { data, info } = await sharp(variants[0]?.files[0].bytes)

@@ -7,7 +7,7 @@ export * as Color from "./color.ts";
 /** Chromaticities (x, y) of red, green, blue and white. */
 export type Primaries = readonly [number, number, number, number, number, number, number, number];
 
-/** How a file encodes colour. A number as `transfer` is a pure gamma: the exponent that makes light of a value. */
+/** The colour encoding of a file. A number as `transfer` is a pure gamma: the exponent from value to linear light. */
 export type Coding = { primaries: Primaries; transfer: "srgb" | "pq" | "hlg" | number };
 
 const d65 = [0.3127, 0.329] as const;
@@ -28,7 +28,7 @@ const primariesByCode: Readonly<Record<number, Primaries>> = {
   22: [0.63, 0.34, 0.295, 0.605, 0.155, 0.077, ...d65], // EBU 3213
 };
 
-/** H.273, table 3. Television's curves are shown with the display's gamma of BT.1886, as Chromium does. */
+/** H.273, table 3. Television transfer functions are decoded with the display gamma of BT.1886, as in Chromium. */
 const transferByCode: Readonly<Record<number, Coding["transfer"]>> = {
   1: 2.4,
   4: 2.2,
@@ -43,21 +43,21 @@ const transferByCode: Readonly<Record<number, Coding["transfer"]>> = {
   18: "hlg",
 };
 
-/** Returns what two numbers of H.273 mean; undefined where either is unspecified or unknown. */
+/** Returns the coding of two H.273 code points; undefined if either is unspecified or unknown. */
 export function fromCodes(primaries: number, transfer: number): Coding | undefined {
   const [colours, curve] = [primariesByCode[primaries], transferByCode[transfer]];
   return colours && curve ? { primaries: colours, transfer: curve } : undefined;
 }
 
-/** Says whether pixels are sRGB already. */
+/** Returns true if pixels are sRGB already. */
 export const isSrgb = ({ primaries, transfer }: Coding) => primaries === bt709 && transfer === "srgb";
 
-/** Says whether pixels have light above diffuse white. */
+/** Returns true for an HDR transfer function, which encodes light above diffuse white. */
 export const isHdr = ({ transfer }: Coding) => transfer === "pq" || transfer === "hlg";
 
 /**
- * Returns what PNG's gAMA means (the exponent of the encoder), with cHRM's chromaticities or those of sRGB; undefined
- * for sRGB's own values, which most encoders write, and which mean sRGB's curve.
+ * Returns the coding of PNG's gAMA (the exponent of the encoder) with the chromaticities of cHRM or sRGB; undefined
+ * for the values of sRGB, which most encoders write to signal the sRGB curve.
  */
 export function fromGamma(gamma: number, primaries: Primaries = bt709): Coding | undefined {
   const isBt709 = primaries.every((value, i) => Math.abs(value - (bt709[i] ?? 0)) < 0.002);

@@ -1,4 +1,4 @@
-/** Colours of originals that are not sRGB, held against arithmetic of our own. */
+/** Colours of originals that are not sRGB, compared with values computed here. */
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { photo } from "../fixture.ts";
@@ -63,8 +63,8 @@ function adobeProfile(): Buffer {
   ]);
 }
 
-/** Inks that nobody prints with: cyan's place has an orange, magenta's a green; Lab in bytes, as `lut8Type` keeps it. */
-// All inks together are black, so that no conversion has to stretch them to it.
+/** Unusual inks: orange in the place of cyan, green in that of magenta; 8-bit Lab as in `lut8Type`. */
+// All inks together give black, so that black-point compensation changes nothing.
 const paper = [255, 128, 128];
 const inks = [
   [-60, 40, 50],
@@ -179,7 +179,7 @@ test.each([
   const made = await rendered(tagged);
   const middle = [...made.subarray((20 * 60 + 30) * 3).subarray(0, 3)];
   for (const [i, value] of wanted.entries()) expect(Math.abs((middle[i] ?? 0) - value)).toBeLessThan(6);
-  // Without the profile the same inks look otherwise: else this test would hold whatever is obeyed.
+  // Without the profile the same inks give another colour; otherwise this test would pass for an ignored profile.
   const without = (await rendered(bare)).subarray((20 * 60 + 30) * 3);
   expect(Math.max(...wanted.map((value, i) => Math.abs((without[i] ?? 0) - value)))).toBeGreaterThan(10);
 });

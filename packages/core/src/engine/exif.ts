@@ -1,6 +1,6 @@
 /**
- * EXIF as exif-reader should get it: bounded, and with what it does not read itself. That library makes a number of
- * every value that an entry declares; 5,400 entries that share 8,000 rationals are 47 KB and take it 1.7 GB.
+ * Reads EXIF with exif-reader, within a size limit, and the capture time, which it does not parse. The library expands
+ * every value that an entry declares: 5,400 entries that share 8,000 rationals are 47 KB and make it allocate 1.7 GB.
  */
 export * as Exif from "./exif.ts";
 
@@ -13,7 +13,7 @@ const sizes = [0, 1, 1, 2, 4, 8, 1, 1, 2, 4, 8, 4, 8, 4];
 /** Directories within a block: EXIF, GPS, interoperability. */
 const pointers = [0x8769, 0x8825, 0xa005];
 
-/** Three times as text, by what they say, in the order in which they are trusted; each with its offset from UTC. */
+/** The three time tags in order of preference, each with the tag of its UTC offset. */
 const times = [
   { time: 0x9003, offset: 0x9011 }, // DateTimeOriginal, OffsetTimeOriginal
   { time: 0x9004, offset: 0x9012 }, // DateTimeDigitized, OffsetTimeDigitized
@@ -24,11 +24,11 @@ const times = [
 export type Read = { tags: Tags; takenAt?: string };
 
 /**
- * Reads a block as sharp returns it, or a whole TIFF file. Undefined where it cannot be read. Throws `Rejection` with
- * `too_much_metadata` where its entries and the values that they declare have more than `bytesMax` bytes.
+ * Reads a block as sharp returns it, or an entire TIFF file. Returns undefined if it cannot be parsed. Throws
+ * `Rejection` with `too_much_metadata` if its entries and the values that they declare exceed `bytesMax` bytes.
  */
 export function read(block: Buffer, bytesMax: number): Read | undefined {
-  // Of its own, because pointers of type IFD are changed into the type that exif-reader follows.
+  // A copy, because pointers of type IFD are rewritten to the type that exif-reader follows.
   const copy = Buffer.from(block);
   const texts = scan(copy, bytesMax);
   try {
@@ -60,7 +60,7 @@ function scan(block: Buffer, bytesMax: number): Map<number, string> {
     for (let at = directory + 2; at < end && at + 12 <= block.length; at += 12) {
       const [tag, type, count] = [u16(at), u16(at + 2), u32(at + 4)];
       const bytes = (sizes[type] ?? 1) * count;
-      // A value ends where the block does, whatever it declares.
+      // Counts at most the length of the block, even if the entry declares more.
       add(12 + Math.min(bytes, block.length));
       const value = bytes <= 4 ? at + 8 : start + u32(at + 8);
       if (type === 2 && !texts.has(tag))
@@ -79,7 +79,7 @@ function scan(block: Buffer, bytesMax: number): Map<number, string> {
   return texts;
 }
 
-/** Returns the first time that is one. The camera's clock, without an offset, is local time at an unknown place. */
+/** Returns the first valid time. Without an offset it is local time in an unknown zone. */
 function takenAtOf(texts: Map<number, string>): string | undefined {
   for (const { time, offset } of times) {
     const [, ...parts] =
@@ -88,7 +88,7 @@ function takenAtOf(texts: Map<number, string>): string | undefined {
     const at = new Date(Date.UTC(year, month - 1, day, hour, minute, second));
     if (year < 1900 || Number.isNaN(at.getTime())) continue;
     const iso = at.toISOString().slice(0, 19);
-    // A date that does not exist, such as the 31st of February, is another one by now.
+    // `Date` turns a date that does not exist, such as 31 February, into another one.
     if (iso !== `${parts.slice(0, 3).join("-")}T${parts.slice(3).join(":")}`) continue;
     return iso + (/^[+-]\d\d:\d\d(?=\0|$)/.exec(texts.get(offset) ?? "")?.[0] ?? "");
   }

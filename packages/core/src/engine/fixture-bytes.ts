@@ -1,4 +1,4 @@
-/** Image files put together by hand, byte by byte, so that a test can write what no encoder would. */
+/** Image files assembled byte by byte, so that a test can write what no encoder produces. */
 import { crc32, deflateSync } from "node:zlib";
 
 /** Bytes from Latin-1 text, numbers and other bytes, one after the other. */
@@ -7,7 +7,7 @@ export const bytes = (...parts: (string | readonly number[] | Uint8Array)[]): Bu
     parts.map((part) => (typeof part === "string" ? Buffer.from(part, "latin1") : Buffer.from(part))),
   );
 
-/** The same bytes over and over. */
+/** Repeats bytes `count` times. */
 export const times = (count: number, part: Uint8Array): Buffer =>
   Buffer.concat(Array.from({ length: count }, () => part));
 
@@ -26,7 +26,7 @@ export function chunk(type: string, data: Uint8Array = Buffer.alloc(0), { checks
   return bytes(u32(data.length), body, u32(checksum ? crc32(body) : ~crc32(body)));
 }
 
-/** What a PNG's header may say: `color` is 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA. */
+/** The fields of a PNG header: `color` is 0 grey, 2 RGB, 3 palette, 4 grey and alpha, 6 RGBA. */
 export type PngHeader = {
   depth?: number;
   color?: number;
@@ -40,7 +40,7 @@ export const ihdr = (width: number, height: number, header: PngHeader = {}) => {
   return chunk("IHDR", bytes(u32(width), u32(height), [depth, color, compression, filter, interlace]));
 };
 
-/** A whole PNG, black. `before` and `after` are chunks around the pixels, `data` replaces the pixels. */
+/** A complete black PNG. `before` and `after` are chunks around the pixels, `data` replaces the pixels. */
 export function png(
   width: number,
   height: number,
@@ -64,7 +64,7 @@ const adam7 = [
   [0, 1, 1, 2],
 ] as const;
 
-/** How many bytes the pixels of a PNG are, with the filter's byte before each row. */
+/** Returns the size in bytes of a PNG's unpacked pixels, including the filter byte before each row. */
 function rawBytes(width: number, height: number, bits: number, interlaced: boolean): number {
   let total = 0;
   for (const [x, y, dx, dy] of interlaced ? adam7 : ([[0, 0, 1, 1]] as const)) {
@@ -74,9 +74,9 @@ function rawBytes(width: number, height: number, bits: number, interlaced: boole
   return total;
 }
 
-/** A zlib stream of so many zeros, without the work: one block, repeated. Gigabytes fit in a few kilobytes. */
+/** A zlib stream of `count` zeros, as one repeated block. A few kilobytes unpack to gigabytes. */
 export function zlibZeros(count: number): Buffer {
-  // Stored pieces of deflate can be put together at byte boundaries: a full flush ends at one and forgets the past.
+  // Pieces of deflate can be concatenated after a full flush: it ends at a byte boundary and resets the window.
   const megabyte = 2 ** 20;
   const piece = flushed(Buffer.alloc(megabyte));
   const rest = flushed(Buffer.alloc(count % megabyte));
@@ -106,7 +106,7 @@ export const jpegHead = (width: number, height: number, marker = 0xc0, bits = 8,
     ]),
   );
 
-/** A GIF of so many frames, each one pixel of picture data. */
+/** A GIF of `frames` frames, each with image data for one pixel. */
 export function gif(
   width: number,
   height: number,

@@ -18,7 +18,7 @@ const columns = 25;
 export const square = 4;
 export const chartSize = { width: columns * square, height: (colours.length / columns) * square };
 
-/** Where the middle of a colour's square is on the chart. */
+/** Returns the centre of a colour's square on the chart. */
 export const placeOf = (index: number) => ({
   x: (index % columns) * square + square / 2,
   y: Math.floor(index / columns) * square + square / 2,
@@ -63,7 +63,7 @@ export async function chartAvif(primaries: number, transfer: number): Promise<Bu
   return coded(encoded, primaries, transfer);
 }
 
-/** An AVIF of sharp's, its one item put into a container of its own that signals these colours. */
+/** Moves the single item of an AVIF from sharp into a new container that signals these colours. */
 function coded(avif: Buffer, primaries: number, transfer: number): Buffer {
   const contentOf = (type: string) => {
     const at = avif.indexOf(type, 0, "latin1");

@@ -1,6 +1,6 @@
 /**
- * HEIC files as phones write them, put together box by box from four tiles of HEVC: a grid, turned and mirrored by
- * properties, with EXIF, a thumbnail and a depth map beside it. heif-enc writes none of these.
+ * HEIC files as phones write them, assembled box by box from four HEVC tiles: a grid, rotated and mirrored by
+ * properties, with EXIF, a thumbnail and a depth map. heif-enc writes none of these.
  */
 import { box, bytes, u16, u32 } from "./fixture-bytes.ts";
 
@@ -15,13 +15,13 @@ const tiles = [
   "AAABeygBrwngebiIqr3IBtS3Vcg3C+PqnOvjD4qC5eizlsSpBYmxihjOK6lo999CGUxoN+5LnTpHkNIn2k8236yYIN8zDvftep1UewsiiKTE3itrFrdg0hQz3sdkQGq7aRnMSLcCm5jVLwQyxAuQa5ZNaBzafNsPEaXagcNaotKc2k8tugF0CcXjCfiQFRQ9/lbhdHjIvAJv3F+kiT0n1suUpLSB0pnUCxqTVxR4tyD+Q35Pj7E/74nEo7zCVhNFLetFZ9PYUU38P4jXZhB7mgQf213t96fOAQR+07uKNRBfaJyqzQrmSOGkwTF2fIoVvzdlvZ+LVwkVBz7jdkG8+qFajv+uLBY149spIh8JsoPXUd4Tw9lHJmvzQjeXIHS9eOMUnpeGdb2pMbO2g406vTd0pWczscHFdzMivOq0WYwjef3B1b92C7znzb8/SPsfHuxuSeBSUFflVLSG9ry1keKLROicN6R4LcT10d5CwXG6hp16AGlNwEILpj7JSJI=",
 ].map((text) => Buffer.from(text, "base64"));
 
-/** What configures the decoder for all four (`hvcC`). */
+/** The decoder configuration of all four tiles (`hvcC`). */
 const configuration = Buffer.from(
   "AQNwAAAAAAAAAAAAHvAA/P34+AAADwMgAAEAGEABDAH//wNwAAADAJAAAAMAAAMAHroCQCEAAQArQgEBA3AAAAMAkAAAAwAAAwAeoCCBBZbqSSmubgQEDAgAAAMACAAAAwAIQCIAAQAHRAHBcrAiQA==",
   "base64",
 );
 
-/** What a HEIC may say: `rotate` is quarter turns anticlockwise, `mirror` 0 top to bottom, 1 left to right. */
+/** Options of a HEIC: `rotate` is quarter turns anticlockwise, `mirror` 0 top to bottom, 1 left to right. */
 export type HeicOptions = {
   rotate?: 0 | 1 | 2 | 3;
   mirror?: 0 | 1;
@@ -29,17 +29,17 @@ export type HeicOptions = {
   colour?: Buffer | number;
   /** EXIF from its TIFF header on. */
   exif?: Buffer;
-  /** What the grid says that it is cut to. */
+  /** Declared size of the grid after cropping. */
   size?: readonly [number, number];
-  /** What each tile says that its size is. */
+  /** Declared size of each tile. */
   tileSize?: number;
-  /** `of` are the items that the grid names, row by row: its tiles, where nothing is said. */
+  /** `of` are the items that the grid references, row by row; its tiles by default. */
   grid?: { rows: number; columns: number; of?: readonly number[] };
-  /** What is in each tile: the four of the photo again and again, where nothing is said. */
+  /** Content of each tile; the four of the photo, repeated, by default. */
   data?: readonly Buffer[];
 };
 
-/** Items by their numbers. No item may be named twice in one grid. */
+/** Item ids. A grid may reference an item only once. */
 const gridItem = 1;
 const thumbnail = 2;
 const depth = 3;
@@ -63,7 +63,7 @@ export function heic(options: HeicOptions = {}): Buffer {
     ...(mirror === undefined ? [] : [box("imir", bytes([mirror]))]),
     ...(colour === undefined ? [] : [box("colr", colr(colour))]),
   ];
-  // Everything behind the fourth belongs to the grid, in the order in which it is applied.
+  // Every property after the fourth belongs to the grid, in the order of application.
   const ofGrid = [1, ...properties.slice(4).map((_, i) => i + 5)];
   const ofTile = [2, 3];
   type Item = { id: number; type: string; data: Buffer; properties: number[] };
@@ -87,11 +87,11 @@ export function heic(options: HeicOptions = {}): Buffer {
       at += data.length;
       return location;
     });
-    // All but the grid are hidden: nobody is to show a tile.
+    // All items except the grid are hidden, so that no reader shows a tile.
     const infos = items.map(({ id, type }) =>
       box("infe", bytes([2, 0, 0, id === gridItem ? 0 : 1], u16(id), u16(0), type, [0])),
     );
-    // The highest bit: whoever does not know the property must not show the picture.
+    // The highest bit marks a property as essential: a reader that does not support it must not show the image.
     const associations = items.map(({ id, properties }) =>
       bytes(u16(id), [properties.length, ...properties.map((index) => index | 0x80)]),
     );

@@ -1,6 +1,6 @@
 /**
- * Files that mean harm, or were harmed: each with the code that it must be rejected with, or "ready" where it is an
- * image after all. All made here; the kinds are those of `libvips`' and browsers' bug lists.
+ * Hostile and damaged files, each with its expected rejection code, or "ready" if it is a valid image after all. All
+ * are generated here; the kinds are taken from the bug lists of libvips and browsers.
  */
 import { deflateSync, gzipSync } from "node:zlib";
 import { phoneExif, photo } from "../fixture.ts";
@@ -30,7 +30,7 @@ import {
 } from "./fixture-bytes.ts";
 import type { Code } from "./rejection.ts";
 
-/** What a file must end as. */
+/** A file and its expected result. */
 export type Hostile = { make(): Buffer | Promise<Buffer>; ends: Code | "ready" };
 
 const small = { width: 64, height: 48 };
@@ -42,9 +42,9 @@ const patched = (whole: Buffer, at: number, ...values: number[]) => {
   out.set(values, at);
   return out;
 };
-/** Where a JPEG's marker stands. */
+/** Returns the offset of a JPEG marker. */
 const marker = (whole: Buffer, code: number) => whole.indexOf(Buffer.from([0xff, code]));
-/** A JPEG with something put right behind its first marker. */
+/** Inserts bytes right after the first marker of a JPEG. */
 const inserted = (whole: Buffer, part: Uint8Array) => bytes(whole.subarray(0, 2), part, whole.subarray(2));
 const svg = (inside: string) =>
   `<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9">${inside}</svg>`;
@@ -233,7 +233,7 @@ const jpegs: Record<string, Hostile> = {
       const at = marker(whole, 0xc4);
       return without(whole, at, 2 + whole.readUInt16BE(at + 2));
     },
-    ends: "ready", // decoders have one of their own
+    ends: "ready", // decoders have a default one
   },
   "jpeg: Huffman table that is too full": {
     make: async () => {

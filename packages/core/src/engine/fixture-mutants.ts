@@ -1,16 +1,16 @@
-/** Endless broken pictures from a seed: small images of every kind with bytes changed, cut, repeated and swapped. */
+/** Broken images from a seed, without end: small images of every format with bytes changed, cut, repeated and swapped. */
 import { crc32 } from "node:zlib";
 import { phoneExif, photo } from "../fixture.ts";
 import { randomFrom } from "../fixture-random.ts";
 import { bytes, gif, png, riff, times, vp8x, webp } from "./fixture-bytes.ts";
 import { heic } from "./fixture-heic.ts";
 
-/** A broken file; `name` is enough to make it again. */
+/** A broken file; `name` is enough to generate it again. */
 export type Mutant = { name: string; bytes: Buffer };
 
 const size = { width: 32, height: 24 };
 
-/** What is broken: a few hundred bytes to some kilobytes each, so that changes meet the parts that matter. */
+/** The images to mutate: a few hundred bytes to a few kilobytes each, so that most mutations hit structure. */
 async function originals(): Promise<Buffer[]> {
   const framed = riff(
     "ANMF",
@@ -33,7 +33,7 @@ async function originals(): Promise<Buffer[]> {
   ]);
 }
 
-/** Numbers at which arithmetic goes wrong. */
+/** Values at which integer arithmetic overflows. */
 const edges = [
   0, 1, 2, 0x7f, 0x80, 0xff, 0x100, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xffffffff,
 ];
@@ -45,11 +45,11 @@ export async function* mutants(seed: number, from: number, count: number): Async
   for (let number = from; number < from + count; number++) {
     const random = randomFrom(seed * 1_000_003 + number);
     const below = (limit: number) => Math.floor(random() * limit);
-    // Few of them in HEIC: each that passes the gate starts a thread with a decoder of its own.
+    // Few HEIC mutants: each one that passes the header check starts a decoder thread.
     const original = below(200) === 0 ? phone : seeds[below(seeds.length)];
     let file: Buffer = Buffer.from(original ?? []);
     for (let change = below(6); change >= 0; change--) file = changed(file, seeds, below);
-    // A wrong checksum stops a PNG's reader at once; half of them get right ones, to break what comes after.
+    // A PNG reader stops at a wrong checksum; half of the mutants get correct ones, to reach the code behind it.
     if (below(2) === 0) file = resealed(file);
     yield { name: `seed ${seed}, number ${number}`, bytes: file };
   }
@@ -87,7 +87,7 @@ function changed(file: Buffer, seeds: readonly Buffer[], below: (limit: number) 
   }
 }
 
-/** The same PNG with right checksums, as far as its chunks can be followed; anything else as it is. */
+/** Corrects the checksums of a PNG as far as its chunks can be parsed; returns other files unchanged. */
 function resealed(file: Buffer): Buffer {
   for (let at = 8; file.toString("latin1", 0, 4) === "\x89PNG" && at + 12 <= file.length; ) {
     const end = at + 8 + file.readUInt32BE(at);

@@ -1,4 +1,4 @@
-/** Mutated and hostile images in a process of their own, whose memory is measured. */
+/** Mutated and hostile images in a child process, whose memory is measured. */
 import { expect, test } from "vitest";
 import { Settings } from "../settings.ts";
 import { hostile } from "./fixture-hostile.ts";

@@ -1,6 +1,6 @@
 /**
- * What an image's header says of its size, read without a decoder: a file that asks for too much must be refused
- * before any code written in C has looked at it. Only as much of each format is read as that takes.
+ * Reads an image's dimensions from its header without a decoder, so that a file over a limit is rejected before any
+ * native code parses it. Parses only the parts of each format that this needs.
  */
 import { Color } from "./color.ts";
 import type { Format } from "./format.ts";
@@ -10,15 +10,15 @@ export type Header = {
   format: Format;
   width: number;
   height: number;
-  /** How many pictures follow each other; 1 for a still one. */
+  /** Number of frames; 1 for a still image. */
   frames: number;
-  /** Whether a decoder must hold the whole picture before it can give the first row. */
+  /** True if a decoder needs the entire image in memory before it can return the first row. */
   whole: boolean;
-  /** Colours by number. They take precedence over an ICC profile, and are absent where that takes precedence. */
+  /** Colours signalled by code points. Absent if an ICC profile takes precedence over them. */
   coding?: Color.Coding;
-  /** The encoding, where no decoder here can read it. */
+  /** Name of the encoding, if no decoder here supports it. */
   unreadable?: string;
-  /** A value that no valid file has. */
+  /** An invalid value in the header. */
   fault?: string;
   /** Scans of a progressive JPEG. */
   scans?: number;
@@ -31,17 +31,17 @@ export type Header = {
 /** A frame: the part of the canvas that it covers, in pixels, and where its bytes end in the file. */
 export type Still = { left: number; top: number; width: number; height: number; end: number };
 
-/** Frames that are looked at for one that shows something. */
+/** Frames examined for the first one that is not blank. */
 const stillsMax = 10;
 
-/** Reads the header of bytes that `sniff` took for `format`; undefined where there is none to be found. */
+/** Reads the header of bytes that `sniff` recognised as `format`; returns undefined if there is none. */
 export function readHeader(bytes: Uint8Array, format: Format): Header | undefined {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   try {
     const found = readers[format](view);
     return found && { format, frames: 1, whole: false, ...found };
   } catch (error) {
-    // A DataView throws when it is read beyond its end: the header is cut off.
+    // DataView throws on a read past its end: the header is truncated.
     if (error instanceof RangeError) return undefined;
     throw error;
   }
@@ -59,7 +59,7 @@ const readers: Record<Format, (view: DataView) => Found | undefined> = {
   heic: (view) => heif(view, "hvcC"),
 };
 
-/** Frames of JPEG by their marker: what decoders here can read, and what the others are called. */
+/** Names of the JPEG frame types that no decoder here supports, by marker. */
 const unreadableFrames: Record<number, string> = {
   195: "lossless JPEG",
   197: "hierarchical JPEG",
@@ -101,7 +101,7 @@ function jpeg(view: DataView): Found | undefined {
   }
 }
 
-/** Counts the scans of a progressive JPEG, and looks for the end (EOI) behind the first scan. */
+/** Counts the scans of a progressive JPEG and looks for the end (EOI) after the first scan. */
 function scansFrom(view: DataView, from: number, progressive: boolean): Pick<Header, "scans" | "ended"> {
   const bytes = Buffer.from(view.buffer, view.byteOffset, view.byteLength);
   const find = (marker: number, at: number) => bytes.indexOf(Buffer.from([0xff, marker]), at);
@@ -112,7 +112,7 @@ function scansFrom(view: DataView, from: number, progressive: boolean): Pick<Hea
   return { ...(progressive && { scans }), ended: end >= 0 };
 }
 
-/** PNG (W3C), 11.2.2: IHDR always comes first, but for Xcode's own variety, whose pixels no other decoder reads. */
+/** PNG (W3C), 11.2.2: IHDR always comes first, except in Xcode's variant (CgBI), which other decoders cannot read. */
 function png(view: DataView): Found | undefined {
   if (tag(view, 12) === "CgBI") {
     const unreadable = "CgBI, Apple's variant of PNG";
@@ -129,12 +129,12 @@ function pngCoding(view: DataView): Color.Coding | undefined {
   for (let at = 8; at + 12 <= view.byteLength && chunks.size < 100; at += 12 + view.getUint32(at)) {
     const type = tag(view, at + 4);
     if (type === "IDAT") break;
-    // A chunk that goes on behind the end of the file is none.
+    // Ignores a chunk that extends past the end of the file.
     if (at + 12 + view.getUint32(at) <= view.byteLength) chunks.set(type, at + 8);
   }
   const cicp = chunks.get("cICP");
   if (cicp !== undefined) {
-    // RGB with the full range is all that PNG holds.
+    // PNG allows only RGB with full range.
     const isValid = view.getUint8(cicp + 2) === 0 && view.getUint8(cicp + 3) === 1;
     const coding = Color.fromCodes(view.getUint8(cicp), view.getUint8(cicp + 1));
     if (isValid && coding) return coding;
@@ -151,7 +151,7 @@ function pngCoding(view: DataView): Color.Coding | undefined {
   );
 }
 
-/** RFC 9649: a lossy or a lossless picture, or a canvas with either on it, perhaps many. */
+/** RFC 9649: a lossy or a lossless image, or a canvas with one or more of them. */
 function webp(view: DataView): Found | undefined {
   const first = tag(view, 12);
   if (first === "VP8 ") {
@@ -185,7 +185,7 @@ function webp(view: DataView): Found | undefined {
   return { width: size(24), height: size(27), frames: Math.max(1, frames), stills };
 }
 
-/** GIF89a: a screen, then blocks; pictures may be larger than the screen. */
+/** GIF89a: a screen, then blocks; frames may be larger than the screen. */
 function gif(view: DataView): Found | undefined {
   const found = { width: view.getUint16(6, true), height: view.getUint16(8, true), frames: 0 };
   const stills: Still[] = [];
@@ -202,7 +202,7 @@ function gif(view: DataView): Found | undefined {
       found.height = Math.max(found.height, still.top + still.height);
       at += 11 + tableAfter(view.getUint8(at + 9));
     } else if (block === 0x21) at += 2;
-    else break; // the trailer, or whatever somebody put behind the pictures
+    else break; // the trailer, or data that was appended to the file
     while (at < view.byteLength && view.getUint8(at) > 0) at += 1 + view.getUint8(at);
     at++;
     if (still && stills.length < stillsMax) stills.push({ ...still, end: Math.min(at, view.byteLength) });
@@ -210,7 +210,7 @@ function gif(view: DataView): Found | undefined {
   return found.frames > 0 ? { ...found, stills } : undefined;
 }
 
-/** TIFF 6.0: entries of the first directory. A tile that is larger than the picture counts as its size. */
+/** TIFF 6.0: entries of the first directory. For a tile larger than the image, the tile's size counts. */
 function tiff(view: DataView): Found | undefined {
   const little = view.getUint8(0) === 0x49;
   const start = view.getUint32(4, little);
@@ -224,15 +224,15 @@ function tiff(view: DataView): Found | undefined {
     if (view.getUint16(at, little) === 257) found.height = value;
     if (view.getUint16(at, little) === 322) tile.width = value;
     if (view.getUint16(at, little) === 323) tile.height = value;
-    // CMYK with alpha is the most that pictures have; thousands of channels are measurements, or harm.
+    // Images have at most five channels (CMYK with alpha); thousands are scientific data or an attack.
     if (view.getUint16(at, little) === 277 && value > 5) found.unreadable = `TIFF of ${value} channels`;
   }
-  // A whole tile is in memory at once. Up to 1,024 px a side is what programs write, whatever the picture's size.
+  // A tile is decoded as one block of memory. Programs write tiles of up to 1,024 px a side, even for smaller images.
   const isHuge = tile.width * tile.height > Math.max(2 ** 20, found.width * found.height);
   return isHuge && found.width > 0 && found.height > 0 ? { ...found, ...tile } : found;
 }
 
-/** ISO/IEC 23008-12: the largest image that the file's item properties speak of. */
+/** ISO/IEC 23008-12: the largest size among the file's item properties. */
 function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
   const properties = boxIn(view, ["meta", "iprp", "ipco"]);
   if (!properties) return withoutItems(view);
@@ -245,7 +245,7 @@ function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
       found.height = Math.max(found.height, view.getUint32(start + 8));
     }
     if (type in codecNames) codecs.add(type);
-    // The thumbnail, the alpha plane and a gain map may have colours of their own; the image's come first.
+    // The thumbnail, the alpha plane and a gain map may have other colours; those of the image come first.
     if (type !== "colr") continue;
     if (tag(view, start) !== "nclx") profile = true;
     else found.coding ??= nclx(view.getUint16(start + 4), view.getUint16(start + 6));
@@ -255,12 +255,12 @@ function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
   return profile ? { ...found, coding: undefined } : found;
 }
 
-/** Encoders of still images write television's curves where they mean sRGB's, and Chromium reads them so. */
+/** Encoders of still images signal television curves for sRGB, and Chromium reads them as sRGB. */
 function nclx(primaries: number, transfer: number): Color.Coding | undefined {
   return Color.fromCodes(primaries, [1, 6, 14, 15].includes(transfer) ? 13 : transfer);
 }
 
-/** Files of the family without a still image: sequences alone, and AVIF's minimized header. */
+/** HEIF files without item properties: image sequences, and AVIF's minimized header. */
 function withoutItems(view: DataView): Found | undefined {
   for (const { type } of boxes(view, 0, view.byteLength)) {
     if (type === "mini")
@@ -271,7 +271,7 @@ function withoutItems(view: DataView): Found | undefined {
   return undefined;
 }
 
-/** Codecs of HEIF by the box that configures them. */
+/** HEIF codecs by their configuration box. */
 const codecNames: Record<string, string> = {
   av1C: "AV1",
   hvcC: "HEVC",
@@ -287,13 +287,13 @@ function boxIn(view: DataView, path: readonly string[]): Box | undefined {
   for (const type of path) {
     const found = [...boxes(view, inside.start, inside.end)].find((box) => box.type === type);
     if (!found) return undefined;
-    // `meta` alone of these carries a version before its boxes.
+    // Of these boxes only `meta` has a version before its children.
     inside = type === "meta" ? { ...found, start: found.start + 4 } : found;
   }
   return inside;
 }
 
-/** The boxes between two offsets; at most a thousand, which no picture of a camera comes near. */
+/** Yields the boxes between two offsets; at most a thousand, far more than a camera's file has. */
 function* boxes(view: DataView, from: number, to: number): Generator<Box> {
   for (let at = from, count = 0; at + 8 <= to && count < 1000; count++) {
     const size = view.getUint32(at);
@@ -306,7 +306,7 @@ function* boxes(view: DataView, from: number, to: number): Generator<Box> {
   }
 }
 
-/** Four letters. */
+/** Returns a four-character code. */
 function tag(view: DataView, at: number): string {
   return String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
 }

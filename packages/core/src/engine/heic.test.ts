@@ -19,7 +19,7 @@ async function rendered(bytes: Buffer, settings = limits) {
   return { source, picture: variants[0]?.files[0].bytes ?? Buffer.alloc(0) };
 }
 
-/** The mean difference of two pictures' channels. */
+/** Returns the mean channel difference of two images. */
 async function apart(a: Buffer, b: Buffer): Promise<number> {
   const [x, y] = await Promise.all(
     [a, b].map((bytes) => sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true })),
@@ -29,7 +29,7 @@ async function apart(a: Buffer, b: Buffer): Promise<number> {
   return x.data.reduce((sum, value, i) => sum + Math.abs(value - (y.data[i] ?? 0)), 0) / x.data.length;
 }
 
-/** What the decoder gives, as a PNG that says nothing of colours. */
+/** Returns the decoder's output as a PNG without colour information. */
 async function decoded(bytes: Buffer): Promise<Buffer> {
   const { pixels, width, height, channels } = await decodeHeic(bytes, 1e6, 20);
   return sharp(pixels, { raw: { width, height, channels } }).png().toBuffer();
@@ -146,7 +146,7 @@ describe("a HEIC that means harm", () => {
   });
 
   test("that takes too long is ended, though its decoder cannot be asked to", async () => {
-    // Its tiles take a while, and the limit is as good as none.
+    // Its tiles take longer to decode than the limit, which is close to zero.
     const bytes = heic({ size: [1920, 1920], grid: { rows: 30, columns: 30 } });
     await expect(decodeHeic(bytes, 1e8, 0.05)).rejects.toMatchObject({ why: "slow" });
     await expect(rendered(heic())).resolves.toBeDefined();

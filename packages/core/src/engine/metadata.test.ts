@@ -3,7 +3,7 @@ import sharp from "sharp";
 import { expect, test } from "vitest";
 import { extensions, originalWithMetadata, variantsOf } from "./fixture-metadata.ts";
 
-/** What sharp says of a file with metadata. */
+/** Fields of sharp's metadata that a variant must not have. */
 const hidden = [
   "exif",
   "icc",

@@ -8,7 +8,7 @@ import { render } from "./render.ts";
 const hashOf = async (bytes: Buffer) =>
   (await render(bytes, Settings.pipelineDefaults)).source.perceptualHash ?? "";
 
-/** How many bits differ. */
+/** Returns the Hamming distance in bits. */
 const distance = (a: string, b: string) =>
   (BigInt(`0x${a}`) ^ BigInt(`0x${b}`)).toString(2).replaceAll("0", "").length;
 

@@ -1,4 +1,4 @@
-/** What a recipe may ask for beyond the product's own: several formats, cuts where the eye goes, animation. */
+/** Recipe options that the default recipe does not use: several formats, attention crops, animation. */
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { photo } from "../fixture.ts";
@@ -110,7 +110,7 @@ describe("drawings keep their colours", () => {
 });
 
 describe("what a crop keeps", () => {
-  /** Grey, but for a checked orange disc at the right edge, which draws the eye. */
+  /** Grey, except for a chequered orange disc at the right edge, which attention cropping picks. */
   function striking() {
     const [width, height] = [900, 300];
     const data = Buffer.alloc(width * height * 3, 0x77);
@@ -125,7 +125,7 @@ describe("what a crop keeps", () => {
       .png()
       .toBuffer();
   }
-  /** The share of the picture that is orange. */
+  /** Returns the orange share of an image's pixels. */
   const orange = async (bytes: Buffer) => {
     const { data, info } = await sharp(bytes).removeAlpha().raw().toBuffer({ resolveWithObject: true });
     let count = 0;

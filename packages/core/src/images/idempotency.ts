@@ -9,13 +9,13 @@ import { IdempotencyEntity } from "../table/idempotency-entity.ts";
 /** A request and its idempotency key. `request` is what must be equal for a replay: method, route and body. */
 export type Request = { owner: string; key: string; request: string };
 
-/** How long a response is replayed: a day. */
+/** Time for which a response is replayed: a day. */
 const lifeSeconds = 86_400;
 
 /** Longer than any request runs. After this, a claim whose process crashed may be taken over. */
 const leaseSeconds = 60;
 
-/** How many responses that the table did not take are kept in memory. */
+/** Maximum number of responses kept in memory because the table did not accept them. */
 const unsavedMax = 100;
 
 type Finished = { requestHash: string; claimID: string; answer: Record<string, unknown> };
@@ -24,7 +24,7 @@ type Finished = { requestHash: string; claimID: string; answer: Record<string, u
 const unsaved = new Map<string, Finished>();
 
 /**
- * Runs a request under its idempotency key, or replays the response of the run that there was. A run that throws
+ * Runs a request under its idempotency key, or replays the response of an earlier run. A run that throws
  * releases its claim, so that the request may be sent again. A run that succeeded never does: if its response could
  * not be stored, `once` throws the store's error, keeps the response in memory and returns it to the next retry in
  * this process; other processes answer `request_in_progress` until the lease has expired. A claim whose process
@@ -67,7 +67,7 @@ async function save(id: Id, claimID: string, answer: Record<string, unknown>): P
     .go();
 }
 
-/** Keeps a response that could not be stored; the oldest one makes room for it. */
+/** Keeps a response that could not be stored. Evicts the oldest one at the limit. */
 function keep(id: Id, finished: Finished): void {
   const [oldest] = unsaved.keys();
   if (oldest !== undefined && unsaved.size >= unsavedMax) unsaved.delete(oldest);

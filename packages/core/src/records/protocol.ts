@@ -170,7 +170,7 @@ export function onOutcome(
       // The other upload's event will arrive, or the reconciler will find the difference.
       return { draft: { ...kept, status: "pending", dueAt: iso(context.now + resendMs) } };
     case "interrupted":
-      // A fault of ours: the lease is returned, so that the next receive need not wait for its end.
+      // An internal error: releases the lease, so that the next receive need not wait until it expires.
       return { draft: { ...kept, status: "pending", dueAt: iso(context.now + resendMs) } };
   }
 }
@@ -257,7 +257,7 @@ export function onCleanedUp(record: ImageRecord): { draft: Draft } {
   return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt: undefined } };
 }
 
-/** Rule 2: whether a message may be acknowledged: its record is settled for its sequencer, or has a newer one. */
+/** Rule 2: returns true if a message may be acknowledged: its record is settled for its sequencer, or has a newer one. */
 export function mayAcknowledge(record: ImageRecord | undefined, message: Message): boolean {
   if (!record) return false;
   if (message.kind === "check") return true;
@@ -271,11 +271,11 @@ export const pathOf = (
   etag: string,
 ): string => `${imageID}/${attempt}-${etag.slice(0, 8)}`;
 
-/** Whether a worker holds the lease and may commit. */
+/** Returns true if a worker holds the lease and may commit. */
 export const isLeased = (record: ImageRecord, now: number) =>
   record.status === "processing" && record.leaseUntil !== undefined && Date.parse(record.leaseUntil) > now;
 
-/** Whether the record has a final status, which only a newer upload, a request or a retry changes. */
+/** Returns true if the record has a final status, which only a newer upload, a request or a retry changes. */
 export const isSettled = ({ status }: ImageRecord) =>
   status === "ready" || status === "rejected" || status === "failed" || status === "deleted";
 
@@ -284,7 +284,7 @@ export function keysInUse(record: ImageRecord, now: number): Set<string> {
   return new Set((superseded(record, now) ?? []).flatMap(({ keys }) => keys));
 }
 
-/** Whether a tombstone still needs its clean-up. */
+/** Returns true if a tombstone still needs its clean-up. */
 export const needsCleanup = ({ status, dueAt }: ImageRecord): boolean =>
   status === "deleted" && dueAt !== undefined;
 
@@ -292,7 +292,7 @@ export const needsCleanup = ({ status, dueAt }: ImageRecord): boolean =>
 export const keysToCleanUp = (record: ImageRecord): string[] =>
   (record.superseded ?? []).flatMap(({ keys }) => keys);
 
-/** Whether the same bytes were processed with the current recipe, so that the result holds. */
+/** Returns true if the same bytes were processed with the current recipe, so that the result is still valid. */
 const isSame = (record: ImageRecord, etag: string) =>
   (record.status === "ready" || record.status === "rejected") &&
   record.etag === etag &&

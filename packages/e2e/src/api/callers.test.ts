@@ -6,7 +6,7 @@ let world: MemoryWorld;
 let issuer: Issuer;
 const credentials = new Map<string, string | undefined>();
 
-/** Everybody who may come, and whether an image of alice's is theirs to see and to change. */
+/** Every kind of caller, and its access to alice's image. */
 const callers = {
   owner: "writes",
   "a read-only token of the owner's": "reads",
@@ -26,7 +26,7 @@ const callers = {
 type Caller = keyof typeof callers;
 type Standing = (typeof callers)[Caller];
 
-/** Every guarded route about an image of alice's; `does` is what its scope lets one do. */
+/** Every guarded route, applied to alice's image; `does` is the access that its scope grants. */
 const routes: Record<
   string,
   {
@@ -59,7 +59,7 @@ const routes: Record<
     ok: 200,
     ask: ({ id }) => [`/images/${id}/events`, {}],
   },
-  // Nothing was uploaded: whoever may ask is told so.
+  // A permitted caller gets the code for an image without an uploaded original.
   "GET /images/{id}/original": {
     does: "read",
     about: "image",
@@ -138,7 +138,7 @@ async function aliceAnnounces(): Promise<Image> {
   return { id, key: source.key };
 }
 
-/** What a caller of this standing gets. Another's image is as good as none; lists hold one's own. */
+/** Returns the expected code for a caller. Another owner's image is not found; lists hold only the caller's images. */
 function expected(caller: Caller, standing: Standing, { does, about, ok }: (typeof routes)[string]): string {
   if (standing === "nobody") return "unauthenticated";
   if (does === "serve" && !caller.endsWith("service key")) return "forbidden";
@@ -156,7 +156,7 @@ describe.each(Object.keys(routes))("%s", (name) => {
     const response = await world.ask(path, { ...init, as: credentials.get(caller) });
     const text = await response.clone().text();
     expect(await codeOf(response)).toBe(expected(caller as Caller, standing, route));
-    // Nothing of alice's image reaches whoever may not see it.
+    // A caller without access sees no field of alice's image.
     if (standing === "stranger" || standing === "nobody") expect(text).not.toContain(`"${image.id}"`);
     const still = await world.ask(`/images/${image.id}`, { as: credentials.get("owner") });
     expect(still.status).toBe(name === "DELETE /images/{id}" && standing === "writes" ? 404 : 200);
@@ -176,7 +176,7 @@ test("the table above has at least 100 cells, and knows every guarded route", as
     expect(tested).toContain(`${method} ${path.replace(":id", "{id}")}`);
 });
 
-test("routes for everybody ask nobody who they are", async () => {
+test("public routes ignore credentials", async () => {
   for (const path of ["/health", "/docs", "/openapi.json"]) {
     expect([path, (await world.ask(path, { as: "nonsense" })).status]).toEqual([path, 200]);
   }
@@ -185,7 +185,7 @@ test("routes for everybody ask nobody who they are", async () => {
 describe("acting for others", () => {
   const service = () => credentials.get("a service key");
 
-  test("is for service keys: they announce for any owner, and list everybody's images or one's", async () => {
+  test("is for service keys: they create uploads for any owner, and list all images or one owner's", async () => {
     const json = { ...file, owner: "acme" };
     const made = (await (await world.ask("/images", { json, as: service() })).json()) as {
       id: string;
@@ -205,7 +205,7 @@ describe("acting for others", () => {
     );
   });
 
-  test("is for nobody else, whatever their token says", async () => {
+  test("is refused for every other caller, even with such a scope in the token", async () => {
     const greedy = await issuer.token("bob", { scope: "images:read images:write service" });
     expect(await codeOf(await world.ask("/images?owner=acme", { as: greedy }))).toBe("forbidden");
     expect(await codeOf(await world.ask("/images", { json: { ...file, owner: "acme" }, as: greedy }))).toBe(
@@ -238,7 +238,7 @@ test("a key that is revoked stops working within half a minute, wherever it was 
   const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
   const { id, key } = await ApiKey.create({ name: "short-lived", scopes: ["images:read"] });
   expect(await ApiKey.verify(key)).toMatchObject({ id });
-  // As another instance does it, whose memory is not this one's.
+  // Revokes the key as another instance does, without this instance's cache.
   await KeyEntity.patch({ keyID: id }).set({ revokedAt: new Date().toISOString() }).go();
   expect(await ApiKey.verify(key, Date.now() + 30_001)).toBeUndefined();
 });

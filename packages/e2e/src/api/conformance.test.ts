@@ -13,21 +13,21 @@ import {
   request,
 } from "./fixture-conformance.ts";
 
-/** `npm run conformance` asks for 20,000; every run says how to repeat it. */
+/** `npm run conformance` sets 20,000; every run prints how to repeat it. */
 const runs = Number(process.env.CONFORMANCE_RUNS ?? (process.env.PROVE ? 2000 : 300));
 const seed = Number(process.env.CONFORMANCE_SEED ?? 20_261_123);
 
 const document = JSON.parse(
   readFileSync(new URL("../../../functions/openapi.json", import.meta.url), "utf8"),
 );
-/** What deletes comes last, so that the others find images in every state. */
+/** Operations that delete come last, so that the others find images in every state. */
 const operations = operationsOf(document).sort(
   (a, b) => Number(a.method === "DELETE") - Number(b.method === "DELETE"),
 );
 const guarded = operations.filter((operation) => codesOf(operation).includes("unauthenticated"));
 const check = conforming(document);
 
-/** Which codes and statuses each operation has been seen to answer with. */
+/** The codes and statuses that each operation has returned. */
 const seen = new Map<string, Set<string>>(operations.map(({ operationId }) => [operationId, new Set()]));
 
 let world: World;
@@ -37,10 +37,10 @@ let service: string;
 let reader: string;
 let owner: string;
 let sha256: string;
-/** Images that there are, of alice's. */
+/** Alice's images. */
 const there: { id: string; key: string }[] = [];
 
-/** Sends a request and checks the answer. Throws with what is wrong. */
+/** Sends a request and checks the response. Throws an error that names the deviation. */
 async function send(operation: Operation, path: string, init: Ask): Promise<string> {
   const response = await world.ask(path, init);
   const text = await response.clone().text();
@@ -58,7 +58,7 @@ beforeAll(async () => {
   world = await startWorld({ ...issuer.settings, pendingMax: 40, uploadsPerDayMax: 0, bytesPerDayMax: 0 });
   // Longer than the longest run.
   alice = await issuer.token("alice", { exp: Math.floor(Date.now() / 1000) + 86_400 });
-  // While the issuer cannot be reached, nobody who comes with a token is let in, and nobody is turned away either.
+  // While the issuer cannot be reached, a token is neither accepted nor rejected: the API answers 503.
   for (const operation of guarded) {
     const response = await world.ask(operation.path.replace("{id}", `img_${"0".repeat(26)}`), {
       method: operation.method,
@@ -73,7 +73,7 @@ beforeAll(async () => {
   const { ApiKey } = await import("@image-pipeline/core/api-key");
   service = (await ApiKey.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;
   reader = (await ApiKey.create({ name: "none", scopes: ["images:read"], owner: "nobody" })).key;
-  // After a failure the API does not ask the issuer for five seconds: by a clock that is ahead it asks at once.
+  // After a failure the API does not fetch the keys for five seconds: the clock is moved ahead instead of waiting.
   const { now } = Date;
   Date.now = () => now() + 5_001;
   expect((await world.ask("/images", { as: alice })).status).toBe(200);
@@ -129,7 +129,7 @@ async function populate(as: string) {
   await world.settled();
 }
 
-/** What the random requests may name, as it is when they are made. */
+/** Values for the random requests, current when a request is generated. */
 const known: Known = {
   id: one(() => there.map(({ id }) => id)),
   key: one(() => [...there.map(({ key }) => key), "boat.jpg"]),
@@ -144,7 +144,7 @@ const known: Known = {
   createdBefore: one(() => ["2099-01-01T00:00:00Z", "2020-01-01T00:00:00.5Z"]),
 };
 
-/** One of a list that is read anew for each value. */
+/** Picks from a list that is read again for each value. */
 function one(list: () => string[]): fc.Arbitrary<string> {
   return fc.nat({ max: 999 }).map((n) => {
     const values = list();
@@ -152,7 +152,7 @@ function one(list: () => string[]): fc.Arbitrary<string> {
   });
 }
 
-/** Leaves as many images as there were: what a request has announced goes, what it has deleted is made again. */
+/** Restores the number of images: deletes a created upload, and uploads a deleted image again. */
 async function restore(operationId: string, code: string) {
   if (operationId === "deleteImage" && code === "204") {
     const { items } = (await (await world.ask("/images?limit=100", { as: alice })).json()) as Images;
@@ -185,7 +185,7 @@ describe(`random requests agree with the document (CONFORMANCE_SEED=${seed} CONF
     "$operationId",
     async (operation) => {
       const numRuns = Math.ceil(runs / operations.length);
-      // Waiting is tested elsewhere; here it would only take time.
+      // Long polling is tested elsewhere; here it would only cost time.
       const parameters = operation.parameters?.filter(({ name }) => name !== "wait");
       const requests = request({ ...operation, parameters }, document, {
         known,
@@ -222,7 +222,7 @@ describe("every documented error can be met", () => {
   };
   const file = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
   const json = { "content-type": "application/json" };
-  // Somebody of whom the random requests know nothing.
+  // An owner that the random requests do not use.
   let carol: string;
   beforeAll(async () => {
     carol = await issuer.token("carol");
@@ -317,7 +317,7 @@ describe("every documented error can be met", () => {
     expect(
       await send(reprocess, path((await announce(carol)).id), { method: "POST", as: carol, headers }),
     ).toBe("idempotency_key_reused");
-    // A claim without an answer, as another instance has it that is still at work.
+    // A claim without a response, as of another instance that is still running.
     const { Idempotency } = await import("@image-pipeline/core/images/idempotency");
     const { ID } = await import("@image-pipeline/core/id");
     const owner = ID.ownerFromClaims(issuer.settings.jwtIssuer, "bob");

@@ -1,4 +1,4 @@
-/** Random requests made from the OpenAPI document, and what an answer must be like to agree with it. */
+/** Random requests generated from the OpenAPI document, and the check of responses against it. */
 import type { JsonSchema } from "@valibot/to-json-schema";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
@@ -39,7 +39,7 @@ export const codesOf = ({ responses }: Operation): string[] =>
     .filter(([status]) => status >= "400")
     .flatMap(([, { description }]) => [...description.matchAll(/^`(\w+)`/gm)].map(([, code = ""]) => code));
 
-/** Text that breaks things: bounds, quotes, traversals, null bytes, halves of characters. */
+/** Hostile text: bounds, quotes, path traversals, null bytes, lone surrogates. */
 const nasty = fc.constantFrom(
   "",
   " ",
@@ -71,7 +71,7 @@ export type Known = Record<string, fc.Arbitrary<string>>;
 
 type Source = { document: Document; known: Known };
 
-/** Values that a schema lets through. */
+/** Generates values that a schema accepts. */
 function good(schema: JsonSchema, source: Source): fc.Arbitrary<unknown> {
   const { document, known } = source;
   if (schema.$ref)
@@ -111,7 +111,7 @@ function good(schema: JsonSchema, source: Source): fc.Arbitrary<unknown> {
   }
 }
 
-/** A body as it is sent: mostly good, sometimes spoilt in one place, sometimes no JSON at all. */
+/** Generates a body: mostly valid, sometimes invalid in one place, sometimes not JSON. */
 function body(schema: JsonSchema, source: Source): fc.Arbitrary<Pick<Ask, "body" | "headers">> {
   const json = { "content-type": "application/json" };
   const whole = good(schema, source).map((value) => JSON.stringify(value));
@@ -131,8 +131,8 @@ function body(schema: JsonSchema, source: Source): fc.Arbitrary<Pick<Ask, "body"
 }
 
 /**
- * One random request to an operation, by one of `as`. Most are such that the API carries them out; of optional
- * parameters there are mostly few, since many of them together exclude each other.
+ * Generates a request to an operation, with one of the credentials `as`. Most are valid. Most have few optional
+ * parameters, since many of them exclude each other.
  */
 export function request(
   operation: Operation,
@@ -168,7 +168,7 @@ export function request(
         if (place === "path") path = path.replace(`{${name}}`, encode(String(value)));
         else if (!given.includes(name)) continue;
         else if (place === "query") for (const each of [value].flat()) query.append(name, String(each));
-        // What no header can hold never gets as far as the API.
+        // The HTTP client refuses other characters in a header.
         else if (/^[\x20-\x7e]*$/.test(String(value))) headers[name] = String(value);
       }
       if (extra !== undefined) query.append("extra", extra);
@@ -180,10 +180,10 @@ export function request(
     });
 }
 
-/** Lone halves of characters have no encoding. */
+/** Encodes text for a URL. Lone surrogates have no encoding and are replaced. */
 const encode = (text: string) => encodeURIComponent(text.toWellFormed()) || "%20";
 
-/** Checks answers against a document; says what is wrong with one, or nothing. */
+/** Creates a check of responses against a document, which returns the deviation, if any. */
 export function conforming(document: Document) {
   const ajv = new Ajv2020({ strict: false, allErrors: true });
   addFormats.default(ajv);
@@ -206,7 +206,7 @@ export function conforming(document: Document) {
     const value: unknown = media === "text/html" ? text : JSON.parse(text);
     const check = checkOf(content.schema);
     if (!check(value)) return `${status}: ${ajv.errorsText(check.errors)} in ${text.slice(0, 200)}`;
-    // The document of the API is about requests too, whose `null` is in its examples.
+    // The API's document describes requests too, and their examples contain `null`.
     const flaw = operation.operationId === "getDocument" ? undefined : flawIn(value);
     if (flaw) return `${status}: ${flaw} in ${text.slice(0, 200)}`;
     const code = (value as { code?: string }).code;
@@ -216,7 +216,7 @@ export function conforming(document: Document) {
   };
 }
 
-/** What no schema can say and generated clients stumble over: `null`, and fractions of seconds. */
+/** Finds what a schema cannot forbid and generated clients fail on: `null`, and fractions of seconds. */
 function flawIn(value: unknown): string | undefined {
   if (value === null) return "a null";
   if (typeof value === "string" && /^\d{4}-\d\d-\d\dT[\d:]+\.\d+(Z|[+-]\d\d:\d\d)$/.test(value))

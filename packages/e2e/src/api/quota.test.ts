@@ -24,7 +24,7 @@ const announce = async (who: string, bytes = 1) => {
   return world.ask("/images", { json, as: await issuer.token(who) });
 };
 
-/** Announces and deletes at once, so that nothing is left pending. */
+/** Creates an upload and deletes it at once, so that nothing stays pending. */
 async function passing(who: string, bytes = 1): Promise<string> {
   const response = await announce(who, bytes);
   const code = await codeOf(response.clone());
@@ -70,7 +70,7 @@ describe("an owner", () => {
     const as = await issuer.token("fay");
     const sign = () =>
       world.ask("/uploads/sign", { json: { method: "PUT", key: "a.jpg", contentType: "image/jpeg" }, as });
-    // One upload of unknown size counts as the largest there can be, which is over this stage's bytes for a day.
+    // An upload of unknown size counts as the largest allowed, which exceeds this stage's bytes per day.
     expect(await codeOf(await sign())).toBe("quota_exceeded");
   });
 });
@@ -80,7 +80,7 @@ describe("idempotent requests", () => {
     const { Idempotency } = await import("@image-pipeline/core/images/idempotency");
     const request = { owner: "default", key: "crash", request: "POST /images" };
     let finish: (answer: object) => void = () => {};
-    // The first run stands still, as one whose process has died.
+    // The first run does not continue, like one whose process has crashed.
     const dead = Idempotency.once(
       request,
       () =>
@@ -99,7 +99,7 @@ describe("idempotent requests", () => {
     } finally {
       Date.now = real;
     }
-    // It wakes up late: what was answered meanwhile stands.
+    // It finishes late: the response that was stored in the meantime is kept.
     finish({ n: 1 });
     await expect(dead).rejects.toThrow();
     expect(await Idempotency.once(request, async () => ({ n: 5 }))).toEqual({ n: 3 });

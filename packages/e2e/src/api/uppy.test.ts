@@ -8,7 +8,7 @@ import { startBrowser } from "../browser.fixture.ts";
 import { describeWith } from "../needs.ts";
 import { startWorld, type World } from "./fixture.ts";
 
-/** What the page's script does: Uppy as it comes, with one line of the app's own. */
+/** The page's script: unmodified Uppy and one line of configuration. */
 const script = `
   import Uppy from "@uppy/core";
   import AwsS3 from "@uppy/aws-s3";
@@ -113,7 +113,7 @@ describeWith("chromium", "Uppy 6, unmodified, in Chromium", () => {
   });
 
   test("sends a large file in parts", async () => {
-    // A photo with 6 MB behind its end: readers stop at the end, and S3 wants 5 MB in a part.
+    // A photo with 6 MB after its end, which decoders ignore, because S3 requires parts of at least 5 MB.
     const file = Buffer.concat([await photo({ width: 400, height: 300 }), Buffer.alloc(6_000_000)]);
     const { asked, keys, failed } = await upload(file, true);
     expect({ asked, failed }).toEqual({ asked: ["POST", "PUT", "PUT", "POST"], failed: [] });

@@ -119,7 +119,7 @@ test("Ctrl-C cancels what is being sent and ends with 130", async () => {
   expect(await result).toMatchObject({ code: 130 });
 });
 
-/** A server that answers as a pipeline does when it is at its slowest; ended with its test. */
+/** Starts a server in the place of the API; it is stopped at the end of its test. */
 async function standIn(listener: RequestListener): Promise<string> {
   const server = createServer(listener).listen(0, "127.0.0.1");
   await once(server, "listening");
@@ -150,7 +150,7 @@ async function file(name: string, content: string | Uint8Array): Promise<string>
   return path;
 }
 
-/** A picture that nobody has uploaded before. */
+/** Writes an image that has not been uploaded before. */
 async function photo(name: string, width: number, height: number): Promise<string> {
   const noise = { type: "gaussian", mean: 128, sigma: 40 } as const;
   const path = join(cloud.folder, name);

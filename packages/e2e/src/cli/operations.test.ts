@@ -101,7 +101,7 @@ test("reprocess --stale sends what an older recipe made and nothing else", async
   const line = ["reprocess", "--stale", "--json", ...at("only-stale")];
   const lines = jsonLines<Line>((await image(...line, "--dry-run")).stdout);
   expect(lines.at(-1)).toMatchObject({ sent: 1, dryRun: true, dollars: 0 });
-  // What makes the bar on a terminal.
+  // The total of the progress bar.
   expect(lines[0]?.total).toBeGreaterThanOrEqual(2);
   expect((await read(old))?.recipe).toBe("00000000");
 
@@ -254,10 +254,10 @@ const doctor = (...line: string[]) => image("doctor", "--grace", "0", "--json", 
 const findingsIn = (stdout: string) => jsonLines<Finding>(stdout).filter(({ kind }) => kind !== undefined);
 const byKind = (a: { kind: string }, b: { kind: string }) => (a.kind < b.kind ? -1 : 1);
 
-/** A checkpoint of its own for each test. */
+/** A separate checkpoint for each test. */
 const at = (name: string) => ["--checkpoint", join(cloud.folder, `${name}.json`)];
 
-/** An image of its own, ready. */
+/** Uploads a new image and waits until it is ready. */
 async function uploaded(seed: number): Promise<Image> {
   const bytes = await photo({ width: 320, height: 240, seed });
   const file = new File([new Uint8Array(bytes)], `${seed}.jpg`, { type: "image/jpeg" });
@@ -266,7 +266,7 @@ async function uploaded(seed: number): Promise<Image> {
   return image;
 }
 
-/** Objects under `folder/`, put there as anybody may, whose records were then lost. */
+/** Puts objects under `folder/` and removes their records. */
 async function strays(count: number, folder = "stray"): Promise<string[]> {
   const { Storage, ID, forget } = await core();
   const { PutObjectCommand } = await import("@aws-sdk/client-s3");
@@ -287,7 +287,7 @@ async function change(id: string, changes: Record<string, unknown>): Promise<voi
   await write(record, { ...record, ...changes });
 }
 
-/** The stage's own parts; to be loaded once it has started. */
+/** Imports core, which must be loaded after the stage has started. */
 async function core() {
   const { Storage } = await import("@image-pipeline/core/aws/storage");
   const { ID } = await import("@image-pipeline/core/id");

@@ -1,4 +1,4 @@
-/** The engine's images next to Chromium's and Pillow's, on generated files. */
+/** The engine's output compared with that of Chromium and Pillow, on generated files. */
 import { spawnSync } from "node:child_process";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -60,7 +60,7 @@ describeWith("chromium", "in Chromium", () => {
 
   const urlOf = (file: Buffer, type: string) => `data:${type};base64,${file.toString("base64")}`;
 
-  /** Whether Chromium decodes a file. */
+  /** Returns true if Chromium decodes a file. */
   const loads = (file: Buffer): Promise<boolean> =>
     page.evaluate(
       async (url) => {

@@ -1,4 +1,4 @@
-/** The whole path over real HTTP, as a user of `npm start` walks it. */
+/** The path of an upload over real HTTP, from a user's requests to `npm start`. */
 import { createHash } from "node:crypto";
 import { DeleteObjectCommand, ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
 import { fixtures, photo } from "@image-pipeline/core/fixture";
@@ -30,7 +30,7 @@ async function list(query = ""): Promise<Image.Info[]> {
   return (await response.json()).items;
 }
 
-/** The image that lies under a key of the bucket, in its final state. */
+/** Returns the image of an object key, in its final state. */
 async function imageOf(key: string): Promise<Image.Info> {
   await cloud.settled();
   const image = (await list("?limit=100")).find(({ source }) => source.key === key);

@@ -1,4 +1,4 @@
-/** What README tells people to type, and what it says of settings and files, held against the product. */
+/** Runs the commands of README, and compares its settings and file names with the product. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdir, readFile, writeFile } from "node:fs/promises";
@@ -14,7 +14,7 @@ const root = join(import.meta.dirname, "../../../..");
 const readme = await readFile(join(root, "README.md"), "utf8");
 const { scripts } = JSON.parse(await readFile(join(root, "package.json"), "utf8"));
 
-/** Every command of README's shell blocks, lines that go on joined, comments left out. */
+/** Every command of README's shell blocks, with continued lines joined and without comments. */
 const commands = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block = ""]) =>
   block
     .replaceAll("\\\n", " ")
@@ -25,11 +25,11 @@ const commands = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block 
 
 const aws = lacks("aws");
 
-/** Those that need nothing but a running product and a picture. */
+/** The commands that need only a running product and an image. */
 const tried = commands.filter((command) => /^(curl|export|aws|npm run image)\b/.test(command));
 
 let cloud: TestCloud;
-/** What a reader's shell would hold by now. */
+/** The variables of the reader's shell so far. */
 const shell: Record<string, string> = {};
 
 beforeAll(async () => {
@@ -53,7 +53,7 @@ test("README's commands are all known to this test", () => {
 });
 
 describeWith("curl", "README's commands", () => {
-  // In README's order: each may need what the ones before it left behind.
+  // In README's order: a command may depend on those before it.
   for (const command of tried) {
     const lack = command.startsWith("aws") ? aws : undefined;
     test.skipIf(lack)(`${command}${lack ?? ""}`, { timeout: 60_000 }, async () => {
@@ -70,7 +70,7 @@ describeWith("curl", "README's commands", () => {
         const { id, upload } = JSON.parse(output);
         Object.assign(shell, { ID: id, UPLOAD_URL: upload.url });
       }
-      // A reader takes longer than the pipeline does.
+      // A reader would type the next command after processing has finished.
       if (command.startsWith("curl -T")) await fetch(`${cloud.url}/images/${shell.ID}?wait=20`);
     });
   }
@@ -109,7 +109,7 @@ test("every setting that README names is one, with the default that README gives
 
 type Listed = { filename?: string; source: { key: string } };
 
-/** A setting's value in README's words. */
+/** Formats a setting's value as README does. */
 function asSaid(name: string, value: string): string {
   if (name === "BYTES_MAX") return `${Number(value) / 2 ** 20}mib`;
   if (name.endsWith("PIXELS_MAX")) return `${Number(value) / 1e6}million`;
@@ -118,13 +118,13 @@ function asSaid(name: string, value: string): string {
   return value.replace(/\W/g, "").toLowerCase();
 }
 
-/** Types a command where a reader's pictures lie, at the addresses of this run. Throws where it fails. */
+/** Runs a command in the folder with the reader's images, with the URLs of this run. Throws if it fails. */
 async function type(command: string): Promise<string> {
   const here = command
     .replaceAll("http://127.0.0.1:3000", cloud.url)
     .replaceAll("http://127.0.0.1:3001", cloud.s3Url)
     .replace(/^curl/, "curl --silent --show-error --fail-with-body")
-    // npm runs a script in the project's folder, so pictures are named from there.
+    // npm runs a script in the project's folder, so image paths are relative to it.
     .replace(
       /^npm run (.*?)(photo\.\w+)?$/,
       (_, rest, file) =>

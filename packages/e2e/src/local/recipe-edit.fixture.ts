@@ -1,18 +1,18 @@
 /**
- * Loaded before anything else (`node --import`): the recipe as if somebody had put one more variant into it. As a
- * program of its own it prints what the API's document says of variants.
+ * Loaded first (`node --import`), replaces the recipe with one that has another variant. Run as a program, prints the
+ * API document's schema of variants.
  */
 import { readFileSync } from "node:fs";
 import { registerHooks } from "node:module";
 
-/** The one edit. */
+/** Adds the variant to the recipe's source. */
 export const edited = (source: string) =>
   source.replace(
     "export const recipe = {\n",
     'export const recipe = {\n  banner: { width: 1600, height: 400, fit: "cover", crop: "attention", formats: ["avif", "webp", "jpeg"] },\n',
   );
 
-/** Where the edit is made. */
+/** The file that is edited. */
 export const recipeFile = new URL("../../../core/src/engine/recipe.ts", import.meta.url);
 
 registerHooks({

@@ -13,7 +13,7 @@ import { edited, recipeFile } from "./recipe-edit.fixture.ts";
 const fixture = fileURLToPath(new URL("./recipe-edit.fixture.ts", import.meta.url));
 const root = fileURLToPath(new URL("../../../../", import.meta.url));
 
-/** What the compiler says of an app that shows a banner. */
+/** Returns the compiler's errors for an app that uses the variant `banner`. */
 function faultsOf(recipe: string): string[] {
   const app = join(root, "packages/client/src/banner.ts");
   const files = new Map([
@@ -63,7 +63,7 @@ test("every new picture has it, in each of its formats", async () => {
     process.execPath,
     [fileURLToPath(new URL("../../../local/src/main.ts", import.meta.url))],
     {
-      // The processor's own processes get it too.
+      // Inherited by the processor's child processes.
       env: {
         PATH,
         HOME,
@@ -108,7 +108,7 @@ test("every new picture has it, in each of its formats", async () => {
       expect([file.status, file.headers.get("content-type")]).toEqual([200, contentType]);
       expect((await file.arrayBuffer()).byteLength).toBe(bytes);
     }
-    // Deleting takes every format with it.
+    // Deletion removes every format.
     await fetch(`${url}/images/${id}`, { method: "DELETE" });
     await expect
       .poll(

@@ -41,7 +41,7 @@ beforeAll(async () => {
     const file = path.join(folder, "from", name);
     await mkdir(path.dirname(file), { recursive: true });
     await writeFile(file, bytes);
-    // S3 keeps whole seconds, so a file of this very second would look newer than its copy and be sent again.
+    // S3 times have a resolution of one second, so a file from the current second would seem newer than its copy.
     await utimes(file, yesterday, yesterday);
   }
 });
@@ -52,7 +52,7 @@ afterAll(async () => {
 
 const at = (...parts: string[]) => path.join(folder, ...parts);
 
-/** Runs a client and gives what it prints. Throws with what it said if it fails. */
+/** Runs a client and returns its output. Throws an error with its output if it fails. */
 function run(command: string, args: string[]): Promise<string> {
   const env = {
     PATH: process.env.PATH,
@@ -76,13 +76,13 @@ function run(command: string, args: string[]): Promise<string> {
 
 const sum = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 
-/** That a folder holds every file as it was. */
+/** Asserts that a folder has every file unchanged. */
 async function same(directory: string): Promise<void> {
   for (const [name, bytes] of files)
     expect([name, sum(await readFile(at(directory, name)))]).toEqual([name, sum(bytes)]);
 }
 
-/** The ETags of what lies under a prefix, by the name after it. */
+/** Returns the ETags of the objects under a prefix, by the rest of the key. */
 function etags(prefix: string): Map<string, string> {
   const last = new Map<string, string>();
   for (const { bucket, key, eTag } of s3.events) {
@@ -93,7 +93,7 @@ function etags(prefix: string): Map<string, string> {
   return last;
 }
 
-/** That the bucket holds every file, and that the large one was sent in parts. */
+/** Asserts that the bucket has every file, and that the large one was sent in parts. */
 function complete(prefix: string): void {
   const stored = etags(prefix);
   expect([...stored.keys()].sort()).toEqual([...names].sort());
@@ -138,7 +138,7 @@ describeWith("aws", "the AWS CLI", () => {
 
   test("copies 20 MB in parts on the server, and aborts what it began", async () => {
     await aws("s3", "cp", at("from", "large.bin"), "s3://uploads/parts/large.bin");
-    // Version 2 would first ask for the tags of a large object, which this endpoint does not have.
+    // Version 2 first requests the tags of a large object, which this endpoint does not support.
     const isVersion2 = (await aws("--version")).startsWith("aws-cli/2");
     const properties = isVersion2 ? ["--copy-props", "metadata-directive"] : [];
     await aws("s3", "cp", "s3://uploads/parts/large.bin", "s3://uploads/parts/copy.bin", ...properties);

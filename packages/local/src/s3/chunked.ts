@@ -99,7 +99,7 @@ function reader(source: AsyncIterable<Buffer>): Reader {
   const chunks = source[Symbol.asyncIterator]();
   let rest: Buffer = Buffer.alloc(0);
 
-  /** Makes `rest` hold something. False at the end. */
+  /** Reads until `rest` is not empty. Returns false at the end. */
   async function fill(): Promise<boolean> {
     while (rest.length === 0) {
       const next = await chunks.next();
@@ -120,7 +120,7 @@ function reader(source: AsyncIterable<Buffer>): Reader {
         const end = rest.indexOf("\n");
         text += rest.toString("latin1", 0, end < 0 ? rest.length : end + 1);
         rest = rest.subarray(end < 0 ? rest.length : end + 1);
-        // A line ends with CR LF. Some clients end a trailer with an LF of its own before that.
+        // A line ends with CR LF. Some clients end a trailer with an extra LF before it.
         if (text.endsWith("\r\n")) return text.trim();
       }
       throw incomplete("The framing breaks off.");

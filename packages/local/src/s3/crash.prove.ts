@@ -23,7 +23,7 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dataDir, { recursive: true, force: true }));
 
-/** What may lie under a key, by the MD5 of its bytes, or "none". */
+/** The possible contents of a key, as the MD5 of its bytes or "none". */
 type Known = { acknowledged: string; underway?: string };
 
 test(`after ${rounds} kills -9 whatever was acknowledged is there whole, and nothing is half there`, async () => {
@@ -38,7 +38,7 @@ test(`after ${rounds} kills -9 whatever was acknowledged is there whole, and not
     const stored: string[] = [];
     const write = async (worker: number) => {
       for (let i = 0; !killed; i++) {
-        // Each worker has keys of its own, so that of one key at most one change is under way.
+        // Workers do not share keys, so that at most one change of a key is in flight.
         const key = `${worker}/${i % 5}`;
         const state = known.get(key) ?? { acknowledged: "none" };
         const body = i % 7 === 6 ? undefined : bytesOf(Math.floor(Math.random() ** 4 * 3e6));
@@ -57,7 +57,7 @@ test(`after ${rounds} kills -9 whatever was acknowledged is there whole, and not
       }
     };
     const writing = Promise.all(Array.from({ length: workers }, (_, worker) => write(worker)));
-    // By work done and not by time, so that a slow machine tests as much as a fast one.
+    // Kills after an amount of work, not of time, so that a slow machine tests as much as a fast one.
     const enough = acknowledged + 5 + Math.floor(Math.random() * 40);
     while (acknowledged < enough) await sleep(1);
     await sleep(Math.random() * 20);
@@ -71,8 +71,8 @@ test(`after ${rounds} kills -9 whatever was acknowledged is there whole, and not
       sequencers.set(key, sequencer);
       lastEvents.set(key, eTag ?? "none");
     }
-    // An event is told before its change is acknowledged: each put that was acknowledged has been told of, and the
-    // last event of a key is of the last change that was acknowledged, or already of the one that was under way.
+    // An event is sent before its change is acknowledged: each acknowledged put has an event, and the last event of a
+    // key belongs to the last acknowledged change or to the one that was in flight.
     const told = new Set(server.events.map(({ key, eTag }) => `${key} ${eTag}`));
     expect(stored.filter((change) => !told.has(change))).toEqual([]);
     for (const [key, event] of lastEvents) {
@@ -89,7 +89,7 @@ test(`after ${rounds} kills -9 whatever was acknowledged is there whole, and not
   console.info(`${acknowledged} acknowledged writes, ${rounds} kills.`);
 }, 120_000);
 
-/** Holds the store to what is known, and takes what was under way for known where it was stored. */
+/** Compares the store with the known contents. A change in flight that was stored becomes known. */
 async function verify(client: ReturnType<typeof clientFor>, known: Map<string, Known>): Promise<void> {
   const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket }));
   const listed = new Map(Contents.map(({ Key = "", ETag = "" }) => [Key, ETag.replaceAll('"', "")]));

@@ -17,9 +17,9 @@ const Bucket = "uploads";
 const MB = 1 << 20;
 
 /**
- * A disk of 4 MB that goes read-only when it is told a line, and says so. It needs no rights: it lives in a namespace
- * of its own. A disk on which a file is open for writing is busy (EBUSY) and cannot be made read-only, so it tries
- * until it can.
+ * A disk of 4 MB that is remounted read-only when the shell reads a line, which it confirms. Needs no privileges,
+ * because it is mounted in a user namespace. The remount fails with EBUSY while a file is open for writing, so the
+ * shell retries it.
  */
 const smallDisk = `
 for folder; do :; done
@@ -31,7 +31,7 @@ while read -r _; do
 done
 kill -9 $!`;
 
-/** A mount namespace of our own, in which we may mount without rights outside it. */
+/** Runs a command in new user and mount namespaces, in which mounting needs no privileges. */
 const namespace = ["unshare", "-Urm"] as const;
 
 const canMount =
@@ -82,12 +82,12 @@ test.skipIf(!canMount)(
     expect(await refusal(part)).toBe("ServiceUnavailable 503");
     expect(await list()).toEqual([`first ${2 * MB}`]);
     expect((await read("first")).equals(first)).toBe(true);
-    // Nothing of what was refused takes room.
+    // A refused upload occupies no space.
     await put("second", second);
     await client.send(new DeleteObjectCommand({ Bucket, Key: "first" }));
     await put("third", first);
     expect(await list()).toEqual([`second ${MB}`, `third ${2 * MB}`]);
-    // What the process says of them may come after its answers, but it says it in order.
+    // The process may report events after its responses, but in order.
     const told = () => server.events.map(({ name, key }) => `${name} ${key}`);
     await expect
       .poll(told, { timeout: 20_000 })

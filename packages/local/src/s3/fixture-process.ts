@@ -1,4 +1,4 @@
-/** The endpoint as a process of its own, to be killed: `node fixture-process.ts <folder>`. Says on stdout what happens. */
+/** The endpoint as a child process, for kills: `node fixture-process.ts <folder>`. Reports its events on stdout. */
 import { keys } from "./fixture.ts";
 import { startS3 } from "./server.ts";
 
@@ -15,7 +15,7 @@ const { url } = await startS3({
 });
 say({ url });
 
-/** A write to a pipe is done when this returns, so what was said is heard even if the process dies right after. */
+/** Writes to the pipe synchronously, so that the parent receives the line even if the process dies right after. */
 function say(line: object): void {
   process.stdout.write(`${JSON.stringify(line)}\n`);
 }

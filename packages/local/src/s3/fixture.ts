@@ -1,4 +1,4 @@
-/** What the tests of the S3 endpoint share: an endpoint over a folder of its own, and the real SDK against it. */
+/** Helpers for the tests of the S3 endpoint: an endpoint over a temporary folder, and the AWS SDK's client for it. */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
@@ -74,17 +74,17 @@ export async function serve(options: Partial<S3Options> = {}): Promise<Served> {
 
 export type Spawned = {
   url: string;
-  /** Every event that the process spoke of, in order. */
+  /** Every event that the process reported, in order. */
   events: ObjectEvent[];
-  /** What it said on stderr. */
+  /** Its output on stderr so far. */
   log(): string;
   /** Passes a line to the shell that started it. */
   tell(line: string): void;
-  /** SIGKILL; resolves when it is dead and all that it said has been read. */
+  /** Sends SIGKILL; resolves when the process is dead and all of its output has been read. */
   kill(): Promise<void>;
 };
 
-/** Starts the endpoint as a process. `shell` may stand around it; there `"$@"` is the command. */
+/** Starts the endpoint as a process, run by the shell script `shell`, in which `"$@"` is the command. */
 export async function spawnServer(dataDir: string, shell = 'exec "$@"'): Promise<Spawned> {
   const script = path.join(import.meta.dirname, "fixture-process.ts");
   const command = [shell, "sh", process.execPath, script, dataDir];
@@ -115,7 +115,7 @@ export async function spawnServer(dataDir: string, shell = 'exec "$@"'): Promise
     log: () => log,
     tell: (line) => child.stdin.write(`${line}\n`),
     async kill() {
-      // The whole group: the shell that stands around it may have ended before it, or be the last one left.
+      // Kills the process group: the shell may have ended before the endpoint, or may be the last process left.
       if (child.pid !== undefined && !isClosed) killGroup(child.pid);
       await closed;
     },
@@ -126,7 +126,7 @@ function killGroup(id: number): void {
   try {
     process.kill(-id, "SIGKILL");
   } catch (error) {
-    // All of it is gone already; only the end of its output has yet to be read.
+    // Every process has ended; only the end of the output is still unread.
     if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
@@ -142,10 +142,10 @@ export const clientFor = (endpoint: string, config: S3ClientConfig = {}): S3Clie
     ...config,
   });
 
-/** Bytes that no two calls share. */
+/** Returns random bytes. */
 export const bytesOf = (length: number): Buffer => randomBytes(length);
 
-/** The error that a call ends with, as "Code 404"; "none" if it does not fail. */
+/** Returns the error of a call, as "Code 404"; "none" if it succeeds. */
 export async function refusal(call: Promise<unknown>): Promise<string> {
   try {
     await call;
@@ -156,7 +156,7 @@ export async function refusal(call: Promise<unknown>): Promise<string> {
   }
 }
 
-/** Status and S3 code of an answer, as "403 AccessDenied"; "200" where there is no code. */
+/** Returns the status and S3 code of a response, as "403 AccessDenied"; "200" if there is no code. */
 export async function outcome(response: Response | Promise<Response>): Promise<string> {
   const { status, ...rest } = await Promise.resolve(response).then(async (answer) => ({
     status: answer.status,

@@ -40,7 +40,7 @@ beforeAll(async () => {
 });
 afterAll(() => s3.end());
 
-/** What S3 would list: keys and groups in one order. */
+/** The listing that S3 returns: keys and common prefixes in one order. */
 function expected(prefix: string, delimiter: string, after = ""): string[] {
   const names = new Set<string>();
   for (const key of ordered) {

@@ -17,7 +17,7 @@ import { checkKey, type S3Request, type S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
 import { document } from "./xml.ts";
 
-/** Bytes up to which a body is read at once: for so few a stream costs more. */
+/** Size in bytes up to which a body is read at once, because a stream costs more for so few. */
 const wholeBytesMax = 256 << 10;
 
 /** PutObject. */
@@ -145,7 +145,7 @@ export async function openSource({ headers }: S3Request, store: Store): Promise<
   }
 }
 
-/** Writes a range of an open object to a draft, and says what was written. */
+/** Writes a range of an open object to a draft and returns a summary of it. */
 export async function pour(
   { handle }: Opened,
   { start, end }: Range,
@@ -172,7 +172,7 @@ export async function pour(
   };
 }
 
-/** What S3 answers about a copy. */
+/** The body of S3's response to a copy. */
 export const resultOf = ({ etag, modified, checksum }: Pick<Meta, "etag" | "modified" | "checksum">) => ({
   ETag: `"${etag}"`,
   LastModified: new Date(modified).toISOString(),

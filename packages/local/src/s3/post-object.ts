@@ -12,7 +12,7 @@ import type { Store } from "./store.ts";
 import { hmacHex, type Identity, same, scopeOf } from "./verify-signature.ts";
 import { document } from "./xml.ts";
 
-/** Whether a request is a form; those carry their signature in a field. */
+/** Returns true if a request is a form, whose signature is in a field. */
 export const isForm = ({ method, headers }: IncomingMessage): boolean =>
   method === "POST" && /^multipart\/form-data\b/i.test(headers["content-type"] ?? "");
 
@@ -39,7 +39,7 @@ export async function postObject(
       return answer(fields, locationOf(message.headers.host, bucket, key), bucket, meta);
     });
   } finally {
-    // What is left is read past the form reader, which would wait for somebody to take the file.
+    // Drains the rest of the body without the form reader, which would wait until the file is consumed.
     message.unpipe();
   }
 }
@@ -52,7 +52,7 @@ function bucketIn(message: IncomingMessage): string {
   return bucket;
 }
 
-/** The policy, still in base64, if the form is signed by us. */
+/** Returns the policy, still in base64, after the form's signature was verified. */
 async function signedPolicy(fields: Form["fields"], identity: Identity): Promise<string> {
   const policy = fields.get("policy");
   if (!policy) throw new S3Error("AccessDenied", "Access Denied: the form has no policy.");
@@ -79,14 +79,14 @@ function keyIn({ fields, filename }: Form): string {
       "Bucket POST must contain a field named 'key'. If it is specified, please check the order of the fields.",
       { ArgumentName: "key" },
     );
-  // A function, because `$&` in a file's name would mean something in a replacement.
+  // A function, because `$&` in a filename is a pattern in a replacement string.
   return checkKey(key.replaceAll(/\$\{filename\}/g, () => filename));
 }
 
-/** Fields that S3 has and this endpoint has not; any other unknown one is only data. */
+/** Fields of S3 that this endpoint does not support. Other unknown fields are ignored. */
 const unsupported = ["tagging", "if-match", "if-none-match", "redirect"];
 
-/** What the form says as headers of a PUT would say it. */
+/** Converts the form's fields to the headers of an equivalent PUT. */
 function headersIn(fields: Form["fields"]): Record<string, string> {
   const headers: Record<string, string> = {};
   for (const [name, value] of fields) {
@@ -127,7 +127,7 @@ async function receiveFile(
 function answer(fields: Form["fields"], location: string, bucket: string, { key, etag }: Meta): S3Response {
   const headers = { etag: `"${etag}"`, location };
   const redirect = URL.parse(fields.get("success_action_redirect") ?? "");
-  // S3 goes on as if the field were not there when it is no URL.
+  // S3 ignores the field if it is not a URL.
   if (redirect && /^https?:$/.test(redirect.protocol)) {
     redirect.searchParams.set("bucket", bucket);
     redirect.searchParams.set("key", key);

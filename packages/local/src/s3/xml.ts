@@ -52,7 +52,7 @@ export function parse(text: string, root: string): Record<string, unknown> {
   throw malformed(`The document must be a ${root}.`);
 }
 
-/** The elements called `name` right under `content`, each with the text of its own children. */
+/** Returns the child elements `name` of `content`, each as the text of its children by name. */
 export function children(content: Record<string, unknown>, name: string): Record<string, string>[] {
   const list = content[name];
   if (!Array.isArray(list)) return [];

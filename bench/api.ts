@@ -137,7 +137,7 @@ export async function run(): Promise<string> {
   }
 }
 
-/** Fills the table, in a process of its own: its garbage would be collected in the midst of what is measured here. */
+/** Fills the table in a child process, so that no garbage collection of the seeding falls into a measurement. */
 async function seed(count: number, ...wanted: number[]): Promise<Place[]> {
   const child = fork(new URL("seed.ts", import.meta.url), [count, ...wanted].map(String));
   const ended = once(child, "exit").then(() => {

@@ -201,13 +201,13 @@ describe(`random requests agree with the document (CONFORMANCE_SEED=${seed} CONF
           counts.sent++;
           if (/^[23]/.test(code)) counts.succeeded++;
           await restore(operation.operationId, code);
-          // So that the next one finds an image finished again.
+          // Waits, so that the next request finds a finished image.
           if (operation.operationId === "reprocessImage" && code === "200" && counts.succeeded < enough)
             await world.settled();
         }),
         { seed, numRuns },
       );
-      // Requests that are all refused would say nothing of what the others are answered.
+      // If every request were refused, the successful responses would not be tested.
       expect(counts.succeeded).toBeGreaterThanOrEqual(enough);
     },
     3_600_000,

@@ -140,7 +140,7 @@ test("backfill counts first, then takes in what has no record, and nothing twice
 });
 
 test("interrupted, backfill stops soon, exits with 130 and the same command does the rest", async () => {
-  // Without the interruption, one image a second takes longer than the test may.
+  // Without the interruption, one image a second would exceed the test's timeout.
   const ids = await strays(60);
   const line = ["backfill", "--prefix", "stray/", "--rate", "1", "--yes", "--json", ...at("interrupted")];
   const { read } = await core();

@@ -27,6 +27,8 @@ export type HeicOptions = {
   mirror?: 0 | 1;
   /** An ICC profile, or H.273's number of the colour primaries. */
   colour?: Buffer | number;
+  /** Number of the transfer function in H.273 for colours by number; sRGB's by default. */
+  transfer?: number;
   /** EXIF from its TIFF header on. */
   exif?: Buffer;
   /** Declared size of the grid after cropping. */
@@ -61,7 +63,7 @@ export function heic(options: HeicOptions = {}): Buffer {
     box("auxC", bytes(u32(0), "urn:mpeg:hevc:2015:auxid:2\0")),
     ...(rotate === undefined ? [] : [box("irot", bytes([rotate]))]),
     ...(mirror === undefined ? [] : [box("imir", bytes([mirror]))]),
-    ...(colour === undefined ? [] : [box("colr", colr(colour))]),
+    ...(colour === undefined ? [] : [box("colr", colr(colour, options.transfer ?? 13))]),
   ];
   // Every property after the fourth belongs to the grid, in the order of application.
   const ofGrid = [1, ...properties.slice(4).map((_, i) => i + 5)];
@@ -120,6 +122,8 @@ export function heic(options: HeicOptions = {}): Buffer {
 const reference = (type: string, from: number, to: readonly number[]) =>
   box(type, bytes(u16(from), u16(to.length), ...to.map(u16)));
 
-/** `nclx` with sRGB's transfer function and BT.601's matrix, all values in use. */
-const colr = (colour: Buffer | number) =>
-  typeof colour === "number" ? bytes("nclx", u16(colour), u16(13), u16(6), [0x80]) : bytes("prof", colour);
+/** `nclx` with BT.601's matrix and the full range of values. */
+const colr = (colour: Buffer | number, transfer: number) =>
+  typeof colour === "number"
+    ? bytes("nclx", u16(colour), u16(transfer), u16(6), [0x80])
+    : bytes("prof", colour);

@@ -3,6 +3,7 @@ import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { phoneExif, photo } from "../fixture.ts";
 import { Settings } from "../settings.ts";
+import { Color } from "./color.ts";
 import { type HeicOptions, heic } from "./fixture-heic.ts";
 import { decodeHeic } from "./heic.ts";
 import { pngOf } from "./png.ts";
@@ -107,6 +108,23 @@ describe("a phone's HEIC", () => {
       expect(await apart(picture, untouched)).toBeGreaterThan(3);
     }
     expect(await apart((await rendered(heic({ colour: 1 }))).picture, untouched)).toBeLessThan(1.5);
+  });
+
+  test.each([
+    ["PQ", 16],
+    ["HLG", 18],
+  ])("HDR by number is tone-mapped: %s", async (_, transfer) => {
+    const coding = Color.fromCodes(9, transfer);
+    if (!coding) throw new Error("PQ and HLG are known.");
+    const plain = await decoded(heic());
+    const { data, info } = await sharp(plain).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+    const raw = { width: info.width, height: info.height, channels: 3 } as const;
+    const wanted = await sharp(Color.toSrgb(data, 3, coding), { raw })
+      .png()
+      .toBuffer();
+    const { picture } = await rendered(heic({ colour: 9, transfer }));
+    expect(await apart(picture, wanted)).toBeLessThan(2);
+    expect(await apart(picture, plain)).toBeGreaterThan(10);
   });
 
   test("its colours are right without PNG among the formats, and PNG stays shut", async () => {

@@ -58,13 +58,13 @@ export default {
     ...[
       ["sharp", "packages/core/src/engine/sharp"],
       ["@aws-sdk/client-s3", "packages/core/src/aws/storage"],
-      ["@aws-sdk/(client|lib)-dynamodb", "packages/core/src/table/table"],
+      ["@aws-sdk/(client|lib)-dynamodb", "packages/(core/src/table|local/src)/table"],
     ].map(([library, file]) => ({
       name: `only ${file}.ts imports ${library}`,
       severity: "error",
       from: {
         path: "^packages/(core|functions|local|cli)/",
-        pathNot: [`^${file}\\.ts$`, "(\\.test|fixture[^/]*)\\.ts$"],
+        pathNot: [`^${file}\\.ts$`, "(\\.test|\\.prove|fixture[^/]*)\\.ts$"],
       },
       to: { path: `node_modules/${library}/` },
     })),

@@ -3,9 +3,10 @@
  * the handlers that are deployed. Every port is open on 127.0.0.1 only.
  */
 import { randomBytes } from "node:crypto";
-import { mkdir, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync } from "node:fs";
+import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { AwsClient } from "aws4fetch";
 import type { Hono } from "hono";
 import {
@@ -77,7 +78,7 @@ type Stops = Record<"first" | "last", (() => Promise<void>)[]>;
 async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop">> {
   const { dataDir, pipeline, workers = availableParallelism(), endpoints = {} } = options;
   const credentials = options.credentials ?? { accessKeyId: "local", secretAccessKey: "local-secret" };
-  await mkdir(dataDir, { recursive: true });
+  await createFolder(dataDir);
   const cursorKey = await secretIn(join(dataDir, "cursor-key"));
 
   // Ports are opened first, because the handlers need the URLs; requests wait until the handlers are loaded.
@@ -143,6 +144,24 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
     await running.settled();
   };
   return { url, s3Url: buckets.url, dynamodbUrl: table.url, region, credentials, settled };
+}
+
+/**
+ * Creates a folder and its parents. `mkdir` with `recursive` never returns where a parent exists and yet refuses with
+ * ENOENT, as in /proc.
+ */
+async function createFolder(folder: string): Promise<void> {
+  const create = () =>
+    mkdir(folder).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code !== "EEXIST" || !(await stat(folder)).isDirectory()) throw error;
+    });
+  try {
+    await create();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT" || existsSync(dirname(folder))) throw error;
+    await createFolder(dirname(folder));
+    await create();
+  }
 }
 
 /** Reads the data folder's secret, and creates it at the first start, so that cursors survive a restart. */

@@ -6,22 +6,23 @@ import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { indexes } from "@image-pipeline/core/table/table-schema";
-import { AwsClient } from "aws4fetch";
 import dynalite, { type Database, type Iterator } from "dynalite";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { startDynamodb } from "./dynamodb.ts";
 import { listen } from "./listen.ts";
-import { type Call, caller, ensureTable } from "./table.ts";
+import { createClient, ensureTable } from "./table.ts";
 
 const TableName = "images";
-const aws = new AwsClient({
-  accessKeyId: "local",
-  secretAccessKey: "local-secret",
-  region: "us-east-1",
-  service: "dynamodb",
-  retries: 0,
-});
+const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
+
+/** A client of an endpoint that has the table. */
+async function clientOf(endpoint: string): Promise<DynamoDB> {
+  const client = createClient({ endpoint, region: "us-east-1", credentials });
+  await ensureTable(client, TableName);
+  return client;
+}
 
 let folder: string;
 let stops: (() => unknown)[];
@@ -36,15 +37,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true });
 });
 
-async function open(): Promise<{ url: string; call: Call; close(): Promise<void> }> {
+async function open(): Promise<{ url: string; client: DynamoDB; close(): Promise<void> }> {
   const { url, close } = await startDynamodb({ folder, port: 0 });
-  const call = caller(aws, url);
-  await ensureTable(call, TableName);
-  return { url, call, close };
+  const client = await clientOf(url);
+  return { url, client, close };
 }
 
 /** The same in another process, which the test kills. */
-async function openElsewhere(): Promise<{ call: Call; child: ChildProcess }> {
+async function openElsewhere(): Promise<{ client: DynamoDB; child: ChildProcess }> {
   const module = JSON.stringify(new URL("./dynamodb.ts", import.meta.url).href);
   const script = `import { startDynamodb } from ${module};
     console.log((await startDynamodb(${JSON.stringify({ folder, port: 0 })})).url);`;
@@ -53,20 +53,19 @@ async function openElsewhere(): Promise<{ call: Call; child: ChildProcess }> {
   });
   stops.push(() => child.kill("SIGKILL"));
   const [line] = await once(child.stdout, "data");
-  const call = caller(aws, String(line).trim());
-  await ensureTable(call, TableName);
-  return { call, child };
+  const client = await clientOf(String(line).trim());
+  return { client, child };
 }
 
 /** dynalite alone, with its database, which a test can watch or break. */
-async function openDynalite(): Promise<{ call: Call; db: Database }> {
+async function openDynalite(): Promise<{ client: DynamoDB; db: Database }> {
   const server = dynalite({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   const { db } = server.store ?? {};
   if (!db) throw new Error("dynalite is not patched.");
-  const call = caller(aws, await listen(server, 0));
+  const url = await listen(server, 0);
   stops.push(() => new Promise((done) => server.close(done)));
-  await ensureTable(call, TableName);
-  return { call, db };
+  const client = await clientOf(url);
+  return { client, db };
 }
 
 /** An item whose keys in every index differ from one version to the next. */
@@ -86,15 +85,15 @@ const item = (id: number, version: number) => ({
 
 type Item = ReturnType<typeof item> & Record<string, { S: string }>;
 
-const scan = async (call: Call, IndexName?: string) =>
-  ((await call("Scan", { TableName, IndexName })) as { Items: Item[] }).Items;
+const scan = async (client: DynamoDB, IndexName?: string) =>
+  (await client.scan({ TableName, IndexName })).Items as Item[];
 
 test("finds everything again after a restart, and closes while clients keep their connections", async () => {
   const first = await open();
-  await first.call("PutItem", { TableName, Item: item(1, 1) });
+  await first.client.putItem({ TableName, Item: item(1, 1) });
   await first.close();
   const second = await open();
-  expect(await scan(second.call)).toEqual([item(1, 1)]);
+  expect(await scan(second.client)).toEqual([item(1, 1)]);
   await second.close();
 });
 
@@ -102,11 +101,11 @@ test("keeps every acknowledged write, and every index in agreement with the item
   const acknowledged = new Map<number, number>();
   const attempted = new Map<number, number>();
   for (let round = 0; round < 4; round++) {
-    const { call, child } = await openElsewhere();
+    const { client, child } = await openElsewhere();
     const write = async (id: number) => {
       for (let version = (attempted.get(id) ?? 0) + 1; ; version++) {
         attempted.set(id, version);
-        await call("PutItem", { TableName, Item: item(id, version) });
+        await client.putItem({ TableName, Item: item(id, version) });
         acknowledged.set(id, version);
       }
     };
@@ -118,7 +117,7 @@ test("keeps every acknowledged write, and every index in agreement with the item
     child.kill("SIGKILL");
     await Promise.all([once(child, "exit"), ...writers]);
 
-    const { call: again, close } = await open();
+    const { client: again, close } = await open();
     const items = await scan(again);
     for (const [id, version] of acknowledged) {
       const stored = Number(items.find(({ pk }) => pk.S === `item${id}`)?.version.N);
@@ -139,7 +138,7 @@ test("says that the folder is in use by another process, and which setting to ch
 });
 
 test("closes every iterator that a query or a scan has read with", async () => {
-  const { call, db } = await openDynalite();
+  const { client, db } = await openDynalite();
   const opened: Iterator[] = [];
   const closed = new Set<Iterator>();
   const values = db.values.bind(db);
@@ -153,15 +152,15 @@ test("closes every iterator that a query or a scan has read with", async () => {
     opened.push(iterator);
     return iterator;
   };
-  for (let id = 0; id < 5; id++) await call("PutItem", { TableName, Item: item(id, 1) });
+  for (let id = 0; id < 5; id++) await client.putItem({ TableName, Item: item(id, 1) });
   const [[IndexName, { pk }] = ["", { pk: "" }]] = Object.entries(indexes);
   const query = {
     KeyConditionExpression: `${pk} = :pk`,
     ExpressionAttributeValues: { ":pk": { S: "partition1" } },
   };
-  expect((await call("Query", { TableName, IndexName, Limit: 2, ...query })).Count).toBe(2);
-  expect((await call("Query", { TableName, IndexName, ...query })).Count).toBe(5);
-  expect((await call("Scan", { TableName, Limit: 2 })).Count).toBe(2);
+  expect((await client.query({ TableName, IndexName, Limit: 2, ...query })).Count).toBe(2);
+  expect((await client.query({ TableName, IndexName, ...query })).Count).toBe(5);
+  expect((await client.scan({ TableName, Limit: 2 })).Count).toBe(2);
   expect(opened.length).toBeGreaterThanOrEqual(3);
   await expect.poll(() => closed.size).toBe(opened.length);
 });
@@ -178,7 +177,7 @@ test("refuses requests of web pages", async () => {
 });
 
 test("survives clients that break off", async () => {
-  const { url, call, close } = await open();
+  const { url, client, close } = await open();
   stops.push(close);
   const received = new Promise<IncomingMessage>((done) => {
     const begun = (message: unknown) => done((message as { request: IncomingMessage }).request);
@@ -191,17 +190,17 @@ test("survives clients that break off", async () => {
   const ended = once(await received, "close");
   broken.destroy(new Error("gone"));
   await Promise.allSettled([failed, ended]);
-  expect(await scan(call)).toEqual([]);
+  expect(await scan(client)).toEqual([]);
 });
 
 test("answers 500 to a write that the disk refuses, with the reason, and serves on", async () => {
-  const { call, db } = await openDynalite();
+  const { client, db } = await openDynalite();
   const { batch } = db;
   db.batch = (_, done) => done(new Error("Database failed", { cause: new Error("No space left on device") }));
-  await expect(call("PutItem", { TableName, Item: item(1, 1) })).rejects.toThrow(
+  await expect(client.putItem({ TableName, Item: item(1, 1) })).rejects.toThrow(
     /No space left on device\. Free some space/,
   );
   db.batch = batch;
-  await call("PutItem", { TableName, Item: item(1, 1) });
-  expect(await scan(call)).toEqual([item(1, 1)]);
+  await client.putItem({ TableName, Item: item(1, 1) });
+  expect(await scan(client)).toEqual([item(1, 1)]);
 });

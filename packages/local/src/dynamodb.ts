@@ -12,7 +12,7 @@
 import { mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import dynalite from "dynalite";
-import { StartError } from "./environment.ts";
+import { reasonOf, StartError } from "./environment.ts";
 import { listen } from "./listen.ts";
 
 /** Milliseconds that requests in flight get to finish when the endpoint closes. */
@@ -29,7 +29,7 @@ export async function startDynamodb({ folder, port }: { folder?: string; port: n
   try {
     await server.store.db.open();
   } catch (cause) {
-    const reason = innermost(cause);
+    const reason = reasonOf(cause);
     const advice = /lock/i.test(reason)
       ? " Another process uses it: stop that process, or set DATA_DIR."
       : "";
@@ -53,10 +53,4 @@ export async function startDynamodb({ folder, port }: { folder?: string; port: n
       });
     });
   return { url, close };
-}
-
-/** The message of the innermost cause, which holds LevelDB's reason. */
-function innermost(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  return error.cause instanceof Error ? innermost(error.cause) : error.message;
 }

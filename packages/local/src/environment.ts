@@ -8,6 +8,19 @@ export class StartError extends Error {
   override readonly name = "StartError";
 }
 
+type ResponseMetadata = { httpStatusCode?: number };
+
+/** Returns the message of the innermost cause, which is that of LevelDB, the socket or DNS, or the SDK's with the status. */
+export function reasonOf(error: unknown): string {
+  // Of several addresses of a host, the first that was tried.
+  if (error instanceof AggregateError) return reasonOf(error.errors[0]);
+  if (!(error instanceof Error)) return String(error);
+  // The SDK calls what it cannot read UnknownError.
+  const { httpStatusCode } = "$metadata" in error ? (error.$metadata as ResponseMetadata) : {};
+  if (httpStatusCode !== undefined) return `HTTP ${httpStatusCode}, ${error.message.split("\n", 1)}`;
+  return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
+}
+
 /** An access key pair. */
 export type Credentials = { accessKeyId: string; secretAccessKey: string };
 

@@ -56,7 +56,7 @@ function startErrorOf(error: unknown, settings: Settings.Local): StartError | un
   }
   if (
     "path" in error &&
-    ["EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOSPC"].includes(String(error.code))
+    ["ENOENT", "EACCES", "EPERM", "EROFS", "ENOTDIR", "EEXIST", "ENOSPC"].includes(String(error.code))
   )
     return new StartError(
       `The data folder ${dataDir} cannot be used: ${error.message}. Set DATA_DIR to a folder that can be written.`,

@@ -1,5 +1,5 @@
 import { spawn } from "node:child_process";
-import { once } from "node:events";
+import { createInterface } from "node:readline";
 import { afterEach, expect, test, vi } from "vitest";
 import { virtualClock } from "./fixture.ts";
 import type { Deed } from "./runtime.fixture.ts";
@@ -166,11 +166,11 @@ test.each<Deed["do"] & ("hang" | "spin")>(["hang", "spin"])(
       ],
       { stdio: ["ignore", "pipe", "inherit"] },
     );
-    const [line] = await once(parent.stdout, "data");
-    const pid = Number(String(line));
+    const lines = createInterface(parent.stdout)[Symbol.asyncIterator]();
+    const pid = Number((await lines.next()).value);
     expect(isRunning(pid)).toBe(true);
-    // The child says so at the start of the event.
-    await once(parent.stdout, "data");
+    // The child prints a line at the start of the event.
+    await lines.next();
     parent.kill("SIGKILL");
     await ended(pid);
   },

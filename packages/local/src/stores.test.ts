@@ -3,6 +3,7 @@ import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { StartError } from "./environment.ts";
 import { closeServer, listen } from "./listen.ts";
 import { type Options, openBuckets, openTable } from "./stores.ts";
 
@@ -61,6 +62,20 @@ test("missing buckets of a named endpoint are created, others left alone", async
   const { url, asked } = await otherS3({ uploads: 200 });
   await opened(openBuckets({ ...options, endpoints: { s3: url } }));
   expect(asked).toEqual(["HEAD /uploads", "HEAD /processed", "PUT /processed"]);
+});
+
+test("the error about a named endpoint that cannot be reached has its URL, the reason and the setting", async () => {
+  const server = createServer();
+  const url = await listen(server, 0);
+  await closeServer(server, 0);
+  const endpoints = { s3: url, dynamodb: url };
+  const reason = `at ${url} cannot be used: connect ECONNREFUSED ${new URL(url).host}. Check`;
+  const s3 = await openBuckets({ ...options, endpoints }).catch((error) => error);
+  expect(s3).toBeInstanceOf(StartError);
+  expect(s3.message).toBe(`The bucket uploads ${reason} AWS_ENDPOINT_URL_S3 and the access key.`);
+  const dynamodb = await openTable({ ...options, endpoints }).catch((error) => error);
+  expect(dynamodb).toBeInstanceOf(StartError);
+  expect(dynamodb.message).toBe(`The table images ${reason} AWS_ENDPOINT_URL_DYNAMODB and the access key.`);
 });
 
 test("the error about a bucket that a named endpoint refuses has its URL and the setting", async () => {

@@ -3,11 +3,11 @@ import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
 import { every, systemClock } from "./clock.ts";
 import { startDynamodb } from "./dynamodb.ts";
-import { type Credentials, names, StartError } from "./environment.ts";
+import { type Credentials, names, reasonOf, StartError } from "./environment.ts";
 import type { ObjectEvent } from "./s3/event.ts";
 import type { Origins } from "./s3/headers.ts";
 import { startS3 } from "./s3/server.ts";
-import { caller, ensureTable, expire } from "./table.ts";
+import { createClient, ensureTable, expire, type Key } from "./table.ts";
 
 export type Options = {
   dataDir: string;
@@ -26,20 +26,30 @@ type Store = { url: string; close(): Promise<void> };
 /** The sweep for expired items: a page of `limit` items every `everyMs`, an hour for 70,000 items. */
 const expiry = { everyMs: 5_000, limit: 100 };
 
-/** Starts the DynamoDB endpoint unless another is named, and creates the table. */
+/** Milliseconds that another S3 gets to answer a request at the start. */
+const answerMs = 10_000;
+
+/** Starts the DynamoDB endpoint unless another is named, and creates the table. Throws a `StartError` about the other. */
 export async function openTable(options: Options): Promise<Store> {
   const { dataDir, dynamodbPort: port, endpoints, credentials, region } = options;
   const own = endpoints.dynamodb
     ? undefined
     : await startDynamodb({ folder: join(dataDir, "dynamodb"), port });
   const url = own?.url ?? withoutSlash(endpoints.dynamodb);
-  const call = caller(new AwsClient({ ...credentials, region, service: "dynamodb", retries: 3 }), url);
-  await ensureTable(call, names.table);
-  let start: object | undefined;
+  const client = createClient({ endpoint: url, region, credentials });
+  await ensureTable(client, names.table).catch((cause) => {
+    if (own || cause instanceof StartError) throw cause;
+    const reason = reasonOf(cause);
+    throw new StartError(
+      `The table ${names.table} at ${url} cannot be used: ${reason}. Check AWS_ENDPOINT_URL_DYNAMODB and the access key.`,
+      { cause },
+    );
+  });
+  let start: Key | undefined;
   let closed = false;
   const sweep = async () => {
     try {
-      start = await expire(call, names.table, { start, limit: expiry.limit, now: Date.now() });
+      start = await expire(client, names.table, { start, limit: expiry.limit, now: Date.now() });
     } catch (error) {
       if (!closed) throw error; // Otherwise `close` has cut it off.
     }
@@ -49,12 +59,16 @@ export async function openTable(options: Options): Promise<Store> {
   const close = async () => {
     closed = true;
     cancel();
+    client.destroy();
     await own?.close();
   };
   return { url, close };
 }
 
-/** Starts the S3 endpoint, or creates the missing buckets at the named one, which sends no events. */
+/**
+ * Starts the S3 endpoint, or creates the missing buckets at the named one, which sends no events. Throws a `StartError`
+ * about the named one.
+ */
 export async function openBuckets(options: Options): Promise<Store> {
   const { dataDir, s3Port: port, endpoints, credentials, region, corsOrigins, onEvent } = options;
   const buckets = [names.uploads, names.processed];
@@ -65,13 +79,21 @@ export async function openBuckets(options: Options): Promise<Store> {
   const url = withoutSlash(endpoints.s3);
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 3 });
   for (const bucket of buckets) {
-    const { status } = await aws.fetch(`${url}/${bucket}`, { method: "HEAD" });
-    const made = status === 404 ? await aws.fetch(`${url}/${bucket}`, { method: "PUT" }) : undefined;
-    const failed = made ? !made.ok : status !== 200;
-    if (failed)
-      throw new StartError(
-        `The bucket ${bucket} at ${url} cannot be used: HTTP ${made?.status ?? status}. Check AWS_ENDPOINT_URL_S3 and the access key.`,
+    const refusal = (reason: string, cause?: unknown) =>
+      new StartError(
+        `The bucket ${bucket} at ${url} cannot be used: ${reason}. Check AWS_ENDPOINT_URL_S3 and the access key.`,
+        { cause },
       );
+    const request = async (method: string) => {
+      try {
+        return await aws.fetch(`${url}/${bucket}`, { method, signal: AbortSignal.timeout(answerMs) });
+      } catch (cause) {
+        throw refusal(reasonOf(cause), cause);
+      }
+    };
+    const { status } = await request("HEAD");
+    const made = status === 404 ? await request("PUT") : undefined;
+    if (made ? !made.ok : status !== 200) throw refusal(`HTTP ${made?.status ?? status}`);
   }
   return { url, close: async () => {} };
 }

@@ -6,16 +6,16 @@ import { randomUUID } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
-import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Dynamodb, startDynamodb } from "./dynamodb.ts";
-import { type Call, caller, ensureTable, expire } from "./table.ts";
+import { createClient, ensureTable, expire, type Key } from "./table.ts";
 
 const name = `images-test-${randomUUID()}`;
 let folder: string;
 let own: Dynamodb | undefined;
-let call: Call;
+let client: DynamoDB;
 let core: Awaited<ReturnType<typeof load>>;
 
 /** Imports the entities, which read the table's endpoint when they are loaded. */
@@ -39,23 +39,26 @@ beforeAll(async () => {
   const named = process.env.AWS_ENDPOINT_URL_DYNAMODB;
   own = named ? undefined : await startDynamodb({ folder, port: 0 });
   const url = named ?? own?.url ?? "";
-  const { AWS_ACCESS_KEY_ID = "", AWS_SECRET_ACCESS_KEY = "", AWS_SESSION_TOKEN, AWS_REGION } = process.env;
-  const aws = new AwsClient({
+  const {
+    AWS_ACCESS_KEY_ID = "",
+    AWS_SECRET_ACCESS_KEY = "",
+    AWS_SESSION_TOKEN,
+    AWS_REGION = "",
+  } = process.env;
+  const credentials = {
     accessKeyId: AWS_ACCESS_KEY_ID,
     secretAccessKey: AWS_SECRET_ACCESS_KEY,
     sessionToken: AWS_SESSION_TOKEN,
-    region: AWS_REGION,
-    service: "dynamodb",
-  });
-  call = caller(aws, url);
+  };
+  client = createClient({ endpoint: url, region: AWS_REGION, credentials });
   process.env.AWS_ENDPOINT_URL_DYNAMODB = url;
   process.env.SST_RESOURCE_Images = JSON.stringify({ name });
-  await ensureTable(call, name);
+  await ensureTable(client, name);
   core = await load();
 }, 180_000);
 
 afterAll(async () => {
-  await call("DeleteTable", { TableName: name });
+  await client.deleteTable({ TableName: name });
   await own?.close();
   await rm(folder, { recursive: true });
 });
@@ -355,13 +358,13 @@ describe("beside images", () => {
 
 test("making the table again changes nothing", async () => {
   const made = await create();
-  await ensureTable(call, name);
+  await ensureTable(client, name);
   expect((await core.ImageEntity.get({ imageID: made.imageID }).go()).data?.imageID).toBe(made.imageID);
 });
 
 test("a table with other indexes is refused", { timeout: 180_000 }, async () => {
   const TableName = `other-${name}`;
-  await call("CreateTable", {
+  await client.createTable({
     TableName,
     BillingMode: "PAY_PER_REQUEST",
     AttributeDefinitions: ["pk", "sk"].map((AttributeName) => ({ AttributeName, AttributeType: "S" })),
@@ -370,9 +373,9 @@ test("a table with other indexes is refused", { timeout: 180_000 }, async () => 
       { AttributeName: "sk", KeyType: "RANGE" },
     ],
   });
-  await expect(ensureTable(call, TableName)).rejects.toThrow("has other indexes than this version needs");
+  await expect(ensureTable(client, TableName)).rejects.toThrow("has other indexes than this version needs");
   // DynamoDB is still creating the table, which cannot be deleted until it is active.
-  const remove = () => call("DeleteTable", { TableName }).then(() => "deleted", String);
+  const remove = () => client.deleteTable({ TableName }).then(() => "deleted", String);
   await expect.poll(remove, { timeout: 120_000, interval: 200 }).toBe("deleted");
 });
 
@@ -385,10 +388,10 @@ test("what has expired is removed, page by page, and nothing else", async () => 
     await create(at(60)),
     await create(),
   ];
-  let start: object | undefined;
+  let start: Key | undefined;
   let pages = 0;
   do {
-    start = await expire(call, name, { start, limit: 50, now });
+    start = await expire(client, name, { start, limit: 50, now });
     pages++;
   } while (start);
   expect(pages).toBeGreaterThan(3);

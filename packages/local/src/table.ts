@@ -1,30 +1,21 @@
 /** The Images table: its creation with the keys and indexes of core's schema, and the deletion of expired items. */
 import { setTimeout as sleep } from "node:timers/promises";
+import {
+  type AttributeValue,
+  ConditionalCheckFailedException,
+  type CreateTableCommandInput,
+  DynamoDB,
+  type KeySchemaElement,
+  ResourceInUseException,
+  type TableDescription,
+} from "@aws-sdk/client-dynamodb";
+import { limits } from "@image-pipeline/core/aws/limits";
 import { indexes, primary, ttl } from "@image-pipeline/core/table/table-schema";
-import type { AwsClient } from "aws4fetch";
-import { StartError } from "./environment.ts";
+import { type Credentials, StartError } from "./environment.ts";
 
-/** Calls one DynamoDB operation. Throws with the error's own type as `name`. */
-export type Call = (operation: string, input: object) => Promise<Record<string, unknown>>;
-
-/** Creates a client of DynamoDB's JSON protocol, for operations that the pipeline itself does not need. */
-export const caller =
-  (aws: AwsClient, url: string): Call =>
-  async (operation, input) => {
-    const response = await aws.fetch(url, {
-      method: "POST",
-      headers: {
-        "content-type": "application/x-amz-json-1.0",
-        "x-amz-target": `DynamoDB_20120810.${operation}`,
-      },
-      body: JSON.stringify(input),
-    });
-    const answer = (await response.json()) as Record<string, unknown>;
-    if (response.ok) return answer;
-    const error = new Error(`${operation}: ${answer.message ?? answer.Message ?? response.status}`);
-    error.name = String(answer.__type ?? "").replace(/^.*#/, "");
-    throw error;
-  };
+/** Creates a client of an endpoint, for operations that the pipeline itself does not need. */
+export const createClient = (options: { endpoint: string; region: string; credentials: Credentials }) =>
+  new DynamoDB({ ...limits, ...options });
 
 /** A new table is active at once in dynalite, and after some seconds on AWS. */
 const activeWait = { everyMs: 200, tries: 600 };
@@ -33,20 +24,20 @@ const activeWait = { everyMs: 200, tries: 600 };
  * Creates the table unless it exists, and resolves when it is active. Throws a `StartError` if it exists with other
  * keys or indexes.
  */
-export async function ensureTable(call: Call, name: string): Promise<void> {
+export async function ensureTable(client: DynamoDB, name: string): Promise<void> {
   try {
-    await call("CreateTable", { TableName: name, ...definition() });
+    await client.createTable({ TableName: name, ...definition() });
   } catch (error) {
-    if (!(error instanceof Error && error.name === "ResourceInUseException")) throw error;
-    const { Table } = (await call("DescribeTable", { TableName: name })) as { Table: Definition };
+    if (!(error instanceof ResourceInUseException)) throw error;
+    const { Table = {} } = await client.describeTable({ TableName: name });
     if (layoutOf(Table) !== layoutOf(definition()))
       throw new StartError(
         `The table ${name} has other indexes than this version needs. Set DATA_DIR to an empty folder.`,
       );
   }
   for (let tries = 0; tries < activeWait.tries; tries++) {
-    const { Table } = (await call("DescribeTable", { TableName: name })) as { Table: Definition };
-    if (Table.TableStatus === "ACTIVE") return;
+    const { Table } = await client.describeTable({ TableName: name });
+    if (Table?.TableStatus === "ACTIVE") return;
     await sleep(activeWait.everyMs);
   }
   throw new StartError(
@@ -54,14 +45,9 @@ export async function ensureTable(call: Call, name: string): Promise<void> {
   );
 }
 
-type KeySchema = { AttributeName: string; KeyType: string }[];
-type Projection = { ProjectionType: string; NonKeyAttributes?: string[] };
-type Index = { IndexName: string; KeySchema: KeySchema; Projection: Projection };
-type Definition = { TableStatus?: string; KeySchema: KeySchema; GlobalSecondaryIndexes?: Index[] };
-
 /** Returns the input of `CreateTable`. */
-function definition() {
-  const schema = (pk: string, sk: string): KeySchema => [
+function definition(): Omit<CreateTableCommandInput, "TableName"> {
+  const schema = (pk: string, sk: string): KeySchemaElement[] => [
     { AttributeName: pk, KeyType: "HASH" },
     { AttributeName: sk, KeyType: "RANGE" },
   ];
@@ -82,29 +68,36 @@ function definition() {
 }
 
 /** Returns the parts of a table that cannot be changed later, as text to compare. */
-function layoutOf({ KeySchema, GlobalSecondaryIndexes = [] }: Definition): string {
-  const keysOf = (schema: KeySchema) => schema.map(({ AttributeName }) => AttributeName).join("/");
+function layoutOf({
+  KeySchema,
+  GlobalSecondaryIndexes = [],
+}: Pick<TableDescription, "KeySchema" | "GlobalSecondaryIndexes">): string {
+  const keysOf = (schema: KeySchemaElement[] = []) =>
+    schema.map(({ AttributeName }) => AttributeName).join("/");
   const lines = GlobalSecondaryIndexes.map(({ IndexName, KeySchema, Projection }) => {
-    const copied = Projection.NonKeyAttributes?.toSorted() ?? [];
-    return [IndexName, keysOf(KeySchema), Projection.ProjectionType, ...copied].join(" ");
+    const copied = Projection?.NonKeyAttributes?.toSorted() ?? [];
+    return [IndexName, keysOf(KeySchema), Projection?.ProjectionType, ...copied].join(" ");
   });
   return [keysOf(KeySchema), ...lines.sort()].join("\n");
 }
+
+/** A primary key, as DynamoDB's JSON has it. */
+export type Key = Record<string, AttributeValue>;
 
 /**
  * Deletes expired items, because dynalite has no time to live: scans up to `limit` items after the key `start`, and
  * returns the key to go on after, undefined at the end of the table. `now` is in milliseconds since 1970.
  */
 export async function expire(
-  call: Call,
+  client: DynamoDB,
   name: string,
-  { start, limit, now }: { start?: object; limit: number; now: number },
-): Promise<object | undefined> {
+  { start, limit, now }: { start?: Key; limit: number; now: number },
+): Promise<Key | undefined> {
   const expired = {
     ExpressionAttributeNames: { "#ttl": ttl },
     ExpressionAttributeValues: { ":now": { N: String(Math.floor(now / 1000)) } },
   };
-  const page = await call("Scan", {
+  const page = await client.scan({
     TableName: name,
     Limit: limit,
     ExclusiveStartKey: start,
@@ -112,13 +105,13 @@ export async function expire(
     ProjectionExpression: `${primary.pk}, ${primary.sk}`,
     ...expired,
   });
-  for (const Key of (page.Items ?? []) as object[]) {
+  for (const Key of page.Items ?? []) {
     try {
-      await call("DeleteItem", { TableName: name, Key, ConditionExpression: "#ttl < :now", ...expired });
+      await client.deleteItem({ TableName: name, Key, ConditionExpression: "#ttl < :now", ...expired });
     } catch (error) {
       // Its time was extended meanwhile.
-      if (!(error instanceof Error && error.name === "ConditionalCheckFailedException")) throw error;
+      if (!(error instanceof ConditionalCheckFailedException)) throw error;
     }
   }
-  return page.LastEvaluatedKey as object | undefined;
+  return page.LastEvaluatedKey;
 }

@@ -12,7 +12,7 @@ import type { Queue } from "@image-pipeline/local/queue";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
 import { startS3 } from "@image-pipeline/local/s3/server";
 import { sqsEndpoint } from "@image-pipeline/local/sqs";
-import { caller, ensureTable, expire } from "@image-pipeline/local/table";
+import { createClient, ensureTable, expire, type Key } from "@image-pipeline/local/table";
 import { AwsClient } from "aws4fetch";
 import { injectFaults, type Wire } from "./faults.ts";
 import { installClock, now } from "./scheduler.ts";
@@ -52,8 +52,8 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
   });
   const front = createFetchServer(answer.fetch);
   const url = await listen(front, 0);
-  const call = caller(new AwsClient({ ...credentials, region, service: "dynamodb" }), table.url);
-  await ensureTable(call, names.table);
+  const dynamodb = createClient({ endpoint: table.url, region, credentials });
+  await ensureTable(dynamodb, names.table);
   enter(process.env, {
     region,
     credentials,
@@ -92,8 +92,8 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
     remove: (bucket: string, key: string) => s3.fetch(pathOf(bucket, key), { method: "DELETE" }),
     /** Removes every item whose time to live is over. */
     async expire() {
-      let start: object | undefined;
-      do start = await expire(call, names.table, { start, limit: 1000, now: now() });
+      let start: Key | undefined;
+      do start = await expire(dynamodb, names.table, { start, limit: 1000, now: now() });
       while (start);
     },
     /** Deletes items, by primary keys as JSON. */
@@ -103,7 +103,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
         return { DeleteRequest: { Key: { [primary.pk]: { S: pk }, [primary.sk]: { S: sk } } } };
       });
       for (let i = 0; i < all.length; i += 25)
-        await call("BatchWriteItem", { RequestItems: { [names.table]: all.slice(i, i + 25) } });
+        await dynamodb.batchWriteItem({ RequestItems: { [names.table]: all.slice(i, i + 25) } });
     },
     async close() {
       front.close();

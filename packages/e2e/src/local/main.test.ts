@@ -186,15 +186,31 @@ test("says which setting cannot be used, and why", async () => {
   expect(error).not.toMatch(/^\s+at /m);
 });
 
-test("says in one line that the data folder cannot be used, and that DATA_DIR sets it", async () => {
-  const file = join(dataDir, "file");
-  await writeFile(file, "");
-  const { error, code } = await refusal(launch({ DATA_DIR: join(file, "folder") }));
+test.each([
+  ["below a file", () => join(dataDir, "file", "folder")],
+  ["where none can be created", () => "/proc/none/folder"],
+])("says in one line that a data folder %s cannot be used, and that DATA_DIR sets it", async (_, folder) => {
+  await writeFile(join(dataDir, "file"), "");
+  const { error, code } = await refusal(launch({ DATA_DIR: folder() }));
   expect([code, error.trimEnd().split("\n")]).toEqual([
     1,
     [expect.stringMatching(/cannot be used.*DATA_DIR/)],
   ]);
 });
+
+test.each(["S3", "DYNAMODB"])(
+  "says in one line that AWS_ENDPOINT_URL_%s cannot be reached",
+  async (service) => {
+    const name = `AWS_ENDPOINT_URL_${service}`;
+    // No program listens on this reserved port.
+    const settings = { [name]: "http://127.0.0.1:2", AWS_ACCESS_KEY_ID: "a", AWS_SECRET_ACCESS_KEY: "b" };
+    const { error, code } = await refusal(launch(settings));
+    expect([code, error.trimEnd().split("\n")]).toEqual([
+      1,
+      [expect.stringMatching(`127.0.0.1:2 cannot be used: connect ECONNREFUSED.*${name}`)],
+    ]);
+  },
+);
 
 test("does not start twice over the same data", async () => {
   await start();

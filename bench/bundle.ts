@@ -9,7 +9,7 @@ import { median, table } from "./measure.ts";
 /** Imports of the bundle, each in its own process. */
 const runs = 9;
 
-/** Compilation of the whole file and garbage collection. */
+/** Compilation of the file and garbage collection. */
 const engine = "V8";
 
 /** Smaller dependencies are listed as one. */
@@ -52,7 +52,7 @@ type Profile = {
 };
 type Frame = { functionName: string; url: string; lineNumber: number; columnNumber: number };
 
-/** Imports the file that it is told, with a sampling profiler from before to after, and prints the profile. */
+/** Imports the file in its first argument under a sampling profiler, and prints the profile. */
 const script = `
   import { Session } from "node:inspector/promises";
   const session = new Session();

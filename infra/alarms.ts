@@ -114,7 +114,7 @@ if (production || cloud.alarmEmail) {
   const actions = notify("Alarms");
   for (const [name, alarm] of Object.entries(alarms)) raise(name, alarm, actions);
 
-  // CloudFront reports in us-east-1 alone, and an alarm notifies topics of its own region.
+  // CloudFront's metrics exist only in us-east-1, and an alarm can notify only topics in the same region.
   const inUsEast1 = { provider: usEast1() };
   raise(
     "EdgeErrors",

@@ -9,8 +9,8 @@ import { uploads } from "./storage.ts";
 import { images, indexArn, itemRight, recordRights } from "./table.ts";
 
 /**
- * What hono-openapi imports to convert schemas into the OpenAPI document, which is written before a deployment. These
- * `import()`s never run in the function; without this list esbuild would put 300 KB of them into the bundle.
+ * The converters that hono-openapi imports to write the OpenAPI document, which happens before a deployment. These
+ * `import()`s never run in the function; without this list esbuild would add 300 KB of them to the bundle.
  */
 const converters = ["@valibot/to-json-schema", "effect", "sury", "zod", "zod-openapi", "zod-to-json-schema"];
 
@@ -24,7 +24,8 @@ export const api = new sst.aws.Function("Api", {
   nodejs: { ...common.nodejs, esbuild: { external: converters } },
   timeout: "30 seconds",
   memory: "1024 MB",
-  // Next to the bundle: inside, every cold start would parse them. SST's `copyFiles` puts a file into the archive twice.
+  // Next to the bundle, because every cold start would parse them inside it. A hook, because SST's `copyFiles` puts a
+  // file into the archive twice.
   hook: {
     postbuild: async (folder) => {
       await copyFile("packages/functions/openapi.json", join(folder, "openapi.json"));

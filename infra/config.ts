@@ -1,4 +1,4 @@
-/** What differs between stages: production or not, the region, and the settings from the environment or `.env`. */
+/** The configuration of a stage: production or not, the region, and the settings from the environment or `.env`. */
 import { Settings } from "../packages/core/src/settings.ts";
 
 /** True for production, which keeps object versions, retains its buckets and table, and keeps logs for longer. */

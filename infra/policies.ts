@@ -2,8 +2,8 @@
  * Response headers policies and cache policies of the distribution.
  *
  * An account holds 20 of each, over all stages: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html#limits-policies
- * Production has three and two of its own. Any other stage has one of each and uses AWS's managed policies for the
- * rest, so that 17 stages fit next to production.
+ * Production creates three and two. Any other stage creates one of each and uses AWS's managed policies for the rest,
+ * so that 17 stages fit next to production.
  */
 import { pageHeaders } from "../packages/web/src/headers.ts";
 import { pipeline, production } from "./config.ts";
@@ -29,7 +29,7 @@ const apiHeaders = production
       securityHeadersConfig: {
         strictTransportSecurity: hsts,
         contentTypeOptions: { override: true },
-        // Not overridden: the page at /docs has a policy of its own.
+        // Not overridden, because the page at /docs sends a different policy.
         contentSecurityPolicy: {
           contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
           override: false,

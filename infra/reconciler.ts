@@ -13,7 +13,7 @@ export const reconciler = new sst.aws.Function("Reconciler", {
   link: [uploads, processed, images, processing],
   permissions: [
     { actions: ["s3:ListBucket"], resources: [uploads.arn, processed.arn] },
-    // For HeadObject, which has no permission of its own.
+    // For HeadObject, which s3:GetObject covers.
     { actions: ["s3:GetObject"], resources: [$interpolate`${uploads.arn}/*`] },
     // Finishes deletions that the API started.
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${uploads.arn}/*`] },

@@ -12,7 +12,7 @@ type Metric = {
   period: number;
 };
 
-/** A metric in one line: its namespace and name, and whose it is, for a stage's function, queue or table by its own name. */
+/** Formats a metric as one line: namespace, name and dimensions, with the logical name of a function, queue or table. */
 const lineOf = ({ stat, namespace, metricName, dimensions, period }: Metric) => {
   const of = Object.entries(dimensions)
     .map(([name, value]) => `${name} ${plain(value)}`)
@@ -21,7 +21,7 @@ const lineOf = ({ stat, namespace, metricName, dimensions, period }: Metric) => 
 };
 const plain = (name: string) => name.replace(/^image-pipeline-\w+-(\w+?)(?:Function|Queue|Table)-\w+$/, "$1");
 
-/** Every alarm in one line: what it measures, of what, and from when on. */
+/** Returns every alarm as one line: its metric, dimensions and threshold. */
 function alarmsOf(graph: Graph): Record<string, string> {
   const lines = resourcesOf(graph, /metricAlarm:/).map(({ inputs }) => {
     const { statistic, threshold, evaluationPeriods, metricQueries, ...metric } = inputs;
@@ -29,7 +29,7 @@ function alarmsOf(graph: Graph): Record<string, string> {
     const measured = total
       ? `${total.expression} of ${parts.map((part: { metric: Metric }) => lineOf(part.metric)).join("; ")}`
       : lineOf({ ...metric, stat: statistic } as Metric);
-    // CloudWatch wants exactly one of several to be what is looked at.
+    // CloudWatch requires exactly one metric of an alarm to return data.
     expect([total, ...parts].filter((each) => each?.returnData)).toEqual(total ? [total] : []);
     const name = inputs.name.replace(/^image-pipeline-[a-z]+-[a-z]+-[a-z]+-\d-/, "");
     return [name, `${measured} > ${threshold}, ${evaluationPeriods} ×`];
@@ -101,7 +101,7 @@ describe("the stage's address", () => {
       const [topic] = inputs.alarmActions;
       expect(topics).toContain(topic);
       expect(inputs.okActions).toEqual(inputs.alarmActions);
-      // CloudFront's figures are in us-east-1 alone, wherever the rest is, and an alarm speaks to topics beside it.
+      // CloudFront's metrics exist only in us-east-1, and an alarm can notify only topics in the same region.
       expect([name, region]).toEqual([name, name === "EdgeErrorsAlarm" ? "us-east-1" : "eu-central-1"]);
       expect(topic.split(":")[3]).toBe(region);
     }
@@ -195,7 +195,7 @@ test.each(all)("%s has a dashboard with figures of every part", (name, graph) =>
       "AWS/DynamoDB ConsumedWriteCapacityUnits TableName Images",
     ],
   ]);
-  // CloudFront's figures are in us-east-1 alone.
+  // CloudFront's metrics exist only in us-east-1.
   for (const { properties } of widgets) {
     expect(properties.region).toBe(properties.title.includes("CloudFront") ? "us-east-1" : regionOf(name));
   }

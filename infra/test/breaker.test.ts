@@ -14,7 +14,7 @@ if (!build) throw new Error("Production has no breaker.");
 const allowance = build.links.Allowance as { perDayMax: number; mapping: string };
 const { perDayMax, mapping } = allowance;
 
-/** How often the processor has run today, and whether its queue is read: what CloudWatch and Lambda answer with. */
+/** The responses of CloudWatch and Lambda: the processor's invocations today, and the state of its event source mapping. */
 let world: { runs: number; state: string };
 const asked: { action: string; resource: string }[] = [];
 let server: Server;
@@ -47,7 +47,7 @@ beforeAll(async () => {
 
 afterAll(() => closeServer(server, 0));
 
-/** Runs what would be uploaded, with the links of its stage; gives what it answered and what it wrote to its log. */
+/** Runs the deployed bundle with the links of its stage; returns its result and its log lines. */
 async function run(): Promise<{ answer: unknown; lines: Record<string, unknown>[] }> {
   const script = `const { handler } = await import(${JSON.stringify(file)}); console.log(JSON.stringify({ answer: await handler() }));`;
   const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script], {

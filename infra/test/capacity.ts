@@ -1,11 +1,11 @@
 /**
- * What DynamoDB would charge for writes, on-demand: one unit for each KB that an item has before or after, and the
- * same again for every index whose copy changes, twice where its key does.
+ * DynamoDB's on-demand write units: one per KB of the larger of the item before and after, and the same again for each
+ * index whose projection changes; two writes if the index key changes.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
  */
 import { indexes, primary } from "../../packages/core/src/table/table-schema.ts";
 
-/** A value in DynamoDB's own JSON. */
+/** A value in DynamoDB JSON. */
 export type Value =
   | { S: string }
   | { N: string }
@@ -15,7 +15,7 @@ export type Value =
   | { M: Item };
 export type Item = Record<string, Value>;
 
-/** The units of replacing one item by another; undefined where there is none. */
+/** Returns the units of replacing one item by another; pass undefined for no item. */
 export function writeUnits(before: Item | undefined, after: Item | undefined): number {
   const base = Math.max(unitsOf(before), unitsOf(after), 1);
   const copies = Object.values(indexes).map((index) => {
@@ -30,7 +30,7 @@ export function writeUnits(before: Item | undefined, after: Item | undefined): n
   return copies.reduce((sum, units) => sum + units, base);
 }
 
-/** Adds up the writes of a run, from its requests in their order. Rows that are only counted in have under 1 KB. */
+/** Adds up the write units of a run's requests, in order. Counter rows have under 1 KB. */
 export function meter(): { see(operation: string, body: string): void; units(): number } {
   const items = new Map<string, Item>();
   let units = 0;
@@ -48,7 +48,7 @@ export function meter(): { see(operation: string, body: string): void; units(): 
   };
 }
 
-/** What an index holds of an item: nothing, if it lacks one of the index's keys. */
+/** Returns the projection of an item into an index; undefined if the item lacks a key of the index. */
 function copyOf(item: Item | undefined, { pk, sk, projection }: (typeof indexes)[keyof typeof indexes]) {
   if (!item?.[pk] || !item[sk]) return undefined;
   if (projection === "all") return item;

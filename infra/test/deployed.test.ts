@@ -218,7 +218,7 @@ test("dead letters: a look that failed, and the end of an image with its variant
 
 test("the reconciler finds what was lost, finishes what was begun, and goes on where it stopped", async () => {
   const [lost, begun] = [await upload(), await upload()];
-  // Looks like an announced upload and is not: nobody announced it under this key.
+  // Resembles the key of an upload that the API created, but no such upload was created.
   await put(`other/${begun}`, new Uint8Array(bytes));
   await cloud.settled();
   const { ImageEntity, indexed } = await import("../../packages/core/src/table/image-entity.ts");
@@ -237,12 +237,12 @@ test("the reconciler finds what was lost, finishes what was begun, and goes on w
   expect(await (await ask(`/images/${lost}?wait=20`)).json()).toMatchObject({ status: "ready" });
 });
 
-/** Rights that this run has no occasion for. */
+/** Permissions that this run does not use. */
 const later: Record<string, string[]> = {
   Reconciler: [
-    // A wrong tally is put right by a run that sees every image, and these all stop half-way.
+    // A wrong count is corrected by a run over every image, and these runs stop before the end.
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
-    // Variants that no record names are removed when they are a day old.
+    // Orphaned variants are removed when they are a day old.
     "s3:DeleteObject {Processed}/img_*",
   ],
 };
@@ -251,7 +251,7 @@ test("nothing was refused for want of a right, and every right was needed", () =
   for (const [name, { refused, used }] of Object.entries(cloud.guards)) {
     expect([name, [...new Set(refused)]]).toEqual([name, []]);
     const unused = rightsOf(graph, name).filter((right) => !used.has(right));
-    // Lambda takes the messages, not the function.
+    // Lambda receives the messages, not the function.
     const taken = (right: string) =>
       /^sqs:(Receive|Delete)Message /.test(right) || /^sqs:GetQueue/.test(right);
     expect([name, unused.filter((right) => !taken(right))]).toEqual([name, later[name] ?? []]);

@@ -1,6 +1,6 @@
 /**
- * A deployment on one machine: the very bundles that would be uploaded, each in a process of its own with nothing but
- * the links and the rights of its stage, on the embedded S3, DynamoDB and queue.
+ * A deployment on one machine: runs each bundle that SST would upload in a child process with only the links and the
+ * permissions of its stage, on the embedded S3, DynamoDB and queue.
  */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -24,11 +24,11 @@ const region = "us-east-1";
 const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
 const queuePath = `/123456789012/${names.queue}`;
 
-/** The functions that the embedded cloud has something to run on for. */
+/** The functions that the embedded cloud can run. */
 const functions = ["Api", "Processor", "DeadLetter", "Reconciler"] as const;
 type Name = (typeof functions)[number];
 
-/** `guards` tell which rights were used; `settled` resolves when no message is left. */
+/** `guards` have the permissions that were used; `settled` resolves when no message is left. */
 export type Deployment = {
   url: string;
   s3Url: string;
@@ -80,7 +80,7 @@ export async function deploy(graph: Graph): Promise<Deployment> {
   const guards = {} as Record<Name, Guard>;
   const { current } = graph.links.OriginSecret as { current: string };
   const api = createFetchServer((request) => {
-    // As the router does.
+    // As the router forwards it.
     const sent = new Request(request);
     sent.headers.set("x-origin-secret", current);
     return callFunction((event) => runtimes.Api.invoke(event), sent);
@@ -96,7 +96,7 @@ export async function deploy(graph: Graph): Promise<Deployment> {
       module: pathToFileURL((await bundleFunction(build)).file),
       region,
       workers: 1,
-      // The reconciler stops a minute before its end: so after every page, and the next run goes on from there.
+      // The reconciler stops a minute before its timeout: here after each page. The next run continues from there.
       timeoutSeconds: 60,
       memoryMB: 1024,
       env: environmentOf(build.links, url, guard.url),
@@ -121,7 +121,7 @@ export async function deploy(graph: Graph): Promise<Deployment> {
   };
 }
 
-/** What the function is linked to and no more, at this machine's addresses. */
+/** Returns the environment of a function: only its links, with local URLs. */
 function environmentOf(links: Graph["links"], url: string, guard: string): NodeJS.ProcessEnv {
   const here: Graph["links"] = {
     Uploads: { name: names.uploads, url: `${guard}/${names.uploads}` },

@@ -1,6 +1,5 @@
 /**
- * The router's CloudFront function, run: its code, its routes and its key-value store are what the deployment would
- * put there.
+ * Runs the router's CloudFront function with the code, routes and key-value store of the deployment.
  */
 import { argsOf, type Graph, resourcesOf } from "./graph.ts";
 
@@ -12,7 +11,7 @@ export type EdgeRequest = {
   cookies: Record<string, unknown>;
 };
 
-/** What CloudFront is told to fetch from, where it is told anything. */
+/** The origin that the function sets, if any. */
 export type Origin = {
   domainName: string;
   timeouts?: { readTimeout?: number };
@@ -23,7 +22,7 @@ export type Origin = {
 type Answer = { statusCode: number; headers?: Record<string, { value: string }> };
 type Handler = (event: unknown) => Promise<EdgeRequest | Answer>;
 
-/** Sends a request through the viewer-request function; `broken` is a key-value store that cannot be read. */
+/** Passes a request through the viewer-request function. `broken`: the key-value store cannot be read. */
 export async function pass(
   graph: Graph,
   uri: string,

@@ -1,6 +1,6 @@
 /**
- * The resources that a deployment would ask for, found without a cloud: SST's own platform code evaluates
- * sst.config.ts while Pulumi is told what a cloud would answer.
+ * The resources of a deployment, without a cloud: SST's platform code evaluates sst.config.ts under Pulumi mocks, which
+ * return what a cloud would.
  */
 import { execFile } from "node:child_process";
 import { createHash, randomUUID } from "node:crypto";
@@ -10,11 +10,11 @@ import { promisify } from "node:util";
 import { buildPage } from "../../packages/local/src/gallery.ts";
 import { platform, program, root } from "./platform.ts";
 
-/** A resource as Pulumi is asked for it, and where; `retainOnDelete` says whether it outlives its removal from the app. */
+/** A resource as registered with Pulumi, and its region. `retainOnDelete`: Pulumi does not delete it with the app. */
 export type Resource = {
   type: string;
   name: string;
-  // biome-ignore lint/suspicious/noExplicitAny: a resource's arguments are its provider's business.
+  // biome-ignore lint/suspicious/noExplicitAny: each provider defines the arguments of its resources.
   inputs: Record<string, any>;
   region: string;
   retainOnDelete: boolean;
@@ -44,10 +44,10 @@ export type Graph = {
   outputs: Record<string, unknown>;
 };
 
-/** Which stage to evaluate, deployed or under `sst dev`, in which region, with which settings (environment variables). */
+/** The stage to evaluate, deployed or under `sst dev`, its region and its settings (environment variables). */
 export type Stage = { stage: string; dev?: boolean; region?: string; env?: Record<string, string> };
 
-/** Handed to `program.ts`, which writes its graph to `out`. */
+/** The input of `program.ts`, which writes the graph to `out`. */
 export type Request = Required<Omit<Stage, "env">> & {
   root: string;
   platform: string;
@@ -55,10 +55,10 @@ export type Request = Required<Omit<Stage, "env">> & {
   out: string;
 };
 
-/** The deployment's own command builds the gallery; here nobody runs it, and its files are asked for. */
+/** The build of the gallery, whose files the app reads. A deployment builds it with a command that does not run here. */
 let page: Promise<void> | undefined;
 
-/** Evaluates a stage. Once evaluated it is kept beside the bundle, for as long as that and the gallery stay the same. */
+/** Evaluates a stage. The graph is cached next to the bundle until the bundle or the gallery changes. */
 export async function evaluate({
   stage,
   dev = false,
@@ -77,7 +77,7 @@ export async function evaluate({
   return JSON.parse(readFileSync(kept, "utf8")) as Graph;
 }
 
-/** In a process of its own, because Pulumi keeps its state in globals. */
+/** Evaluates a stage in a child process, because Pulumi keeps its state in globals. */
 async function write(kept: string, { stage, dev, region, env }: Required<Stage>): Promise<void> {
   const work = join(root, ".sst/graph", randomUUID());
   const out = join(work, "graph.json");
@@ -86,7 +86,7 @@ async function write(kept: string, { stage, dev, region, env }: Required<Stage>)
   try {
     await promisify(execFile)(process.execPath, [program], {
       cwd: root,
-      // Nothing of the developer's own settings or account.
+      // Without the developer's settings and AWS account.
       env: { PATH: process.env.PATH, HOME: work, ...env, GRAPH_REQUEST: JSON.stringify(request) },
     });
     renameSync(out, kept);
@@ -95,11 +95,11 @@ async function write(kept: string, { stage, dev, region, env }: Required<Stage>)
   }
 }
 
-/** The resources whose type matches, in the order of their names. */
+/** Returns the resources of a matching type, ordered by name. */
 export const resourcesOf = ({ resources }: Graph, type: RegExp): Resource[] =>
   resources.filter((resource) => type.test(resource.type)).sort((a, b) => (a.name < b.name ? -1 : 1));
 
-/** The arguments of the one resource of a type and name. Throws if there is none. */
+/** Returns the arguments of the resource of a type and name. Throws if there is none. */
 export function argsOf(graph: Graph, type: RegExp, name: string): Resource["inputs"] {
   const found = resourcesOf(graph, type).find((resource) => resource.name === name);
   if (!found) throw new Error(`There is no ${name} of type ${type}.`);

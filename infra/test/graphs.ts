@@ -9,16 +9,16 @@ export const all: [name: string, graph: Graph][] = await Promise.all(
   ),
 );
 
-/** One of them. */
+/** Evaluates one stage by name. */
 export const graphOf = (name: keyof typeof stages): Promise<Graph> => evaluate(stages[name]);
 
-/** Whether a stage has a limit on what a day costs, and so the function that keeps it. */
+/** Returns true if a stage has a daily limit and therefore the spend breaker. */
 export const hasBreaker = (name: string): boolean => name !== "sst dev" && name !== "unlimited";
 
 /** The region of a stage. */
 export const regionOf = (name: string): string => (name === "configured" ? "eu-central-1" : "us-east-1");
 
-/** An ARN with what it belongs to in place of the physical name: `{Uploads}/img_*`. */
+/** Returns an ARN with the logical name in place of the physical one: `{Uploads}/img_*`. */
 export const short = (arn: string): string =>
   arn
     .replace(/^arn:aws:s3:::image-pipeline-[a-z]+-(\w+)bucket-[a-z]+/, (_, name) => `{${name}}`)

@@ -1,6 +1,6 @@
 /**
- * IAM on one machine: an endpoint that lets a function do what its role allows and nothing else, in front of the
- * embedded S3, DynamoDB and SQS. It remembers what was refused, and which rights were needed.
+ * IAM on one machine: a proxy in front of the embedded S3, DynamoDB and SQS that forwards only requests that a
+ * function's role allows. Records the refused requests and the permissions that were used.
  */
 import { createServer, request as forward, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -11,19 +11,19 @@ export type Guard = {
   url: string;
   refused: string[];
   used: Set<string>;
-  /** Every request that was let through: the operation (or, of S3, the method) and its body. */
+  /** Every forwarded request: the operation (for S3, the method) and the body. */
   passed: { operation: string; body: string }[];
   close(): Promise<void>;
 };
 
-/** What the embedded stores' names are called in rights. */
+/** The logical names of the embedded stores, as permissions contain them. */
 const resources: Record<string, string> = {
   uploads: "{Uploads}",
   processed: "{Processed}",
   images: "{Images}",
 };
 
-/** Starts an endpoint for one function, whose rights are given as lines. */
+/** Starts the proxy of one function. `rights` are its permissions as lines. */
 export async function startGuard(rights: readonly string[], backends: Backends): Promise<Guard> {
   const refused: string[] = [];
   const used = new Set<string>();
@@ -50,7 +50,7 @@ export async function startGuard(rights: readonly string[], backends: Backends):
       backend,
       (status) => {
         if (target || status !== 404) return status;
-        // Who may not list a bucket is not told that something is missing.
+        // S3 returns 403 instead of 404 to a caller without s3:ListBucket.
         const right = allowing(rights, { action: "s3:ListBucket", resource: bucketOf(request) });
         if (right) used.add(right);
         return right ? status : 403;
@@ -71,7 +71,7 @@ export async function startGuard(rights: readonly string[], backends: Backends):
   };
 }
 
-/** The request as it is, its host included, because that is signed. */
+/** Forwards a request unchanged, including its host, which is signed. */
 function pass(
   { method, url, headers }: IncomingMessage,
   body: Buffer,

@@ -1,10 +1,10 @@
-/** SST's platform code, which evaluating the app needs: `sst install` brings it from npm, without an account. */
+/** SST's platform code, which the evaluation needs: `sst install` downloads it from npm, without an AWS account. */
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { platform, root } from "./platform.ts";
 
-/** Installs what is missing. Throws if npm cannot be reached. */
+/** Installs the platform if it is missing. Throws if npm cannot be reached. */
 export function ensureInstalled(): void {
   if (isInstalled()) return;
   console.log("Installing SST's platform code from npm, once; this takes about a minute.");
@@ -25,7 +25,7 @@ export function ensureInstalled(): void {
   }
 }
 
-/** Whether the platform is there, in the version of package.json and with every provider of sst.config.ts. */
+/** Returns true if the platform has the version in package.json and every provider of sst.config.ts. */
 function isInstalled(): boolean {
   const { version } = JSON.parse(readFileSync(join(root, "node_modules/sst/package.json"), "utf8"));
   return (

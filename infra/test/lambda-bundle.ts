@@ -1,6 +1,6 @@
 /**
- * A function's code as SST would upload it: bundled by esbuild with SST's own options (`pkg/runtime/node/build.go` of
- * SST 3.19). What SST installs beside the bundle, sharp and libheif-js, is found in this repository's node_modules.
+ * A function's code as SST would upload it: bundled by esbuild with the options of SST (`pkg/runtime/node/build.go` of
+ * SST 3.19). SST installs sharp and libheif-js next to the bundle; here they resolve to this repository's node_modules.
  */
 import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,9 +9,8 @@ import type { Build } from "./graph.ts";
 import { root } from "./platform.ts";
 
 /**
- * `bytes` is the minified size; `files` the paths of what went into it, `packages` their bytes by package; `imports`
- * what it still asks Node for, by `import` or by a `require` of its own; `dynamic` what an `import()` would ask Node
- * for, if it ran.
+ * `bytes` is the minified size; `files` are the paths of the bundled modules, `packages` their bytes by package;
+ * `imports` are the modules that it still imports or requires at run time, `dynamic` those of its `import()`s.
  */
 export type LambdaBundle = {
   file: string;
@@ -22,7 +21,7 @@ export type LambdaBundle = {
   dynamic: string[];
 };
 
-/** Bundles the handler of a build that SST has asked for, into `.sst/bundles`, with the files that lie beside it. */
+/** Bundles the handler of an SST build into `.sst/bundles`, with the files that are deployed next to it. */
 export async function bundleFunction(build: Build): Promise<LambdaBundle> {
   const { functionID, handler, properties } = build;
   const folder = join(root, ".sst/bundles", functionID);
@@ -52,7 +51,7 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
     },
     logLevel: "error",
   });
-  // As the hook in infra/api.ts does.
+  // Repeats the hook in infra/api.ts.
   if (functionID === "Api") {
     cpSync(join(root, "packages/functions/openapi.json"), join(folder, "openapi.json"));
     const scalar = "node_modules/@scalar/api-reference/dist/browser/standalone.js";
@@ -68,7 +67,7 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
   const files = Object.entries(output.inputs).flatMap(([path, { bytesInOutput }]) =>
     bytesInOutput > 0 ? [path] : [],
   );
-  // What is installed is required by name, which esbuild leaves as it is.
+  // Installed packages are required by name, which esbuild does not change.
   const text = readFileSync(outfile, "utf8");
   const installed = installable.filter((name) => text.includes(`("${name}`));
   const pathsOf = (isDynamic: boolean) =>
@@ -77,7 +76,7 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
   return { file: outfile, bytes: output.bytes, files, packages, imports, dynamic: pathsOf(true) };
 }
 
-/** What `nodejs.install` may name. */
+/** The packages that `nodejs.install` may contain. */
 const installable = ["sharp", "libheif-js"];
 
 /** The package or, outside of node_modules, the room that a bundled file belongs to. */

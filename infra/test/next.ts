@@ -1,6 +1,6 @@
 /**
- * `npm run check:next`: the same app, held to the same promises, under SST 4. Optional, because it installs that
- * version with its platform code (some 400 MB, in `.sst/next`) beside the one that is used.
+ * `npm run check:next`: runs the tests of the app under SST 4. Optional, because it installs that version with its
+ * platform code (about 400 MB, in `.sst/next`) in addition to the one in use.
  */
 import { execFileSync } from "node:child_process";
 import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
@@ -11,7 +11,7 @@ import { root } from "./platform.ts";
 const version = "4.17.1";
 const next = join(root, ".sst/next");
 
-/** What is tried: the graph and its types. The bundles are the same, and sst-env.d.ts is what the version in use writes. */
+/** The tests to run: those of the graph and its types. Bundles do not differ; the version in use writes sst-env.d.ts. */
 const promises = [
   "resource-types",
   "storage",
@@ -26,7 +26,7 @@ const promises = [
   "/types",
 ];
 
-// Its files are deployed as well.
+// The files of the gallery are deployed as well.
 await buildPage();
 mkdirSync(next, { recursive: true });
 for (const name of ["sst.config.ts", "sst-env.d.ts", "infra", "packages"]) {
@@ -36,7 +36,7 @@ for (const name of ["sst.config.ts", "sst-env.d.ts", "infra", "packages"]) {
     filter: (path) => !/node_modules|\.data/.test(path),
   });
 }
-// A workspace of its own; everything but SST is found in the folders above.
+// A separate project; every package except SST resolves to a folder above.
 writeFileSync(
   join(next, "package.json"),
   JSON.stringify({ private: true, type: "module", dependencies: { sst: version } }),

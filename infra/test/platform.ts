@@ -1,20 +1,20 @@
-/** The program that evaluates the app: sst.config.ts and SST's platform code in one bundle, made as SST makes it. */
+/** The program that evaluates the app: sst.config.ts and SST's platform code in one bundle, built as SST builds it. */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 
-/** The folder of sst.config.ts. `SST_ROOT` names another, where the same app stands under another version of SST. */
+/** The folder of sst.config.ts. `SST_ROOT` overrides it, for a copy of the app with another version of SST. */
 export const root =
   process.env.SST_ROOT ?? fileURLToPath(new URL("../..", import.meta.url)).replace(/\/$/, "");
 
-/** SST's platform code, which `sst install` brings from npm. */
+/** SST's platform code, which `sst install` downloads from npm. */
 export const platform = join(root, ".sst/platform");
 
-/** Where the bundle is written: beside the platform's node_modules, which it still needs. */
+/** The path of the bundle: next to the platform's node_modules, from which it imports. */
 export const program = join(platform, "graph.mjs");
 
-/** Makes the bundle. */
+/** Builds the bundle. */
 export async function bundle(): Promise<void> {
   await build({
     absWorkingDir: root,
@@ -43,14 +43,14 @@ export async function bundle(): Promise<void> {
   });
 }
 
-/** What the app knows as globals; SST puts these lines before each of its files as well. */
+/** The globals of the app; SST adds these lines to each of its files as well. */
 const globals = [
   'import * as aws from "@pulumi/aws";',
   'import * as random from "@pulumi/random";',
   `import * as sst from ${JSON.stringify(join(platform, "src/components"))};`,
 ].join("");
 
-/** What CommonJS modules expect to find. */
+/** The globals of CommonJS modules. */
 const commonJs = [
   'import { createRequire as requireFrom } from "node:module";',
   'import { fileURLToPath as toPath } from "node:url";',

@@ -1,9 +1,9 @@
 /**
- * Runs inside the bundle that `graph.ts` makes: evaluates sst.config.ts with SST's own platform code, tells Pulumi
- * what a cloud would answer, and writes down every resource that was asked for.
+ * Runs inside the bundle of `platform.ts`: evaluates sst.config.ts with SST's platform code under Pulumi mocks, and
+ * writes every registered resource.
  *
- * It writes when the process ends by itself, because the last output has been resolved by then. What waits for
- * something that never comes, as two resources do that need each other, is missing in the result.
+ * Writes when the process exits by itself, because all outputs have been resolved by then. A resource that waits for an
+ * output that never resolves, such as one of two that depend on each other, is missing in the result.
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:http";
@@ -30,7 +30,7 @@ process.on("exit", () => {
   writeFileSync(request.out, JSON.stringify(graph));
 });
 
-/** The names in a ZIP archive's central directory. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.12 */
+/** Returns the names in a ZIP archive's central directory. https://pkware.cachefly.net/webdocs/casestudies/APPNOTE.TXT, 4.3.12 */
 function entriesOf(zip: Buffer): string[] {
   const names: string[] = [];
   let at = zip.indexOf("PK\x01\x02", 0, "latin1");
@@ -41,7 +41,7 @@ function entriesOf(zip: Buffer): string[] {
   return names.sort();
 }
 
-/** What SST's command line answers its platform code. Functions get an empty bundle. */
+/** The responses of SST's command line to its platform code. Functions get an empty bundle. */
 const answers: Record<string, (given: Build) => unknown> = {
   "Provider.Aws.Bootstrap": () => ({ asset: "sst-asset", state: "sst-state" }),
   "Provider.Aws.Appsync": () => ({ http: "http.example", realtime: "realtime.example" }),
@@ -82,7 +82,7 @@ await $util.runtime.setMocks(mocks(graph, region), app.name, stage, false);
 graph.outputs =
   (await $util.runtime.runInPulumiStack(() =>
     run(() => {
-      // Registered after SST's own, so that it sees what those decided.
+      // Registered after SST's transformations, so that it sees their results.
       $util.runtime.registerStackTransformation(({ type, name, opts }) => {
         if (opts.retainOnDelete) retained.add(`${type} ${name}`);
         return undefined;

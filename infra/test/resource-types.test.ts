@@ -2,16 +2,16 @@ import { expect, test } from "vitest";
 import type { Graph } from "./graph.ts";
 import { all } from "./graphs.ts";
 
-/** What a kind is called in the version of a provider that is not of this one. */
+/** Returns the resource types of a stage, without the version suffixes in which the providers of SST 3 and 4 differ. */
 const kindsOf = (graph: Graph) => {
   const types = graph.resources.map(({ type }) =>
     type.replace(/^(\w+):(\w+)\/.*:(\w+?)(?:V2|v2)?$/, "$1:$2 $3"),
   );
-  // SST's own components, of which the others are parts.
+  // Components of SST and Pulumi are only groups of the other resources.
   return [...new Set(types)].filter((type) => !/^(sst|pulumi):/.test(type)).sort();
 };
 
-/** All that is ever made of AWS: no access point, no website, no list of who may read, no other identity. */
+/** Every type of AWS resource on every stage: no access point, no website, no ACL, no other identity. */
 const everywhere = [
   "aws:cloudfront CachePolicy",
   "aws:cloudfront Distribution",

@@ -4,7 +4,7 @@ import { argsOf, resourcesOf } from "./graph.ts";
 import { all, graphOf, hasBreaker, regionOf } from "./graphs.ts";
 import { allowing, rightsOf } from "./rights.ts";
 
-/** Everything that any function may do. What is not here, it may not. */
+/** The permissions of every function, complete. */
 const rights: Record<string, string[]> = {
   Processor: [
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
@@ -87,7 +87,7 @@ const rights: Record<string, string[]> = {
   ],
 };
 
-/** What SST adds under `sst dev`, so that the function can be run on the developer's machine. */
+/** The permissions that SST adds under `sst dev`, so that functions can run on the developer's machine. */
 const live = ["appsync:* *", "s3:* arn:aws:s3:::sst-asset", "s3:* arn:aws:s3:::sst-asset/*"];
 
 describe.each(all)("%s", (name, graph) => {
@@ -134,7 +134,7 @@ describe.each(all)("%s", (name, graph) => {
       inputs.function.replace(/^.*-(\w+)Function-.*$/, "$1"),
       inputs.sourceArn?.replace(/^.*-(\w+)Rule-.*$/, "$1"),
     ]);
-    // SST 4 asks for the call through the address as well as for the call.
+    // SST 4 grants the invocation through the function URL as well as the invocation.
     const distinct = [...new Map(callers.map((caller) => [caller.join(), caller])).values()];
     expect(distinct.sort()).toEqual(
       [
@@ -150,7 +150,7 @@ describe.each(all)("%s", (name, graph) => {
   });
 });
 
-// Under `sst dev` the developer's machine takes the roles on.
+// Under `sst dev` the developer's machine assumes the roles.
 describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (_name, graph) => {
   const functions = resourcesOf(graph, /iam\/role:/).map((role) => role.name.replace(/Role$/, ""));
 

@@ -1,4 +1,4 @@
-/** Rights as lines, one action on one resource each: `s3:GetObject {Uploads}/*`. For the tests. */
+/** IAM permissions as lines, one action on one resource each: `s3:GetObject {Uploads}/*`. For the tests. */
 import { argsOf, type Graph } from "./graph.ts";
 import { short } from "./graphs.ts";
 
@@ -9,7 +9,7 @@ type Statement = {
   conditions?: { test: string; variable: string; values: string[] }[];
 };
 
-/** Every right of a function's role, in order; ` if ` where there is a condition. */
+/** Returns every permission of a function's role, in order; ` if ` precedes a condition. */
 export function rightsOf(graph: Graph, fn: string): string[] {
   const { inlinePolicies } = argsOf(graph, /iam\/role:/, `${fn}Role`);
   const statements: Statement[] = inlinePolicies.flatMap(
@@ -26,13 +26,13 @@ export function rightsOf(graph: Graph, fn: string): string[] {
     .sort();
 }
 
-/** The one that the table of rights is written in goes without saying; any other is said. */
+/** Returns the operator of a condition; the most common one is left out. */
 const operator = (test: string) => (test === "ForAllValues:StringLike" ? "" : `${test} `);
 
-/** What somebody wants to do; `leading` are the partition keys it is about, where DynamoDB knows them beforehand. */
+/** A requested action. `leading` are its partition keys, where the DynamoDB request contains them. */
 export type Deed = { action: string; resource: string; leading?: string[] };
 
-/** The first of these rights that allows a deed; undefined where none does. */
+/** Returns the first of these permissions that allows an action; undefined if none does. */
 export function allowing(
   rights: readonly string[],
   { action, resource, leading = [] }: Deed,
@@ -48,7 +48,7 @@ export function allowing(
   });
 }
 
-/** IAM's wildcard: `*` is anything, slashes included. */
+/** Matches IAM's wildcard: `*` is any text, including slashes. */
 const matches = (pattern: string, text: string) =>
   new RegExp(`^${pattern.split("*").map(literal).join(".*")}$`).test(text);
 

@@ -9,7 +9,7 @@ import { argsOf, resourcesOf } from "./graph.ts";
 import { all, graphOf, regionOf } from "./graphs.ts";
 
 const image = "/img_01/1-abcd/small.webp";
-/** Managed-SecurityHeadersPolicy: what other stages than production use, of 20 policies that an account may have. */
+/** Managed-SecurityHeadersPolicy, for all stages but production, because an account may have only 20 policies. */
 const securityHeaders = "67f7725c-6f97-4210-82d7-5512b31e9d03";
 const none = {
   cookiesConfig: { cookieBehavior: "none" },
@@ -84,7 +84,7 @@ describe.each(all)("%s", (name, graph) => {
     expect(
       argsOf(graph, /cachePolicy:/, "RouterServerCachePolicy").parametersInCacheKeyAndForwardedToOrigin,
     ).toMatchObject({ enableAcceptEncodingBrotli: true, enableAcceptEncodingGzip: true });
-    // Managed-CachingOptimized, whose key holds the encoding; CloudFront compresses nothing otherwise.
+    // Managed-CachingOptimized: CloudFront compresses only if the cache key contains the encoding.
     const optimized = "658327ea-f89d-4fab-a63d-7e88639e58f6";
     expect([page, assets].map((each) => each.cachePolicyId)).toEqual([optimized, optimized]);
   });
@@ -98,7 +98,7 @@ describe.each(all)("%s", (name, graph) => {
         functionArn: expect.stringContaining("RouterCloudfrontFunctionRequest"),
       },
     ]);
-    // The one that may choose an origin and read the routes.
+    // The runtime that supports origin selection and key-value stores.
     const { runtime, keyValueStoreAssociations } = argsOf(
       graph,
       /cloudfront\/function:/,
@@ -154,7 +154,7 @@ describe.each(all)("%s", (name, graph) => {
     "PageAssetFiles.sst.aws.BucketFiles",
   );
   type File = { key: string; source: string; contentType: string; cacheControl: string };
-  /** The uploaded file that a request for the gallery ends at. */
+  /** Returns the uploaded file that a request for the gallery resolves to. */
   const fileAt = async (uri: string): Promise<File | undefined> => {
     const { result, origin } = await pass(graph, uri, { host });
     expect(origin).toMatchObject({
@@ -233,7 +233,7 @@ describe.each(all)("%s", (name, graph) => {
         customOriginConfig: { protocol: "https", sslProtocols: ["TLSv1.2"] },
         originAccessControlConfig: { enabled: false },
       });
-      // The API may hold an answer for 20 s.
+      // A long poll takes up to 20 s.
       expect(origin?.timeouts?.readTimeout).toBeGreaterThan(20);
     },
   );
@@ -260,7 +260,7 @@ describe.each(all)("%s", (name, graph) => {
     expect(securityHeadersConfig).toMatchObject({
       strictTransportSecurity: { accessControlMaxAgeSec: 63_072_000, includeSubdomains: true },
       contentTypeOptions: { override: true },
-      // Not overridden: /docs is a page of the API's, with a policy of its own.
+      // Not overridden, because the API's page at /docs sends a different policy.
       contentSecurityPolicy: {
         contentSecurityPolicy: "default-src 'none'; frame-ancestors 'none'",
         override: false,
@@ -312,7 +312,7 @@ test("a custom domain has its own certificate, TLS 1.2 at the least, and DNS rec
     sslSupportMethod: "sni-only",
     minimumProtocolVersion: "TLSv1.2_2021",
   });
-  // CloudFront takes certificates from there alone, wherever the stage is.
+  // CloudFront accepts only certificates in us-east-1, for a stage in any region.
   const [certificate] = resourcesOf(graph, /certificate:/);
   expect([certificate?.region, certificate?.inputs.domainName, certificate?.inputs.validationMethod]).toEqual(
     ["us-east-1", "images.example.com", "DNS"],

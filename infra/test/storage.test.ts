@@ -23,7 +23,7 @@ describe.each(all)("%s", (name, graph) => {
 
   test("what is said of a bucket is said of that one, and no more is said of any", () => {
     const said = graph.resources.flatMap(({ type, inputs }) => {
-      // Of some there is a second version: `bucketCorsConfigurationV2:`. Objects are the functions' code.
+      // Some types have a second version: `bucketCorsConfigurationV2:`. Objects are the code of functions.
       const [, about] = /s3\/bucket(?!Object)([A-Z]\w*?)(?:V2)?:/.exec(type) ?? [];
       return about && about !== "V2" ? [`${about} ${short(`arn:aws:s3:::${inputs.bucket}`)}`] : [];
     });
@@ -85,7 +85,7 @@ describe.each(all)("%s", (name, graph) => {
 
   test(kept ? "buckets outlive everything, with their versions" : "buckets go with their stage", () => {
     for (const { name, inputs, retainOnDelete } of resourcesOf(graph, bucket)) {
-      // The gallery is made anew by every deployment.
+      // Every deployment builds the gallery again.
       if (name === "PageAssetsBucket") continue;
       expect(inputs.forceDestroy).toBe(!kept);
       expect(retainOnDelete).toBe(kept);

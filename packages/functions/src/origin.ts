@@ -1,6 +1,6 @@
 /**
  * The check that a request came through CloudFront, which adds a secret header. The function URL is public, and SST
- * grants `lambda:InvokeFunction` to every principal, so any AWS account can send an event of its own making.
+ * grants `lambda:InvokeFunction` to every principal, so any AWS account can send a forged event.
  */
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { APIGatewayProxyStructuredResultV2 } from "aws-lambda";
@@ -11,7 +11,7 @@ const header = "x-origin-secret";
 /** The values that the API accepts: the router's own, and those before and after a rotation. */
 export type Secrets = { previous: string; current: string; next: string };
 
-/** Tells whether an event has one of the secrets. Compares in constant time. */
+/** Returns true if an event has one of the secrets. Compares in constant time. */
 export function isFromRouter(event: unknown, secrets: Secrets): boolean {
   const { headers } = (event ?? {}) as { headers?: Record<string, unknown> };
   const value = headers?.[header];

@@ -1,8 +1,8 @@
 /**
- * How far a long job has come, so that the next run goes on from there.
+ * The position of a long job, from which the next run continues.
  *
  * | index | question            | partition | order |
- * | byJob | where to go on      | job       | -     |
+ * | byJob | a job's position    | job       | -     |
  */
 import { Entity } from "electrodb";
 import { Table } from "./table.ts";

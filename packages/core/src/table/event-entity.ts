@@ -2,13 +2,13 @@
  * One entry of an image's audit trail. Kept when the image is deleted.
  *
  * | index   | question                        | partition | order   |
- * | byImage | what happened to this image     | imageID   | version |
+ * | byImage | an image's audit trail          | imageID   | version |
  */
 import { CustomAttributeType, Entity } from "electrodb";
 import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
-/** What can happen to an image. */
+/** The types of transitions. */
 export const types = [
   "announced",
   "uploaded",
@@ -21,7 +21,7 @@ export const types = [
   "deleted",
 ] as const;
 
-/** One entry; `version` is the record's when it happened, `at` ISO 8601. */
+/** One entry; `version` is that of the record after the transition, `at` is ISO 8601. */
 export type Transition = {
   version: number;
   type: (typeof types)[number];
@@ -36,7 +36,7 @@ export const EventEntity = Table.onTable(
     attributes: {
       imageID: { type: "string", required: true },
       owner: { type: "string", required: true },
-      // Padded, because ElectroDB writes numbers into keys as they are.
+      // Zero-padded, because ElectroDB does not pad numbers in keys.
       order: { type: "string", required: true },
       type: { type: CustomAttributeType<Transition["type"]>("string"), required: true },
       at: { type: "string", required: true },

@@ -2,7 +2,7 @@ import type { ImageRecord } from "./image-entity.ts";
 
 const createdAt = "2026-11-23T10:00:00.000Z";
 
-/** A ready image as it stands in the table, with no more than it must have; by hand. */
+/** The record of a ready image with only the required attributes, written by hand. */
 export const record = {
   imageID: "img_01KAR5ZJ5V0000000000000000",
   owner: "default",

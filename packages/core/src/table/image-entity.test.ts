@@ -6,7 +6,7 @@ import { TagEntity } from "./tag-entity.ts";
 
 const { imageID, createdAt } = record;
 
-/** Key design is a contract: what stands in the table cannot be renamed. */
+/** Key design is a contract: stored keys cannot be renamed. */
 describe("the keys of an image", () => {
   const keysOf = (change: Partial<ImageRecord>) => {
     const { Item } = ImageEntity.put({ ...record, ...change, ...indexed(change) }).params<{

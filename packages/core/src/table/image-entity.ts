@@ -1,16 +1,16 @@
 /**
- * How an image lies in the table.
+ * The record of an image.
  *
  * | index         | question                                    | partition        | order                |
- * | byID          | this image                                  | imageID          | -                    |
+ * | byID          | an image by id                              | imageID          | -                    |
  * | byOwner       | an owner's images, newest first             | owner            | createdAt, imageID   |
  * | byOwnerStatus | the same in one status                      | owner, status    | createdAt, imageID   |
- * | recent        | everybody's images, newest first            | shard            | createdAt, imageID   |
- * | stuck         | what is unfinished and due for a look       | shard            | dueOrder, imageID    |
- * | byContent     | has this owner this very picture already?   | owner, content   | createdAt, imageID   |
+ * | recent        | all images, newest first                    | shard            | createdAt, imageID   |
+ * | stuck         | unfinished images that are due for a check  | shard            | dueOrder, imageID    |
+ * | byContent     | an owner's images with the same original    | owner, content   | createdAt, imageID   |
  *
- * Keys hold ids, hashes, times and statuses alone: ElectroDB does not escape its delimiters, and lower-cases keys
- * unless told otherwise.
+ * Keys contain only ids, hashes, times and statuses: ElectroDB does not escape its delimiters. `casing: "none"` because
+ * ElectroDB lower-cases keys by default.
  */
 
 import { CustomAttributeType, Entity, type EntityItem } from "electrodb";
@@ -32,25 +32,25 @@ export const statuses = [
 ] as const;
 export type Status = (typeof statuses)[number];
 
-/** The statuses of images that callers may see; the others are on their way out. */
+/** The statuses of images that callers may see; images in the others are being deleted. */
 export const visibleStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
 
-/** A file as recorded: where it lies in the processed bucket and what it is. */
+/** A file of a variant: its key in the processed bucket, format and size. */
 export type StoredFile = { key: string; contentType: string; format: string; bytes: number };
 
-/** A variant as recorded, in pixels: the file that most clients can show, and the same in other formats. */
+/** A variant, with its size in pixels: the file in the most widely supported format, and those in other formats. */
 export type StoredVariant = StoredFile & { width: number; height: number; also?: StoredFile[] };
 
 /** Variants that a later attempt replaced: readable until a day after `at` (ISO 8601), then swept. */
 export type Superseded = { keys: string[]; at: string };
 
-/** What the announcing client said of its file; hints, never trusted. */
+/** The client's description of its file: hints, never trusted. */
 export type Declared = { contentType?: string; bytes?: number; sha256?: string };
 
-/** Stands in `dueOrder` and `content` where there is nothing to order or find by. */
+/** Value of `dueOrder` and `content` for an image that is not in the index. */
 const absent = "-";
 
-/** What the sparse indexes are built from: `dueAt` and the SHA-256, or a sign that there is none. */
+/** The attributes of the sparse indexes, from `dueAt` and the SHA-256; `absent` if the image has none. */
 export const indexed = ({ dueAt, sha256 }: { dueAt?: string; sha256?: string }) => ({
   dueOrder: dueAt ?? absent,
   content: sha256 ?? absent,
@@ -68,12 +68,12 @@ export const ImageEntity = Table.onTable(
       updatedAt: { type: "string", required: true },
       processedAt: { type: "string" },
 
-      // The protocol: who may write next, and about which upload.
+      // The protocol: the lease of the current attempt, and its upload.
       version: { type: "number", required: true },
       attempt: { type: "number", required: true },
       leaseUntil: { type: "string" },
       dueAt: { type: "string" },
-      // The same for the indexes, which want a value even where their condition leaves the item out.
+      // The same for the indexes, which require a value even if their condition excludes the item.
       dueOrder: { type: "string", required: true },
       content: { type: "string", required: true },
       key: { type: "string", required: true },
@@ -85,7 +85,7 @@ export const ImageEntity = Table.onTable(
       superseded: { type: CustomAttributeType<Superseded[]>("any") },
       expiresAt: { type: "number" },
 
-      // What the client said.
+      // The client's description.
       filename: { type: "string" },
       title: { type: "string" },
       alt: { type: "string" },
@@ -93,7 +93,7 @@ export const ImageEntity = Table.onTable(
       metadata: { type: CustomAttributeType<Record<string, string>>("any") },
       declared: { type: CustomAttributeType<Declared>("any") },
 
-      // What the engine found and made.
+      // The engine's output.
       bytes: { type: "number" },
       sha256: { type: "string" },
       source: { type: CustomAttributeType<Facts>("any") },
@@ -145,10 +145,10 @@ export const ImageEntity = Table.onTable(
   }),
 );
 
-/** A whole record, as read and as written. */
+/** A complete record, as read and as written. */
 export type ImageRecord = EntityItem<typeof ImageEntity>;
 
-/** What is being or has been deleted is in no list. */
+/** Returns false for an image that is being or has been deleted: lists leave it out. */
 function isListed({ status }: { status?: string }) {
   return status !== "deleting" && status !== "deleted";
 }

@@ -1,9 +1,9 @@
 /**
- * An API key. There are few and each is cached by whoever checks it, so that one partition holds them all and can be
- * listed.
+ * An API key. There are few, and each instance of the API caches them, so that one partition holds them all and can
+ * be listed.
  *
  * | index | question                  | partition | order |
- * | byID  | this key; all keys        | -         | keyID |
+ * | byID  | a key by id; all keys     | -         | keyID |
  */
 
 import { CustomAttributeType, Entity } from "electrodb";

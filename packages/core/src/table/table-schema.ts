@@ -3,14 +3,14 @@
  * embedded mode creates it, so that the three cannot differ.
  */
 
-/** An index's two key attributes (strings) and what it copies: everything, or beside the keys these attributes alone. */
+/** An index: its two key attributes (strings) and its projection, which is everything or these attributes and the keys. */
 export type Index = {
   readonly pk: string;
   readonly sk: string;
   readonly projection: "all" | readonly string[];
 };
 
-/** Enough to find an image and to place it in a list. Neither ever changes, so that copying them is paid once. */
+/** The attributes that locate an image in a list. They never change, so their projection costs only one write. */
 const place = ["imageID", "createdAt"] as const;
 
 /** The table's own key attributes, both strings. */
@@ -19,15 +19,15 @@ export const primary = { pk: "pk", sk: "sk" } as const;
 /** The attribute, in seconds since 1970, after which DynamoDB removes an item (up to some days later). */
 export const ttl = "expiresAt";
 
-/** Lists that answer with whole images copy everything; the rest copy next to nothing, because a copy is paid on every write. */
+/** Indexes for lists of complete images project everything; the others project little, because each write pays for it. */
 export const indexes = {
   /** An owner's images and an owner's tagged images, by time. */
   gsi1: { pk: "gsi1pk", sk: "gsi1sk", projection: "all" },
   /** An owner's images in one status, by time. */
   gsi2: { pk: "gsi2pk", sk: "gsi2sk", projection: "all" },
-  /** Everybody's images by time, spread over shards. */
+  /** All images by time, spread over shards. */
   gsi3: { pk: "gsi3pk", sk: "gsi3sk", projection: place },
-  /** What the reconciler must look at, by when it is due; finished images are not in it. */
+  /** The images that the reconciler must check, by the time when they are due; finished images are not in it. */
   gsi4: { pk: "gsi4pk", sk: "gsi4sk", projection: place },
   /** An owner's ready images by the SHA-256 of the original. */
   gsi5: { pk: "gsi5pk", sk: "gsi5sk", projection: place },

@@ -1,8 +1,8 @@
 /**
- * What an owner has announced in a day (UTC).
+ * An owner's uploads of one day (UTC), for quotas.
  *
  * | index | question                          | partition  | order |
- * | byDay | how much has it been today?       | owner, day | -     |
+ * | byDay | an owner's uploads today          | owner, day | -     |
  */
 import { Entity } from "electrodb";
 import { Table } from "./table.ts";

@@ -1,4 +1,4 @@
-/** One example of everything that the API takes and gives: for the document, and for tests. */
+/** One example of each request and response body of the API, for the OpenAPI document and for tests. */
 
 import type { Audit } from "@image-pipeline/core/images/audit";
 import type { Image } from "@image-pipeline/core/images/image";
@@ -114,7 +114,7 @@ const stats: Stats.Info = {
   rejections: [{ code: "corrupt_image", count: 1 }],
 };
 
-/** What the document shows, and what tests start from. */
+/** The examples of the OpenAPI document, which tests reuse. */
 export const Example = {
   newImage,
   image,

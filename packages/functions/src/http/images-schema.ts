@@ -46,7 +46,7 @@ const time = (description: string) =>
     ),
   );
 
-/** How many images a page has. */
+/** Number of images on a page. */
 const limit = { default: 20, max: 100 };
 
 /** One id, or several as a repeated parameter. */

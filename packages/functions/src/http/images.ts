@@ -14,7 +14,7 @@ import { Announced, Events, ListQuery, LookUpQuery, NewImage, Page, Path } from 
 import { type Env, route } from "./route.ts";
 import { validator } from "./validator.ts";
 
-/** How long the presigned URL of an original is valid. */
+/** Validity of the presigned URL of an original. */
 const originalSeconds = 300;
 
 export const images = new Hono<Env>()

@@ -50,7 +50,7 @@ type Operation = {
   responses: Record<string, { content?: Record<string, { schema?: object; example?: unknown }> }>;
 };
 
-/** What is sent only, and may therefore be strict and take `null`. */
+/** Schemas of request bodies only, which may therefore be strict and accept `null`. */
 const requests = new Set(["NewImage", "Changes", "SigningRequest"]);
 
 describe("what generators of Swift and Kotlin clients stumble over is not in it", () => {
@@ -99,7 +99,7 @@ describe("what generators of Swift and Kotlin clients stumble over is not in it"
     const untyped = times.filter(
       ([name, schema]) =>
         /^at$|[a-z]At$/.test(name) &&
-        // By a camera's clock, which may not know its offset.
+        // The time of a camera's clock, which may have no UTC offset.
         name !== "takenAt" &&
         (schema as { format?: string }).format !== "date-time",
     );
@@ -145,7 +145,7 @@ describe("what generators of Swift and Kotlin clients stumble over is not in it"
     const names = operations.map(({ operationId }) => operationId);
     expect(new Set(names).size).toBe(names.length);
     expect(
-      // What apps are generated from: a name that is gone breaks them all.
+      // Clients are generated from these names: removing one breaks them.
       [
         "createImage",
         "listImages",

@@ -1,26 +1,26 @@
-/** An issuer's public keys (JWKS): fetched when they are needed, kept while the issuer cannot be reached. */
+/** An issuer's public keys (JWKS): fetched on demand, and cached while the issuer cannot be reached. */
 import { VisibleError } from "@image-pipeline/core/error";
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from "jose";
 import { log } from "../log.ts";
 
-/** How long a request waits for the issuer. */
+/** Timeout of a request to the issuer. */
 const timeoutMs = 3_000;
 
-/** How long keys are believed without another look. */
+/** Age at which cached keys are refreshed. */
 const believedMs = 600_000;
 
-/** An unknown key id may be a new key, or made up: the issuer is asked at most once in this time. */
+/** Minimum time between fetches for unknown key ids, which may be new keys or invented. */
 const cooldownMs = 30_000;
 
-/** How long nobody waits for an issuer that has just failed to answer. */
+/** Time after a failed fetch during which no request tries again. */
 const retryMs = 5_000;
 
 /**
- * Finds the key that a token names. A new key of the issuer's works within `cooldownMs`; when the issuer is down, the
- * keys that it published last go on working. Throws `identity_unavailable` while there are none at all.
+ * Finds a token's key by its id. A new key of the issuer is accepted within `cooldownMs`. If the issuer is down, the
+ * keys that it published last stay valid. Throws `identity_unavailable` while there are none.
  */
 export function publishedKeys(url: URL): JWTVerifyGetKey {
-  // When to fetch is decided here; how, and which key fits, by jose.
+  // This function decides when to fetch; jose fetches and selects the key.
   const remote = createRemoteJWKSet(url, {
     timeoutDuration: timeoutMs,
     cacheMaxAge: Number.POSITIVE_INFINITY,
@@ -41,7 +41,7 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
         throw unavailable(cause);
       });
     } else if (Date.now() - askedAt > believedMs) {
-      // Nobody waits: the keys at hand are good until others have come.
+      // Refreshes in the background: the cached keys stay valid until then.
       ask().catch(askInVain);
     }
     try {
@@ -56,7 +56,7 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
 }
 
 const unavailable = (cause?: unknown) =>
-  new VisibleError("identity_unavailable", "The issuer's keys cannot be had at the moment.", {
+  new VisibleError("identity_unavailable", "The issuer's keys cannot be fetched at the moment.", {
     cause,
     retryAfterSeconds: retryMs / 1000,
   });

@@ -12,7 +12,7 @@ import { type Caller, identify } from "./auth.ts";
 import { Problem, problems } from "./problem.ts";
 import type { TokenVerifier } from "./token.ts";
 
-/** What the API reads from its stage. `url` is the stage's origin; `stage` is `local` in embedded mode. */
+/** The API's settings. `url` is the stage's origin; `stage` is `local` in embedded mode. */
 export type AppSettings = Settings.Pipeline & { url: string; stage: string };
 
 /** The variables of every request. */

@@ -2,6 +2,7 @@
  * Reads an image's dimensions from its header without a decoder, so that a file over a limit is rejected before any
  * native code parses it. Parses only the parts of each format that this needs.
  */
+import { boxes, boxIn, tag } from "./boxes.ts";
 import { Color } from "./color.ts";
 import type { Format } from "./format.ts";
 
@@ -279,34 +280,3 @@ const codecNames: Record<string, string> = {
   vvcC: "VVC",
   jpgC: "JPEG",
 };
-
-type Box = { type: string; start: number; end: number };
-
-function boxIn(view: DataView, path: readonly string[]): Box | undefined {
-  let inside: Box = { type: "", start: 0, end: view.byteLength };
-  for (const type of path) {
-    const found = [...boxes(view, inside.start, inside.end)].find((box) => box.type === type);
-    if (!found) return undefined;
-    // Of these boxes only `meta` has a version before its children.
-    inside = type === "meta" ? { ...found, start: found.start + 4 } : found;
-  }
-  return inside;
-}
-
-/** Yields the boxes between two offsets; at most a thousand, far more than a camera's file has. */
-function* boxes(view: DataView, from: number, to: number): Generator<Box> {
-  for (let at = from, count = 0; at + 8 <= to && count < 1000; count++) {
-    const size = view.getUint32(at);
-    const large = size === 1;
-    const end = size === 0 ? to : at + (large ? Number(view.getBigUint64(at + 8)) : size);
-    const start = at + (large ? 16 : 8);
-    if (end < start || end > to) return;
-    yield { type: tag(view, at + 4), start, end };
-    at = end;
-  }
-}
-
-/** Returns a four-character code. */
-function tag(view: DataView, at: number): string {
-  return String.fromCharCode(...[0, 1, 2, 3].map((i) => view.getUint8(at + i)));
-}

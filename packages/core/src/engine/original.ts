@@ -4,7 +4,7 @@ import type { Settings } from "../settings.ts";
 import { Color } from "./color.ts";
 import { free } from "./free.ts";
 import { admit, admitHeader } from "./gate.ts";
-import type { Header, Still } from "./header.ts";
+import type { Header } from "./header.ts";
 import { type Decoded, decodeHeic, HeicError } from "./heic.ts";
 import type { Size } from "./plan.ts";
 import { pngOf } from "./png.ts";
@@ -27,6 +27,7 @@ import {
   sharp,
   tooSlow,
 } from "./sharp.ts";
+import { decodeStill, firstFrames, isCovered } from "./still.ts";
 
 /**
  * An original that has passed the gate. `upright` is its size as seen; `tagged` says that it carries an ICC profile
@@ -145,7 +146,7 @@ export async function decode(
     pages: 1,
     ignoreIcc: header.coding !== undefined,
   };
-  if (header.stills && header.stills.length > 0) return decodeStill(original, frame, options, clock);
+  if (header.stills && header.stills.length > 0) return decodeStill(bytes, header, frame, options, clock);
   const image = resizeTo(sharp(bytes, options).autoOrient(), frame);
   if (cmyk) return asRejection(cmykRaster(image, clock));
   if (header.coding && !Color.isSrgb(header.coding)) {
@@ -159,65 +160,6 @@ export async function decode(
   const raster = await rasterOf(sharp(reduced.data), clock);
   free(reduced.data);
   return raster;
-}
-
-/** Decodes the first frame of an animation that shows something; the first of all where none does. */
-async function decodeStill(
-  original: Original,
-  frame: Size,
-  options: SharpOptions,
-  clock: Clock,
-): Promise<Raster> {
-  const { bytes, header } = original;
-  const { stills = [] } = header;
-  let first: Raster | undefined;
-  for (const page of stills.keys()) {
-    const file = firstFrames(bytes, header, page + 1);
-    const image = sharp(file, { ...options, page });
-    const raster = await asRejection(
-      page === 0 && !isCovered(header)
-        ? onCanvas(image, header, frame, clock)
-        : rasterOf(resizeTo(image.autoOrient(), frame), clock),
-    );
-    if (isVisible(raster)) return raster;
-    first ??= raster;
-  }
-  if (!first) throw new Error("An animation without a frame passed the gate.");
-  return first;
-}
-
-/** A frame that covers a part of the canvas: the rest is transparent, where libvips makes it black. */
-async function onCanvas(image: Sharp, header: Header, frame: Size, clock: Clock): Promise<Raster> {
-  const { left, top, width, height } = partOf(header);
-  const part = await rasterOf(image.ensureAlpha().extract({ left, top, width, height }), clock);
-  const [right, bottom] = [header.width - left - width, header.height - top - height];
-  const background = { r: 0, g: 0, b: 0, alpha: 0 };
-  const whole = await rasterOf(open(part).extend({ left, top, right, bottom, background }), clock);
-  return isWhole(frame, whole) ? whole : rasterOf(resizeTo(open(whole), frame), clock);
-}
-
-/** Returns the part of the canvas that the first frame covers. A frame of no size is the decoder's to judge. */
-function partOf({ width, height, stills: [first] = [] }: Header): Omit<Still, "end"> {
-  return first && first.width > 0 && first.height > 0 ? first : { left: 0, top: 0, width, height };
-}
-
-/** Says whether the first frame of an animation covers its canvas. */
-function isCovered(header: Header): boolean {
-  const part = partOf(header);
-  return part.width === header.width && part.height === header.height;
-}
-
-const isVisible = ({ pixels, channels }: Raster) =>
-  channels === 3 || pixels.some((value, at) => at % 4 === 3 && value > 0);
-
-/** Cuts an animation behind one of its first frames. */
-function firstFrames(bytes: Buffer, { format, stills = [] }: Header, count: number): Buffer {
-  const end = stills[count - 1]?.end;
-  if (end === undefined) return bytes;
-  if (format === "gif") return Buffer.concat([bytes.subarray(0, end), Buffer.from([0x3b])]);
-  const file = Buffer.from(bytes.subarray(0, end));
-  file.writeUInt32LE(end - 8, 4);
-  return file;
 }
 
 /** Converts CMYK without a profile as browsers do: each colour is what its ink and black leave of white. */

@@ -3,7 +3,7 @@ import type { Context, LambdaFunctionURLEvent } from "aws-lambda";
 import { handle, type LambdaEvent } from "hono/aws-lambda";
 import { Resource } from "sst";
 import { createApp } from "./http/app.ts";
-import type { AppSettings } from "./http/route.ts";
+import type { AppSettings } from "./http/auth.ts";
 import { bypassed, isFromRouter } from "./origin.ts";
 
 /** Reads the settings of this stage as SST links them. */

@@ -6,11 +6,34 @@ import { Protocol } from "@image-pipeline/core/records/protocol";
 import type { Transition } from "@image-pipeline/core/table/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { names } from "@image-pipeline/local/environment";
+import type { Environment } from "./environment.ts";
 import type { Profile } from "./faults.ts";
-import { isNear } from "./image-files.ts";
-import type { Row, State } from "./observer.ts";
+import { type File, isNear, type Seen } from "./image-files.ts";
 import { type Job, now } from "./scheduler.ts";
-import type { World } from "./simulation.ts";
+
+/** A row of the audit trail. */
+export type Row = Omit<Transition, "version">;
+
+/** The state of one world, by key or image id, as it follows from the writes. */
+export type State = {
+  files: readonly File[];
+  uploads: Map<string, { etag: string; sequencer: string }>;
+  variants: Map<string, Partial<Seen> & { etag: string }>;
+  records: Map<string, ImageRecord>;
+  /** The transitions of each image, in order. */
+  history: Map<string, Transition[]>;
+  /** The rows of its audit trail, by version. */
+  rows: Map<string, Map<number, Row>>;
+  /** Variants of deleted images: no longer promised to clients, even if the image comes back. */
+  doomed: Set<string>;
+};
+
+/** A world in which nothing moves any more. `count` counts an event for the report. */
+type AtRest = {
+  observer: State;
+  environment: Pick<Environment, "app" | "counters">;
+  count(what: string): void;
+};
 
 /** A write, or an answer of the API, that has just taken effect; `State` includes it. */
 export type Change =
@@ -27,7 +50,7 @@ export type Invariant = {
   promise: string;
   heldBy: readonly string[];
   onChange?(change: Change, state: State): Iterable<string>;
-  atRest?(world: World, profile: Profile): Violations;
+  atRest?(world: AtRest, profile: Profile): Violations;
 };
 
 /** Clocks may differ by so much. */
@@ -283,7 +306,7 @@ const trailOf = (entries: readonly Pick<Transition, "type" | "by">[]) =>
   entries.map(({ type, by }) => `${type} by ${by}`).join();
 
 /** The ids of all pages of a list, sorted. */
-async function walk({ environment }: World, path: string): Promise<string> {
+async function walk({ environment }: AtRest, path: string): Promise<string> {
   const ids: string[] = [];
   let cursor: string | undefined;
   do {

@@ -2,31 +2,13 @@
  * Observes every write that took effect, in order, and checks the invariants at each. It reads the wire, and asks
  * neither the protocol nor the product's readers.
  */
-import type { Transition } from "@image-pipeline/core/table/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { names } from "@image-pipeline/local/environment";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
 import type { Applied } from "./faults.ts";
 import { type File, look, type Seen } from "./image-files.ts";
-import { type Change, invariants } from "./invariants.ts";
+import { type Change, invariants, type Row, type State } from "./invariants.ts";
 import { type Job, now } from "./scheduler.ts";
-
-/** A row of the audit trail. */
-export type Row = Omit<Transition, "version">;
-
-/** The state of one world, by key or image id, as it follows from the writes. */
-export type State = {
-  files: readonly File[];
-  uploads: Map<string, { etag: string; sequencer: string }>;
-  variants: Map<string, Partial<Seen> & { etag: string }>;
-  records: Map<string, ImageRecord>;
-  /** The transitions of each image, in order. */
-  history: Map<string, Transition[]>;
-  /** The rows of its audit trail, by version. */
-  rows: Map<string, Map<number, Row>>;
-  /** Variants of deleted images: no longer promised to clients, even if the image comes back. */
-  doomed: Set<string>;
-};
 
 export type Observer = State & {
   /** Primary keys, as JSON, of every item that was ever put into the table. */

@@ -3,7 +3,8 @@ import { ApiKey } from "@image-pipeline/core/api-key";
 import { VisibleError } from "@image-pipeline/core/error";
 import { ID } from "@image-pipeline/core/id";
 import type { Scope } from "@image-pipeline/core/scope";
-import type { Env } from "./route.ts";
+import type { Settings } from "@image-pipeline/core/settings";
+import type { TokenVerifier } from "./token.ts";
 
 /**
  * The caller of a request. `owner` is the owner whose images the caller may see; a caller without one may see every
@@ -15,6 +16,15 @@ export type Caller = {
   scopes: readonly Scope[];
   owner?: string;
 };
+
+/** The API's settings. `url` is the stage's origin; `stage` is `local` in embedded mode. */
+export type AppSettings = Settings.Pipeline & { url: string; stage: string };
+
+/** The variables of every request. */
+export type Env = { Variables: { requestId: string; settings: AppSettings; verifyToken: TokenVerifier } };
+
+/** The variables of a request behind `route`. */
+export type Guarded = { Variables: Env["Variables"] & { caller: Caller } };
 
 /** The scopes of an owner on its own images. */
 const own = ["images:read", "images:write"] as const;

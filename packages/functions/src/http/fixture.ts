@@ -1,6 +1,6 @@
 /** Settings and requests for tests of the API. */
 import { Settings } from "@image-pipeline/core/settings";
-import type { AppSettings } from "./route.ts";
+import type { AppSettings } from "./auth.ts";
 
 /** Settings of a stage whose table and buckets do not exist: nothing listens at any of its addresses. */
 export const settings: AppSettings = {

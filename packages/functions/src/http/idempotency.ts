@@ -3,7 +3,7 @@ import { ID } from "@image-pipeline/core/id";
 import { Idempotency } from "@image-pipeline/core/images/idempotency";
 import type { Context } from "hono";
 import { InvalidRequest } from "./problem.ts";
-import type { Guarded } from "./route.ts";
+import type { Guarded } from "./auth.ts";
 
 const header = "Idempotency-Key";
 

@@ -6,12 +6,13 @@ import { Image } from "@image-pipeline/core/images/image";
 import { fromIDs, type Page as ListPage, list } from "@image-pipeline/core/images/list";
 import { Upload } from "@image-pipeline/core/images/upload";
 import { Hono } from "hono";
+import type { Env } from "./auth.ts";
 import { actingFor } from "./auth.ts";
 import { etagOf, matches, versionOf } from "./etag.ts";
 import { Example } from "./examples.ts";
 import { once } from "./idempotency.ts";
 import { Announced, Events, ListQuery, LookUpQuery, NewImage, Page, Path } from "./images-schema.ts";
-import { type Env, route } from "./route.ts";
+import { route } from "./route.ts";
 import { validator } from "./validator.ts";
 
 /** Validity of the presigned URL of an original. */

@@ -2,7 +2,7 @@
 import type { Context } from "hono";
 import { routePath } from "hono/route";
 import { log } from "../log.ts";
-import type { Guarded } from "./route.ts";
+import type { Guarded } from "./auth.ts";
 
 /**
  * Responses are one caller's and are never cached: the CDN's cache key does not contain `Authorization`, so that a

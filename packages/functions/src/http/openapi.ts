@@ -2,8 +2,9 @@
 import { scopes } from "@image-pipeline/core/scope";
 import type { Hono } from "hono";
 import { generateSpecs } from "hono-openapi";
+import type { Env } from "./auth.ts";
 import { description, tags } from "./openapi-text.ts";
-import { declared, type Env } from "./route.ts";
+import { declared } from "./route.ts";
 
 /** A JSON Schema or any other object of the document. */
 type Node = { [name: string]: unknown };

@@ -5,7 +5,7 @@ import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
 import { log } from "../log.ts";
-import type { Env } from "./route.ts";
+import type { Env } from "./auth.ts";
 
 /** The status and title of each code. A code without an entry does not compile. */
 export const problems = {

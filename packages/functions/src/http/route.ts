@@ -4,22 +4,11 @@
  */
 import { type Code, VisibleError } from "@image-pipeline/core/error";
 import type { Scope } from "@image-pipeline/core/scope";
-import type { Settings } from "@image-pipeline/core/settings";
 import type { Hono, MiddlewareHandler } from "hono";
 import { describeRoute, resolver } from "hono-openapi";
 import type * as v from "valibot";
-import { type Caller, identify } from "./auth.ts";
+import { type Guarded, identify } from "./auth.ts";
 import { Problem, problems } from "./problem.ts";
-import type { TokenVerifier } from "./token.ts";
-
-/** The API's settings. `url` is the stage's origin; `stage` is `local` in embedded mode. */
-export type AppSettings = Settings.Pipeline & { url: string; stage: string };
-
-/** The variables of every request. */
-export type Env = { Variables: { requestId: string; settings: AppSettings; verifyToken: TokenVerifier } };
-
-/** The variables of a request behind `route`. */
-export type Guarded = { Variables: Env["Variables"] & { caller: Caller } };
 
 /** A successful response. Without a schema it has no body. */
 type Success = {

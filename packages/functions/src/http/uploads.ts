@@ -1,8 +1,9 @@
 /** The route that presigns S3 requests for uploaders such as Uppy. */
 import { Uppy } from "@image-pipeline/core/images/uppy";
 import { Hono } from "hono";
+import type { Env } from "./auth.ts";
 import { Example } from "./examples.ts";
-import { type Env, route } from "./route.ts";
+import { route } from "./route.ts";
 import { validator } from "./validator.ts";
 
 export const uploads = new Hono<Env>().post(

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { unframe } from "./chunked.ts";
-import { type Identity, type Signed, scopeOf, verify } from "./verify-signature.ts";
+import type { Signed } from "./request.ts";
+import { type Identity, scopeOf, verify } from "./verify-signature.ts";
 
 // The examples that AWS publishes: https://docs.aws.amazon.com/AmazonS3/latest/API/sigv4-streaming.html
 const identity: Identity = {

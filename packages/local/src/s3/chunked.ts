@@ -3,7 +3,8 @@
  */
 import { createHash } from "node:crypto";
 import { S3Error } from "./error.ts";
-import { hmacHex, type Signed, same } from "./verify-signature.ts";
+import type { Signed } from "./request.ts";
+import { hmacHex, same } from "./verify-signature.ts";
 
 /** The values of x-amz-content-sha256 that mean a framed body. */
 export const framings = [

@@ -2,7 +2,17 @@
 import type { IncomingMessage } from "node:http";
 import type { Readable } from "node:stream";
 import { S3Error } from "./error.ts";
-import type { Signed } from "./verify-signature.ts";
+
+/** A verified signature, and the values that the signatures of chunks are computed from. */
+export type Signed = {
+  /** The signed hash of the payload: hex, or a word such as `UNSIGNED-PAYLOAD`. */
+  payload: string;
+  signature: string;
+  /** As signed, `20261123T101500Z`. */
+  date: string;
+  scope: string;
+  signingKey: Uint8Array;
+};
 
 export type S3Request = {
   method: string;

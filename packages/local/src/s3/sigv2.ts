@@ -3,14 +3,8 @@
  */
 import { createHmac } from "node:crypto";
 import { S3Error } from "./error.ts";
-import { encodePath } from "./request.ts";
-import {
-  expirySecondsMax,
-  type Identity,
-  type Signed,
-  type SignedRequest,
-  same,
-} from "./verify-signature.ts";
+import { encodePath, type Signed } from "./request.ts";
+import { expirySecondsMax, type Identity, type SignedRequest, same } from "./verify-signature.ts";
 
 /** Query parameters that the signature covers. */
 const covered = new Set([

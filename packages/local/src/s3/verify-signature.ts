@@ -5,7 +5,7 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
 import { createScope, getCanonicalHeaders, getCanonicalQuery, getSigningKey } from "@smithy/signature-v4";
 import { S3Error } from "./error.ts";
-import { encodePath } from "./request.ts";
+import { encodePath, type Signed } from "./request.ts";
 
 /** The one key pair that may sign, with its region and service. */
 export type Identity = { accessKeyId: string; secretAccessKey: string; region: string; service: string };
@@ -16,17 +16,6 @@ export type SignedRequest = {
   path: string;
   query: readonly (readonly [name: string, value: string])[];
   headers: Readonly<Record<string, readonly string[] | undefined>>;
-};
-
-/** A verified signature, and the values that the signatures of chunks are computed from. */
-export type Signed = {
-  /** The signed hash of the payload: hex, or a word such as `UNSIGNED-PAYLOAD`. */
-  payload: string;
-  signature: string;
-  /** As signed, `20261123T101500Z`. */
-  date: string;
-  scope: string;
-  signingKey: Uint8Array;
 };
 
 /** Milliseconds that the client's clock may differ, as at AWS. */

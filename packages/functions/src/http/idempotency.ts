@@ -2,8 +2,8 @@
 import { ID } from "@image-pipeline/core/id";
 import { Idempotency } from "@image-pipeline/core/images/idempotency";
 import type { Context } from "hono";
-import { InvalidRequest } from "./problem.ts";
 import type { Guarded } from "./auth.ts";
+import { InvalidRequest } from "./problem.ts";
 
 const header = "Idempotency-Key";
 

@@ -1,4 +1,5 @@
 /** A page in a real Chromium with the client on it. */
+import { spawnSync } from "node:child_process";
 import { existsSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,14 +7,14 @@ import { join } from "node:path";
 import { build } from "esbuild";
 import { type BrowserContext, chromium, type Page } from "playwright-core";
 
-/** The path of Chromium or Chrome, if it is installed; `CHROME_PATH` overrides it. */
+/** The path of Chromium or Chrome, if one is installed that runs; `CHROME_PATH` overrides it. */
 export const chromiumPath = [
   process.env.CHROME_PATH ?? "",
   "/usr/bin/chromium",
   "/usr/bin/chromium-browser",
   "/usr/bin/google-chrome",
   "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-].find((path) => path !== "" && existsSync(path));
+].find((path) => existsSync(path) && spawnSync(path, ["--version"], { stdio: "ignore" }).status === 0);
 
 const args = [
   "--no-sandbox",

@@ -10,6 +10,8 @@ let api: ReturnType<typeof hc<Routes>>;
 beforeAll(async () => {
   world = await startWorld({ anonymous: true });
   api = hc<Routes>(world.url);
+  // The comparison at the start would take an image whose count is still being written for a wrong counter.
+  await world.settled();
 });
 afterAll(() => world.stop());
 

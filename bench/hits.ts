@@ -30,7 +30,7 @@ function trace(random: () => number): View[] {
   return views.sort((a, b) => a.at - b.at);
 }
 
-/** The share of requests that the cache serves without asking the origin, when files are fresh for so many seconds. */
+/** The share of requests that the cache serves without asking the origin, when files are fresh for `freshSeconds`. */
 function hitRatio(views: View[], freshSeconds: number): number {
   const fetched = new Map<number, number>();
   let hits = 0;

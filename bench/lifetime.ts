@@ -46,7 +46,7 @@ const assumed = {
 
 const limits = { ...Settings.pipelineDefaults, decodeSecondsMax: 300 };
 const most = 4;
-/** Dollars for a second of one core, which Lambda gives for each 1,769 MB. */
+/** Dollars for a second of one core; Lambda allocates one per 1,769 MB. */
 const cpuSecond = (1769 / 1024) * prices.lambdaGBSecond;
 
 type Figures = { cpu: number; bytes: number; ssim: number };

@@ -18,7 +18,7 @@ export type Alarm = {
   about: string;
 };
 
-/** Creates a topic that e-mails `ALARM_EMAIL`, and returns its ARN as the alarm's actions; none without an address. */
+/** Creates a topic that e-mails `ALARM_EMAIL`, and returns its ARN as the alarm's actions; none if it is not set. */
 export function notify(name: string, opts?: $util.CustomResourceOptions): $util.Input<string>[] {
   if (!cloud.alarmEmail) return [];
   const topic = new aws.sns.Topic(name, { name: globalName(name) }, opts);

@@ -60,8 +60,8 @@ export const uploads = new sst.aws.Bucket("Uploads", {
 });
 
 /**
- * The processed bucket's name, in the form that SST gives names. SST's own is an output of the bucket's policy, which
- * names the distribution, which has the bucket as an origin.
+ * The processed bucket's name, in SST's format. SST's name is an output that depends on the bucket's policy, which
+ * depends on the distribution, which depends on the bucket as an origin.
  */
 const processedName = new random.RandomString("ProcessedSuffix", {
   length: 8,

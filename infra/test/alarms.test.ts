@@ -65,17 +65,17 @@ const expected = (stage: string, functions: string[]) => ({
   ...Object.fromEntries(functions.map((fn) => [`${fn}Throttles`, ofFunction(fn, "Throttles")])),
 });
 
-test("production raises these alarms, whether or not somebody is told", async () => {
+test("production raises these alarms, with and without ALARM_EMAIL", async () => {
   expect(alarmsOf(await graphOf("production"))).toEqual(expected("production", functions));
   expect(alarmsOf(await graphOf("configured"))).toEqual(expected("production", functions));
 });
 
-test("any other stage raises them where it names an address", async () => {
+test("any other stage raises them with ALARM_EMAIL", async () => {
   const others = functions.filter((fn) => fn !== "Breaker");
   expect(alarmsOf(await graphOf("unlimited"))).toEqual(expected("dev", others));
 });
 
-test("other stages cost nothing for alarms that nobody would get", async () => {
+test("other stages have no alarms without ALARM_EMAIL", async () => {
   expect(alarmsOf(await graphOf("development"))).toEqual({});
   expect(alarmsOf(await graphOf("sst dev"))).toEqual({});
 });
@@ -88,8 +88,8 @@ test("silence is no alarm, and every alarm says what to do", async () => {
   }
 });
 
-describe("the stage's address", () => {
-  test("is told of every alarm, and of its end", async () => {
+describe("the topic of ALARM_EMAIL", () => {
+  test("gets every alarm, and its end", async () => {
     const graph = await graphOf("configured");
     const subscriptions = resourcesOf(graph, /topicSubscription:/).map(({ inputs }) => inputs);
     expect(subscriptions).toHaveLength(2);
@@ -107,7 +107,7 @@ describe("the stage's address", () => {
     }
   });
 
-  test("is told when the month costs more than it should", async () => {
+  test("gets a message when the month exceeds the budget", async () => {
     const { budgetType, timeUnit, limitAmount, limitUnit, notifications } = argsOf(
       await graphOf("configured"),
       /budgets\/budget:/,
@@ -125,11 +125,11 @@ describe("the stage's address", () => {
     ]);
   });
 
-  test("is told of no budget where that is switched off", async () => {
+  test("has no budget if that is off", async () => {
     expect(resourcesOf(await graphOf("unlimited"), /budget/)).toEqual([]);
   });
 
-  test("is nobody's business where it is not set", async () => {
+  test("is not required", async () => {
     for (const [name, graph] of all.filter(([name]) => !["configured", "unlimited"].includes(name))) {
       expect([name, resourcesOf(graph, /sns|budget/)]).toEqual([name, []]);
     }

@@ -67,7 +67,7 @@ test("only the API has imports that never run: what hono-openapi would convert s
   }
 });
 
-/** Bytes of a folder, of its files alone. */
+/** Returns the bytes of a folder's files. */
 const sizeOf = (folder: string) =>
   readdirSync(folder, { recursive: true, withFileTypes: true })
     .filter((each) => each.isFile())

@@ -1,7 +1,7 @@
 /** `sst-env.d.ts`, as SST's command line writes it on every deployment: the types of everything that can be linked. */
 import { type Graph, resourcesOf } from "./graph.ts";
 
-/** The whole file. Keys are in order; what is no string, number or boolean is `any`, as SST has it. */
+/** Returns the file's content. Keys are sorted; values other than strings, numbers and booleans are `any`, as in SST. */
 export function envTypes(graph: Graph): string {
   const types = new Map(
     resourcesOf(graph, /^sst:/).map(({ type, name }) => [name, type.replaceAll(":", ".")]),

@@ -9,7 +9,7 @@ import { type Graph, type Resource, resourcesOf } from "./graph.ts";
 /** A resource's arguments, as Pulumi has them. */
 type Inputs = Resource["inputs"];
 
-/** A limit of a resource type: its measures lie between `least` and `most`, or its texts match `pattern`. */
+/** A limit of a resource type: its measures are between `least` and `most`, or its texts match `pattern`. */
 export type Limit = {
   what: string;
   type: RegExp;

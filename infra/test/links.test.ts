@@ -19,11 +19,11 @@ describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (stage, graph) =
   const told = Object.entries(links).filter(([fn]) => fn !== "Breaker" || hasBreaker(stage));
   const linksOf = (fn: string) => graph.builds.find(({ functionID }) => functionID === fn)?.links ?? {};
 
-  test.each(told)("%s is told of %j and nothing else", (fn, expected) => {
+  test.each(told)("%s is linked to %j and nothing else", (fn, expected) => {
     expect(Object.keys(linksOf(fn)).sort()).toEqual(expected);
   });
 
-  test.each(told)("%s is told what those really are, of this stage", (fn, expected) => {
+  test.each(told)("the links of %s are those of this stage", (fn, expected) => {
     for (const name of expected) {
       const { type: _type, ...properties } = linksOf(fn)[name] ?? {};
       expect([name, properties]).toEqual([name, graph.links[name]]);
@@ -36,13 +36,13 @@ describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (stage, graph) =
     expect(named("DeadLetters")).toMatch(/-DeadLettersQueue-/);
   });
 
-  test("functions get the settings that the stage was given, and let nobody in unless those say so", () => {
+  test("functions get the settings that the stage was given, and refuse anonymous callers unless those allow them", () => {
     const { env }: Stage = stages[stage as keyof typeof stages];
     expect(graph.links.Settings).toEqual(Settings.readPipeline(env ?? {}));
     expect(graph.links.Settings?.anonymous).toBe(false);
   });
 
-  test("the key that cursors are signed with is 32 random bytes that nobody types", () => {
+  test("the key that signs cursors is 32 generated random bytes", () => {
     expect(
       resourcesOf(graph, /randomBytes:/).map(({ name, inputs }) => [name, inputs.length]),
     ).toContainEqual(["CursorKeyBytes", 32]);

@@ -13,13 +13,13 @@ describe.each(all)("%s", (name, graph) => {
     return found?.inputs;
   };
 
-  test("what happens in the uploads bucket, and nothing else, goes to the queue under whatever key", () => {
+  test("every event of the uploads bucket, under any key, and no other goes to the queue", () => {
     const [, uploads, ...others] = resourcesOf(graph, /bucketNotification:/);
     expect(others).toEqual([]);
     const { bucket, queues, lambdaFunctions, topics } = uploads?.inputs ?? {};
     expect(bucket).toMatch(/-uploadsbucket-/);
     expect([lambdaFunctions, topics]).toEqual([[], []]);
-    // With versions, `Delete` tells of an old version's end and not of the picture's.
+    // In a versioned bucket `Delete` means that an old version was deleted, not the object.
     const kind = versioned ? "DeleteMarkerCreated" : "Delete";
     expect(queues).toEqual([
       {

@@ -154,7 +154,7 @@ describe.each(all)("%s", (name, graph) => {
 describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (_name, graph) => {
   const functions = resourcesOf(graph, /iam\/role:/).map((role) => role.name.replace(/Role$/, ""));
 
-  test.each(functions)("nobody but Lambda takes on the role of %s", (fn) => {
+  test.each(functions)("only Lambda may assume the role of %s", (fn) => {
     const { assumeRolePolicy } = argsOf(graph, /iam\/role:/, `${fn}Role`);
     const { Statement } =
       typeof assumeRolePolicy === "string" ? JSON.parse(assumeRolePolicy) : assumeRolePolicy;

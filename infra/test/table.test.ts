@@ -14,9 +14,9 @@ type Indexed = {
 
 const core = new URL("../../packages/core/src/table/", import.meta.url);
 
-/** The keys that the entities really read and write, as ElectroDB has understood them; the table's own are "". */
+/** The keys that the entities read and write, according to ElectroDB; those of the table have the index "". */
 const used: Keys[] = [];
-/** The entities whose rows can end by themselves, and where they say when. */
+/** The entities whose rows can expire, and the attribute of the time. */
 const ending: [entity: string, attribute: string][] = [];
 for (const file of readdirSync(core).filter((name) => name.endsWith("-entity.ts"))) {
   for (const entity of Object.values<unknown>(await import(new URL(file, core).href))) {
@@ -64,7 +64,7 @@ describe.each(all)("%s", (name, graph) => {
     });
   });
 
-  test("announcements that nobody used expire", () => {
+  test("uploads that were created and never sent expire", () => {
     expect(ending.map(([entity]) => entity).sort()).toEqual([
       "idempotency number",
       "image number",

@@ -23,7 +23,7 @@ function compile(...args: string[]): string[] {
 
 test("sst.config.ts and infra/ are what SST's own types allow", () => {
   expect(compile("-p", join(root, "infra"))).toEqual([]);
-  // SST's types alone take a quiet machine 15 s.
+  // Checking SST's types takes 15 s on an idle machine.
 }, 600_000);
 
 /** A resource's arguments as an object literal of the type that its provider declares: `aws:s3/bucketV2:BucketV2`. */
@@ -31,7 +31,7 @@ function typed({ type, name, inputs }: Resource, stage: string): string {
   const [provider = "", module = "", className] = type.split(":");
   const namespace = module.split("/")[0];
   const scope = namespace === "index" ? provider : `${provider}.${namespace}`;
-  // A file or an archive is an object of Pulumi's, whose JSON is its content alone.
+  // A file or an archive is a Pulumi object, whose JSON is only its content.
   const plain = Object.entries(inputs).filter(
     ([, value]) => !value?.__pulumiAsset && !value?.__pulumiArchive,
   );

@@ -39,7 +39,7 @@ export async function requireStage(env: NodeJS.ProcessEnv = process.env): Promis
   return stage;
 }
 
-/** Tells whether an error, or one of its causes, is a refused connection. */
+/** Returns true if an error, or one of its causes, is a refused connection. */
 export function isUnreachable(error: unknown): boolean {
   const { code, cause } = (error ?? {}) as { code?: unknown; cause?: unknown };
   return code === "ECONNREFUSED" || (cause !== undefined && isUnreachable(cause));

@@ -1,4 +1,4 @@
-/** Request and response types, inferred from the API's routes. Types alone: no code of the API is bundled. */
+/** Request and response types, inferred from the API's routes. Types only: no code of the API is bundled. */
 import type { Routes } from "@image-pipeline/functions/http/app";
 import type { hc, InferRequestType, InferResponseType } from "hono/client";
 

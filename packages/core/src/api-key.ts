@@ -21,7 +21,7 @@ export type Info = {
   revokedAt?: string;
 };
 
-/** Prefix of every key: tells it from a token, and lets secret scanners find leaked keys. */
+/** Prefix of every key: distinguishes it from a token, and lets secret scanners find leaked keys. */
 export const prefix = "imgkey_";
 
 /** Life of a cached key: a revoked key works no longer than this. */

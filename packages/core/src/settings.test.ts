@@ -27,7 +27,7 @@ test.each([
   "app.example.com",
   "https://app.example.com/",
   "https://a.example.com,*",
-])("CORS_ORIGINS=%s is refused: S3 would let in more than was named, or browsers nobody", (given) => {
+])("CORS_ORIGINS=%s is refused: S3 would allow more origins, or browsers none", (given) => {
   expect(() => Settings.readPipeline({ CORS_ORIGINS: given })).toThrow(/CORS_ORIGINS=.*: must be origins/);
 });
 

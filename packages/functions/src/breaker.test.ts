@@ -82,7 +82,7 @@ test("the queue is no longer read when the allowance is used up, and again the n
   expect(await breaker.handler()).toEqual({ runs: 0, did: "nothing" });
 });
 
-test("a processor that somebody stopped by hand stays stopped", async () => {
+test("a processor that an operator paused stays paused", async () => {
   cloud.state = "Disabled";
   expect(await breaker.handler()).toEqual({ runs: 0, did: "nothing" });
   expect(cloud.state).toBe("Disabled");

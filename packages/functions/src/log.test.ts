@@ -36,7 +36,7 @@ test("a line says when, how grave and whose it is; what is grave goes to the oth
   ]);
 });
 
-test("an error is written with its stack, its cause and whatever else it knows", () => {
+test("an error is written with its stack, its cause and its other fields", () => {
   const code = `const error = Object.assign(new TypeError("outer", { cause: new Error("inner") }), { status: 503 });
     log.error("failed", { error, errors: [error] });`;
   const outer = {

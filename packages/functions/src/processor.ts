@@ -10,8 +10,8 @@ export const handler: SQSHandler = (event, context) =>
     const memoryMB = Number(context.memoryLimitInMB);
     const { exhausted, ...report } = await Pipeline.handle(signal, Resource.Settings, memoryMB);
     if (!exhausted) return report;
-    // The decoder's thread cannot be stopped. It ends with the process, before Lambda gives that another message; this
-    // one is redelivered, and acknowledged, because the rejection is committed.
+    // The decoder's thread cannot be stopped, so the process ends before Lambda sends it another message. This message
+    // is redelivered and then acknowledged, because the rejection is committed.
     log.warn("process ends, because its decoder still runs", report);
     process.exit(1);
   });

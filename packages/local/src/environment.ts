@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { Settings } from "@image-pipeline/core/settings";
 import type { Context } from "aws-lambda";
 
-/** An error at the start that the user can mend: the message says how. */
+/** A startup error that the user can fix; the message says how. */
 export class StartError extends Error {
   override readonly name = "StartError";
 }
@@ -12,10 +12,10 @@ type ResponseMetadata = { httpStatusCode?: number };
 
 /** Returns the message of the innermost cause, which is that of LevelDB, the socket or DNS, or the SDK's with the status. */
 export function reasonOf(error: unknown): string {
-  // Of several addresses of a host, the first that was tried.
+  // The first address that was tried, if the host has several.
   if (error instanceof AggregateError) return reasonOf(error.errors[0]);
   if (!(error instanceof Error)) return String(error);
-  // The SDK calls what it cannot read UnknownError.
+  // The SDK reports a response that it cannot parse as UnknownError.
   const { httpStatusCode } = "$metadata" in error ? (error.$metadata as ResponseMetadata) : {};
   if (httpStatusCode !== undefined) return `HTTP ${httpStatusCode}, ${error.message.split("\n", 1)}`;
   return error.cause instanceof Error ? reasonOf(error.cause) : error.message;

@@ -1,4 +1,4 @@
-/** A handler that does what its event says, for the tests of the runtime. */
+/** A handler whose event selects its behaviour, for the tests of the runtime. */
 import { spawnSync } from "node:child_process";
 import type { Context } from "aws-lambda";
 

@@ -296,6 +296,6 @@ test.each([
   },
 );
 
-test("requests for SQS go there, whatever their path", async () => {
+test("requests for SQS go there, on any path", async () => {
   expect((await raw("/", { "x-amz-target": "AmazonSQS.SendMessage" }, "POST")).body).toBe("sqs");
 });

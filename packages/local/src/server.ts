@@ -49,7 +49,7 @@ export function createFrontDoor({ media, gallery, sqs, api }: Handlers): Hono {
 }
 
 /**
- * Tells whether a host name is `localhost` or an IP address. A web page elsewhere can point a DNS name of its owner at
+ * Returns true if a host name is `localhost` or an IP address. A web page elsewhere can point a DNS name of its owner at
  * this machine (DNS rebinding); its requests would count as same-origin, and the embedded API asks for no key.
  */
 const isLocal = (name: string) =>

@@ -13,7 +13,7 @@ const identity = {
 };
 const sent: { body: string; delayMs: number | undefined }[] = [];
 
-/** A queue that delivers nothing, so that tests can look at what is in it. */
+/** A queue that delivers no messages, so that tests can inspect its content. */
 const stopped = (name: string) =>
   startQueue({
     name,

@@ -38,7 +38,7 @@ const MessageMove = v.object({ SourceArn: v.string() });
 /** The queue, the path of its URL, its dead-letter queue if it has one, and the key pair that signs requests. */
 export type Served = { path: string; queue: Queue; deadLetters?: Queue; identity: Identity };
 
-/** Tells whether a request is for SQS. */
+/** Returns true if a request is for SQS. */
 export const isForSqs = ({ headers }: Request): boolean =>
   headers.get("x-amz-target")?.startsWith("AmazonSQS.") ?? false;
 

@@ -298,7 +298,7 @@ describe("the index", () => {
 });
 
 describe("beside images", () => {
-  test("a tag's row stays for the later version, whoever adds or takes away late", async () => {
+  test("a tag's row stays for the later version after a late addition or removal", async () => {
     const image = { imageID: "img_tagged", owner: "late", createdAt: "2026-11-23T10:00:00.000Z" };
     const { Tag, TagEntity } = core;
     const found = async () =>

@@ -86,7 +86,7 @@ export type Key = Record<string, AttributeValue>;
 
 /**
  * Deletes expired items, because dynalite has no time to live: scans up to `limit` items after the key `start`, and
- * returns the key to go on after, undefined at the end of the table. `now` is in milliseconds since 1970.
+ * returns the key to continue after, undefined at the end of the table. `now` is in milliseconds since 1970.
  */
 export async function expire(
   client: DynamoDB,

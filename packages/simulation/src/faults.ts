@@ -5,7 +5,7 @@ import { requestHandler } from "./transport.ts";
 /** The share of notifications that are lost, and whether the API and the reconciler take part. */
 export type Profile = { lost: number; api: boolean; reconciler: boolean };
 
-/** `calm` has events alone, all of which arrive. `crowd` is the profile of the storm and the races. */
+/** `calm` has only events, all of which arrive. `crowd` is the profile of the storm and the races. */
 export const profiles = {
   calm: { lost: 0, api: false, reconciler: false },
   rough: { lost: 0.05, api: true, reconciler: true },
@@ -48,7 +48,7 @@ export type Asked = { operation: string; entity?: string; job?: string };
  */
 export type Broken = (asked: Asked) => "unconditionally" | "late" | "never" | undefined;
 
-/** Receives each request that took effect, before its sender does, and says which services are broken. */
+/** Receives each request that took effect, before its sender does, and returns the services that are down. */
 export type Wire = { applied(applied: Applied): Promise<void>; broken: Broken | undefined };
 
 type Input = Record<string, unknown>;
@@ -134,7 +134,7 @@ async function spoilFetch(fault: Trouble): Promise<Response> {
   throw new TypeError(`Injected: ${fault}.`);
 }
 
-/** Enough of a request to tell it from concurrent ones. */
+/** Enough of a request to distinguish it from concurrent ones. */
 function subjectOf(input: object): string {
   const { Key, Item, Bucket } = input as Input;
   const subject = Key ?? Item ?? Bucket ?? "";

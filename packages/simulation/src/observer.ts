@@ -1,6 +1,6 @@
 /**
- * Observes every write that took effect, in order, and checks the invariants at each. It reads the wire, and asks
- * neither the protocol nor the product's readers.
+ * Observes every write that took effect, in order, and checks the invariants at each. Reads the requests
+ * themselves, independently of the protocol and the product's readers.
  */
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { names } from "@image-pipeline/local/environment";

@@ -61,7 +61,7 @@ export async function openProcess(dataDir: string): Promise<ServerProcess> {
         },
       });
       await untilServing(server);
-      // The addresses of everything, for the parts of the product that this process uses.
+      // The endpoints of the server, for the product's modules that this process uses.
       const environment = await readFile(join(dataDir, "environment.json"), "utf8");
       Object.assign(process.env, JSON.parse(environment) as Record<string, string>);
     },

@@ -10,7 +10,7 @@ export const statusNames: Record<Status, string> = {
   failed: "Failed",
 };
 
-/** `what` says what failed, `help` what to do about it: one sentence each. */
+/** `what` is the failure, `help` the remedy: one sentence each. */
 export type Words = { what: string; help?: string };
 
 const formats = "Supported formats: JPEG, PNG, WebP, AVIF, GIF and HEIC.";

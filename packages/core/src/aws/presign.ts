@@ -130,7 +130,7 @@ export async function removeOriginal(key: string): Promise<void> {
   }
 }
 
-/** Repeats a request that met a network error or a timeout; aws4fetch itself repeats after 429 and 5xx alone. */
+/** Repeats a request that met a network error or a timeout; aws4fetch itself repeats only after 429 and 5xx. */
 async function retried(request: () => Promise<Response>): Promise<Response> {
   for (let retry = 1; ; retry++) {
     try {

@@ -14,11 +14,11 @@ import {
 import { Resource } from "sst";
 
 /**
- * One client for the life of the process. `AWS_ENDPOINT_URL_S3` redirects it; other endpoints want paths, not hosts.
+ * One client for the life of the process. `AWS_ENDPOINT_URL_S3` redirects it; other endpoints need path-style URLs.
  */
 export const client = new S3Client({
   forcePathStyle: !Resource.Uploads.url.includes(".amazonaws.com"),
-  // Our own SHA-256 of what was read is recorded; a second checksum of what is written buys nothing over TLS.
+  // The SHA-256 of the original is recorded; another checksum of each write adds nothing over TLS.
   requestChecksumCalculation: "WHEN_REQUIRED",
   responseChecksumValidation: "WHEN_REQUIRED",
 });

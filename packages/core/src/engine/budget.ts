@@ -1,6 +1,6 @@
 /**
- * The time and memory that one image may take. Decoders run in native threads that nothing can interrupt; this thread
- * is free meanwhile, and gives up on them.
+ * The time and memory that one image may take. Decoders run in native threads that cannot be interrupted; this thread
+ * stays free and stops waiting for them at the limit.
  */
 import { Rejection } from "./rejection.ts";
 

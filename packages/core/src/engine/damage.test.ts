@@ -40,7 +40,7 @@ describe("a JPEG that breaks off is corrupt", () => {
   });
 });
 
-describe("a format that cannot be read is told from damage", () => {
+describe("an unsupported format is distinguished from damage", () => {
   test.each([
     ["CgBI", async () => cgbi(), "unsupported_codec", /CgBI/],
     ["a JPEG of 12 bits", () => jpegOfBits(12), "unsupported_codec", /12-bit/],
@@ -92,7 +92,7 @@ describe("an animation is its first frame", () => {
     expect((await pixelOf(file, 10, 10))[3]).toBe(0);
   });
 
-  test("whatever is wrong with those behind it", async () => {
+  test("with any damage in those after it", async () => {
     const frame = { width: 20, height: 20, colour: 1 } as const;
     const [first, both] = [gifOf(20, 20, frame), gifOf(20, 20, frame, { ...frame, colour: 2 })];
     const broken = Buffer.from(both);

@@ -144,7 +144,7 @@ describe("what the camera wrote", () => {
     expect(readExif(tags, { location: false, exifBytesMax })).toEqual({ camera: "Canon EOS R5" });
   });
 
-  test("the place is told only where the settings ask for it", () => {
+  test("the GPS position is returned only if the settings ask for it", () => {
     const tags = block({ ...pointers }, {}, bern);
     expect(readExif(tags, { location: false, exifBytesMax })).toEqual({});
     expect(readExif(tags, { location: true, exifBytesMax })).toEqual({
@@ -162,7 +162,7 @@ describe("what the camera wrote", () => {
   });
 });
 
-describe("what nobody should believe", () => {
+describe("implausible values", () => {
   test.each([
     ["nothing", undefined],
     ["an empty block", Buffer.alloc(0)],

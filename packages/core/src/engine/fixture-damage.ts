@@ -91,7 +91,7 @@ export function gifOf(
   );
 }
 
-/** LZW of so many equal values: a clear code (4) before every second one, so that codes stay at 3 bits. */
+/** LZW of `count` equal values: a clear code (4) before every second one, so that codes stay at 3 bits. */
 function uncompressed(count: number, value: number): Buffer {
   const codes = Array.from({ length: count }, (_, i) => (i % 2 === 0 ? [4, value] : [value])).flat();
   const bits = [...codes, 5].flatMap((code) => [code & 1, (code >> 1) & 1, (code >> 2) & 1]);
@@ -115,13 +115,13 @@ export const cgbi = () => {
   return bytes(file.subarray(0, 8), chunk("CgBI", bytes([0x50, 0x00, 0x20, 0x06])), file.subarray(8));
 };
 
-/** A JPEG whose frame says that it has so many bits a sample. */
+/** A JPEG whose frame header declares `bits` bits per sample. */
 export async function jpegOfBits(bits: number): Promise<Buffer> {
   const file = await photo(size);
   return patched(file, at(file, 0xc0) + 4, bits);
 }
 
-/** A progressive JPEG of one grey plane with as many scans as wanted, which all say that nothing changes. */
+/** A progressive JPEG of one grey plane with `count` scans, none of which changes a coefficient. */
 export function scans(count: number, side = 800): Buffer {
   const blockCount = Math.ceil(side / 8) ** 2;
   const frame = bytes([8], u16(side), u16(side), [1, 1, 0x11, 0]);
@@ -144,7 +144,7 @@ export function scans(count: number, side = 800): Buffer {
   );
 }
 
-/** EXIF of so many entries that all declare the same values: 5,400 of 8,000 rationals are 65 KB for 345 MB. */
+/** EXIF of `entries` entries that all declare the same values: 5,400 of 8,000 rationals are 65 KB for 345 MB. */
 export function exifOf(entries: number, type: number, count: number): Buffer {
   const rows = Array.from({ length: entries }, (_, i) =>
     bytes(le16((0x100 + i) & 0xffff), le16(type), le16(count), le16(0), le16(8), le16(0)),

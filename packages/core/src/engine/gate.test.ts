@@ -45,11 +45,11 @@ describe("what the bytes are", () => {
     ["text.jpg", undefined],
     ["svg.png", undefined],
     ["empty.jpg", undefined],
-  ] as const)("%s is %s, whatever its name says", async (name, format) => {
+  ] as const)("%s is %s, under any name", async (name, format) => {
     expect(sniff(await fixtures[name]())).toBe(format);
   });
 
-  test("HEIC is told from AVIF by its brands, wherever they stand", () => {
+  test("HEIC is distinguished from AVIF by its brands, in any order", () => {
     expect(sniff(heif("heic", "hvcC", 1, 1))).toBe("heic");
     expect(sniff(heif("avif", "av1C", 1, 1))).toBe("avif");
     expect(sniff(box("ftyp", bytes("isom", u32(0), "mp42")))).toBeUndefined();

@@ -159,7 +159,7 @@ describe("a HEIC that means harm", () => {
     await expect(rendered(heic(options))).rejects.toMatchObject({ name: "Rejection", code });
   });
 
-  test("of more pixels than there may be is not decoded, whatever its header says", async () => {
+  test("over the pixel limit is not decoded, even if its header declares fewer", async () => {
     await expect(decodeHeic(heic(), 120 * 90 - 1, 20)).rejects.toMatchObject({ why: "damaged" });
   });
 
@@ -185,7 +185,7 @@ describe("what heif-enc writes (fixtures/, by write-fixtures.ts)", () => {
     expect(await apart(picture, await photo({ width, height, format: "png" }))).toBeLessThan(5);
   });
 
-  test("as many pixels as there may be, whatever its blocks add to them", async () => {
+  test("as many pixels as the limit, not counting the padding of its blocks", async () => {
     // heif-enc makes the sides even and crops them afterwards.
     const bytes = await encoded("odd");
     const most = (heifPixelsMax: number) => rendered(bytes, { ...limits, heifPixelsMax });

@@ -1,4 +1,4 @@
-/** Every way in which a camera can be held, in every format that can say so. */
+/** Every orientation of EXIF, in every format that stores it. */
 import sharp from "sharp";
 import { expect, test } from "vitest";
 import { cornersApart, type Photo, photo } from "../fixture.ts";

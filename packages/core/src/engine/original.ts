@@ -30,9 +30,9 @@ import {
 import { decodeStill, firstFrames, isCovered } from "./still.ts";
 
 /**
- * An original that has passed the gate. `upright` is its size as seen; `tagged` says that it carries an ICC profile
- * which counts, `cmyk` that it is CMYK without one, `animated` that more than its first frame is wanted. `decoded` is
- * set where sharp cannot decode it.
+ * An original that has passed the gate. `upright` is its size as seen; `tagged`: it has an ICC profile
+ * that applies. `cmyk`: it is CMYK without a profile. `animated`: more than the first frame is needed. `decoded` has the
+ * pixels of a format that sharp cannot decode.
  */
 export type Original = {
   bytes: Buffer;
@@ -61,9 +61,9 @@ export async function inspect(
   if (header.format === "heic") return inspectHeic(given, header, limits, clock);
   const bytes = readable(given, header);
   const failOn = failOnOf(header);
-  // What follows the first frame is not read where that alone is wanted, so that damage to it does no harm.
+  // If only the first frame is needed, the others are cut off, so that damage to them does not matter.
   const read = wanted === 1 ? firstFrames(bytes, header, 1) : bytes;
-  // Without a limit of libvips' own, which has no code to tell it from damage: its result must pass the gate, too.
+  // Without the limit of libvips, whose error cannot be distinguished from damage: the result passes the gate as well.
   const found = await asRejection(sharp(read, { failOn, limitInputPixels: false }).metadata());
   const { width, height, pages = 1, orientation = 1, autoOrient, exif, hasAlpha, icc, space, depth } = found;
   admitHeader({ ...header, width, height, frames: Math.max(header.frames, pages) }, gate);
@@ -83,8 +83,8 @@ export async function inspect(
 }
 
 /**
- * Returns bytes that libvips can read. It knows AVIF by its major brand alone, though a sequence (`avis`) has a still
- * image as well; and it takes a JPEG without its last marker (EOI) for one that breaks off.
+ * Returns bytes that libvips can read. It recognises AVIF only by the major brand, although a sequence (`avis`) has a still
+ * image as well, and it treats a JPEG without an end marker (EOI) as truncated.
  */
 function readable(bytes: Buffer, { format, ended }: Header): Buffer {
   if (ended === false) return Buffer.concat([bytes, Buffer.from([0xff, 0xd9])]);
@@ -109,7 +109,7 @@ async function inspectHeic(
   limits: Settings.Pipeline,
   clock: Clock,
 ): Promise<Original> {
-  // As many as the header says, which has passed the gate; but HEVC's blocks of up to 64 px a side count whole.
+  // The header's size, which has passed the gate, rounded up to HEVC's blocks of up to 64 px a side.
   const pixelsMax = (header.width + 64) * (header.height + 64);
   const decoded = await decodeHeic(bytes, pixelsMax, clock()).catch((cause: unknown) => {
     if (!(cause instanceof HeicError)) throw cause;

@@ -49,7 +49,7 @@ test("a bit for each place: set where the picture grows lighter to the right, th
   ).toBe("0000000000000001");
 });
 
-test("of whatever size: parts are weighed by what of them each pixel covers", () => {
+test("of any size: pixels are weighted by the area that they cover", () => {
   for (const [width, height] of [
     [1, 1],
     [2, 3],
@@ -73,7 +73,7 @@ test("of whatever size: parts are weighed by what of them each pixel covers", ()
   ).toBe("ffffffffffffffff");
 });
 
-test("what is transparent is white, whatever colour it has", () => {
+test("transparent pixels count as white, with any colour", () => {
   expect(
     perceptualHash(
       rgbaOf((x) => x * 20, 9, 8, 0),

@@ -21,7 +21,7 @@ describe("the sizes of the variants", () => {
     expect(sizes(width, height)).toEqual(expected);
   });
 
-  test("no variant is larger than the original, whatever its shape", () => {
+  test("no variant is larger than the original, for any aspect ratio", () => {
     for (let width = 1; width < 3000; width += 97) {
       for (let height = 1; height < 3000; height += 89) {
         for (const { frame, size } of plan({ width, height }, recipe)) {

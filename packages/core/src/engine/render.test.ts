@@ -9,7 +9,7 @@ import { type Rendered, render } from "./render.ts";
 
 const limits = { ...Settings.pipelineDefaults, location: true };
 
-/** Mean distance of two pictures' channels, 0–255, after both are brought to 32 × 32. */
+/** Returns the mean channel difference of two images, 0–255, after both are resized to 32 × 32. */
 async function distance(a: Buffer, b: Buffer): Promise<number> {
   const [x, y] = await Promise.all(
     [a, b].map((bytes) =>

@@ -23,8 +23,8 @@ import { carryOut, cleanUp, type Report, resolve } from "./decision.ts";
 const memoryShare = 0.8;
 
 /**
- * Handles one message in a function of `memoryMB`. Throws on our own errors, after giving the lease back; SQS
- * redelivers the message. `exhausted` says that a decoder still runs and that the process must end.
+ * Handles one message in a function of `memoryMB`. Throws internal errors, after releasing the lease; SQS
+ * redelivers the message. `exhausted`: a decoder is still running, and the process must end.
  */
 export async function handle(
   message: Message,

@@ -22,7 +22,7 @@ export type IDs = { ids: string[]; next?: Place };
 type Query<T> = (page: { limit: number; pages: 1; cursor: string | null }) => Promise<Answer<T>>;
 type Answer<T> = { data: T[]; cursor: string | null };
 
-/** Sizes of a page: of images, of ids alone, of due images. */
+/** Sizes of a page: of images, of only their ids, of due images. */
 const imagesMax = 200;
 const idsMax = 1000;
 const dueMax = 100;
@@ -36,7 +36,7 @@ export async function* images(from?: Place): AsyncGenerator<Page> {
     yield { records: await readMany(ids), ...next };
 }
 
-/** Reads the ids of the same images from the index alone. */
+/** Reads the ids of the same images, from the index only. */
 export const imageIDs = (from?: Place, limit = idsMax): AsyncGenerator<IDs> =>
   overShards(
     (shard) => (page) =>
@@ -65,7 +65,7 @@ export async function* due(before: number): AsyncGenerator<Page> {
 /** Returns whether a record is unfinished and was due at a time in milliseconds. The index may lag behind. */
 export const isDue = ({ dueAt }: ImageRecord, at: number) => dueAt !== undefined && Date.parse(dueAt) <= at;
 
-/** Estimates from the counters how many images a whole scan reads. */
+/** Estimates from the counters how many images a complete scan reads. */
 export async function total(): Promise<number> {
   const counts = Object.values(await Counters.now());
   return Math.max(

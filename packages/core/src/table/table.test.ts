@@ -228,7 +228,7 @@ describe("the shared client", () => {
 describe("under the entities", () => {
   const imageID = "img_01KAR5ZJ5V0000000000000000";
 
-  test("a failed condition is told from other errors", async () => {
+  test("a failed condition is distinguished from other errors", async () => {
     const failure = () =>
       ImageEntity.remove({ imageID })
         .go()

@@ -29,7 +29,7 @@ const lazy = {
   send: (...sent: Parameters<DynamoDBDocumentClient["send"]>) => client().send(...sent),
 } as DynamoDBDocumentClient;
 
-/** The part of an ElectroDB entity that says where it is stored. */
+/** The part of an ElectroDB entity that defines where it is stored. */
 type Bindable = { setClient(client: DynamoDBDocumentClient): void; getTableName(): string | undefined };
 
 /** Puts an entity on the table. Client and name are looked up at each request, so that a declaration reads nothing. */

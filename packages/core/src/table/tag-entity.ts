@@ -1,13 +1,13 @@
 /**
- * One row for each image and tag. A row more than the image has tags is harmless (readers look at the image);
- * one fewer would lose it from the list, so rows are written before the image and removed after it, and one who
- * removes late leaves alone what was written for a later version.
+ * One row for each image and tag. A superfluous row is harmless, because readers check the image; a missing row
+ * would drop the image from the list. So rows are written before the image and removed after it, and a late removal
+ * does not touch rows that were written for a later version.
  *
  * | index   | question                                    | partition  | order              |
- * | byImage | this image's tags                           | imageID    | tag                |
+ * | byImage | an image's tags                             | imageID    | tag                |
  * | byTag   | an owner's images with a tag, newest first  | owner, tag | createdAt, imageID |
  *
- * Keys hold the tag's hash, because tags are the client's own words.
+ * Keys contain the tag's hash, because tags are free text of the client.
  */
 import { Entity } from "electrodb";
 import { Table } from "./table.ts";

@@ -1,9 +1,9 @@
 /**
- * Counters of what happens to images: a row for each shard and hour, and one for each shard of how many images there
- * are in which status.
+ * Counters of transitions: a row for each shard and hour, and for each shard a row with the number of images by
+ * status.
  *
  * | index  | question                                             | partition | order                           |
- * | bySlot | what has happened since this hour, and what is there | shard     | `2026-11-23T10`, ... then `now` |
+ * | bySlot | the transitions since an hour, and the current count | shard     | `2026-11-23T10`, ... then `now` |
  */
 import { Entity, type EntityItem } from "electrodb";
 import { codes } from "../engine/rejection.ts";

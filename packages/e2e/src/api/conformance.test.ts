@@ -88,7 +88,7 @@ afterAll(async () => {
 /** The random requests of each operation: how many were sent, and how many succeeded. */
 const reached = new Map<string, { sent: number; succeeded: number }>();
 
-/** Returns how much of what the suite is meant to reach it has reached, as a line for each operation. */
+/** Returns the number of requests and of successes, as a line for each operation. */
 function report(): string {
   const lines = operations.map((operation) => {
     const { sent, succeeded } = reached.get(operation.operationId) ?? { sent: 0, succeeded: 0 };

@@ -50,7 +50,7 @@ describeWith("chromium", "the API reference in Chromium", () => {
       const paths = ["/docs", "/docs/reference.js", "/openapi.json"];
       const expected = paths.map((path) => world.url + path);
       expect([...new Set(requests)].filter((url) => !url.startsWith("data:"))).toEqual(expected);
-      // Scalar says its version.
+      // Scalar logs its version.
       expect(messages.filter((text) => !/^@scalar\/api-reference@/.test(text))).toEqual([]);
       expect(look).toEqual({ width, isDark: colorScheme === "dark", isFilled: true });
     },

@@ -33,7 +33,7 @@ export const operationsOf = (document: Document): Operation[] =>
     })),
   );
 
-/** The codes that an operation says it may answer with. */
+/** The codes that an operation declares. */
 export const codesOf = ({ responses }: Operation): string[] =>
   Object.entries(responses)
     .filter(([status]) => status >= "400")

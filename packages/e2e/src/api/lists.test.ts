@@ -61,7 +61,7 @@ describe("a list", () => {
     },
   );
 
-  test("holds its owner's images alone, whatever the filter", async () => {
+  test("holds only its owner's images, with any filter", async () => {
     const fifths = mine.filter((_, i) => i % 5 === 0).toReversed();
     expect(await walk("limit=2&tag=fifth")).toEqual(fifths);
     expect(await walk("limit=10&status=pending")).toEqual(mine.toReversed());
@@ -132,7 +132,7 @@ describe("a cursor", () => {
     world.ask(`/images?${query}&cursor=${encodeURIComponent(cursor)}`, { as });
 
   test("does not say which keys the table has", async () => {
-    // Behind the 16 random-looking bytes of the signature, in which any two letters may stand by chance.
+    // After the 16 bytes of the signature, which may contain any two letters by chance.
     const payload = Buffer.from(await issued("limit=1"), "base64url")
       .subarray(16)
       .toString();

@@ -43,7 +43,7 @@ describe("an owner", () => {
     expect((await announce("others are not held up by that")).status).toBe(201);
   });
 
-  test("may announce so many uploads a day, and is told when the next day begins", async () => {
+  test("may create a number of uploads a day; the refusal says when the next day begins", async () => {
     for (let i = 0; i < 6; i++) expect(await passing("ben")).toBe("201");
     const response = await announce("ben");
     const seconds = Number(response.headers.get("retry-after"));

@@ -34,7 +34,7 @@ async function statusOf(key: string): Promise<string> {
   return ((await response.json()) as { status: string }).status;
 }
 
-/** Sends a file in parts as a client would, and says how completing it was answered. */
+/** Sends a file in parts as a client does, and returns the response to its completion. */
 async function multipart(key: string, file: Buffer): Promise<number> {
   const create = await sign({ method: "POST", key });
   const xml = await (await fetch(create.url, { method: "POST" })).text();
@@ -163,13 +163,13 @@ describe("signing for uploaders", () => {
     ["no type", { method: "PUT", key: "a.jpg" }, "invalid_request"],
     ["a part without a number", { method: "PUT", key: "k", uploadId: "u" }, "image_not_found"],
     [
-      "a key that nobody announced",
+      "a key that the API did not create",
       { method: "PUT", key: `default/img_${"0".repeat(26)}`, uploadId: "u", partNumber: 1 },
       "image_not_found",
     ],
     ["a key that is any object's", { method: "GET", key: "any/key.jpg", uploadId: "u" }, "image_not_found"],
     ["an empty key", { method: "POST", key: "" }, "invalid_request"],
-    ["a field that nobody knows", { method: "POST", key: "k", acl: "public-read" }, "invalid_request"],
+    ["an unknown field", { method: "POST", key: "k", acl: "public-read" }, "invalid_request"],
   ])("refuses %s", async (_, json, code) => {
     expect(await codeOf(await ask(json))).toBe(code);
   });

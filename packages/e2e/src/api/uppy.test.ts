@@ -120,7 +120,7 @@ describeWith("chromium", "Uppy 6, unmodified, in Chromium", () => {
     expect(await imageOf(keys[0])).toMatchObject({ filename: "boat.jpg", source: { bytes: file.length } });
   });
 
-  test("is told by the store when a page of another origin tries", async () => {
+  test("is refused by the store on a page of another origin", async () => {
     const page = await context.newPage();
     await page.goto(origin.replace("127.0.0.1", "localhost"));
     const failure = await page.evaluate(

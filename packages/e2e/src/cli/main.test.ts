@@ -51,7 +51,7 @@ test("what cannot become an image is named with its reason, the rest goes throug
   expect(stderr).toContain("1 of 5 ready · 4 failed");
 });
 
-test("lists newest first, shows one with its history, and deletes it once it is told yes", async () => {
+test("lists newest first, shows one with its history, and deletes it once confirmed", async () => {
   const [uploaded] = jsonLines<Line>(
     (await image("upload", await photo("last.jpg", 320, 240), "--json")).stdout,
   );

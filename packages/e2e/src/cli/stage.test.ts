@@ -38,7 +38,7 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 });
 
-/** A deployed stage's environment, with nothing of this process's own that says who asks, and where. */
+/** The environment of a deployed stage, without this process's AWS credentials and region. */
 async function keys(environment: NodeJS.ProcessEnv) {
   asked = [];
   const none = {
@@ -53,7 +53,7 @@ async function keys(environment: NodeJS.ProcessEnv) {
   return run(["key", "list"], { ...none, AWS_ENDPOINT_URL_DYNAMODB: url, ...environment });
 }
 
-test("a profile of whoever works on a stage signs what is asked of its table", async () => {
+test("the AWS profile of an operator signs requests to the table", async () => {
   const config = join(folder, "config");
   const lines = ["aws_access_key_id = PROFILE", "aws_secret_access_key = s", "aws_session_token = of a day"];
   await writeFile(config, ["[profile team]", "region = eu-north-1", ...lines, ""].join("\n"));
@@ -75,7 +75,7 @@ test("so does the role of a container", async () => {
   expect(token).toBe("of the role");
 });
 
-test("whoever is nobody is told so", async () => {
+test("without credentials, the error says so", async () => {
   const { code, stderr } = await keys({ AWS_REGION: "us-west-2" });
   expect(code).not.toBe(0);
   expect(stderr).toMatch(/credentials/i);

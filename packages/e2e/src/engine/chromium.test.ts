@@ -168,7 +168,7 @@ for i in range(${files.length}):
       const scan = whole.indexOf(Buffer.from([0xff, 0xda]));
       for (let i = 0; i < 40; i++) {
         const file = Buffer.from(whole);
-        // Somewhere in the image's data, or anywhere behind the first two bytes.
+        // In the image's data, or anywhere after the first two bytes.
         const from = i % 2 ? scan + 12 : 3;
         for (let n = 0; n < 1 + (i % 3); n++)
           file[from + Math.floor(random() * (file.length - from))] = random() * 256;

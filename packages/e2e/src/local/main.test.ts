@@ -1,4 +1,4 @@
-/** `npm start` as a process: how it starts, stops, refuses to start, and what it finds again. */
+/** `npm start` as a process: start, stop, refused starts, and restarts with existing data. */
 import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
 import { on, once } from "node:events";
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
@@ -67,7 +67,7 @@ async function failed(child: ChildProcessWithoutNullStreams): Promise<never> {
   throw new Error("It ended before it was ready.");
 }
 
-/** Waits for an end that is not expected to start: what was printed, and the code. */
+/** Waits until a process that must not start has ended; returns its output and exit code. */
 async function refusal(child: ChildProcessWithoutNullStreams) {
   const [out, error, [code]] = await Promise.all([
     text(child.stdout),

@@ -29,7 +29,7 @@ describe("bad requests end as problems, and nothing else", () => {
       ["filename", "contentType", "bytes"].map((name) => ({ pointer: `/${name}`, detail: "Required." })),
     ],
     [
-      "a field that nobody knows",
+      "an unknown field",
       () => send({ ...good, status: "ready" }),
       "invalid_request",
       [{ pointer: "/status", detail: "Unknown field." }],
@@ -86,7 +86,7 @@ describe("bad requests end as problems, and nothing else", () => {
     ["an absurd limit", () => get("/images?limit=999999999999"), "invalid_request", [{ parameter: "limit" }]],
     ["two limits", () => get("/images?limit=1&limit=2"), "invalid_request", [{ parameter: "limit" }]],
     [
-      "a filter that nobody knows",
+      "an unknown filter",
       () => get("/images?colour=red"),
       "invalid_request",
       [{ parameter: "colour", detail: "Unknown parameter." }],
@@ -175,7 +175,7 @@ describe("bad requests end as problems, and nothing else", () => {
     expect([response.status, read]).toEqual([413, 0]);
   });
 
-  test("a wrong method is told the right ones", async () => {
+  test("a wrong method gets 405 with the allowed ones", async () => {
     const response = await app.request(`/images/img_${"0".repeat(26)}`, { method: "PUT" });
     expect(response.headers.get("allow")?.split(", ").sort()).toEqual(["DELETE", "GET", "HEAD", "PATCH"]);
   });

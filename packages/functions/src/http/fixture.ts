@@ -2,7 +2,7 @@
 import { Settings } from "@image-pipeline/core/settings";
 import type { AppSettings } from "./auth.ts";
 
-/** Settings of a stage whose table and buckets do not exist: nothing listens at any of its addresses. */
+/** Settings of a stage whose table and buckets do not exist: no server listens at its URLs. */
 export const settings: AppSettings = {
   ...Settings.pipelineDefaults,
   anonymous: true,

@@ -49,7 +49,7 @@ async function signed(headers: Headers, signedHeaders = Object.keys(headers)): P
   return request.headers;
 }
 
-/** Sends a PUT exactly as told and gives "200", or status and code. */
+/** Sends a PUT with these exact headers and returns "200", or status and code. */
 async function put(headers: Headers, body: Buffer | string, agent?: Agent): Promise<string> {
   const all = await signed(headers);
   return new Promise((resolve, reject) => {
@@ -185,7 +185,7 @@ describe("a body", () => {
   });
 });
 
-/** Sends the head of a PUT alone and gives its outcome. */
+/** Sends only the head of a PUT and returns the outcome. */
 async function announced(headers: Headers): Promise<string> {
   const answer = await raw(await signed(headers), Buffer.alloc(0), (socket) => {
     socket.once("data", () => socket.end());
@@ -193,7 +193,7 @@ async function announced(headers: Headers): Promise<string> {
   return `${/HTTP\/1.1 (\d+)/.exec(answer)?.[1]} ${/<Code>(.*?)</.exec(answer)?.[1]}`;
 }
 
-/** Writes a PUT to a socket by hand, and gives all that comes back. */
+/** Writes a PUT directly to a socket and returns the raw response. */
 function raw(
   headers: Headers,
   body: Buffer,

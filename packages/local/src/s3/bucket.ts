@@ -127,7 +127,7 @@ export async function listObjects({ bucket, query }: S3Request, store: Store): P
     body: document("ListBucketResult", {
       ...common(bucket, query, page),
       Marker: encoded(query, query.get("marker") ?? ""),
-      // S3 gives it only with a delimiter; without one clients go on after the last key.
+      // S3 returns it only with a delimiter; without one clients continue after the last key.
       NextMarker: query.has("delimiter") ? encoded(query, page.next) : undefined,
       ...contents(store.keys(bucket), query, page, true),
     }),

@@ -17,7 +17,7 @@ const partBytesMin = 5 << 20;
 /** Bytes of a list of ten thousand parts with checksums. */
 const bodyBytesMax = 8 << 20;
 
-/** CompleteMultipartUpload. Repeated, it gives the same answer as long as its object exists. */
+/** CompleteMultipartUpload. A repeated request gets the same response as long as the object exists. */
 export async function completeMultipartUpload(
   request: S3Request,
   store: Store,

@@ -101,7 +101,7 @@ export function rangeIn(header: string | undefined, size: number): Range | undef
   return { start, end };
 }
 
-/** Returns the range of `x-amz-copy-source-range`, which must name both ends and lie within the source. */
+/** Returns the range of `x-amz-copy-source-range`, which must have both ends and be within the source. */
 export function copyRangeIn(header: string | undefined, size: number): Range {
   if (header === undefined) return { start: 0, end: size };
   const [, first, last] = /^bytes=(\d+)-(\d+)$/.exec(header.trim())?.map(Number) ?? [];

@@ -26,7 +26,7 @@ afterAll(() => rm(dataDir, { recursive: true, force: true }));
 /** The possible contents of a key, as the MD5 of its bytes or "none". */
 type Known = { acknowledged: string; underway?: string };
 
-test(`after ${rounds} kills -9 whatever was acknowledged is there whole, and nothing is half there`, async () => {
+test(`after ${rounds} kills -9 every acknowledged object is complete, and no other is partly stored`, async () => {
   const known = new Map<string, Known>();
   const sequencers = new Map<string, string>();
   let acknowledged = 0;

@@ -32,7 +32,7 @@ export async function replaceFile(file: string, text: string, temporary: string)
   await syncFolder(path.dirname(file));
 }
 
-/** Tells whether an error is the file system's ENOENT. */
+/** Returns true if an error is ENOENT. */
 export const isMissing = (error: unknown): boolean =>
   error instanceof Error && "code" in error && error.code === "ENOENT";
 

@@ -19,7 +19,7 @@ export type ObjectEvent = {
 
 /**
  * Returns the record that S3 sends, version 2.1, with the key form-encoded (a space becomes `+`). S3 sends neither size
- * nor ETag for a removal, although `S3EventRecord` says so.
+ * nor ETag for a removal, although `S3EventRecord` has them.
  */
 export function eventRecord(event: ObjectEvent, region: string): S3EventRecord {
   const { bucket, key, name, size, eTag, sequencer, time } = event;
@@ -61,8 +61,8 @@ export type Sequencer = {
 };
 
 /**
- * Opens the sequencer of a data folder. It starts from the clock, so that a folder that was emptied does not begin
- * again below what a database still remembers, and never below what it had reserved, so that the clock may go back.
+ * Opens the sequencer of a data folder. It starts from the clock, so that sequencers in an emptied folder
+ * are not lower than those in the database, and never below its last reservation, in case the clock went back.
  */
 export async function openSequencer(folder: string, now: () => number): Promise<Sequencer> {
   const file = path.join(folder, "sequencer");

@@ -106,7 +106,7 @@ describe("a listing", () => {
     }
   });
 
-  test("begins after the key it is told to", async () => {
+  test("begins after `start-after`", async () => {
     const page = await client.send(new ListObjectsV2Command({ Bucket, StartAfter: "a/2/x" }));
     expect(namesOf(page)).toEqual(expected("", "", "a/2/x"));
     expect(page.StartAfter).toBe("a/2/x");

@@ -34,7 +34,7 @@ const restart = async (s3: Served, options = {}) => {
 const put = (s3: Served, Key: string, Body: string | Buffer = "x", more = {}) =>
   s3.client().send(new PutObjectCommand({ Bucket, Key, Body, ...more }));
 
-test("a multipart upload that nobody completes is thrown away after a day, and no younger one", async () => {
+test("an incomplete multipart upload is removed after a day, and no younger one", async () => {
   const first = await begin();
   const begun = async (Key: string, hoursAgo: number) => {
     const { UploadId = "" } = await first.client().send(new CreateMultipartUploadCommand({ Bucket, Key }));

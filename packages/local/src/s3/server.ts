@@ -120,7 +120,7 @@ async function answer(
     if (response.headersSent) response.destroy();
     else await send(message, response, headers, failure(error, id, message.url ?? ""));
   } finally {
-    // What is left of the body is read and dropped, so that the client hears the answer and may use the connection again.
+    // Drains the rest of the body, so that the client receives the response and can reuse the connection.
     message.resume();
   }
 }

@@ -36,7 +36,7 @@ const covered = new Set([
   "website",
 ]);
 
-/** Tells whether a query is signed with version 2. */
+/** Returns true if a query is signed with version 2. */
 export const isSigned = (query: ReadonlyMap<string, string>): boolean =>
   query.has("AWSAccessKeyId") && query.has("Signature");
 

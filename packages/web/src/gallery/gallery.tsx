@@ -93,7 +93,7 @@ function NothingFound() {
 function Trouble({ error, onRetry }: { error: unknown; onRetry: () => Promise<void> }) {
   const { what, help } = wordsOf(error);
   const isSignedOut = error instanceof ClientError && error.code === "unauthenticated";
-  // The sign-in form is open and says the same.
+  // The sign-in form is open and shows the same error.
   if (isSignedOut && mustSignIn.value) return null;
   return (
     <section class="empty" role="alert">

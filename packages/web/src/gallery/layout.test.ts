@@ -92,7 +92,7 @@ test("the neighbour above and below is the tile at the middle of this one", () =
       expect(other?.row).toBe(box.row + step);
       const middle = box.left + box.width / 2;
       const { end = 0 } = layout.rows[box.row + step] ?? {};
-      // A middle within a gap belongs to the tile after it, one behind the last tile to the last.
+      // A middle within a gap belongs to the tile after it; one after the last tile belongs to the last.
       expect(other?.left).toBeLessThanOrEqual(middle + 5);
       if (found < end - 1) expect((other?.left ?? 0) + (other?.width ?? 0)).toBeGreaterThanOrEqual(middle);
     }

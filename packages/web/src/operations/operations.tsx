@@ -172,7 +172,7 @@ function Trouble({ error }: { error: unknown }) {
   const isDenied =
     error instanceof ClientError && (error.code === "unauthenticated" || error.code === "forbidden");
   const { what, help } = wordsOf(error);
-  // The sign-in form is open and says the same.
+  // The sign-in form is open and shows the same error.
   if (isDenied && mustSignIn.value) return null;
   return (
     <section class="empty" role="alert">

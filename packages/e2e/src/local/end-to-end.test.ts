@@ -182,5 +182,5 @@ test("what is deleted by the API is gone from both buckets, its history kept", a
 
 test("a second cloud in the same process is refused", async () => {
   const again = startTestCloud();
-  await expect(again).rejects.toThrow("another needs a process of its own");
+  await expect(again).rejects.toThrow("Start another one in another process");
 });

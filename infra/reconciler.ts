@@ -18,6 +18,10 @@ export const reconciler = new sst.aws.Function("Reconciler", {
     // Finishes deletions that the API started.
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${uploads.arn}/*`] },
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
+    // Permanent deletions. No function that a request or a file reaches may destroy versions.
+    { actions: ["s3:ListBucketVersions"], resources: [uploads.arn, processed.arn] },
+    { actions: ["s3:DeleteObjectVersion"], resources: [$interpolate`${uploads.arn}/*`] },
+    { actions: ["s3:DeleteObjectVersion"], resources: [$interpolate`${processed.arn}/img_*`] },
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"], "image"),
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "job"),
     itemRight(["dynamodb:UpdateItem", "dynamodb:Query"], "tally"),

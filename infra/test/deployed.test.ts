@@ -237,6 +237,30 @@ test("the reconciler finds what was lost, finishes what was begun, and goes on w
   expect(await (await ask(`/images/${lost}?wait=20`)).json()).toMatchObject({ status: "ready" });
 });
 
+test("a permanent deletion ends in the reconciler, which leaves no file of any attempt", async () => {
+  const id = await upload();
+  // The file of a worker that lost its lease; no record names it.
+  const orphan = `${cloud.s3Url}/processed/${id}/1-00000000/small.webp`;
+  expect((await aws.fetch(orphan, { method: "PUT", body: "orphan" })).status).toBe(200);
+  expect((await ask(`/images/${id}?permanent=yes`, { method: "DELETE" })).status).toBe(400);
+  expect((await ask(`/images/${id}?permanent=true`, { method: "DELETE" })).status).toBe(204);
+  await cloud.settled();
+  const { ImageEntity } = await import("../../packages/core/src/table/image-entity.ts");
+  const stored = async () => (await ImageEntity.get({ imageID: id }).go()).data;
+  expect(await stored()).toMatchObject({ status: "deleted", purge: true, dueAt: expect.any(String) });
+  expect((await aws.fetch(orphan, { method: "HEAD" })).status).toBe(200);
+
+  await cloud.invoke("Reconciler", { job: "stuck" });
+  expect((await aws.fetch(orphan, { method: "HEAD" })).status).toBe(404);
+  expect(await stored()).not.toHaveProperty("purge");
+  expect(await stored()).not.toHaveProperty("dueAt");
+  const { items } = await (await ask(`/images/${id}/events`)).json();
+  expect(items.slice(-2)).toMatchObject([
+    { type: "deleting", detail: { permanent: "true" } },
+    { type: "deleted" },
+  ]);
+});
+
 /** Permissions that this run does not use. */
 const later: Record<string, string[]> = {
   Reconciler: [
@@ -244,6 +268,8 @@ const later: Record<string, string[]> = {
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     // Orphaned variants are removed when they are a day old.
     "s3:DeleteObject {Processed}/img_*",
+    // The embedded S3 keeps no versions of a deleted original.
+    "s3:DeleteObjectVersion {Uploads}/*",
   ],
 };
 

@@ -145,12 +145,13 @@ function onBucket(request: IncomingMessage, body: string): Deed[] {
     return [{ action: "s3:PutObject", resource: `${bucket}/${field}` }];
   }
   if (key === "" && method === "POST") {
-    return [...body.matchAll(/<Key>([^<]*)<\/Key>/g)].map(([, each]) => ({
-      action: "s3:DeleteObject",
+    return [...body.matchAll(/<Key>([^<]*)<\/Key>(<VersionId>)?/g)].map(([, each, version]) => ({
+      action: version ? "s3:DeleteObjectVersion" : "s3:DeleteObject",
       resource: `${bucket}/${each}`,
     }));
   }
-  if (key === "") return [{ action: "s3:ListBucket", resource: bucket }];
+  if (key === "")
+    return [{ action: query.has("versions") ? "s3:ListBucketVersions" : "s3:ListBucket", resource: bucket }];
   const part = query.has("uploadId");
   const actions: Record<string, string> = {
     GET: part ? "s3:ListMultipartUploadParts" : "s3:GetObject",

@@ -42,9 +42,13 @@ const rights: Record<string, string[]> = {
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "s3:DeleteObject {Processed}/img_*",
     "s3:DeleteObject {Uploads}/*",
+    "s3:DeleteObjectVersion {Processed}/img_*",
+    "s3:DeleteObjectVersion {Uploads}/*",
     "s3:GetObject {Uploads}/*",
     "s3:ListBucket {Processed}",
     "s3:ListBucket {Uploads}",
+    "s3:ListBucketVersions {Processed}",
+    "s3:ListBucketVersions {Uploads}",
     "sqs:SendMessage {Processing}",
   ],
   Api: [
@@ -205,6 +209,14 @@ test.each(all)("%s: only these may send to a queue, or take from it", (_name, gr
   for (const action of ["PurgeQueue", "SetQueueAttributes", "AddPermission", "DeleteQueue"]) {
     for (const queue of ["{Processing}", "{DeadLetters}"]) expect(those(action, queue)).toEqual([]);
   }
+});
+
+test("the reconciler alone can destroy object versions", async () => {
+  const graph = await graphOf("production");
+  const able = Object.keys(rights).filter((fn) =>
+    rightsOf(graph, fn).some((right) => right.startsWith("s3:DeleteObjectVersion ")),
+  );
+  expect(able).toEqual(["Reconciler"]);
 });
 
 test("no function scans the table", () => {

@@ -9,24 +9,32 @@ export const deletion = command(
   "delete",
   `Delete images: original, variants and record
 
-A deletion cannot be undone. The audit trail stays: get <id> --events.`,
-  [`${program} delete img_01JD0Z6V9RW1QK4C6X4M2N8T3B --yes`],
+A deletion cannot be undone through the API. A production stage keeps the object
+versions for 30 days; --permanent removes them within about half an hour. The audit trail stays: get <id> --events.`,
+  [
+    `${program} delete img_01JD0Z6V9RW1QK4C6X4M2N8T3B --yes`,
+    `${program} delete img_01JD0Z6V9RW1QK4C6X4M2N8T3B --permanent`,
+  ],
 )
   .argument("<id...>", "Image ids")
+  .option("--permanent", "Remove the noncurrent object versions too")
   .addOption(yesOption())
   .addOption(urlOption())
   .addOption(jsonOption())
-  .action(async (ids, { yes, url, json }) => {
+  .action(async (ids, { permanent, yes, url, json }) => {
     const { images } = await connect(url);
     const which = ids.length === 1 ? ids[0] : `these ${ids.length} images`;
-    if (!yes && !(await confirm(`Delete ${which}? This cannot be undone.`))) {
+    if (
+      !yes &&
+      !(await confirm(`Delete ${which}${permanent ? " with all versions" : ""}? This cannot be undone.`))
+    ) {
       process.stderr.write("Nothing was deleted.\n");
       process.exitCode = 1;
       return;
     }
     for (const id of ids) {
       try {
-        await images.remove(id);
+        await images.remove(id, { permanent });
         const line = json ? JSON.stringify({ id, deleted: true }) : `${green("✓")} ${id} deleted`;
         process.stdout.write(`${line}\n`);
       } catch (error) {

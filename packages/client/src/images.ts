@@ -111,8 +111,12 @@ export function createImages(request: Request) {
     reprocess: (id: string, { signal }: Cancel = {}): Promise<Image> =>
       request("POST", `${pathOf(id)}/reprocess`, { signal }),
 
-    /** Deletes an image: original, variants and record. The audit trail stays. Throws `image_not_found`. */
-    remove: (id: string, { signal }: Cancel = {}): Promise<void> => request("DELETE", pathOf(id), { signal }),
+    /**
+     * Deletes an image: original, variants and record. The audit trail stays. With `permanent`, noncurrent object
+     * versions are removed too. Throws `image_not_found`.
+     */
+    remove: (id: string, { signal, permanent }: Cancel & { permanent?: boolean } = {}): Promise<void> =>
+      request("DELETE", pathOf(id), { query: { permanent: permanent ? "true" : undefined }, signal }),
   };
 }
 

@@ -7,6 +7,9 @@ import {
   GetObjectCommand,
   HeadObjectCommand,
   ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  type ListObjectVersionsCommandOutput,
+  type ObjectIdentifier,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
@@ -94,14 +97,55 @@ export async function writeVariant(key: string, bytes: Buffer, contentType: stri
 }
 
 /** Deletes variants. Idempotent. Throws if S3 refused any. */
-export async function removeVariants(keys: readonly string[]): Promise<void> {
-  for (let i = 0; i < keys.length; i += 1000) {
-    const Objects = keys.slice(i, i + 1000).map((Key) => ({ Key }));
+export const removeVariants = (keys: readonly string[]): Promise<void> =>
+  removeObjects(
+    Resource.Processed.name,
+    keys.map((Key) => ({ Key })),
+  );
+
+/** Version of an object: `current` if a GET returns it. A delete marker is never `current`. */
+export type Version = { key: string; current: boolean };
+
+/**
+ * Deletes for good those versions under a key prefix that `which` selects, then the delete markers, so that no older
+ * version becomes current meanwhile. Idempotent. Throws if S3 refused any.
+ */
+export async function removeVersions(
+  bucket: "uploads" | "processed",
+  prefix: string,
+  which: (version: Version) => boolean,
+): Promise<void> {
+  const Bucket = nameOf(bucket);
+  const versions: ObjectIdentifier[] = [];
+  const markers: ObjectIdentifier[] = [];
+  let next: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {};
+  while (next) {
+    const page: ListObjectVersionsCommandOutput = await client.send(
+      new ListObjectVersionsCommand({ Bucket, Prefix: prefix, ...next }),
+    );
+    for (const { Key = "", VersionId, IsLatest = false } of page.Versions ?? [])
+      if (which({ key: Key, current: IsLatest })) versions.push({ Key, VersionId });
+    for (const { Key = "", VersionId } of page.DeleteMarkers ?? [])
+      if (which({ key: Key, current: false })) markers.push({ Key, VersionId });
+    next = page.IsTruncated
+      ? { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker }
+      : undefined;
+  }
+  await removeObjects(Bucket, versions);
+  await removeObjects(Bucket, markers);
+}
+
+async function removeObjects(Bucket: string, objects: readonly ObjectIdentifier[]): Promise<void> {
+  for (let i = 0; i < objects.length; i += 1000) {
+    const Objects = objects.slice(i, i + 1000);
     const { Errors = [] } = await client.send(
-      new DeleteObjectsCommand({ Bucket: Resource.Processed.name, Delete: { Objects, Quiet: true } }),
+      new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
     );
     const [first] = Errors;
-    if (first) throw new Error(`${Errors.length} variants were not deleted: ${first.Code} for ${first.Key}.`);
+    if (first)
+      throw new Error(
+        `${Errors.length} objects of ${Bucket} were not deleted: ${first.Code} for ${first.Key}.`,
+      );
   }
 }
 
@@ -114,7 +158,7 @@ export async function* pages(
   after?: string,
   prefix?: string,
 ): AsyncGenerator<Listed[]> {
-  const Bucket = bucket === "uploads" ? Resource.Uploads.name : Resource.Processed.name;
+  const Bucket = nameOf(bucket);
   let ContinuationToken: string | undefined;
   do {
     const page = await client.send(
@@ -128,6 +172,9 @@ export async function* pages(
     ContinuationToken = page.NextContinuationToken;
   } while (ContinuationToken);
 }
+
+const nameOf = (bucket: "uploads" | "processed") =>
+  bucket === "uploads" ? Resource.Uploads.name : Resource.Processed.name;
 
 const unquoted = (etag: string) => etag.replaceAll('"', "");
 

@@ -109,15 +109,21 @@ export const reprocess = fn(
 );
 
 /**
- * Deletes an image: removes it from every list at once, then its original and variants. The reconciler completes the
- * deletion after a crash. Throws `image_not_found`, `version_conflict`.
+ * Deletes an image: removes it from every list at once, then its original and variants, and with `permanent` their
+ * noncurrent versions. The reconciler completes the deletion after a crash. Throws `image_not_found`,
+ * `version_conflict`.
  */
 export const remove = fn(
-  v.object({ ...Reference.entries, by: v.string(), version: v.optional(v.number()) }),
-  async ({ id, owner, by, version }): Promise<void> => {
+  v.object({
+    ...Reference.entries,
+    by: v.string(),
+    version: v.optional(v.number()),
+    permanent: v.optional(v.boolean()),
+  }),
+  async ({ id, owner, by, version, permanent }): Promise<void> => {
     const after = await change({ id, owner }, (record) => {
       mustBe(version, record);
-      return Protocol.onDelete(record, by, Date.now());
+      return Protocol.onDelete(record, by, Date.now(), permanent);
     });
     await Presign.removeOriginal(after.key);
     // S3 sends no event if nothing was uploaded yet.

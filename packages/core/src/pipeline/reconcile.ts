@@ -13,7 +13,7 @@ import { ID } from "../id.ts";
 import { Image } from "../images/image.ts";
 import { Counters } from "../records/counters.ts";
 import { Protocol } from "../records/protocol.ts";
-import { read, readMany, write } from "../records/record.ts";
+import { keep, read, readMany, write } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
 import { CheckpointEntity } from "../table/checkpoint-entity.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
@@ -148,8 +148,9 @@ export function orphansAmong(page: readonly Listed[], records: ReadonlyMap<strin
 }
 
 /**
- * Sends a check for an unfinished record that is due, after it has removed the original of a deletion. Returns
- * whether it did: not if the record is not due, or another writer was faster.
+ * Sends a check for an unfinished record that is due, after it has removed the original of a deletion. Removes the
+ * object versions of a permanent deletion whose clean-up is complete. Returns whether it sent a check: not if the record
+ * is not due, or another writer was faster.
  */
 export async function resend(record: ImageRecord, by: string): Promise<boolean> {
   const now = Date.now();
@@ -160,10 +161,31 @@ export async function resend(record: ImageRecord, by: string): Promise<boolean> 
   // Postponed before it is sent: if the message is lost, the image is due again.
   const next = await write(record, { ...draft, dueAt });
   if (!next) return false;
+  if (Protocol.needsPurge(next)) {
+    await purge(next);
+    return false;
+  }
   if (next.status === "deleting") await Presign.removeOriginal(next.key);
   await Queue.send([{ key: next.key, attempt: next.attempt, by }]);
   return true;
 }
+
+/**
+ * Removes every version of a deleted image's original and variants. Only the reconciler has the right: the processor,
+ * which decodes untrusted files, cannot destroy what versioning keeps.
+ */
+async function purge(record: ImageRecord): Promise<void> {
+  const { imageID, key, attempt } = record;
+  await Storage.removeVersions("uploads", key, (version) => version.key === key && !version.current);
+  // Attempts after the deletion belong to a newer upload under the same key.
+  await Storage.removeVersions("processed", `${imageID}/`, (version) => attemptOf(version.key) <= attempt);
+  await keep(record);
+  // After a conflicting write the next run removes what is left.
+  await write(record, Protocol.onPurged(record).draft);
+}
+
+/** Returns the attempt in the key of a variant, `imageID/attempt-etag/name`; 0 if there is none. */
+const attemptOf = (key: string) => Number(/^[^/]+\/(\d+)-/.exec(key)?.[1] ?? 0);
 
 /** Reads the records of these ids (consistent reads), by id. */
 export const recordsOf = async (ids: readonly string[]): Promise<Map<string, ImageRecord>> =>

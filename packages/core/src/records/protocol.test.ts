@@ -105,6 +105,23 @@ test("what comes back under a deleted image's key is a new image, in the old one
   expect(back.draft).not.toHaveProperty("tags");
 });
 
+test("a permanent deletion stays due until its object versions are gone, unless a new upload comes first", () => {
+  const deleting = Protocol.onDelete({ ...record, tags: ["cat"] }, "user", context.now, true);
+  const event = { kind: "removed" as const, key: record.key, sequencer: "3" };
+  const removed = Protocol.onRemoved({ ...record, ...deleting.draft }, event, context);
+  if (removed.do !== "write") throw new Error(removed.do);
+  const tombstone = { ...record, ...removed.draft };
+  expect(Protocol.needsPurge(tombstone)).toBe(false);
+  const cleaned = { ...tombstone, ...Protocol.onCleanedUp(tombstone).draft };
+  expect(cleaned).toMatchObject({ purge: true, dueAt: removed.draft.dueAt });
+  expect(Protocol.needsPurge(cleaned)).toBe(true);
+  expect(Protocol.onPurged(cleaned).draft).toMatchObject({ purge: undefined, dueAt: undefined });
+
+  const back = Protocol.onCreated({ ...record, ...deleting.draft }, created("4", "d"), context);
+  expect(back).toMatchObject({ do: "claim", draft: { purge: undefined } });
+  expect(Protocol.onDelete(record, "user", context.now).draft.purge).toBeUndefined();
+});
+
 test("the event of a removal that a check found first takes its place in the order and adds no entry", () => {
   const found = Protocol.onCheck(
     record,

@@ -221,9 +221,14 @@ export function onDeadLetter(
 
 /**
  * Rule 8: marks the image `deleting` and increments the attempt, which fences running workers. The reconciler completes
- * the deletion if the caller crashes.
+ * the deletion if the caller crashes. `permanent` has it remove the object versions as well.
  */
-export function onDelete(record: ImageRecord, by: string, now: number): { draft: Draft; entry: Entry } {
+export function onDelete(
+  record: ImageRecord,
+  by: string,
+  now: number,
+  permanent = false,
+): { draft: Draft; entry: Entry } {
   return {
     draft: {
       ...keptOf(record),
@@ -232,8 +237,9 @@ export function onDelete(record: ImageRecord, by: string, now: number): { draft:
       leaseUntil: undefined,
       dueAt: iso(now + 60_000),
       expiresAt: undefined,
+      purge: permanent || undefined,
     },
-    entry: { type: "deleting", by },
+    entry: { type: "deleting", by, ...(permanent && { detail: { permanent } }) },
   };
 }
 
@@ -252,10 +258,23 @@ export function onReprocess(record: ImageRecord, by: string, now: number): { dra
   };
 }
 
-/** Clears what the clean-up of a tombstone has finished: `superseded`, `tags` and `dueAt`. */
+/**
+ * Clears what the clean-up of a tombstone has finished: `superseded`, `tags` and `dueAt`. The tombstone of a permanent
+ * deletion stays due until the reconciler has removed the object versions.
+ */
 export function onCleanedUp(record: ImageRecord): { draft: Draft } {
-  return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt: undefined } };
+  const dueAt = record.purge ? record.dueAt : undefined;
+  return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt } };
 }
+
+/** Completes a permanent deletion: no object version is left. */
+export function onPurged(record: ImageRecord): { draft: Draft } {
+  return { draft: { ...keptOf(record), purge: undefined, dueAt: undefined } };
+}
+
+/** Returns whether only the object versions of a permanently deleted image are left to remove. */
+export const needsPurge = ({ status, purge, superseded, tags = [] }: ImageRecord): boolean =>
+  status === "deleted" && purge === true && superseded === undefined && tags.length === 0;
 
 /** Rule 2: returns true if a message may be acknowledged: its record is settled for its sequencer, or has a newer one. */
 export function mayAcknowledge(record: ImageRecord | undefined, message: Message): boolean {
@@ -315,6 +334,7 @@ function claimed(
     leaseUntil,
     dueAt: leaseUntil,
     expiresAt: undefined,
+    purge: undefined,
     error: undefined,
   };
 }
@@ -331,6 +351,7 @@ function tombstone(record: ImageRecord | undefined, key: string, context: Contex
     attempt: (record?.attempt ?? 0) + 1,
     superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
     tags: record?.tags,
+    purge: record?.purge,
     // Due at once: the reconciler completes the clean-up if the worker does not.
     dueAt: iso(context.now),
     expiresAt: Math.ceil((context.now + tombstoneMs) / 1000),

@@ -84,6 +84,8 @@ export const ImageEntity = Table.onTable(
       last: { type: CustomAttributeType<Transition>("any"), required: true },
       superseded: { type: CustomAttributeType<Superseded[]>("any") },
       expiresAt: { type: "number" },
+      // A permanent deletion: the object versions are still to be removed.
+      purge: { type: "boolean" },
 
       // The client's description.
       filename: { type: "string" },

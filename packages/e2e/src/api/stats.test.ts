@@ -53,7 +53,7 @@ describe("statistics", () => {
     const second = await add(await photo({ width: 240, height: 320 }));
     await add(Buffer.from("not a picture at all"));
     await add(bytes, { send: false });
-    await api.images[":id"].$delete({ param: { id: second } });
+    await api.images[":id"].$delete({ param: { id: second }, query: {} });
     await world.settled();
 
     const { images, hours, queue, readyByMinute, timeToReady, rejections } = await stats();

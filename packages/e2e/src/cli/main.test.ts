@@ -65,7 +65,7 @@ test("lists newest first, shows one with its history, and deletes it once confir
   expect(unasked).toMatchObject({ code: 2, stdout: "" });
   expect(unasked.stderr).toContain("--yes");
   expect((await image("get", id)).code).toBe(0);
-  expect(await image("delete", id, "--yes")).toMatchObject({ code: 0 });
+  expect(await image("delete", id, "--permanent", "--yes")).toMatchObject({ code: 0 });
   expect(await image("get", id)).toMatchObject({ code: 1, stdout: "" });
   expect((await image("delete", id, "--yes")).code).toBe(1);
 });

@@ -108,6 +108,15 @@ export const LookUpQuery = v.strictObject({
   wait: v.optional(whole(0, 20, "Seconds to wait until the image is `ready`, `rejected` or `failed`.")),
 });
 
+export const DeleteQuery = v.strictObject({
+  permanent: v.optional(
+    v.pipe(
+      v.picklist(["true", "false"]),
+      v.description("With `true`, noncurrent versions of the original and the variants are removed too."),
+    ),
+  ),
+});
+
 export const Announced = v.pipe(
   v.object({ ...Image.Info.entries, upload: Upload.Info }),
   v.metadata({ ref: "AnnouncedImage" }),

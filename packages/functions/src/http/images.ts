@@ -11,7 +11,16 @@ import { actingFor } from "./auth.ts";
 import { etagOf, matches, versionOf } from "./etag.ts";
 import { Example } from "./examples.ts";
 import { once } from "./idempotency.ts";
-import { Announced, Events, ListQuery, LookUpQuery, NewImage, Page, Path } from "./images-schema.ts";
+import {
+  Announced,
+  DeleteQuery,
+  Events,
+  ListQuery,
+  LookUpQuery,
+  NewImage,
+  Page,
+  Path,
+} from "./images-schema.ts";
 import { route } from "./route.ts";
 import { validator } from "./validator.ts";
 
@@ -182,17 +191,21 @@ export const images = new Hono<Env>()
       operationId: "deleteImage",
       tag: "Images",
       summary: "Delete an image",
-      description: "Deletes the original, the variants and the record. The events stay readable.",
+      description: `Deletes the record and the original at once, and the variants within seconds. The events stay readable.
+
+Shared caches drop the variants within about five minutes where the stage invalidates them, else within a week. A browser that has shown an image may keep it for a year. A production stage keeps noncurrent versions of both objects for 30 days. With \`permanent=true\` they are removed too, within about half an hour; an image that is already deleted cannot be removed permanently.`,
       scope: "images:write",
       responses: { 204: { description: "Deleted." } },
-      errors: ["image_not_found", "version_conflict"],
+      errors: ["invalid_request", "image_not_found", "version_conflict"],
       headers: ["If-Match"],
     }),
     validator("param", Path),
+    validator("query", DeleteQuery),
     async (c) => {
       const { owner, by } = c.var.caller;
       const version = versionOf(c.req.header("if-match"));
-      await Image.remove({ ...c.req.valid("param"), owner, by, version });
+      const permanent = c.req.valid("query").permanent === "true";
+      await Image.remove({ ...c.req.valid("param"), owner, by, version, permanent });
       return c.body(null, 204);
     },
   )

@@ -134,6 +134,24 @@ export async function listObjects({ bucket, query }: S3Request, store: Store): P
   };
 }
 
+/** ListObjectVersions. A bucket without versioning has one version of each object, `null`. */
+export async function listObjectVersions({ bucket, query }: S3Request, store: Store): Promise<S3Response> {
+  const page = pageOf(store.keys(bucket), optionsIn(query, query.get("key-marker")));
+  const { Contents, CommonPrefixes } = contents(store.keys(bucket), query, page, true);
+  return {
+    status: 200,
+    body: document("ListVersionsResult", {
+      ...common(bucket, query, page),
+      KeyMarker: encoded(query, query.get("key-marker") ?? ""),
+      VersionIdMarker: query.get("version-id-marker") ?? "",
+      NextKeyMarker: encoded(query, page.next),
+      NextVersionIdMarker: page.next === undefined ? undefined : "null",
+      Version: Contents.map((object) => ({ ...object, VersionId: "null", IsLatest: true })),
+      CommonPrefixes,
+    }),
+  };
+}
+
 /** `next` is the last name on the page, if more follow. */
 type Page = { keys: string[]; prefixes: string[]; next?: string };
 
@@ -182,7 +200,7 @@ const common = (bucket: string, query: S3Request["query"], page: Page): Tree => 
   IsTruncated: page.next !== undefined,
 });
 
-const contents = (index: KeyIndex, query: S3Request["query"], page: Page, withOwner: boolean): Tree => ({
+const contents = (index: KeyIndex, query: S3Request["query"], page: Page, withOwner: boolean) => ({
   Contents: page.keys.map((key) => {
     const { size = 0, etag = "", modified = 0 } = index.get(key) ?? {};
     return {

@@ -3,6 +3,7 @@ import {
   ListObjectsCommand,
   ListObjectsV2Command,
   type ListObjectsV2CommandOutput,
+  ListObjectVersionsCommand,
   PutObjectCommand,
 } from "@aws-sdk/client-s3";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -143,6 +144,22 @@ describe("a listing", () => {
     expect(await list({ ContinuationToken: "not base64url!" })).toBe("InvalidArgument 400");
     expect(await list({ MaxKeys: -1 })).toBe("InvalidArgument 400");
     expect(await list({ MaxKeys: 1.5 })).toBe("InvalidArgument 400");
+  });
+
+  test("of versions gives each object once, as its version null, in pages", async () => {
+    const listed: (string | undefined)[] = [];
+    let KeyMarker: string | undefined;
+    do {
+      const page = await client.send(
+        new ListObjectVersionsCommand({ Bucket, Prefix: "a/", MaxKeys: 2, KeyMarker }),
+      );
+      for (const { Key, VersionId, IsLatest } of page.Versions ?? []) {
+        expect([VersionId, IsLatest]).toEqual(["null", true]);
+        listed.push(Key);
+      }
+      KeyMarker = page.NextKeyMarker;
+    } while (KeyMarker);
+    expect(listed).toEqual(expected("a/", ""));
   });
 
   test("goes on where it was after what is named in its token was deleted", async () => {

@@ -8,6 +8,7 @@ import {
   listBuckets,
   listObjects,
   listObjectsV2,
+  listObjectVersions,
 } from "./bucket.ts";
 import { abortMultipartUpload, completeMultipartUpload } from "./complete.ts";
 import { S3Error } from "./error.ts";
@@ -64,6 +65,13 @@ const operations: readonly Operation[] = [
     needs: ["list-type"],
     takes: [...listing, "continuation-token", "start-after", "fetch-owner"],
     run: (r, { store }) => listObjectsV2(r, store),
+  },
+  {
+    on: "bucket",
+    method: "GET",
+    needs: ["versions"],
+    takes: [...listing, "key-marker", "version-id-marker"],
+    run: (r, { store }) => listObjectVersions(r, store),
   },
   {
     on: "bucket",

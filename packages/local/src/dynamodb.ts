@@ -3,7 +3,7 @@
  * write to the operating system before dynalite acknowledges it, so a killed process loses no write; after a power cut
  * the last seconds may be missing, and the reconciler finds the objects whose items are gone.
  *
- * patches/dynalite+4.0.0.patch mends four faults of dynalite: an item and its index entries were written one after
+ * patches/dynalite+4.0.0.patch fixes four faults of dynalite: an item and its index entries were written one after
  * another, so that a process killed between them left them in disagreement; iterators were never closed; an error of
  * the disk and a broken connection each ended the process.
  *

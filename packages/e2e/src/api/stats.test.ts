@@ -10,14 +10,14 @@ let api: ReturnType<typeof hc<Routes>>;
 beforeAll(async () => {
   world = await startWorld({ anonymous: true });
   api = hc<Routes>(world.url);
-  // The comparison at the start would take an image whose count is still being written for a wrong counter.
+  // The comparison at the start would report a count that is still being written as a wrong counter.
   await world.settled();
 });
 afterAll(() => world.stop());
 
 const stats = async (hours?: string) => (await api.stats.$get({ query: { hours } })).json();
 
-/** Announces a file, sends its bytes unless there are none, and waits for the pipeline. */
+/** Creates an upload, sends its bytes if given, and waits for the pipeline. */
 async function add(bytes: Buffer, { send = true } = {}): Promise<string> {
   const announced = await api.images.$post({
     json: { filename: "boat.jpg", contentType: "image/jpeg", bytes: bytes.length },

@@ -85,7 +85,7 @@ const put = async (s3Url: string, key: string, bytes: Buffer) => {
 const list = async (url: string): Promise<Image.Info[]> =>
   (await (await fetch(`${url}/images?limit=100`)).json()).items;
 
-/** The images once they are all `isThere`, however long that takes up to 20 s. */
+/** Polls the list until it satisfies `isThere`, for up to 20 s, and returns it. */
 async function when(url: string, isThere: (images: Image.Info[]) => boolean): Promise<Image.Info[]> {
   for (const end = Date.now() + 20_000; ; await sleep(100)) {
     const images = await list(url);

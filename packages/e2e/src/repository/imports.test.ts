@@ -56,7 +56,7 @@ const violations = [
   ["infra/breaks.ts", 'import "../packages/core/src/id.ts";', "infra imports the settings"],
 ] as const;
 
-/** The violations are cruised in one run, each in a folder of its room that the tests remove again. */
+/** The violations, each in a temporary folder of its room: dependency-cruiser runs once over all of them. */
 const placed = violations.map(([file, text, rule], index) => {
   const folder = join(file, "..", `violation-${index}`);
   const path = join(folder, file.split("/").at(-1) ?? "");

@@ -58,7 +58,7 @@ function commentsOf(text: string): Passage[] {
     found.set(pos, { line: line + 1, text: text.slice(pos, end) });
   };
   const visit = (node: ts.Node) => {
-    // Text of a page may hold what looks like a comment.
+    // The text of JSX may contain what looks like a comment.
     if (node.kind === ts.SyntaxKind.JsxText) return;
     ts.getLeadingCommentRanges(text, node.getFullStart())?.forEach(add);
     ts.getTrailingCommentRanges(text, node.getEnd())?.forEach(add);

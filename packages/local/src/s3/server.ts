@@ -136,7 +136,7 @@ async function answerOf(
   return await perform(await authenticated(message, options, now), endpoint);
 }
 
-/** Parameters of either signature, and the SDK's note of which operation it means: they say nothing to an operation. */
+/** Parameters of either signature, and `x-id`, the operation name that the SDK adds: operations ignore them. */
 const signatureParameter =
   /^(x-amz-(algorithm|credential|date|expires|signature|signedheaders|content-sha256)|x-id|AWSAccessKeyId|Signature|Expires)$/i;
 

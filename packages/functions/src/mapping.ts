@@ -78,8 +78,7 @@ async function call(service: string, url: string, method: string, body?: string 
   });
   const response = await aws.fetch(url, { method, body: body?.toString(), headers: headersOf(body) });
   const text = await response.text();
-  if (!response.ok)
-    throw new Error(`${method} ${url} failed: ${service} returned ${response.status} ${text}`);
+  if (!response.ok) throw new Error(`${service} refused ${method} ${url}: ${response.status} ${text}`);
   return text;
 }
 

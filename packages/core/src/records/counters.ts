@@ -25,9 +25,10 @@ const keptMs = 4 * 86_400_000;
 
 /** Counts the change of a write. Never throws: the write has succeeded, and a lost count must not fail it. */
 export async function count(before: ImageRecord | undefined, after: ImageRecord): Promise<void> {
+  const shard = ID.shardOf(after.imageID);
   await Promise.allSettled([
-    add(after.shard, slotNow, moved(before?.status, after.status)),
-    add(after.shard, hourOf(after.updatedAt), happened(before, after), Date.parse(after.updatedAt) + keptMs),
+    add(shard, slotNow, moved(before?.status, after.status)),
+    add(shard, hourOf(after.updatedAt), happened(before, after), Date.parse(after.updatedAt) + keptMs),
   ]);
 }
 

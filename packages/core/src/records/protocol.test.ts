@@ -6,7 +6,6 @@ import { Protocol } from "./protocol.ts";
 const record: ImageRecord = {
   imageID: "img_00000000000000000000000000",
   owner: "default",
-  shard: "0",
   status: "ready",
   key: "photo.jpg",
   sequencer: "2",
@@ -17,8 +16,6 @@ const record: ImageRecord = {
   createdAt: "2026-01-01T00:00:00.000Z",
   updatedAt: "2026-01-01T00:00:00.000Z",
   writeID: "w",
-  dueOrder: "-",
-  content: "-",
   last: { version: 7, type: "ready", at: "2026-01-01T00:00:00.000Z", by: "processor" },
 };
 const context = {

@@ -376,7 +376,7 @@ function withoutContent(draft: Draft): Draft {
 }
 
 function keptOf(record: ImageRecord): Draft {
-  const { version, updatedAt, last, writeID, shard, dueOrder, content, ...rest } = record;
+  const { version, updatedAt, last, writeID, ...rest } = record;
   return rest;
 }
 

@@ -8,9 +8,8 @@
  */
 import { randomUUID } from "node:crypto";
 import { ElectroError } from "electrodb";
-import { shardOf } from "../id.ts";
 import { EventEntity, type Transition } from "../table/event-entity.ts";
-import { ImageEntity, type ImageRecord, indexed } from "../table/image-entity.ts";
+import { ImageEntity, type ImageRecord } from "../table/image-entity.ts";
 import { backoff } from "../time.ts";
 import { Counters } from "./counters.ts";
 
@@ -18,10 +17,7 @@ import { Counters } from "./counters.ts";
 export type Entry = Pick<Transition, "type" | "by" | "detail">;
 
 /** Content of a record; `write` adds the bookkeeping. */
-export type Draft = Omit<
-  ImageRecord,
-  "version" | "updatedAt" | "last" | "writeID" | "shard" | "dueOrder" | "content"
->;
+export type Draft = Omit<ImageRecord, "version" | "updatedAt" | "last" | "writeID">;
 
 /** Reads the current record, tombstones included, by one consistent GetItem; undefined if there is none. */
 export async function read(imageID: string): Promise<ImageRecord | undefined> {
@@ -63,8 +59,6 @@ export async function write(
     version,
     last,
     updatedAt: now,
-    shard: shardOf(draft.imageID),
-    ...indexed(draft),
     writeID: randomUUID(),
   };
   try {

@@ -1,14 +1,14 @@
 /**
- * One entry of an image's audit trail. Kept when the image is deleted.
+ * Entry of an image's audit trail. Outlives the image.
  *
- * | index   | question                        | partition | order   |
- * | byImage | an image's audit trail          | imageID   | version |
+ * | index   | question                  | partition | order   |
+ * | byImage | audit trail of an image   | imageID   | version |
  */
-import { CustomAttributeType, Entity } from "electrodb";
+import { CustomAttributeType, Entity, type EntityItem } from "electrodb";
 import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
-/** The types of transitions. */
+/** Types of the transitions of an image. */
 export const types = [
   "announced",
   "uploaded",
@@ -21,14 +21,15 @@ export const types = [
   "deleted",
 ] as const;
 
-/** One entry; `version` is that of the record after the transition, `at` is ISO 8601. */
-export type Transition = {
-  version: number;
-  type: (typeof types)[number];
-  at: string;
-  by: string;
-  detail?: Record<string, string | number | boolean>;
-};
+/** Attributes of a transition, shared by the audit trail and the record's `last`. `at` is ISO 8601. */
+export const transition = {
+  // Not an enum, which would refuse to write a type of a newer version back.
+  type: { type: CustomAttributeType<(typeof types)[number]>("string"), required: true },
+  at: { type: "string", required: true },
+  by: { type: "string", required: true },
+  // Not a map: each type has its own names.
+  detail: { type: CustomAttributeType<Record<string, string | number | boolean>>("any") },
+} as const;
 
 export const EventEntity = Table.onTable(
   new Entity({
@@ -36,12 +37,9 @@ export const EventEntity = Table.onTable(
     attributes: {
       imageID: { type: "string", required: true },
       owner: { type: "string", required: true },
-      // Zero-padded, because ElectroDB does not pad numbers in keys.
+      // The version, padded, because ElectroDB writes numbers into keys as they are.
       order: { type: "string", required: true },
-      type: { type: CustomAttributeType<Transition["type"]>("string"), required: true },
-      at: { type: "string", required: true },
-      by: { type: "string", required: true },
-      detail: { type: CustomAttributeType<NonNullable<Transition["detail"]>>("any") },
+      ...transition,
     },
     indexes: {
       byImage: {
@@ -51,3 +49,6 @@ export const EventEntity = Table.onTable(
     },
   }),
 );
+
+/** Transition of an image; `version` is the record's, by the write that made it. */
+export type Transition = Pick<EntityItem<typeof EventEntity>, keyof typeof transition> & { version: number };

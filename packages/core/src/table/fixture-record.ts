@@ -2,11 +2,10 @@ import type { ImageRecord } from "./image-entity.ts";
 
 const createdAt = "2026-11-23T10:00:00.000Z";
 
-/** The record of a ready image with only the required attributes, written by hand. */
+/** Ready image with the required attributes only. Written by hand. */
 export const record = {
   imageID: "img_01KAR5ZJ5V0000000000000000",
   owner: "default",
-  shard: "3",
   status: "ready",
   key: "photo.jpg",
   attempt: 1,
@@ -14,7 +13,46 @@ export const record = {
   createdAt,
   updatedAt: createdAt,
   writeID: "w",
-  dueOrder: "-",
-  content: "-",
   last: { version: 2, type: "ready", at: createdAt, by: "processor" },
 } as const satisfies ImageRecord;
+
+const file = { key: "k.webp", contentType: "image/webp", format: "webp", bytes: 9 };
+
+/** Image with every attribute that a record can have. Written by hand. */
+export const full: Required<ImageRecord> = {
+  ...record,
+  last: { version: 2, type: "rejected", at: createdAt, by: "processor", detail: { attempt: 1, code: "x" } },
+  processedAt: createdAt,
+  leaseUntil: createdAt,
+  dueAt: createdAt,
+  failures: 1,
+  sequencer: "0a",
+  etag: "e",
+  superseded: [{ keys: ["x", "y"], at: createdAt }],
+  expiresAt: 4_102_444_800,
+  filename: "photo.jpg",
+  title: "",
+  alt: "A cat",
+  tags: ["a", "ü"],
+  metadata: { any: "thing" },
+  declared: { contentType: "image/jpeg", bytes: 12, sha256: "ab" },
+  bytes: 12,
+  sha256: "ab",
+  source: {
+    format: "jpeg",
+    contentType: "image/jpeg",
+    width: 2,
+    height: 1,
+    alpha: false,
+    frames: 1,
+    perceptualHash: "00000000000000ff",
+    takenAt: "2026-11-23T10:00:00",
+    camera: "Camera",
+    lens: "Lens",
+    location: { latitude: 1.5, longitude: -2.5, altitude: 3 },
+  },
+  placeholder: { thumbhash: "t", color: "#fff" },
+  variants: { thumbnail: { ...file, width: 2, height: 1, also: [{ ...file, format: "avif" }] } },
+  recipe: "abcdef01",
+  error: { code: "x", message: "m" },
+};

@@ -1,22 +1,25 @@
 /**
- * The record of an image.
+ * Image record: the state of one image.
  *
- * | index         | question                                    | partition        | order                |
- * | byID          | an image by id                              | imageID          | -                    |
- * | byOwner       | an owner's images, newest first             | owner            | createdAt, imageID   |
- * | byOwnerStatus | the same in one status                      | owner, status    | createdAt, imageID   |
- * | recent        | all images, newest first                    | shard            | createdAt, imageID   |
- * | stuck         | unfinished images that are due for a check  | shard            | dueOrder, imageID    |
- * | byContent     | an owner's images with the same original    | owner, content   | createdAt, imageID   |
+ * | index         | question                                   | partition      | order              |
+ * | byID          | one image                                  | imageID        | -                  |
+ * | byOwner       | images of an owner, newest first           | owner          | createdAt, imageID |
+ * | byOwnerStatus | images of an owner in one status           | owner, status  | createdAt, imageID |
+ * | recent        | images of all owners, newest first         | shard          | createdAt, imageID |
+ * | stuck         | unfinished images, by when they are due    | shard          | dueOrder, imageID  |
+ * | byContent     | ready images of an owner with these bytes  | owner, content | createdAt, imageID |
  *
- * Keys contain only ids, hashes, times and statuses: ElectroDB does not escape its delimiters. `casing: "none"` because
- * ElectroDB lower-cases keys by default.
+ * Keys contain only ids, hashes, times and statuses: ElectroDB does not escape its delimiters, and lower-cases keys
+ * unless `casing` is `none`.
+ *
+ * Records are written whole, by `put` and `create`: ElectroDB does not run `set` when an update removes an attribute.
  */
 
 import { CustomAttributeType, Entity, type EntityItem } from "electrodb";
-import type { Facts } from "../engine/facts.ts";
+import type { Facts, Location } from "../engine/facts.ts";
 import type { Name } from "../engine/recipe.ts";
-import type { Transition } from "./event-entity.ts";
+import { shardOf } from "../id.ts";
+import { transition } from "./event-entity.ts";
 import { Table } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 
@@ -32,29 +35,39 @@ export const statuses = [
 ] as const;
 export type Status = (typeof statuses)[number];
 
-/** The statuses of images that callers may see; images in the others are being deleted. */
+/** Statuses of images that callers may see: all but those of a deletion. */
 export const visibleStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
 
-/** A file of a variant: its key in the processed bucket, format and size. */
+/** File in the processed bucket. */
 export type StoredFile = { key: string; contentType: string; format: string; bytes: number };
 
-/** A variant, with its size in pixels: the file in the most widely supported format, and those in other formats. */
+/** Variant, in pixels: the file that most clients support, and in `also` the same image in other formats. */
 export type StoredVariant = StoredFile & { width: number; height: number; also?: StoredFile[] };
 
-/** Variants that a later attempt replaced: readable until a day after `at` (ISO 8601), then swept. */
-export type Superseded = { keys: string[]; at: string };
-
-/** The client's description of its file: hints, never trusted. */
-export type Declared = { contentType?: string; bytes?: number; sha256?: string };
-
-/** Value of `dueOrder` and `content` for an image that is not in the index. */
+/** Value of `dueOrder` and `content` without a due time or hash: ElectroDB requires every key attribute of an index. */
 const absent = "-";
 
-/** The attributes of the sparse indexes, from `dueAt` and the SHA-256; `absent` if the image has none. */
-export const indexed = ({ dueAt, sha256 }: { dueAt?: string; sha256?: string }) => ({
-  dueOrder: dueAt ?? absent,
-  content: sha256 ?? absent,
-});
+/** Attributes of a GPS position. */
+const location = {
+  latitude: { type: "number", required: true },
+  longitude: { type: "number", required: true },
+  altitude: { type: "number" },
+} as const satisfies Record<keyof Location, unknown>;
+
+/** Attributes of `source`. ElectroDB drops what is not declared, so that this must name every fact. */
+const facts = {
+  format: { type: "string", required: true },
+  contentType: { type: "string", required: true },
+  width: { type: "number", required: true },
+  height: { type: "number", required: true },
+  alpha: { type: "boolean", required: true },
+  frames: { type: "number", required: true },
+  perceptualHash: { type: "string" },
+  takenAt: { type: "string" },
+  camera: { type: "string" },
+  lens: { type: "string" },
+  location: { type: "map", properties: location },
+} as const satisfies Record<keyof Facts, unknown>;
 
 export const ImageEntity = Table.onTable(
   new Entity({
@@ -63,46 +76,98 @@ export const ImageEntity = Table.onTable(
       imageID: { type: "string", required: true },
       owner: { type: "string", required: true },
       status: { type: statuses, required: true },
-      shard: { type: "string", required: true },
       createdAt: { type: "string", required: true },
       updatedAt: { type: "string", required: true },
       processedAt: { type: "string" },
 
-      // The protocol: the lease of the current attempt, and its upload.
+      // Derived for the index keys on every write. Hidden, so that no record in memory holds an outdated value.
+      shard: {
+        type: "string",
+        hidden: true,
+        watch: ["imageID"],
+        set: (_, { imageID }: { imageID: string }) => shardOf(imageID),
+      },
+      dueOrder: {
+        type: "string",
+        hidden: true,
+        watch: ["dueAt"],
+        set: (_, { dueAt = absent }: { dueAt?: string }) => dueAt,
+      },
+      content: {
+        type: "string",
+        hidden: true,
+        watch: ["sha256"],
+        set: (_, { sha256 = absent }: { sha256?: string }) => sha256,
+      },
+
+      // Protocol: the version for the compare-and-set, the lease, and the upload that the record is about.
       version: { type: "number", required: true },
       attempt: { type: "number", required: true },
       leaseUntil: { type: "string" },
       dueAt: { type: "string" },
-      // The same for the indexes, which require a value even if their condition excludes the item.
-      dueOrder: { type: "string", required: true },
-      content: { type: "string", required: true },
       key: { type: "string", required: true },
       failures: { type: "number" },
       sequencer: { type: "string" },
       etag: { type: "string" },
       writeID: { type: "string", required: true },
-      last: { type: CustomAttributeType<Transition>("any"), required: true },
-      superseded: { type: CustomAttributeType<Superseded[]>("any") },
+      last: {
+        type: "map",
+        properties: { version: { type: "number", required: true }, ...transition },
+        required: true,
+      },
+      // Variants that a later attempt replaced: readable until a day after `at` (ISO 8601), then removed.
+      superseded: {
+        type: "list",
+        items: {
+          type: "map",
+          properties: {
+            keys: { type: "list", items: { type: "string" }, required: true },
+            at: { type: "string", required: true },
+          },
+        },
+      },
       expiresAt: { type: "number" },
       // A permanent deletion: the object versions are still to be removed.
       purge: { type: "boolean" },
 
-      // The client's description.
+      // Provided by the client. `declared` are hints about its file, never trusted.
       filename: { type: "string" },
       title: { type: "string" },
       alt: { type: "string" },
-      tags: { type: CustomAttributeType<string[]>("any") },
+      tags: { type: "list", items: { type: "string" } },
+      // Not a map: the client chooses the names.
       metadata: { type: CustomAttributeType<Record<string, string>>("any") },
-      declared: { type: CustomAttributeType<Declared>("any") },
+      declared: {
+        type: "map",
+        properties: {
+          contentType: { type: "string" },
+          bytes: { type: "number" },
+          sha256: { type: "string" },
+        },
+      },
 
-      // The engine's output.
+      // Results of the engine.
       bytes: { type: "number" },
       sha256: { type: "string" },
-      source: { type: CustomAttributeType<Facts>("any") },
-      placeholder: { type: CustomAttributeType<{ thumbhash: string; color: string }>("any") },
+      source: { type: "map", properties: facts },
+      placeholder: {
+        type: "map",
+        properties: {
+          thumbhash: { type: "string", required: true },
+          color: { type: "string", required: true },
+        },
+      },
+      // Not a map: records of another recipe have other names, during a deployment and after a variant was removed from
+      // the recipe. ElectroDB would drop those, and a deletion would leave their files.
       variants: { type: CustomAttributeType<Partial<Record<Name, StoredVariant>>>("any") },
       recipe: { type: "string" },
-      error: { type: CustomAttributeType<{ code: string; message: string }>("any") },
+      error: {
+        type: "map",
+        properties: {
+          code: { type: "string", required: true },
+          message: { type: "string", required: true },
+        },
+      },
     },
     indexes: {
       byID: {
@@ -147,10 +212,13 @@ export const ImageEntity = Table.onTable(
   }),
 );
 
-/** A complete record, as read and as written. */
+/** Record as read and as written, without what is derived for the index keys. */
 export type ImageRecord = EntityItem<typeof ImageEntity>;
 
-/** Returns false for an image that is being or has been deleted: lists leave it out. */
+/** Variants that a later attempt replaced, by key. */
+export type Superseded = NonNullable<ImageRecord["superseded"]>[number];
+
+/** No list contains images of a deletion. */
 function isListed({ status }: { status?: string }) {
   return status !== "deleting" && status !== "deleted";
 }

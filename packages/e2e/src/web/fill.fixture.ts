@@ -7,7 +7,7 @@ export async function fill({ upload }: Client, count: number, pictures = 8): Pro
   // Imported late: these modules read where the cloud is when they are loaded.
   const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
   const { readMany } = await import("@image-pipeline/core/records/record");
-  const { createImageID, shardOf } = await import("@image-pipeline/core/id");
+  const { createImageID } = await import("@image-pipeline/core/id");
   const ids = [];
   for (let seed = 0; seed < pictures; seed++) {
     const file = new File([new Uint8Array(await scene(seed))], `IMG_${seed}.jpg`, { type: "image/jpeg" });
@@ -20,7 +20,7 @@ export async function fill({ upload }: Client, count: number, pictures = 8): Pro
     const model = made[i % made.length];
     if (!model) throw new Error("No image was processed.");
     const createdAt = new Date(now - (i + 1) * 60_000).toISOString();
-    return { ...model, imageID, createdAt, filename: `IMG_${i}.jpg`, shard: shardOf(imageID) };
+    return { ...model, imageID, createdAt, filename: `IMG_${i}.jpg` };
   });
   const { unprocessed } = await ImageEntity.put(records).go({ concurrent: 4 });
   if (unprocessed.length > 0) throw new Error(`DynamoDB left ${unprocessed.length} records unwritten.`);

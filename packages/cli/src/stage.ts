@@ -9,10 +9,6 @@ export class NoStageError extends Error {
   override readonly name = "NoStageError";
 }
 
-/** Core still reads these names when it is loaded, which `--help` does without a stage. */
-const noStage =
-  '{ "SST_RESOURCE_Images": "{ \\"name\\": \\"-\\" }", "SST_RESOURCE_Uploads": "{ \\"url\\": \\"\\" }" }';
-
 /**
  * Puts the resources of a running embedded mode into the environment, unless `sst shell` has put a deployed stage's
  * there. Must run before core is imported, because `sst` reads the environment when it is loaded.
@@ -22,7 +18,7 @@ export async function enterStage(env: NodeJS.ProcessEnv = process.env): Promise<
   loadDotenv();
   const file = resolve(root, Settings.readLocal(env).dataDir, "environment.json");
   const text = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return noStage;
+    if (error.code === "ENOENT") return "{}";
     throw error;
   });
   Object.assign(env, JSON.parse(text));

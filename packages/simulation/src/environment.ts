@@ -75,7 +75,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
   const { createApp } = await import("@image-pipeline/functions/http/app");
   const { linkedSettings } = await import("@image-pipeline/functions/api");
-  injectFaults([Storage.client, Table.client(), Queue.client()], audience);
+  injectFaults([Storage.client(), Table.client(), Queue.client()], audience);
 
   const s3 = new AwsClient({ ...credentials, region, service: "s3" });
   const pathOf = (bucket: string, key: string) =>

@@ -81,7 +81,7 @@ test("versions go before delete markers, from every page of the listing, and of 
   expect(bucket).toEqual([{ key: "a.jpg.bak", id: "other" }]);
 });
 
-test("the current version is told from noncurrent ones, so that a newer upload stays", async () => {
+test("the current version is distinguished from noncurrent ones, so that a newer upload stays", async () => {
   bucket.unshift({ key: "a.jpg", id: "v3" });
   await Storage.removeVersions("uploads", "a.jpg", ({ key, current }) => key === "a.jpg" && !current);
   expect(bucket.map(({ id }) => id)).toEqual(["v3", "other"]);

@@ -15,16 +15,27 @@ import {
   S3ServiceException,
 } from "@aws-sdk/client-s3";
 import { Resource } from "sst";
+import { storageLimits } from "./limits.ts";
 
-/**
- * One client for the life of the process. `AWS_ENDPOINT_URL_S3` redirects it; other endpoints need path-style URLs.
- */
-export const client = new S3Client({
-  forcePathStyle: !Resource.Uploads.url.includes(".amazonaws.com"),
-  // The SHA-256 of the original is recorded; another checksum of each write adds nothing over TLS.
-  requestChecksumCalculation: "WHEN_REQUIRED",
-  responseChecksumValidation: "WHEN_REQUIRED",
-});
+/** Creates a client from the environment: region, credentials, `AWS_ENDPOINT_URL_S3`. Tests change `timeouts`. */
+export const createClient = (timeouts: { socketTimeout?: number } = {}) =>
+  new S3Client({
+    ...storageLimits,
+    requestHandler: { ...storageLimits.requestHandler, ...timeouts },
+    // Other endpoints expect the bucket in the path, not in the host.
+    forcePathStyle: !Resource.Uploads.url.includes(".amazonaws.com"),
+    // The pipeline records its own SHA-256 of what it read. A checksum of what it writes adds nothing to TLS.
+    requestChecksumCalculation: "WHEN_REQUIRED",
+    responseChecksumValidation: "WHEN_REQUIRED",
+  });
+
+let shared: S3Client | undefined;
+
+/** The process's one client, created at its first use, so that connections are kept and imports read no environment. */
+export function client(): S3Client {
+  shared ??= createClient();
+  return shared;
+}
 
 /** Result of reading an original: its bytes, or `gone`, `changed` (another upload) or `too_large` (over `bytesMax`). */
 export type Read =
@@ -36,7 +47,7 @@ export type Read =
 /** Reads the original with this ETag. Reads no byte of one over `bytesMax`. */
 export async function readOriginal(key: string, etag: string, bytesMax: number): Promise<Read> {
   try {
-    const { Body, ContentLength = 0 } = await client.send(
+    const { Body, ContentLength = 0 } = await client().send(
       new GetObjectCommand({ Bucket: Resource.Uploads.name, Key: key, IfMatch: `"${etag}"` }),
     );
     if (!Body) throw new Error(`S3 returned no body for ${key}.`);
@@ -72,7 +83,7 @@ async function bytesOf(body: Readable, length: number): Promise<Buffer> {
 /** Returns the ETag (without quotes) of an original; undefined if there is none. */
 export async function etagOfOriginal(key: string): Promise<string | undefined> {
   try {
-    const { ETag } = await client.send(new HeadObjectCommand({ Bucket: Resource.Uploads.name, Key: key }));
+    const { ETag } = await client().send(new HeadObjectCommand({ Bucket: Resource.Uploads.name, Key: key }));
     return ETag && unquoted(ETag);
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
@@ -85,7 +96,7 @@ export async function etagOfOriginal(key: string): Promise<string | undefined> {
  * deleted image leaves them even where it is not invalidated.
  */
 export async function writeVariant(key: string, bytes: Buffer, contentType: string): Promise<void> {
-  await client.send(
+  await client().send(
     new PutObjectCommand({
       Bucket: Resource.Processed.name,
       Key: key,
@@ -120,7 +131,7 @@ export async function removeVersions(
   const markers: ObjectIdentifier[] = [];
   let next: { KeyMarker?: string; VersionIdMarker?: string } | undefined = {};
   while (next) {
-    const page: ListObjectVersionsCommandOutput = await client.send(
+    const page: ListObjectVersionsCommandOutput = await client().send(
       new ListObjectVersionsCommand({ Bucket, Prefix: prefix, ...next }),
     );
     for (const { Key = "", VersionId, IsLatest = false } of page.Versions ?? [])
@@ -138,7 +149,7 @@ export async function removeVersions(
 async function removeObjects(Bucket: string, objects: readonly ObjectIdentifier[]): Promise<void> {
   for (let i = 0; i < objects.length; i += 1000) {
     const Objects = objects.slice(i, i + 1000);
-    const { Errors = [] } = await client.send(
+    const { Errors = [] } = await client().send(
       new DeleteObjectsCommand({ Bucket, Delete: { Objects, Quiet: true } }),
     );
     const [first] = Errors;
@@ -161,7 +172,7 @@ export async function* pages(
   const Bucket = nameOf(bucket);
   let ContinuationToken: string | undefined;
   do {
-    const page = await client.send(
+    const page = await client().send(
       new ListObjectsV2Command({ Bucket, Prefix: prefix, StartAfter: after, ContinuationToken }),
     );
     yield (page.Contents ?? []).map(({ Key = "", ETag = "", LastModified }) => ({

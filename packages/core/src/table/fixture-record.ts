@@ -30,6 +30,7 @@ export const full: Required<ImageRecord> = {
   etag: "e",
   superseded: [{ keys: ["x", "y"], at: createdAt }],
   expiresAt: 4_102_444_800,
+  purge: true,
   filename: "photo.jpg",
   title: "",
   alt: "A cat",

@@ -272,7 +272,7 @@ async function strays(count: number, folder = "stray"): Promise<string[]> {
   const { PutObjectCommand } = await import("@aws-sdk/client-s3");
   const keys = Array.from({ length: count }, (_, index) => `${folder}/${index}`);
   await Promise.all(
-    keys.map((Key) => Storage.client.send(new PutObjectCommand({ Bucket: "uploads", Key, Body: Key }))),
+    keys.map((Key) => Storage.client().send(new PutObjectCommand({ Bucket: "uploads", Key, Body: Key }))),
   );
   await cloud.settled();
   const ids = keys.map((key) => ID.imageIDFromKey("uploads", key));

@@ -1,4 +1,4 @@
-/** Numbers from 0 to 1 that follow from a seed. mulberry32: small, and good enough for noise and to shuffle with. */
+/** Creates a seeded generator of numbers from 0 to 1: mulberry32, which is small and good enough for noise and shuffling. */
 export function randomFrom(seed: number): () => number {
   let state = seed >>> 0;
   return () => {

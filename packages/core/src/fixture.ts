@@ -145,7 +145,7 @@ export const fixtures = {
   "photo.gif": () => photo({ width: 320, height: 240, format: "gif" }), // generated
   "tiny.png": () => photo({ width: 1, height: 1, format: "png" }), // generated
   "truncated.jpg": () => halved(photo({ width: 800, height: 600 })), // generated, then cut in half
-  "text.jpg": async () => Buffer.from("This is not a picture, whatever its name says.\n"), // by hand
+  "text.jpg": async () => Buffer.from("This is not an image, in spite of its name.\n"), // by hand
   "svg.png": async () => Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'), // by hand
   "empty.jpg": async () => Buffer.alloc(0), // by hand
 } as const satisfies Record<string, () => Promise<Buffer>>;

@@ -116,7 +116,7 @@ export async function download(key: string, filename: string | undefined, second
   return sign({ method: "GET", key, query, seconds });
 }
 
-/** Deletes an original. Idempotent. Retries with backoff what the network or S3 fails. Throws if S3 refused. */
+/** Deletes an original. Idempotent. Retries with backoff after network errors, 429 and 5xx. Throws if S3 refused. */
 export async function removeOriginal(key: string): Promise<void> {
   const aws = await signer();
   const response = await retried(() =>
@@ -130,7 +130,7 @@ export async function removeOriginal(key: string): Promise<void> {
   }
 }
 
-/** Repeats a request that met a network error or a timeout; aws4fetch itself repeats only after 429 and 5xx. */
+/** Retries a request after a network error or a timeout; aws4fetch itself retries only after 429 and 5xx. */
 async function retried(request: () => Promise<Response>): Promise<Response> {
   for (let retry = 1; ; retry++) {
     try {

@@ -44,7 +44,7 @@ export type Read =
   | { is: "changed" }
   | { is: "too_large"; bytes: number };
 
-/** Reads the original with this ETag. Reads no byte of one over `bytesMax`. */
+/** Reads the original with this ETag. Closes the connection before the body if it has more than `bytesMax` bytes. */
 export async function readOriginal(key: string, etag: string, bytesMax: number): Promise<Read> {
   try {
     const { Body, ContentLength = 0 } = await client().send(

@@ -1,5 +1,5 @@
 /**
- * The position of a long job, from which the next run continues.
+ * Checkpoint: the position of a long job, from which the next run continues.
  *
  * | index | question            | partition | order |
  * | byJob | a job's position    | job       | -     |

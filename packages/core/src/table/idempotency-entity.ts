@@ -1,10 +1,10 @@
 /**
- * A request that must be answered once, however often it comes.
+ * Idempotency key: the claim of a request, and its response for retries.
  *
  * | index | question                      | partition      | order |
- * | byKey | has this been answered?       | owner, keyHash | -     |
+ * | byKey | response to a request         | owner, keyHash | -     |
  *
- * Keys hold the key's hash, because the key is the client's own words.
+ * Keys contain the idempotency key's hash, because the key is free text of the client.
  */
 import { CustomAttributeType, Entity } from "electrodb";
 import { Table } from "./table.ts";
@@ -19,6 +19,7 @@ export const IdempotencyEntity = Table.onTable(
       requestHash: { type: "string", required: true },
       claimID: { type: "string", required: true },
       leaseUntil: { type: "string", required: true },
+      // Not a map: each operation has its own response.
       answer: { type: CustomAttributeType<Record<string, unknown>>("any") },
       expiresAt: { type: "number", required: true },
     },

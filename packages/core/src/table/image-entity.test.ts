@@ -6,7 +6,8 @@ import { TagEntity } from "./tag-entity.ts";
 
 const { imageID, createdAt } = record;
 
-const itemOf = (record: ImageRecord) => ImageEntity.put(record).params<{ Item: Record<string, unknown> }>().Item;
+const itemOf = (record: ImageRecord) =>
+  ImageEntity.put(record).params<{ Item: Record<string, unknown> }>().Item;
 
 /** Key design is a contract: what is stored cannot be renamed. */
 describe("the keys of an image", () => {
@@ -64,12 +65,10 @@ describe("a partial update of what an index is derived from", () => {
   const patch = () => ImageEntity.patch({ imageID }).set({ dueAt: createdAt });
 
   test("moves the image in the index", () => {
-    const { ExpressionAttributeNames, ExpressionAttributeValues } = patch()
-      .composite({ shard: "0" })
-      .params<{
-        ExpressionAttributeNames: Record<string, string>;
-        ExpressionAttributeValues: Record<string, string>;
-      }>();
+    const { ExpressionAttributeNames, ExpressionAttributeValues } = patch().composite({ shard: "0" }).params<{
+      ExpressionAttributeNames: Record<string, string>;
+      ExpressionAttributeValues: Record<string, string>;
+    }>();
     expect(Object.values(ExpressionAttributeNames)).toEqual(expect.arrayContaining(["gsi4pk", "gsi4sk"]));
     expect(Object.values(ExpressionAttributeValues)).toContain(
       `$image_1#dueOrder_${createdAt}#imageID_${imageID}`,

@@ -18,7 +18,7 @@ export const KeyEntity = Table.onTable(
       keyID: { type: "string", required: true },
       name: { type: "string", required: true },
       secretHash: { type: "string", required: true },
-      scopes: { type: CustomAttributeType<Scope[]>("any"), required: true },
+      scopes: { type: "list", items: { type: CustomAttributeType<Scope>("string") }, required: true },
       owner: { type: "string" },
       createdAt: { type: "string", required: true },
       revokedAt: { type: "string" },

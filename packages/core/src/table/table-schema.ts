@@ -1,6 +1,6 @@
 /**
- * The one table's keys and indexes, as data. The entities are built on it, `infra/table.ts` deploys it and the
- * embedded mode creates it, so that the three cannot differ.
+ * Key schema and indexes of the table, as data. The entities use it, `infra/table.ts` deploys it and the embedded mode
+ * creates it, so that the three cannot differ.
  */
 
 /** An index: its two key attributes (strings) and its projection, which is everything or these attributes and the keys. */
@@ -13,7 +13,7 @@ export type Index = {
 /** The attributes that locate an image in a list. They never change, so their projection costs only one write. */
 const place = ["imageID", "createdAt"] as const;
 
-/** The table's own key attributes, both strings. */
+/** The table's key attributes, both strings. */
 export const primary = { pk: "pk", sk: "sk" } as const;
 
 /** The attribute, in seconds since 1970, after which DynamoDB removes an item (up to some days later). */

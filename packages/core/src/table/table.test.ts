@@ -72,7 +72,7 @@ const partly =
 const cut = (response: ServerResponse) => void response.socket?.destroy();
 
 describe("a request", () => {
-  test("takes plain values, without those that are undefined", async () => {
+  test("marshals plain values and leaves out undefined ones", async () => {
     acts = [answer(200, {})];
     const Item = { pk: "é", n: 1.5, yes: true, list: ["a", null, { deep: 1 }], none: undefined };
     await Table.createClient().send(new PutCommand({ TableName: "t", Item }));
@@ -84,7 +84,7 @@ describe("a request", () => {
     });
   });
 
-  test("answers with plain values", async () => {
+  test("returns plain values", async () => {
     const Item = {
       empty: { S: "" },
       list: { L: [] },
@@ -106,7 +106,7 @@ describe("a request", () => {
   });
 
   test.each([[Number.NaN], [2 ** 53], [new Date()]])(
-    "refuses %s, which would not come back",
+    "refuses %s, which DynamoDB would not return as it was",
     async (value) => {
       const sent = Table.createClient().send(new PutCommand({ TableName: "t", Item: { pk: "a", value } }));
       await expect(sent).rejects.toThrow(/allowed|MAX_SAFE_INTEGER|Unsupported/);
@@ -114,7 +114,7 @@ describe("a request", () => {
     },
   );
 
-  test("reuses the connection of the one before", async () => {
+  test("reuses the connection of the previous one", async () => {
     acts = [found];
     const client = Table.createClient();
     for (let i = 0; i < 3; i++) await get(client);

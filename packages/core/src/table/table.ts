@@ -1,4 +1,4 @@
-/** The one DynamoDB table, the client that reaches it. */
+/** The DynamoDB table and its client. */
 export * as Table from "./table.ts";
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
@@ -24,7 +24,7 @@ export function client(): DynamoDBDocumentClient {
 /** The table's name, from the stage. */
 export const name = (): string => Resource.Images.name;
 
-/** The shared client as ElectroDB takes one: it asks for nothing but `send`. */
+/** The shared client for ElectroDB, which calls only `send`. */
 const lazy = {
   send: (...sent: Parameters<DynamoDBDocumentClient["send"]>) => client().send(...sent),
 } as DynamoDBDocumentClient;
@@ -32,7 +32,7 @@ const lazy = {
 /** The part of an ElectroDB entity that defines where it is stored. */
 type Bindable = { setClient(client: DynamoDBDocumentClient): void; getTableName(): string | undefined };
 
-/** Puts an entity on the table. Client and name are looked up at each request, so that a declaration reads nothing. */
+/** Binds an entity to the table. Client and name are resolved at each request, so that a declaration reads no environment. */
 export function onTable<E extends Bindable>(entity: E): E {
   entity.setClient(lazy);
   entity.getTableName = name;

@@ -16,13 +16,13 @@ type Digit = 0 | 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9;
 /** The counter of images that became ready in one minute of the hour: `m00`–`m59`. */
 export type Minute = `m${0 | 1 | 2 | 3 | 4 | 5}${Digit}`;
 
-/** The counter of images that became ready within one of the times of `tally.ts`. */
+/** The counter of images that became ready within one of the times of `counters.ts`. */
 export type Time = `t${Digit}`;
 
 const minutes = Array.from({ length: 60 }, (_, minute) => `m${String(minute).padStart(2, "0")}` as Minute);
 const times = Array.from({ length: 10 }, (_, index) => `t${index}` as Time);
 
-/** A row of `now` counts statuses, a row of an hour what became of images: the statuses that they reached, and why. */
+/** A row of `now` counts images by status; a row of an hour counts transitions, and rejections by code. */
 const counters = [...visibleStatuses, "deleted", ...minutes, ...times, ...codes] as const;
 export type Counter = (typeof counters)[number];
 

@@ -9,7 +9,7 @@ import { processor, subscription } from "./processor.ts";
 
 const mappingArn = subscription.apply(({ nodes }) => nodes.eventSourceMapping.arn);
 
-/** The metric that `breaker.handler` writes in embedded metric format: 1 while the processor is paused. */
+/** The metric that `spend-limit.handler` writes in embedded metric format: 1 while the processor is paused. */
 export const pausedMetric = {
   namespace: "ImagePipeline",
   metricName: "ProcessingPaused",
@@ -28,7 +28,7 @@ function create() {
   });
   const fn = new sst.aws.Function("Breaker", {
     ...common,
-    handler: "packages/functions/src/breaker.handler",
+    handler: "packages/functions/src/spend-limit.handler",
     timeout: "30 seconds",
     memory: "256 MB",
     link: [allowance],

@@ -26,12 +26,14 @@ beforeAll(async () => {
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const body = Buffer.concat(chunks).toString();
-    const { method = "", url: path = "" } = request;
+    const { method = "", url: path = "", headers } = request;
+    response.setHeader("content-type", "application/json");
     const of = (actions: Record<string, string>) =>
       asked.push({ action: `lambda:${actions[method]}`, resource: short(mapping) });
     if (path === "/") {
-      asked.push({ action: `cloudwatch:${new URLSearchParams(body).get("Action")}`, resource: "*" });
-      response.end(`<Sum>${world.runs}.0</Sum>`);
+      const action = String(headers["x-amz-target"]).replace("GraniteServiceVersion20100801.", "cloudwatch:");
+      asked.push({ action, resource: "*" });
+      response.end(JSON.stringify({ Datapoints: [{ Sum: world.runs }] }));
     } else if (path.startsWith("/2017-03-31/tags/")) {
       of({ GET: "ListTags", POST: "TagResource", DELETE: "UntagResource" });
       response.end(JSON.stringify({ Tags: { "paused-by": "image-pipeline-breaker" } }));

@@ -1,0 +1,32 @@
+/**
+ * The spend breaker: when the processor reaches the day's number of invocations, the event source mapping of its queue
+ * is disabled until the next day (UTC). Messages stay in the queue. Runs every five minutes, so a pause can be that
+ * much late.
+ *
+ * A function apart from the processor, because code that decodes hostile bytes must not have the right to enable it.
+ */
+import { Metrics } from "@aws-lambda-powertools/metrics";
+import { Resource } from "sst";
+import { type Change, EventSource } from "./event-source.ts";
+import { log } from "./log.ts";
+
+/** The invocations of the processor today, and the change made to its mapping. */
+export type Report = { runs: number; did: Change };
+
+let metrics: Metrics | undefined;
+
+/** Compares today's invocations with the limit; pauses or resumes the queue, and writes the metric of the alarm. */
+export const handler = async (): Promise<Report> => {
+  const { perDayMax, processor, mapping } = Resource.Allowance;
+  const runs = await EventSource.invocationsSince(processor, new Date(new Date().setUTCHours(0, 0, 0, 0)));
+  const isReached = runs >= perDayMax;
+  const did = await (isReached ? EventSource.pause(mapping) : EventSource.resume(mapping));
+  metrics ??= new Metrics({
+    namespace: "ImagePipeline",
+    serviceName: `${Resource.App.name}-${Resource.App.stage}`,
+  });
+  metrics.addMetric("ProcessingPaused", "Count", isReached ? 1 : 0);
+  metrics.publishStoredMetrics();
+  log.info("spend breaker checked", { runs, perDayMax, did });
+  return { runs, did };
+};

@@ -2,12 +2,13 @@
 import { onDeadLetter } from "@image-pipeline/core/pipeline/decision";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";
-import { eachSignal } from "./batch.ts";
+import { eachMessage } from "./batch.ts";
 
 const reason =
   "Processing failed each time it was tried. The processor's log says why; the image can be reprocessed.";
 
+/** Marks the image of each dead letter as `failed`. */
 export const handler: SQSHandler = (event, context) =>
-  eachSignal(event, context, (signal, receives) =>
-    onDeadLetter(signal, { receives, reason }, Resource.Settings),
+  eachMessage(event, context, (message, receives) =>
+    onDeadLetter(message, { receives, reason }, Resource.Settings),
   );

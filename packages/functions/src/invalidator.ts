@@ -8,7 +8,7 @@ import { randomUUID } from "node:crypto";
 import type { SQSEvent } from "aws-lambda";
 import { AwsClient } from "aws4fetch";
 import { Resource } from "sst";
-import { log } from "./log.ts";
+import { logger } from "./log.ts";
 
 const {
   AWS_ENDPOINT_URL_CLOUDFRONT: endpoint = "https://cloudfront.amazonaws.com",
@@ -41,7 +41,7 @@ export const handler = async ({ Records }: SQSEvent): Promise<void> => {
       `CreateInvalidation of ${paths.length} paths failed with ${response.status}: ${await response.text()}`,
     );
   }
-  log.info("invalidated", { images: folders.size, paths: paths.length });
+  logger().info("invalidated", { images: folders.size, paths: paths.length });
 };
 
 /** The folders, `image/version`, of the variants in an S3 event. Keys are form-encoded there. */

@@ -1,77 +1,99 @@
-import { spawnSync } from "node:child_process";
-import { expect, test } from "vitest";
+import { crc32 } from "node:zlib";
+import type { Context } from "aws-lambda";
+import { afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
 
-/** Runs code in a child process and returns its output, line by line. */
-function written(code: string, env: Record<string, string> = {}) {
-  const script = `const { log } = await import(${JSON.stringify(new URL("log.ts", import.meta.url))}); ${code}`;
-  const { stdout, stderr, status } = spawnSync(process.execPath, ["--input-type=module", "-e", script], {
-    encoding: "utf8",
-    env: { NODE_NO_WARNINGS: "1", SST_RESOURCE_App: '{"name":"image-pipeline","stage":"test"}', ...env },
-  });
-  expect(status).toBe(0);
-  const lines = (text: string) =>
-    text
-      .split("\n")
-      .filter(Boolean)
-      .map((line) => JSON.parse(line));
-  return { stdout: lines(stdout), stderr: lines(stderr) };
-}
+type Line = Record<string, unknown>;
 
-const all = 'log.info("a", { n: 1 }); log.warn("b", {}); log.error("c", {});';
+let lines: Line[];
+let api: typeof import("./api.ts");
+let log: typeof import("./log.ts");
 
-test("a line says when, how grave and whose it is; what is grave goes to the other stream", () => {
-  const { stdout, stderr } = written(all);
-  expect(stdout).toEqual([
+beforeAll(async () => {
+  process.env.POWERTOOLS_LOG_LEVEL = "INFO";
+  // Nothing listens there.
+  process.env.AWS_ENDPOINT_URL_DYNAMODB = "http://127.0.0.1:9";
+  api = await import("./api.ts");
+  log = await import("./log.ts");
+});
+
+beforeEach(() => {
+  lines = [];
+  for (const stream of [process.stdout, process.stderr]) {
+    vi.spyOn(stream, "write").mockImplementation((text) => {
+      lines.push(JSON.parse(String(text)));
+      return true;
+    });
+  }
+});
+afterEach(() => vi.restoreAllMocks());
+
+const request = async (method: string, path: string, query: string, headers: Record<string, string>) => {
+  const event = {
+    version: "2.0",
+    rawPath: path,
+    rawQueryString: query,
+    headers: { host: "images.example.com", "x-origin-secret": "2", ...headers },
+    requestContext: { domainName: "images.example.com", http: { method, path } },
+    isBase64Encoded: false,
+  } as unknown as Parameters<typeof api.handler>[0];
+  return api.handler(event, { awsRequestId: "lambda-1" } as Context);
+};
+
+test("a request is one line, without its token, its query and its headers", async () => {
+  const secret = "a-secret-of-the-caller";
+  const headers = { authorization: `Bearer ${secret}`, cookie: secret };
+  const { statusCode } = await request(
+    "GET",
+    "/images/img_1",
+    `cursor=${secret}&X-Amz-Signature=${secret}`,
+    headers,
+  );
+  expect(lines).toEqual([
     {
       level: "INFO",
-      message: "a",
+      message: "request",
       timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/),
       service: "image-pipeline-test",
-      n: 1,
+      sampling_rate: 0,
+      requestId: "lambda-1",
+      method: "GET",
+      route: "/images/:id",
+      status: statusCode,
+      ms: expect.any(Number),
+      caller: "none",
     },
   ]);
-  expect(stderr).toMatchObject([
-    { level: "WARN", message: "b" },
-    { level: "ERROR", message: "c" },
+  expect(JSON.stringify(lines)).not.toContain(secret);
+});
+
+test("a failure of DynamoDB is logged with its code, and without the caller's API key", async () => {
+  const [keyID, secret] = ["0".repeat(16), "5ec".repeat(22).slice(0, 64)];
+  const key = `imgkey_${keyID}_${secret}${crc32(keyID + secret)
+    .toString(16)
+    .padStart(8, "0")}`;
+  await request("GET", "/images", "", { authorization: `Bearer ${key}` });
+  expect(lines).toMatchObject([
+    { level: "ERROR", message: "failed", requestId: "lambda-1", error: { stack: expect.any(String) } },
+    { level: "INFO", message: "request", status: 500 },
   ]);
+  expect(JSON.stringify(lines)).toContain("ECONNREFUSED");
+  expect(JSON.stringify(lines)).not.toContain(secret);
 });
 
-test("an error is written with its stack, its cause and its other fields", () => {
-  const code = `const error = Object.assign(new TypeError("outer", { cause: new Error("inner") }), { status: 503 });
-    log.error("failed", { error, errors: [error] });`;
-  const outer = {
-    name: "TypeError",
-    message: "outer",
-    stack: expect.stringContaining("TypeError: outer\n    at "),
-    cause: { name: "Error", message: "inner", stack: expect.stringContaining("Error: inner\n    at ") },
-    status: 503,
-  };
-  expect(written(code).stderr).toMatchObject([{ error: outer, errors: [outer] }]);
-});
-
-test("nothing that is given keeps a line from being written", () => {
-  const code = `const error = new Error("round"); error.self = error; const list = []; list.push({ list });
-    log.error("odd", { error, list, big: 2n ** 64n, none: undefined });`;
-  const [line] = written(code).stderr;
-  expect(line).toMatchObject({
-    message: "odd",
-    error: { message: "round" },
-    list: [{}],
-    big: "18446744073709551616",
-  });
-  expect(line.error).not.toHaveProperty("self");
-  expect(line).not.toHaveProperty("none");
-});
-
-test.each([
-  ["POWERTOOLS_LOG_LEVEL", "WARN", ["WARN", "ERROR"]],
-  ["POWERTOOLS_LOG_LEVEL", "error", ["ERROR"]],
-  ["POWERTOOLS_LOG_LEVEL", "SILENT", []],
-  ["POWERTOOLS_LOG_LEVEL", "DEBUG", ["INFO", "WARN", "ERROR"]],
-  // The level of Lambda's logging configuration.
-  ["AWS_LAMBDA_LOG_LEVEL", "ERROR", ["ERROR"]],
-  ["AWS_LAMBDA_LOG_LEVEL", "FATAL", []],
-])("%s=%s lets through %j", (name, level, levels) => {
-  const { stdout, stderr } = written(all, { [name]: level });
-  expect([...stdout, ...stderr].map((line) => line.level)).toEqual(levels);
+test("an error is written with its stack, its code and its cause", () => {
+  const cause = Object.assign(new Error("inner"), { code: "ECONNRESET" });
+  log.logger().error("failed", { error: Object.assign(new TypeError("outer", { cause }), { status: 503 }) });
+  expect(lines).toMatchObject([
+    {
+      level: "ERROR",
+      message: "failed",
+      error: {
+        name: "TypeError",
+        message: "outer",
+        stack: expect.stringContaining("TypeError: outer\n    at "),
+        cause: { name: "Error", message: "inner", code: "ECONNRESET" },
+        status: 503,
+      },
+    },
+  ]);
 });

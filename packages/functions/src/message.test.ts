@@ -14,12 +14,12 @@ const notification = (over: { name?: string; key?: string; bucket?: string; sequ
     },
   },
 });
-const signalsOf = (...records: object[]) => read(JSON.stringify({ Records: records }), "uploads");
+const messagesOf = (...records: object[]) => read(JSON.stringify({ Records: records }), "uploads");
 
 describe("a notification", () => {
-  test("of a new object becomes a signal with its order", () => {
-    expect(signalsOf(notification())).toEqual({
-      signals: [
+  test("of a new object becomes a message with its sequencer", () => {
+    expect(messagesOf(notification())).toEqual({
+      messages: [
         {
           kind: "created",
           key: "a/photo.jpg",
@@ -34,23 +34,23 @@ describe("a notification", () => {
   test.each(["ObjectRemoved:Delete", "ObjectRemoved:DeleteMarkerCreated", "LifecycleExpiration:Delete"])(
     "of %s becomes a removal",
     (name) => {
-      expect(signalsOf(notification({ name })).signals).toMatchObject([{ kind: "removed" }]);
+      expect(messagesOf(notification({ name })).messages).toMatchObject([{ kind: "removed" }]);
     },
   );
 
   test("has its key decoded as a form: + is a space, %2B a plus", () => {
     const key = "a+b%2Bc/%C3%A9t%C3%A9+%25.jpg";
-    expect(signalsOf(notification({ key })).signals).toMatchObject([{ key: "a b+c/été %.jpg" }]);
+    expect(messagesOf(notification({ key })).messages).toMatchObject([{ key: "a b+c/été %.jpg" }]);
   });
 
   test("in lower case orders like one in upper case", () => {
     const [lower, upper] = [notification({ sequencer: "00ab" }), notification({ sequencer: "00AB" })];
-    expect(signalsOf(lower).signals).toEqual(signalsOf(upper).signals);
+    expect(messagesOf(lower).messages).toEqual(messagesOf(upper).messages);
   });
 
   test("with a key that cannot be decoded is refused alone, not with its neighbours", () => {
-    const { signals, ignored } = signalsOf(notification({ key: "%E0%A4%A" }), notification());
-    expect(signals).toHaveLength(1);
+    const { messages, ignored } = messagesOf(notification({ key: "%E0%A4%A" }), notification());
+    expect(messages).toHaveLength(1);
     expect(ignored).toEqual(["a key that cannot be decoded: %E0%A4%A"]);
   });
 });
@@ -68,15 +68,18 @@ test.each([
   ],
   ["S3's test event", { Service: "Amazon S3", Event: "s3:TestEvent", Bucket: "uploads" }, "no records"],
   ["null", null, "no records"],
-])("%s signals nothing and is named", (_, body, why) => {
-  expect(read(JSON.stringify(body), "uploads")).toEqual({ signals: [], ignored: [why] });
+])("%s gives no message and is named in the log", (_, body, why) => {
+  expect(read(JSON.stringify(body), "uploads")).toEqual({ messages: [], ignored: [why] });
 });
 
-test("what is not JSON signals nothing", () => {
-  expect(read("{", "uploads")).toMatchObject({ signals: [], ignored: [expect.stringContaining("not JSON")] });
+test("a body that is not JSON gives no message", () => {
+  expect(read("{", "uploads")).toMatchObject({
+    messages: [],
+    ignored: [expect.stringContaining("not JSON")],
+  });
 });
 
 test("a check of our own is taken as it is", () => {
   const check = { kind: "check", key: "a", attempt: 3, by: "api" };
-  expect(read(JSON.stringify(check), "uploads").signals).toEqual([check]);
+  expect(read(JSON.stringify(check), "uploads").messages).toEqual([check]);
 });

@@ -4,32 +4,32 @@ import { check, type Message, sequencerOf } from "@image-pipeline/core/records/m
 import type { S3Event, S3EventRecord } from "aws-lambda";
 import * as v from "valibot";
 
-/** The signals of a message, and the reasons why parts of it were ignored (for the log). */
-export type Content = { signals: Message[]; ignored: string[] };
+/** The messages of an SQS record, and the reasons why parts of it were ignored (for the log). */
+export type Content = { messages: Message[]; ignored: string[] };
 
 /**
- * Parses a queue message. Ignores, with a reason, what it cannot parse or what comes from another bucket: a retry would
- * give the same result.
+ * Parses the body of an SQS record. Ignores, with a reason, what it cannot parse or what comes from another bucket: a
+ * retry would give the same result.
  */
 export function read(body: string, bucket: string): Content {
   let content: unknown;
   try {
     content = JSON.parse(body);
   } catch (error) {
-    return { signals: [], ignored: [`not JSON: ${error instanceof Error ? error.message : error}`] };
+    return { messages: [], ignored: [`not JSON: ${error instanceof Error ? error.message : error}`] };
   }
   const own = v.safeParse(check, content);
-  if (own.success) return { signals: [own.output], ignored: [] };
+  if (own.success) return { messages: [own.output], ignored: [] };
   const records = (content as Partial<S3Event> | null)?.Records;
   // S3 sends one `s3:TestEvent`, without records, when the notification is set up.
-  if (!Array.isArray(records)) return { signals: [], ignored: ["no records"] };
-  const message: Content = { signals: [], ignored: [] };
+  if (!Array.isArray(records)) return { messages: [], ignored: ["no records"] };
+  const parsed: Content = { messages: [], ignored: [] };
   for (const record of records) {
-    const signal = signalOf(record, bucket);
-    if (typeof signal === "string") message.ignored.push(signal);
-    else message.signals.push(signal);
+    const message = messageOf(record, bucket);
+    if (typeof message === "string") parsed.ignored.push(message);
+    else parsed.messages.push(message);
   }
-  return message;
+  return parsed;
 }
 
 const Notification = v.object({
@@ -44,7 +44,7 @@ const Notification = v.object({
   }),
 });
 
-function signalOf(record: S3EventRecord, bucket: string): Message | string {
+function messageOf(record: S3EventRecord, bucket: string): Message | string {
   const read = v.safeParse(Notification, record);
   if (!read.success) return `not a notification: ${read.issues[0].message}`;
   const { eventName, s3 } = read.output;

@@ -2,16 +2,17 @@
 import { Pipeline } from "@image-pipeline/core/pipeline/pipeline";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";
-import { eachSignal } from "./batch.ts";
-import { log } from "./log.ts";
+import { eachMessage } from "./batch.ts";
+import { logger } from "./log.ts";
 
+/** Processes each uploaded original. Ends the process if a decoder does not stop. */
 export const handler: SQSHandler = (event, context) =>
-  eachSignal(event, context, async (signal) => {
+  eachMessage(event, context, async (message) => {
     const memoryMB = Number(context.memoryLimitInMB);
-    const { exhausted, ...report } = await Pipeline.handle(signal, Resource.Settings, memoryMB);
+    const { exhausted, ...report } = await Pipeline.handle(message, Resource.Settings, memoryMB);
     if (!exhausted) return report;
     // The decoder's thread cannot be stopped, so the process ends before Lambda sends it another message. This message
     // is redelivered and then acknowledged, because the rejection is committed.
-    log.warn("process ends, because its decoder still runs", report);
+    logger().warn("process ends, because its decoder still runs", report);
     process.exit(1);
   });

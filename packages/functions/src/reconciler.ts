@@ -2,7 +2,7 @@
 import { Reconcile } from "@image-pipeline/core/pipeline/reconcile";
 import type { Context } from "aws-lambda";
 import * as v from "valibot";
-import { log } from "./log.ts";
+import { logger } from "./log.ts";
 
 const jobs = { stuck: Reconcile.stuck, compare: Reconcile.compare, sweep: Reconcile.sweep } as const;
 
@@ -11,12 +11,13 @@ const Event = v.object({ job: v.picklist(["stuck", "compare", "sweep"]) });
 /** Long jobs stop a minute before the function's timeout and continue in the next run. */
 const marginMs = 60_000;
 
+/** Runs one job until a minute before the timeout, and logs its report. */
 export const handler = async (
   event: v.InferInput<typeof Event>,
   context: Context,
 ): Promise<Reconcile.Report> => {
   const { job } = v.parse(Event, event);
   const report = await jobs[job](Date.now() + context.getRemainingTimeInMillis() - marginMs);
-  log.info("reconciled", { job, ...report });
+  logger().info("reconciled", { job, ...report });
   return report;
 };

@@ -8,7 +8,7 @@
 import { Metrics } from "@aws-lambda-powertools/metrics";
 import { Resource } from "sst";
 import { type Change, EventSource } from "./event-source.ts";
-import { log } from "./log.ts";
+import { logger } from "./log.ts";
 
 /** The invocations of the processor today, and the change made to its mapping. */
 export type Report = { runs: number; did: Change };
@@ -27,6 +27,6 @@ export const handler = async (): Promise<Report> => {
   });
   metrics.addMetric("ProcessingPaused", "Count", isReached ? 1 : 0);
   metrics.publishStoredMetrics();
-  log.info("spend breaker checked", { runs, perDayMax, did });
+  logger().info("spend breaker checked", { runs, perDayMax, did });
   return { runs, did };
 };

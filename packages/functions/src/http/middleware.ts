@@ -1,7 +1,7 @@
 /** The middleware of every request: response headers and the access log. */
 import type { Context } from "hono";
 import { routePath } from "hono/route";
-import { log } from "../log.ts";
+import { logger } from "../log.ts";
 import type { Guarded } from "./auth.ts";
 
 /**
@@ -28,7 +28,7 @@ export function addHeaders(c: Context): void {
  * not the URL, whose query may hold cursors.
  */
 export function logRequest(c: Context<Guarded>, started: number): void {
-  log.info("request", {
+  logger().info("request", {
     requestId: c.get("requestId"),
     method: c.req.method,
     route: routePath(c, -1),

@@ -4,7 +4,7 @@ import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import * as v from "valibot";
-import { log } from "../log.ts";
+import { logger } from "../log.ts";
 import type { Env } from "./auth.ts";
 
 /** The status and title of each code. A code without an entry does not compile. */
@@ -97,6 +97,6 @@ function visible(error: unknown, requestId: string): VisibleError {
   if (error instanceof HTTPException && error.status === 400) {
     return new VisibleError("malformed_json", "The body could not be parsed as JSON.", { cause: error });
   }
-  log.error("failed", { requestId, error });
+  logger().error("failed", { requestId, error });
   return new VisibleError("internal_error", "The error is logged under this request id.");
 }

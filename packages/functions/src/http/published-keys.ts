@@ -1,7 +1,7 @@
 /** An issuer's public keys (JWKS): fetched on demand, and cached while the issuer cannot be reached. */
 import { VisibleError } from "@image-pipeline/core/error";
 import { createRemoteJWKSet, errors, type JWTVerifyGetKey } from "jose";
-import { log } from "../log.ts";
+import { logger } from "../log.ts";
 
 /** Timeout of a request to the issuer. */
 const timeoutMs = 3_000;
@@ -33,7 +33,7 @@ export function publishedKeys(url: URL): JWTVerifyGetKey {
     await remote.reload();
     loaded = true;
   };
-  const askInVain = (error: unknown) => log.warn("the issuer's keys cannot be fetched", { error });
+  const askInVain = (error: unknown) => logger().warn("the issuer's keys cannot be fetched", { error });
   return async (header, token) => {
     if (!loaded) {
       if (!remote.reloading && Date.now() - askedAt < retryMs) throw unavailable();

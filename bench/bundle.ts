@@ -3,7 +3,11 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { pathToFileURL } from "node:url";
+import { evaluate } from "../infra/test/graph.ts";
+import { ensureInstalled } from "../infra/test/install.ts";
 import { bundleFunction, packageOf } from "../infra/test/lambda-bundle.ts";
+import { bundle } from "../infra/test/platform.ts";
+import { stages } from "../infra/test/stages.ts";
 import { median, table } from "./measure.ts";
 
 /** Imports of the bundle, each in its own process. */
@@ -17,13 +21,12 @@ const shownFrom = { kB: 4, ms: 0.5 };
 
 /** The table of dependencies. Before it, the environment must be a function's (`enter`). */
 export async function bundleReport(): Promise<string> {
-  const { file, bytes, packages } = await bundleFunction({
-    functionID: "bench-api",
-    runtime: "nodejs22.x",
-    links: {},
-    handler: "packages/functions/src/api.handler",
-    properties: { minify: true, architecture: "arm64" },
-  });
+  ensureInstalled();
+  await bundle();
+  const { builds } = await evaluate(stages.production);
+  const build = builds.find(({ functionID }) => functionID === "Api");
+  if (!build) throw new Error("The production stage has no function Api.");
+  const { file, bytes, packages } = await bundleFunction(build);
   const map = new SourceMap(JSON.parse(readFileSync(`${file}.map`, "utf8")));
   const profiles = Array.from({ length: runs }, () => profileOf(file, map));
   const names = new Set([...packages.keys(), ...profiles.flatMap((profile) => [...profile.keys()])]);

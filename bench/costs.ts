@@ -18,6 +18,12 @@ const assumed = {
   /** Seconds of waiting for S3 and DynamoDB per run of the processor. */
   waitSeconds: 0.15,
   apiSeconds: 0.02,
+  /** Seconds from the end of an upload until its image is ready: queue, cold starts and the run. */
+  readySeconds: 3,
+  /** Memory of a separate function that only waits, MB. */
+  waiterMB: 128,
+  /** Seconds between look-ups, the API's `Retry-After`. */
+  pollPauseSeconds: 1,
   logBytes: 1200,
   views: 20,
   hitRatio: 0.9,
@@ -128,7 +134,79 @@ const [compute, writes, puts] = [
   dollarsOf("DynamoDB, writes"),
   dollarsOf("S3, PUT"),
 ];
+/** A look-up through CloudFront: its requests and its share of the API. */
+const lookUp =
+  prices.edgeRequest +
+  prices.edgeFunction +
+  2 * prices.edgeStoreRead +
+  prices.lambdaRequest +
+  assumed.apiSeconds * prices.lambdaGBSecond +
+  prices.tableRead;
+/** Reads of `Image.whenFinal` while it waits: after 0.1 s, then 1.5 times the pause, at most a second. */
+function readsWithin(seconds: number): number {
+  let reads = 1;
+  for (let at = 0, pause = 0.1; at < seconds; pause = Math.min(pause * 1.5, 1)) {
+    at += pause;
+    reads++;
+  }
+  return reads;
+}
+const polls = Math.ceil(assumed.readySeconds / assumed.pollPauseSeconds);
+const heldReads = (readsWithin(assumed.readySeconds) - 1) * prices.tableRead;
+const held = (MB: number) =>
+  million * ((assumed.readySeconds * MB * prices.lambdaGBSecond) / 1024 + heldReads);
+const waits: Line[] = [
+  ["`?wait` in the API function, as built", `1024 MB for ${assumed.readySeconds} s`, held(1024)],
+  [
+    "`?wait` in a function that only waits",
+    `${assumed.waiterMB} MB for ${assumed.readySeconds} s`,
+    held(assumed.waiterMB),
+  ],
+  ["Polling after `Retry-After: 1`", `${polls} look-ups more`, million * polls * lookUp],
+];
 const perDay = Settings.readCloud({}).processedPerDayMax;
+
+const { processorTimeoutSeconds } = limits;
+const { processorConcurrencyMax: concurrency } = Settings.readCloud({});
+const gigabytes = processorMemoryMB / 1024;
+/** The dearest run: until the function's timeout. The breaker looks every five minutes and needs up to two more. */
+const dearest = processorTimeoutSeconds * gigabytes * prices.lambdaGBSecond;
+const overshoot = concurrency * 420 * gigabytes * prices.lambdaGBSecond;
+/** Requests per second that 1,000 concurrent executions, the default of an older account, can answer. */
+const anonymousADay = (executions: number) => (executions / assumed.apiSeconds) * 86_400 * lookUp;
+const normalImages = 1_000;
+const perImage = total(make) / million;
+const days = [
+  [
+    "normal: 1,000 images, each waited for",
+    "",
+    (normalImages * (perImage + held(1024) / million)).toFixed(2),
+  ],
+  [
+    `hostile files: every run lasts ${processorTimeoutSeconds} s`,
+    `${perDay.toLocaleString("en-GB")} runs (\`PROCESSED_PER_DAY_MAX\`), then what ${concurrency} functions do in seven minutes`,
+    Math.min(
+      perDay * dearest + overshoot,
+      (concurrency * 86_400 * dearest) / processorTimeoutSeconds,
+    ).toFixed(2),
+  ],
+  [
+    "the same without the breaker",
+    `${concurrency} functions all day (\`PROCESSOR_CONCURRENCY_MAX\`)`,
+    ((concurrency * 86_400 * dearest) / processorTimeoutSeconds).toFixed(2),
+  ],
+  ["replays of presigned forms", "each is a run and counts for the breaker", (perDay * perImage).toFixed(2)],
+  [
+    "anonymous requests, a new account",
+    "10 concurrent executions; beyond, `FIREWALL_REQUESTS_MAX`",
+    anonymousADay(10).toFixed(2),
+  ],
+  [
+    "anonymous requests, 1,000 concurrent executions",
+    "`FIREWALL_REQUESTS_MAX`: requests of an IP address in five minutes",
+    anonymousADay(1_000).toFixed(2),
+  ],
+];
 
 const text = `# Costs
 
@@ -141,6 +219,17 @@ Not yet measured on AWS. Assumptions: a Lambda core is as fast as a core of the 
 ${table(head, rows(make))}
 
 Each takes ${cpuSeconds.toFixed(2)} s of CPU for its four variants; ${processorMemoryMB} MB are ${vCPU.toFixed(2)} of a core.
+
+## Waiting for a million images
+
+A request with \`?wait\` keeps a function of the API until the image is ready, ${assumed.readySeconds} s assumed. Its price is not in the table above.
+
+${table(
+  ["alternative", "how much", "US $"],
+  waits.map(([what, much, dollars]) => [what, much, dollars.toFixed(2)]),
+)}
+
+Together with processing: $${(total(make) + held(1024)).toFixed(2)} as built, $${(total(make) + million * polls * lookUp).toFixed(2)} with polling (docs/decisions.md, "Waiting").
 
 ## Storing a million images for a month
 
@@ -155,6 +244,14 @@ ${table(head, rows(show))}
 ## Fixed costs
 
 A production stage at rest costs about $${(watched * prices.alarmMetric + prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own, and ${(emptyReceives / million).toFixed(1)} million receives on three empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metric is $${prices.ownMetric.toFixed(2)}. Schedules are within the free tier.
+
+## Worst day
+
+| day | bound | US $ |
+| --- | --- | --- |
+${days.map((row) => `| ${row.join(" | ")} |`).join("\n")}
+
+The budget (\`BUDGET_DOLLARS\`) reports each of them and stops none.
 
 ## Ways to save
 

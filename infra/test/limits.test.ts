@@ -50,13 +50,51 @@ test("the CloudFront function keeps 2,000 bytes below the limit for SST's next v
 /** https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html#limits-policies */
 const policiesPerAccount = 20;
 
-test("17 other stages fit into an account next to production", async () => {
-  const [production, other] = await Promise.all([graphOf("production"), graphOf("development")]);
-  for (const type of [/responseHeadersPolicy:/, /cloudfront\/cachePolicy:/]) {
+/** Returns how many stages fit next to production, by the scarcer kind of policy. */
+function stagesNextTo(production: Graph, other: Graph): number {
+  const fitting = [/responseHeadersPolicy:/, /cloudfront\/cachePolicy:/].map((type) => {
     const count = (graph: Graph) => resourcesOf(graph, type).length;
-    const stages = Math.floor((policiesPerAccount - count(production)) / count(other));
-    expect([type.source, stages]).toEqual([type.source, expect.toSatisfy((n: number) => n >= 17)]);
-  }
+    return Math.floor((policiesPerAccount - count(production)) / count(other));
+  });
+  return Math.min(...fitting);
+}
+
+test("17 other stages fit into an account next to production, and fewer if each has one policy more", async () => {
+  const [production, other] = await Promise.all([graphOf("production"), graphOf("development")]);
+  expect(stagesNextTo(production, other)).toBeGreaterThanOrEqual(17);
+  const [policy] = resourcesOf(other, /responseHeadersPolicy:/);
+  if (!policy) throw new Error("The stage has no response headers policy.");
+  expect(stagesNextTo(production, { ...other, resources: [...other.resources, policy] })).toBe(8);
+});
+
+test("a role with more statements than the limit is found in a copy of the graph", async () => {
+  const limit = limits.find(({ what }) => what === "statements of an inline policy");
+  const graph = await graphOf("production");
+  const [role] = resourcesOf(graph, /iam\/role:/);
+  if (!limit || !role) throw new Error("The limit or the role is missing.");
+  const policy = JSON.stringify({ Statement: Array.from({ length: 10_241 }, () => ({})) });
+  expect(broken(limit, { ...role, inputs: { ...role.inputs, inlinePolicies: [{ policy }] } }, graph)).toEqual(
+    [10_241],
+  );
+});
+
+test("a web ACL over its limits is found in a copy of the graph", async () => {
+  const graph = await evaluate(longest);
+  const [acl] = resourcesOf(graph, /wafv2\/webAcl:/);
+  if (!acl) throw new Error("The stage has no web ACL.");
+  expect([acl.region, acl.inputs.scope]).toEqual(["us-east-1", "CLOUDFRONT"]);
+  const [rate, ...others] = acl.inputs.rules;
+  const rules = [
+    { ...rate, statement: { rateBasedStatement: { limit: 9 } } },
+    { ...rate, name: "no spaces" },
+    ...others,
+    ...others.slice(1),
+  ];
+  const copy = { ...acl, inputs: { ...acl.inputs, rules } };
+  const found = limits
+    .filter(({ type }) => type.test(acl.type) && type.source.includes("webAcl"))
+    .map((limit) => broken(limit, copy, graph));
+  expect(found).toEqual([["no spaces"], [9], [1_829], [3]]);
 });
 
 test("the longest stage name is whole in the name of every function, role, queue, bucket and table", async () => {
@@ -64,9 +102,12 @@ test("the longest stage name is whole in the name of every function, role, queue
   const names = resourcesOf(
     graph,
     /(lambda\/function|iam\/role|sqs\/queue|s3\/bucket(V2)?|dynamodb\/table):/,
-  ).map(({ inputs }) => inputs.bucket ?? inputs.name);
+  ).map(({ inputs }): string => inputs.bucket ?? inputs.name);
+  const without = (stage: string) => names.filter((name) => !name.includes(stage));
   expect(names.length).toBeGreaterThan(10);
-  expect(names.filter((name) => !name.includes(longest.stage))).toEqual([]);
+  expect(without(longest.stage)).toEqual([]);
+  // One character more would be cut off.
+  expect(without(`${longest.stage}c`)).toEqual(names);
 });
 
 test("a stage name that is longer is refused before anything is evaluated", async () => {
@@ -92,6 +133,8 @@ test("no name of a resource that is global is the same for a stage in two region
         [name, bucket, dashboardName].filter(Boolean),
       );
   const first = namesOf(here?.[1] as Graph);
+  // A copy of the graph in the same region shares every name.
+  expect(first.filter((name) => namesOf(structuredClone(here?.[1] as Graph)).includes(name))).toEqual(first);
   expect(first.filter((name) => namesOf(there[1]).includes(name))).toEqual([]);
   expect(first.length).toBeGreaterThan(10);
 });

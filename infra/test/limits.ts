@@ -59,6 +59,16 @@ const alarm = /metricAlarm:/;
 const dashboard = /cloudwatch\/dashboard:/;
 const bucket = /s3\/bucket(V2)?:/;
 
+const webAcl = /wafv2\/webAcl:/;
+
+/** Capacity of AWS's rule groups: https://docs.aws.amazon.com/waf/latest/developerguide/aws-managed-rule-groups-list.html */
+const ruleGroupUnits: Record<string, number> = {
+  AWSManagedRulesAmazonIpReputationList: 25,
+  AWSManagedRulesCommonRuleSet: 700,
+  AWSManagedRulesKnownBadInputsRuleSet: 200,
+};
+const rateRuleUnits = 2;
+
 export const limits: Limit[] = [
   // CloudFront
   {
@@ -524,6 +534,40 @@ export const limits: Limit[] = [
     texts: ({ retentionInDays }) => [String(retentionInDays)],
     pattern: /^(1|3|5|7|14|30|60|90|120|150|180|365|400|545|731|1096|1827|2192|2557|2922|3288|3653)$/,
     source: `${docs}/AmazonCloudWatchLogs/latest/APIReference/API_PutRetentionPolicy.html`,
+  },
+
+  // WAF
+  {
+    what: "name, also of a rule",
+    type: webAcl,
+    texts: ({ name, rules }) => [name, ...rules.map((rule: Inputs) => rule.name)],
+    pattern: /^[\w-]{1,128}$/,
+    source: `${docs}/waf/latest/APIReference/API_CreateWebACL.html`,
+  },
+  {
+    what: "requests of a rate-based rule",
+    type: webAcl,
+    measure: ({ rules }) =>
+      rules.flatMap(({ statement }: Inputs) => given(statement.rateBasedStatement?.limit)),
+    least: 10,
+    most: 2_000_000_000,
+    source: `${docs}/waf/latest/APIReference/API_RateBasedStatement.html`,
+  },
+  {
+    what: "capacity units, beyond which each request costs more",
+    type: webAcl,
+    measure: ({ rules }) => [
+      rules.reduce((sum: number, { name }: Inputs) => sum + (ruleGroupUnits[name] ?? rateRuleUnits), 0),
+    ],
+    most: 1_500,
+    source: `${docs}/waf/latest/developerguide/aws-waf-capacity-units.html`,
+  },
+  {
+    what: "rules with the priority of another",
+    type: webAcl,
+    measure: ({ rules }) => [rules.length - new Set(rules.map(({ priority }: Inputs) => priority)).size],
+    most: 0,
+    source: `${docs}/waf/latest/APIReference/API_Rule.html`,
   },
 
   // The rest

@@ -3,7 +3,7 @@
  * platform code (about 400 MB, in `.sst/next`) in addition to the one in use.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildPage } from "../../packages/local/src/gallery.ts";
 import { root } from "./platform.ts";
@@ -46,6 +46,9 @@ const run = (command: string, args: string[], cwd: string, env: Record<string, s
   execFileSync(command, args, { cwd, stdio: "inherit", env: { ...process.env, ...env } });
 
 run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", `sst@${version}`], next);
+// The API's archive includes a file of this package, by its path in the project.
+const scalar = join(next, "node_modules/@scalar");
+if (!existsSync(scalar)) symlinkSync(join(root, "node_modules/@scalar"), scalar);
 run(join(root, "node_modules/.bin/vitest"), ["run", "--project", "infra", ...promises], root, {
   SST_ROOT: next,
 });

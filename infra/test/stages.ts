@@ -39,5 +39,6 @@ export const longest = {
     PROCESSOR_TIMEOUT_SECONDS: "900",
     PROCESSOR_MEMORY_MB: "10240",
     PROCESSOR_CONCURRENCY_MAX: "1000",
+    FIREWALL_REQUESTS_MAX: "2000",
   },
 } as const satisfies Stage;

@@ -7,7 +7,8 @@ sst.Linkable.wrap(sst.aws.Queue, (queue) => ({ properties: { url: queue.url } })
 const day = 86_400;
 
 /**
- * Under `sst dev` a dropped response is retried after one timeout. Elsewhere AWS recommends six times the function's timeout, so that a throttled message is not received twice:
+ * Under `sst dev` a dropped response is retried after one timeout. Elsewhere AWS recommends six times the function's
+ * timeout, so that a throttled message is not received twice:
  * https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html
  */
 const visibilitySeconds = ($dev ? 1 : 6) * pipeline.processorTimeoutSeconds;

@@ -72,14 +72,17 @@ describe.each(all)("%s", (name, graph) => {
     expect(argsOf(graph, /sqs\/queue:/, "DeadLettersQueue").messageRetentionSeconds).toBe(14 * day);
   });
 
-  test("a message comes back no sooner than after six times its function's timeout", () => {
+  // AWS's advice; under `sst dev`, where the bridge drops responses, one timeout, which is the least that AWS accepts.
+  const timeouts = name === "sst dev" ? 1 : 6;
+
+  test(`a message comes back no sooner than after its function's timeout, times ${timeouts}`, () => {
     for (const [queue, fn] of [
       ["Processing", "Processor"],
       ["DeadLetters", "DeadLetter"],
     ]) {
       const { visibilityTimeoutSeconds } = argsOf(graph, /sqs\/queue:/, `${queue}Queue`);
       const { timeout } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
-      expect(visibilityTimeoutSeconds).toBeGreaterThanOrEqual(6 * timeout);
+      expect(visibilityTimeoutSeconds).toBeGreaterThanOrEqual(timeouts * timeout);
     }
   });
 

@@ -14,7 +14,6 @@ import {
   HeadBucketCommand,
   HeadObjectCommand,
   ListBucketsCommand,
-  ListObjectVersionsCommand,
   PutBucketLifecycleConfigurationCommand,
   PutObjectCommand,
   PutObjectTaggingCommand,
@@ -401,7 +400,6 @@ describe("what is not implemented", () => {
       "PutObjectTagging",
       () => client.send(new PutObjectTaggingCommand({ Bucket, Key: "x", Tagging: { TagSet: [] } })),
     ],
-    ["ListObjectVersions", () => client.send(new ListObjectVersionsCommand({ Bucket }))],
     [
       "PutBucketLifecycle",
       () =>

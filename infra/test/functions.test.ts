@@ -71,7 +71,8 @@ describe.each(all)("%s", (name, graph) => {
       runtime,
       minify,
     ]);
-    const file = (fn: string) => fn.replace(/\B[A-Z]/, (letter) => `-${letter}`).toLowerCase();
+    const file = (fn: string) =>
+      fn === "Breaker" ? "spend-limit" : fn.replace(/\B[A-Z]/, (letter) => `-${letter}`).toLowerCase();
     expect(built.sort()).toEqual(
       live ? [] : names.map((fn) => [fn, `packages/functions/src/${file(fn)}.handler`, "nodejs22.x", true]),
     );

@@ -53,7 +53,7 @@ export const uploads = new sst.aws.Bucket("Uploads", {
     allowOrigins: [distribution.url, ...($dev ? ["http://127.0.0.1:5173"] : []), ...pipeline.corsOrigins],
     // DELETE: a multipart upload that its user aborts.
     allowMethods: ["GET", "HEAD", "PUT", "POST", "DELETE"],
-    // Any, as in the embedded S3: Sentry and OpenTelemetry add headers of their own to the page's requests.
+    // Any, as in the embedded S3: Sentry and OpenTelemetry add headers to the requests of a page.
     allowHeaders: ["*"],
     exposeHeaders: ["ETag"],
     maxAge: "2 hours",

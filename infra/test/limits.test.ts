@@ -1,17 +1,11 @@
 import { expect, test } from "vitest";
-import { evaluate, type Graph, type Resource, resourcesOf } from "./graph.ts";
+import { evaluate, type Graph, resourcesOf } from "./graph.ts";
 import { all, graphOf } from "./graphs.ts";
-import { type Limit, limits } from "./limits.ts";
+import { broken, type Limit } from "./limits/limit.ts";
+import { limits } from "./limits.ts";
 import { longest } from "./stages.ts";
 
 const stages: [name: string, graph: Graph][] = [...all, ["longest", await evaluate(longest)]];
-
-/** The measures or texts of a resource that break a limit. */
-function broken(limit: Limit, { inputs }: Resource, graph: Graph): (number | string)[] {
-  if ("texts" in limit) return limit.texts(inputs, graph).filter((text) => !limit.pattern.test(text));
-  const { least = 0, most } = limit;
-  return limit.measure(inputs, graph).filter((measure) => !(measure >= least && measure <= most));
-}
 
 const titled = limits.map((limit): [string, Limit] => [`${limit.type.source} ${limit.what}`, limit]);
 

@@ -12,7 +12,7 @@ new sst.aws.StaticSite("Page", {
     purge: false,
     fileOptions: [
       { files: "**", cacheControl: "public, max-age=31536000, immutable" },
-      { files: "index.html", cacheControl: "no-cache" },
+      { files: ["index.html", "assets/licenses.md"], cacheControl: "no-cache" },
     ],
   },
   // The page is revalidated on every load and its files are named by hash, so nothing can be stale.

@@ -15,6 +15,8 @@ export default defineConfig(({ command }) => {
       // No inlined assets: the page's content security policy allows files only.
       assetsInlineLimit: 0,
       modulePreload: { polyfill: false },
+      // The licences of the bundled packages ask for a copy of their text next to the code.
+      license: { fileName: "assets/licenses.md" },
     },
     server: {
       host: "127.0.0.1",

@@ -51,7 +51,8 @@ export function createGallery(origins: { store: string; media: string }): Hono {
     file("no-cache"),
     missing,
   );
-  // The names of assets contain a hash of their content.
+  app.get("/assets/licenses.md", file("no-cache"), missing);
+  // The names of all other assets contain a hash of their content.
   app.get("/assets/*", file("public, max-age=31536000, immutable"), missing);
   return app;
 }

@@ -45,6 +45,13 @@ test("every URL in the HTML and the styles is relative", () => {
   expect(all(".css").join("")).not.toMatch(/@import|url\((?!["']?data:)/);
 });
 
+test("the page links the licences of the packages in it", () => {
+  expect(files.get("index.html")).toContain('<link rel="license" href="./assets/licenses.md"');
+  const text = files.get("assets/licenses.md") ?? "";
+  for (const name of ["preact", "photoswipe", "justified-layout"]) expect(text).toContain(`## ${name} - `);
+  expect(text).toContain("Permission is hereby granted, free of charge");
+});
+
 test("the build is a production build whatever NODE_ENV says, without paths of the build machine", () => {
   expect(all(".js").join("")).not.toContain("packages/web/src");
 });

@@ -40,6 +40,13 @@ export function parseKey(key: string): { owner: string; imageID: string } | unde
 }
 
 /**
+ * Returns the message group of an object key, by which the queue shares the processor fairly: the owner of an upload.
+ * Objects that were put into the bucket directly are one group, as they are one owner, so that an import of many
+ * folders cannot delay a user.
+ */
+export const groupOf = (key: string): string => parseKey(key)?.owner ?? ownerDefault;
+
+/**
  * Derives the owner from a JWT's issuer and subject. Hashed, because raw claims may contain delimiters or differ only
  * by case, and must never name another owner's key.
  */

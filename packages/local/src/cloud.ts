@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { ID } from "@image-pipeline/core/id";
 import { AwsClient } from "aws4fetch";
 import type { Hono } from "hono";
 import {
@@ -83,10 +84,13 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
 
   // Ports are opened first, because the handlers need the URLs; requests wait until the handlers are loaded.
   let processing: Processing | undefined;
-  const early: string[] = [];
-  const send = (body: string) => (processing ? processing.queue.send(body) : early.push(body));
+  const early: { body: string; group: string }[] = [];
   const onEvent = (event: ObjectEvent) => {
-    if (event.bucket === names.uploads) send(JSON.stringify({ Records: [eventRecord(event, region)] }));
+    if (event.bucket !== names.uploads) return;
+    const body = JSON.stringify({ Records: [eventRecord(event, region)] });
+    const group = ID.groupOf(event.key);
+    if (processing) processing.queue.send(body, { group });
+    else early.push({ body, group });
   };
   const app = Promise.withResolvers<Hono>();
   const frontDoor = createFetchServer(async (request) => (await app.promise).fetch(request));
@@ -121,7 +125,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const running = startProcessing({ region, env, workers, timeoutSeconds, memoryMB });
   stops.first.push(() => running.close(graceMs));
   processing = running;
-  for (const body of early) send(body);
+  for (const { body, group } of early) running.queue.send(body, { group });
   const reconciling = startReconciling({ region, env, memoryMB, events: !endpoints.s3 });
   stops.first.push(() => reconciling.close(graceMs));
 

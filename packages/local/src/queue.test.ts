@@ -158,7 +158,7 @@ describe("a message", () => {
 
   test("sent with a delay appears when that is over", async () => {
     const { clock, queue, seen } = observed(async () => success);
-    queue.send("later", 5_000);
+    queue.send("later", { delayMs: 5_000 });
     queue.send("now");
     await clock.pass(4_999);
     expect(seen).toEqual(["0 now"]);
@@ -220,6 +220,24 @@ describe("the queue", () => {
     answers[1]?.resolve(success);
     await clock.pass(1_000);
     expect(seen).toEqual(["0 a", "0 b", "0 c", "1 d"]);
+  });
+
+  test("hands out next a message of the group with the fewest in flight", async () => {
+    const answers: PromiseWithResolvers<SQSBatchResponse>[] = [];
+    const { clock, queue, seen } = observed(() => {
+      const answer = Promise.withResolvers<SQSBatchResponse>();
+      answers.push(answer);
+      return answer.promise;
+    });
+    for (const body of ["a1", "a2", "a3", "a4", "a5"]) queue.send(body, { group: "a" });
+    queue.send("none");
+    for (const body of ["b1", "b2"]) queue.send(body, { group: "b" });
+    await clock.pass(0);
+    for (let n = 0; n < 6; n++) {
+      answers[n]?.resolve(success);
+      await clock.pass(0);
+    }
+    expect(seen.map((line) => line.slice(2))).toEqual(["a1", "a2", "none", "b1", "a3", "b2", "a4", "a5"]);
   });
 
   test("is idle only when no message is left, hidden ones included", async () => {

@@ -1,16 +1,18 @@
 /**
- * A queue in memory with the semantics of SQS and its event source mapping: at-least-once delivery without order, a
- * visibility timeout, deletion only after success, and a dead-letter queue after too many receives. The reconciler
- * finds the messages that a crash loses.
+ * A queue in memory with the semantics of an SQS fair queue and its event source mapping: at-least-once delivery without
+ * order, shared fairly between message groups, a visibility timeout, deletion only after success, and a dead-letter queue
+ * after too many receives. The reconciler finds the messages that a crash loses.
  */
 import { createHash, randomUUID } from "node:crypto";
 import type { SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { type Clock, systemClock } from "./clock.ts";
+import { fairSet } from "./fair-set.ts";
 
-/** A message; times in milliseconds since 1970. */
+/** A message; times in milliseconds since 1970. `group` is SQS's `MessageGroupId`. */
 export type Message = {
   id: string;
   body: string;
+  group?: string;
   sentAt: number;
   receives: number;
   firstReceivedAt?: number;
@@ -42,7 +44,7 @@ export type Options = {
  * resolves when the queue is empty. `stop` ends delivery and waits for the messages in flight.
  */
 export type Queue = {
-  send(body: string, delayMs?: number): Message;
+  send(body: string, options?: { delayMs?: number; group?: string }): Message;
   take(message: Message): void;
   depth(): { waiting: number; hidden: number };
   drain(): Message[];
@@ -57,7 +59,7 @@ export function startQueue(options: Options): Queue {
   const arn = `arn:aws:sqs:${options.region}:000000000000:${options.name}`;
   /** Every message that is not deleted; for a hidden one, the function that cancels its timer. */
   const kept = new Map<Message, (() => void) | undefined>();
-  const visible = new Set<Message>();
+  const visible = fairSet<Message>();
   const running = new Set<Promise<void>>();
   let waiting: (() => void)[] = [];
   let stopped = false;
@@ -93,14 +95,17 @@ export function startQueue(options: Options): Queue {
   };
 
   const pump = () => {
-    for (const message of visible) {
-      if (stopped || running.size >= concurrency) return;
+    while (!stopped && running.size < concurrency) {
+      const message = visible.next();
+      if (!message) return;
       if (deadLetters && message.receives >= maxReceiveCount) {
         deadLetters.take({ ...message });
         forget(message);
         continue;
       }
+      const done = visible.start(message);
       const run = deliver(message).finally(() => {
+        done();
         running.delete(run);
         pump();
       });
@@ -127,14 +132,14 @@ export function startQueue(options: Options): Queue {
 
   return {
     take,
-    send: (body, delayMs) => {
-      const message = { id: randomUUID(), body, sentAt: clock.now(), receives: 0 };
+    send: (body, { delayMs, group } = {}) => {
+      const message = { id: randomUUID(), body, group, sentAt: clock.now(), receives: 0 };
       take(message, delayMs);
       return message;
     },
-    depth: () => ({ waiting: visible.size, hidden: kept.size - visible.size }),
+    depth: () => ({ waiting: visible.size(), hidden: kept.size - visible.size() }),
     drain: () => {
-      const messages = [...visible];
+      const messages = visible.all();
       for (const message of messages) forget(message);
       return messages;
     },
@@ -149,7 +154,7 @@ export function startQueue(options: Options): Queue {
 
 /** Returns the event of Lambda's SQS event source for one message. */
 function eventOf(
-  { id, body, sentAt, receives, firstReceivedAt }: Message,
+  { id, body, group, sentAt, receives, firstReceivedAt }: Message,
   arn: string,
   region: string,
 ): SQSEvent {
@@ -162,6 +167,7 @@ function eventOf(
       SentTimestamp: String(sentAt),
       SenderId: "local",
       ApproximateFirstReceiveTimestamp: String(firstReceivedAt),
+      ...(group !== undefined && { MessageGroupId: group }),
     },
     messageAttributes: {},
     md5OfBody: createHash("md5").update(body).digest("hex"),

@@ -11,7 +11,7 @@ const identity = {
   region: "us-east-1",
   service: "sqs",
 };
-const sent: { body: string; delayMs: number | undefined }[] = [];
+const sent: { body: string; delayMs?: number; group?: string }[] = [];
 
 /** A queue that delivers no messages, so that tests can inspect its content. */
 const stopped = (name: string) =>
@@ -40,9 +40,9 @@ beforeEach(() => {
   sent.length = 0;
   inner = stopped("processing");
   deadLetters = stopped("processing-dead-letters");
-  const send: Queue["send"] = (body, delayMs) => {
-    sent.push({ body, delayMs });
-    return inner.send(body, delayMs);
+  const send: Queue["send"] = (body, options) => {
+    sent.push({ body, ...options });
+    return inner.send(body, options);
   };
   endpoint = sqsEndpoint({ path, queue: { ...inner, send }, deadLetters, identity });
 });
@@ -64,14 +64,20 @@ async function call(operation: string, input: unknown, key: Partial<typeof ident
 const QueueUrl = `http://127.0.0.1:3000${path}`;
 const entry = (Id: string) => ({ Id, MessageBody: `body ${Id}` });
 
-test("takes a message, and says under which id and with which MD5", async () => {
-  const { status, answer } = await call("SendMessage", { QueueUrl, MessageBody: "hello", DelaySeconds: 3 });
+test("takes a message with its group, and says under which id and with which MD5", async () => {
+  const MessageGroupId = "owner";
+  const { status, answer } = await call("SendMessage", {
+    QueueUrl,
+    MessageBody: "hello",
+    DelaySeconds: 3,
+    MessageGroupId,
+  });
   expect(status).toBe(200);
   expect(answer).toEqual({
     MessageId: expect.any(String),
     MD5OfMessageBody: "5d41402abc4b2a76b9719d911017c592",
   });
-  expect(sent).toEqual([{ body: "hello", delayMs: 3_000 }]);
+  expect(sent).toEqual([{ body: "hello", delayMs: 3_000, group: "owner" }]);
 });
 
 test("takes a batch of ten, and answers for each by its own id", async () => {
@@ -86,7 +92,7 @@ test("takes a batch of ten, and answers for each by its own id", async () => {
 test("says how many messages wait and how many are hidden, for the queue and for its dead letters", async () => {
   inner.send("a");
   inner.send("b");
-  inner.send("later", 60_000);
+  inner.send("later", { delayMs: 60_000 });
   deadLetters.send("dead");
   const attributes = async (suffix: string) =>
     (await call("GetQueueAttributes", { QueueUrl: QueueUrl + suffix, AttributeNames: ["All"] })).answer

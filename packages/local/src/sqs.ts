@@ -18,11 +18,19 @@ const bytesMax = 1_048_576;
 
 const Body = v.pipe(v.string(), v.minLength(1));
 const DelaySeconds = v.optional(v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(900)), 0);
-const SendMessage = v.object({ QueueUrl: v.string(), MessageBody: Body, DelaySeconds });
+const MessageGroupId = v.optional(v.pipe(v.string(), v.regex(/^[\x21-\x7e]{1,128}$/)));
+const SendMessage = v.object({ QueueUrl: v.string(), MessageBody: Body, DelaySeconds, MessageGroupId });
 const SendMessageBatch = v.object({
   QueueUrl: v.string(),
   Entries: v.pipe(
-    v.array(v.object({ Id: v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/)), MessageBody: Body, DelaySeconds })),
+    v.array(
+      v.object({
+        Id: v.pipe(v.string(), v.regex(/^[\w-]{1,80}$/)),
+        MessageBody: Body,
+        DelaySeconds,
+        MessageGroupId,
+      }),
+    ),
     v.minLength(1),
     v.maxLength(10),
     v.check(
@@ -74,7 +82,7 @@ export function sqsEndpoint({ path, queue, deadLetters, identity }: Served): Hon
     StartMessageMoveTask: (input) => {
       mustBeDeadLetters(input);
       const messages = deadLetters?.drain() ?? [];
-      for (const { body } of messages) queue.send(body);
+      for (const { body, group } of messages) queue.send(body, { group });
       moved = messages.length;
       return { TaskHandle: "moved" };
     },
@@ -121,8 +129,10 @@ export function sqsEndpoint({ path, queue, deadLetters, identity }: Served): Hon
   return app;
 }
 
-function send(queue: Queue, { MessageBody, DelaySeconds }: { MessageBody: string; DelaySeconds: number }) {
-  const { id } = queue.send(MessageBody, DelaySeconds * 1000);
+type Sent = { MessageBody: string; DelaySeconds: number; MessageGroupId?: string };
+
+function send(queue: Queue, { MessageBody, DelaySeconds, MessageGroupId }: Sent) {
+  const { id } = queue.send(MessageBody, { delayMs: DelaySeconds * 1000, group: MessageGroupId });
   return { MessageId: id, MD5OfMessageBody: createHash("md5").update(MessageBody).digest("hex") };
 }
 

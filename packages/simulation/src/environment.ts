@@ -44,7 +44,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
     onEvent: (event) => audience().stored(event),
     now,
   });
-  const queue = { send: (body: string, delayMs?: number) => audience().queue.send(body, delayMs) };
+  const queue: Pick<Queue, "send"> = { send: (body, options) => audience().queue.send(body, options) };
   const answer = sqsEndpoint({
     path: queuePath,
     queue: queue as Queue,

@@ -73,6 +73,12 @@ program
   .action((options: { every: number; rounds: number }) => run((dataDir) => kills(dataDir, options)));
 
 program
+  .command("fairness")
+  .description("one upload next to a backlog of another owner")
+  .option("--backlog <n>", "uploads of the other owner", integer, 5_000)
+  .action((options: { backlog: number }) => run((dataDir) => fairness(dataDir, options)));
+
+program
   .command("soak")
   .description("a real server under a steady load: memory, descriptors, late images")
   .option("--minutes <n>", "duration", integer, 10)
@@ -195,6 +201,15 @@ async function kills(dataDir: string, options: { every: number; rounds: number }
   console.log(`${result.kills} kills, ${result.images} images, ${result.violations.length} violations`);
   for (const violation of result.violations) console.error(violation);
   return result.violations.length === 0;
+}
+
+async function fairness(dataDir: string, options: { backlog: number }): Promise<boolean> {
+  const { playFairness } = await import("./fairness.ts");
+  const { alone, crowded } = await playFairness(dataDir, options);
+  console.log(
+    `${alone} rounds alone, at most ${crowded} next to ${options.backlog} uploads of another owner`,
+  );
+  return crowded <= 2 * alone;
 }
 
 async function soak(dataDir: string, options: { minutes: number; perSecond: number }): Promise<boolean> {

@@ -1,4 +1,5 @@
 /** Plays schedules over the real parts: one world at a time, each checked against the invariants. */
+import { ID } from "@image-pipeline/core/id";
 import { contextOf, names } from "@image-pipeline/local/environment";
 import { type Queue, startQueue } from "@image-pipeline/local/queue";
 import { eventRecord } from "@image-pipeline/local/s3/event";
@@ -227,9 +228,10 @@ function openWorld(
       const fate = world.fates[dealt++ % world.fates.length] ?? [0];
       if (fate.length !== 1) count(fate.length === 0 ? "lost" : "doubled");
       const body = JSON.stringify({ Records: [eventRecord(event, region)] });
-      for (const delayMs of fate) queue.send(body, delayMs);
+      const group = ID.groupOf(event.key);
+      for (const delayMs of fate) queue.send(body, { delayMs, group });
     },
-    queue: { send: (body, delayMs) => queue.send(body, delayMs) },
+    queue: { send: (body, options) => queue.send(body, options) },
   });
 
   async function finish() {

@@ -9,6 +9,7 @@ import {
   StartMessageMoveTaskCommand,
 } from "@aws-sdk/client-sqs";
 import { Resource } from "sst";
+import { ID } from "../id.ts";
 import type { Check } from "../records/message.ts";
 import { limits } from "./limits.ts";
 
@@ -29,6 +30,8 @@ export async function send(checks: readonly Sent[]): Promise<void> {
     const Entries = checks.slice(i, i + 10).map((check, index) => ({
       Id: String(index),
       MessageBody: JSON.stringify({ kind: "check", ...check } satisfies Check),
+      // A fair queue by owner: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
+      MessageGroupId: ID.groupOf(check.key),
     }));
     const command = new SendMessageBatchCommand({ QueueUrl: Resource.Processing.url, Entries });
     const { Failed = [] } = await client().send(command);

@@ -16,6 +16,8 @@ export const processor = new sst.aws.Function("Processor", {
   handler: "packages/functions/src/processor.handler",
   timeout: `${pipeline.processorTimeoutSeconds} seconds`,
   memory: `${cloud.processorMemoryMB} MB`,
+  ...(cloud.processorConcurrencyReserved &&
+    !$dev && { concurrency: { reserved: cloud.processorConcurrencyMax } }),
   // Native code for Lambda's platform, and WebAssembly that is read as a file. The root package.json has the versions.
   nodejs: { ...common.nodejs, install: ["sharp", "libheif-js"] },
   link: [uploads, processed, images, settings],
@@ -33,7 +35,8 @@ export const processor = new sst.aws.Function("Processor", {
 export const subscription = processing.subscribe(processor.arn, {
   batch: oneByOne,
   transform: {
-    // Not reserved concurrency: the poller ignores it, and throttled messages become dead letters.
+    // The poller ignores reserved concurrency, and messages that it cannot deliver become dead letters: so this limit
+    // applies with and without a reservation of the same size.
     // Under `sst dev` two at a time: the bridge to the developer's machine drops responses that come in bursts.
     eventSourceMapping: {
       scalingConfig: { maximumConcurrency: $dev ? 2 : cloud.processorConcurrencyMax },

@@ -37,10 +37,10 @@ describe.each(all)("%s", (name, graph) => {
   });
 
   test.each(names)(
-    "%s has no reserved concurrency, which queues do not see and new accounts do not have",
+    "%s has reserved concurrency only where a setting asks for it, because new accounts have none to reserve",
     (fn) => {
       const { reservedConcurrentExecutions } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
-      expect(reservedConcurrentExecutions).toBeUndefined();
+      expect(reservedConcurrentExecutions).toBe(name === "configured" && fn === "Processor" ? 7 : undefined);
     },
   );
 

@@ -27,11 +27,11 @@ export type Cancel = { signal?: AbortSignal };
 /** The object that `createImages` returns, `images` of the client. */
 export type Images = ReturnType<typeof createImages>;
 
-/** Upper bound of the API's `wait` parameter. */
-const holdSeconds = 20;
-
 /** Default timeout of `wait`. */
 const waitSeconds = 120;
+
+/** Pause between two look-ups where the API sends no `Retry-After`. */
+const pauseSeconds = 1;
 
 /** Creates the image operations on top of a `Request`. */
 export function createImages(request: Request) {
@@ -40,6 +40,21 @@ export function createImages(request: Request) {
 
   const get = (id: string, { signal, wait }: Cancel & { wait?: number } = {}): Promise<Image> =>
     request("GET", pathOf(id), { query: { wait }, signal });
+
+  /** Looks an image up; the response has no body (304) while it still has the version of `known`. */
+  async function look(id: string, known: Image | undefined, signal: AbortSignal) {
+    let retryAfterSeconds = pauseSeconds;
+    const found = await request<Image | undefined>("GET", pathOf(id), {
+      headers: known ? { "if-none-match": etagOf(known.version) } : {},
+      signal,
+      onResponse: ({ headers }) => {
+        retryAfterSeconds = Number(headers.get("retry-after")) || pauseSeconds;
+      },
+    });
+    const current = found ?? known;
+    if (!current) throw new ClientError("unexpected_answer", `The API returned no body for ${id}.`);
+    return { current, retryAfterSeconds };
+  }
 
   return {
     /** Returns one page of a list; pass its `nextCursor` as `cursor` for the next one. Throws `invalid_cursor`. */
@@ -57,7 +72,7 @@ export function createImages(request: Request) {
 
     /**
      * Returns an image. With `wait` (seconds, up to 20) the API holds the response until the image is final or the
-     * time is over. Throws `image_not_found`.
+     * time is over, which occupies a function of the stage: prefer the method `wait`. Throws `image_not_found`.
      */
     get,
 
@@ -68,25 +83,42 @@ export function createImages(request: Request) {
       return items;
     },
 
-    /** Waits until an image is `ready`, `rejected` or `failed`, and returns it. Throws `timed_out` after `seconds` (120). */
+    /**
+     * Polls an image until it is `ready`, `rejected` or `failed`, and returns it. Pauses between two look-ups as long as
+     * the API's `Retry-After` says, and up to a quarter longer. Throws `timed_out` after `seconds` (120), which also ends
+     * a request in progress; `image_not_found`; or the signal's reason.
+     */
     async wait(
       id: string,
       { signal, seconds = waitSeconds }: Cancel & { seconds?: number } = {},
     ): Promise<Image> {
-      const until = Date.now() + seconds * 1000;
-      for (let pause = 100; ; pause = Math.min(1000, pause * 2)) {
-        const left = Math.max(0, until - Date.now()) / 1000;
-        const asked = Date.now();
-        const image = await get(id, { signal, wait: Math.min(holdSeconds, Math.ceil(left)) });
-        if (isFinal(image)) return image;
-        if (Date.now() >= until) {
-          throw new ClientError(
-            "timed_out",
-            `${id} is still ${image.status} after ${seconds} s. Call wait again, or look the image up later.`,
-          );
+      signal?.throwIfAborted();
+      // By hand, because React Native has neither `AbortSignal.any` nor `AbortSignal.timeout`.
+      const limit = new AbortController();
+      const timer = setTimeout(() => limit.abort(), seconds * 1000);
+      const onAbort = () => limit.abort(signal?.reason);
+      signal?.addEventListener("abort", onAbort, { once: true });
+      let image: Image | undefined;
+      try {
+        for (;;) {
+          const { current, retryAfterSeconds } = await look(id, image, limit.signal);
+          image = current;
+          if (isFinal(image)) return image;
+          // The jitter spreads clients that began to wait at the same moment.
+          await sleep(retryAfterSeconds * 1000 * (1 + Math.random() / 4), limit.signal);
         }
-        // Backs off if the API responds at once instead of holding the request.
-        await sleep(Math.max(0, pause - (Date.now() - asked)), signal);
+      } catch (error) {
+        if (!limit.signal.aborted) throw error;
+        signal?.throwIfAborted();
+        const state = image ? `${id} is still ${image.status}` : `There is no response for ${id}`;
+        throw new ClientError(
+          "timed_out",
+          `${state} after ${seconds} s. Call wait again, or look the image up later.`,
+          { cause: error },
+        );
+      } finally {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
       }
     },
 
@@ -103,7 +135,7 @@ export function createImages(request: Request) {
     update: (id: string, changes: Changes, { signal, version }: Cancel & { version?: number } = {}) =>
       request<Image>("PATCH", pathOf(id), {
         body: changes,
-        headers: version === undefined ? {} : { "if-match": `W/"v${version}"` },
+        headers: version === undefined ? {} : { "if-match": etagOf(version) },
         signal,
       }),
 
@@ -125,3 +157,5 @@ export const isFinal = ({ status }: Pick<Image, "status">): boolean =>
   status === "ready" || status === "rejected" || status === "failed";
 
 const pathOf = (id: string) => `/images/${encodeURIComponent(id)}`;
+
+const etagOf = (version: number) => `W/"v${version}"`;

@@ -33,8 +33,8 @@ export class ClientError extends Error {
   /** Value of `Retry-After`. */
   readonly retryAfterSeconds?: number;
   /**
-   * True if a retry of the same request can succeed: no response, a 5xx, or an idempotent request that is still in
-   * progress.
+   * True if a retry of the same request can succeed: no response, a 5xx, an idempotent request that is still in
+   * progress, or a 429 of Lambda itself, which has no problem document.
    */
   readonly isTransient: boolean;
 
@@ -47,7 +47,10 @@ export class ClientError extends Error {
     this.retryAfterSeconds = details.retryAfterSeconds;
     this.isTransient =
       details.isTransient ??
-      (code === "network_error" || code === "request_in_progress" || (details.status ?? 0) >= 500);
+      (code === "network_error" ||
+        code === "request_in_progress" ||
+        (code === "unexpected_answer" && details.status === 429) ||
+        (details.status ?? 0) >= 500);
   }
 }
 

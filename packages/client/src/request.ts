@@ -26,15 +26,18 @@ export type Init = {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  /** Receives the successful response, or the 304, before its body is read. */
+  onResponse?: (response: Pick<Response, "headers">) => void;
 };
 
-/** Makes a request and returns the parsed body. Throws `ClientError`, or the signal's reason. */
+/** Makes a request and returns the parsed body, which is undefined for a 304. Throws `ClientError`, or the signal's reason. */
 export type Request = <T>(method: string, path: string, init?: Init) => Promise<T>;
 
 /** Creates a `Request` that retries transient errors. Safe for every method: each of the API's operations is idempotent. */
 export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Options): Request {
   const base = baseUrl.replace(/\/+$/, "");
-  return <T>(method: string, path: string, { query = {}, body, headers, signal }: Init = {}) => {
+  return <T>(method: string, path: string, init: Init = {}) => {
+    const { query = {}, body, headers, signal, onResponse } = init;
     let count = 0;
     return withRetries(
       async () => {
@@ -53,12 +56,13 @@ export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Op
             ...(body === undefined ? {} : { body: JSON.stringify(body) }),
           }),
         );
-        if (!response.ok) {
+        if (!response.ok && response.status !== 304) {
           const error = await errorFrom(response);
           // An earlier attempt deleted the image and its response was lost.
           if (count > 1 && method === "DELETE" && error.code === "image_not_found") return undefined as T;
           throw error;
         }
+        onResponse?.(response);
         return parse(await reach(() => response.text())) as T;
       },
       { signal, tries },

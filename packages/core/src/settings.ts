@@ -106,6 +106,10 @@ const cloud = {
   alarmEmail: text("", "E-mail address for alarms."),
   processorMemoryMB: whole(2_048, 512, 10_240, "Memory of the processor, in MB; CPU grows with it."),
   processorConcurrencyMax: whole(50, 2, 1_000, "Most images processed at once."),
+  processorConcurrencyReserved: flag(
+    false,
+    "Reserve that concurrency for the processor, so that requests cannot use it up. AWS keeps 100 concurrent executions of an account unreserved, so the account's limit must be at least 100 higher; a new account has 10.",
+  ),
   processedPerDayMax: whole(
     50_000,
     0,

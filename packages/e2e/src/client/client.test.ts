@@ -231,7 +231,10 @@ test("a resumed upload sends only the missing parts", async () => {
     },
   });
   faults.push("none", "none", "stall", "stall");
-  await vi.waitUntil(() => written.includes("PUT 1"), 10_000);
+  // Any of the three: they are signed at the same time.
+  const parts = () => written.filter((each) => each.startsWith("PUT"));
+  await vi.waitUntil(() => parts().length > 0, 10_000);
+  const [first = ""] = parts();
   cancel.abort();
   await expect(uploading).rejects.toMatchObject({ name: "AbortError" });
   written.length = 0;
@@ -239,8 +242,8 @@ test("a resumed upload sends only the missing parts", async () => {
   const progress: Progress[] = [];
   const image = await client.upload(file, { resume: ticket, onProgress: (step) => progress.push(step) });
   expect(image).toMatchObject({ id: ticket?.id, status: "rejected", source: await factsOf(file) });
-  expect(written.sort()).toEqual(["POST", "PUT 2", "PUT 3"]);
-  expect(progress[1]?.sent).toBe(6_291_456);
+  expect(written.sort()).toEqual(["POST", ...["PUT 1", "PUT 2", "PUT 3"].filter((part) => part !== first)]);
+  expect(progress[1]?.sent).toBe(first === "PUT 3" ? 17_000_001 - 2 * 6_291_456 : 6_291_456);
 
   const again = await client.upload(file, { resume: ticket });
   expect(again.status).toBe("rejected");

@@ -1,5 +1,6 @@
-/** ETags and conditional requests (RFC 9110, section 13). */
+/** ETags and conditional requests (RFC 9110, section 13), and the interval of polling. */
 import { VisibleError } from "@image-pipeline/core/error";
+import type { Image } from "@image-pipeline/core/images/image";
 
 /** Returns an image's ETag. It is weak, because one version may be serialized in more than one way. */
 export const etagOf = ({ version }: { version: number }): string => `W/"v${version}"`;
@@ -34,3 +35,17 @@ const tagsOf = (header: string | undefined) =>
     .filter(Boolean);
 
 const opaque = (tag: string) => tag.replace(/^W\//, "");
+
+/**
+ * Returns the `Retry-After` of an image that is `pending` or `processing`: a tenth of the time since its last change, from
+ * 1 to 10 seconds, so that a caller learns of the end at most a tenth late. `now` is in ms since 1970. Undefined for an
+ * image that is final.
+ */
+export function retryAfterOf(
+  { status, updatedAt }: Pick<Image.Info, "status" | "updatedAt">,
+  now: number,
+): number | undefined {
+  if (status !== "pending" && status !== "processing") return undefined;
+  const seconds = Math.floor((now - Date.parse(updatedAt)) / 10_000);
+  return Math.min(Math.max(seconds, 1), 10);
+}

@@ -8,7 +8,7 @@ import { Upload } from "@image-pipeline/core/images/upload";
 import { Hono } from "hono";
 import type { Env } from "./auth.ts";
 import { actingFor } from "./auth.ts";
-import { etagOf, matches, versionOf } from "./etag.ts";
+import { etagOf, matches, retryAfterOf, versionOf } from "./etag.ts";
 import { Example } from "./examples.ts";
 import { once } from "./idempotency.ts";
 import {
@@ -113,7 +113,7 @@ export const images = new Hono<Env>()
       tag: "Images",
       summary: "Get an image",
       description:
-        "With `wait`, the response is delayed until the image is `ready`, `rejected` or `failed`, or the time is over.",
+        "To wait until an image is `ready`, `rejected` or `failed`, send the request again after `Retry-After` seconds, with the ETag in `If-None-Match`. With `wait`, the response is delayed instead, which suits scripts: such a request holds one of the stage's concurrent executions.",
       scope: "images:read",
       responses: {
         200: {
@@ -123,12 +123,12 @@ export const images = new Hono<Env>()
           headers: {
             ETag: "Version of the image.",
             "Retry-After":
-              "Seconds to wait before the next request, while the image is `pending` or `processing`.",
+              "Seconds until the next request, while the image is `pending` or `processing`: a tenth of the time since its last change, from 1 to 10.",
           },
         },
         304: {
           description: "The image still has the version in `If-None-Match`.",
-          headers: { ETag: "Version of the image." },
+          headers: { ETag: "Version of the image.", "Retry-After": "As in the response 200." },
         },
       },
       errors: ["invalid_request", "image_not_found"],
@@ -144,7 +144,8 @@ export const images = new Hono<Env>()
         : await Image.fromID(reference);
       const etag = etagOf(image);
       c.header("etag", etag);
-      if (image.status === "pending" || image.status === "processing") c.header("retry-after", "1");
+      const retryAfter = retryAfterOf(image, Date.now());
+      if (retryAfter !== undefined) c.header("retry-after", String(retryAfter));
       return matches(c.req.header("if-none-match"), etag) ? c.body(null, 304) : c.json(image, 200);
     },
   )

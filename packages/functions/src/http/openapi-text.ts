@@ -34,7 +34,7 @@ const table = (head: string[], rows: (string | number)[][]) =>
 
 export const description = `Upload images, get optimized variants, and find them again.
 
-\`POST /images\` creates a \`pending\` image and returns a presigned upload URL. After the upload, get the image with \`GET /images/{id}?wait=20\` until it is \`ready\`, \`rejected\` or \`failed\`. Each variant has its own URL, which never changes.
+\`POST /images\` creates a \`pending\` image and returns a presigned upload URL. After the upload, poll \`GET /images/{id}\` until it is \`ready\`, \`rejected\` or \`failed\`. Each variant has its own URL, which never changes.
 
 For client generators: [openapi.json](/openapi.json) (OpenAPI 3.1).
 
@@ -80,11 +80,13 @@ With \`"method": "POST"\` in step 1, upload the file as a form instead: every fi
 curl "$UPLOAD_URL" -F "key=$KEY" -F "Content-Type=image/jpeg" -F … -F "file=@photo.jpg"
 \`\`\`
 
-**3. Wait** until the image is \`ready\`, \`rejected\` or \`failed\`. The response comes then, or after 20 seconds with the current state; repeat the request while the image has another status. After a restart, an app gets up to 100 images at once with \`GET /images?id=…&id=…\`. There are no webhooks.
+**3. Wait** until the image is \`ready\`, \`rejected\` or \`failed\`: get it again after the \`Retry-After\` seconds of each response, with its \`ETag\` in \`If-None-Match\`. An unchanged image is a 304. After a restart, an app gets up to 100 images at once with \`GET /images?id=…&id=…\`. There are no webhooks.
 
 \`\`\`sh
-curl "$API/images/$ID?wait=20" -H "Authorization: Bearer $TOKEN"
+curl -i "$API/images/$ID" -H "Authorization: Bearer $TOKEN" -H 'If-None-Match: W/"v1"'
 \`\`\`
+
+In a script, \`?wait=20\` delays the response until the image is final, or for 20 seconds. An app should poll: a request that waits holds one of the stage's concurrent executions, which the processing of the image needs as well.
 
 **4. Show** \`variants.small.url\`, or the variant that is as wide as you need. Its URL may be cached forever. Until it is loaded, show \`placeholder.thumbhash\` or \`placeholder.color\`. For a rejected image, show the reason: see [Rejected images](#description/rejected-images).
 

@@ -88,6 +88,14 @@ test("silence is no alarm, and every alarm says what to do", async () => {
   }
 });
 
+test("resources in us-east-1 have SST's tags of the app and the stage", async () => {
+  const { resources } = await graphOf("configured");
+  const providers = resources.filter(({ type, name }) => /providers:aws$/.test(type) && name === "UsEast1");
+  expect(providers.map(({ inputs }) => [inputs.region, JSON.parse(inputs.defaultTags)])).toEqual([
+    ["us-east-1", { tags: { "sst:app": "image-pipeline", "sst:stage": "production" } }],
+  ]);
+});
+
 describe("the topic of ALARM_EMAIL", () => {
   test("gets every alarm, and its end", async () => {
     const graph = await graphOf("configured");

@@ -20,10 +20,10 @@ export type Variant = NonNullable<NonNullable<Image["variants"]>[VariantName]>;
 export type Page = { items: Image[]; nextCursor?: string };
 
 /** Body of `POST /images`: file name, content type, size in bytes and optional description. */
-export type NewImage = InferRequestType<Api["images"]["$post"]>["json"];
+export type ImageInput = InferRequestType<Api["images"]["$post"]>["json"];
 
 /** Fields of an image that callers may change. */
-export type Description = Pick<NewImage, "title" | "alt" | "tags" | "metadata">;
+export type Description = Pick<ImageInput, "title" | "alt" | "tags" | "metadata">;
 
 /** Response of `POST /images`: the `pending` image and `upload`, the presigned request for its bytes. */
 export type CreatedImage = InferResponseType<Api["images"]["$post"], 201>;

@@ -4,7 +4,7 @@ import { sendInParts } from "./multipart.ts";
 import type { Request } from "./request.ts";
 import { withRetries } from "./retry.ts";
 import { accept, type Body, send } from "./send.ts";
-import type { CreatedImage, Description, Image, NewImage } from "./types.ts";
+import type { CreatedImage, Description, Image, ImageInput } from "./types.ts";
 
 /** A `File` or `Blob`, or a file of React Native by `uri`. `size` is in bytes. */
 export type Source = (Blob & { name?: string }) | { uri: string; name: string; type: string; size: number };
@@ -96,7 +96,7 @@ export function createUpload(request: Request, images: Images): Upload {
   ): Promise<Image & { upload?: CreatedImage["upload"] }> {
     const headers = { "idempotency-key": randomKey() };
     return request("POST", "/images", {
-      body: newImageOf(file, options),
+      body: inputOf(file, options),
       headers,
       signal: options.signal,
     });
@@ -129,12 +129,12 @@ async function whole(
   );
 }
 
-function newImageOf(file: Source, options: UploadOptions): NewImage {
+function inputOf(file: Source, options: UploadOptions): ImageInput {
   const { filename, contentType, sha256, title, alt, tags, metadata } = options;
   return {
     filename: filename ?? file.name ?? "image",
     // The API validates the type and lists the supported ones in its error.
-    contentType: (contentType ?? file.type) as NewImage["contentType"],
+    contentType: (contentType ?? file.type) as ImageInput["contentType"],
     bytes: file.size,
     sha256,
     title,

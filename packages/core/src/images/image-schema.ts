@@ -95,11 +95,20 @@ export const tags = v.pipe(
   v.description("Tags to find the image by."),
   v.transform((given) => [...new Set(given)]),
 );
-export const metadata = v.pipe(
-  v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), v.pipe(v.string(), v.maxLength(512))),
-  v.check((given) => Object.keys(given).length <= 20, "At most 20 entries."),
-  v.description("Custom data: up to 20 names with their values."),
-);
+
+/** Maximum number of metadata entries of an image. */
+export const metadataMax = 20;
+
+const metadataOf = <V extends v.GenericSchema<string> | v.NullableSchema<v.GenericSchema<string>, undefined>>(
+  value: V,
+) =>
+  v.pipe(
+    v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), value),
+    v.check((given) => Object.keys(given).length <= metadataMax, `At most ${metadataMax} entries.`),
+    v.description(`Custom data: up to ${metadataMax} names with their values.`),
+  );
+const metadataValue = v.pipe(v.string(), v.maxLength(512));
+export const metadata = metadataOf(metadataValue);
 
 export const Info = v.pipe(
   v.object({
@@ -163,13 +172,13 @@ export const Info = v.pipe(
 );
 export type Info = v.InferOutput<typeof Info>;
 
-/** Changes of an image; `null` removes a field. */
+/** Changes of an image; `null` removes a field, or an entry of `metadata`. */
 export const Changes = v.pipe(
   v.strictObject({
     title: v.nullish(title),
     alt: v.nullish(alt),
     tags: v.nullish(tags),
-    metadata: v.nullish(metadata),
+    metadata: v.nullish(metadataOf(v.nullable(metadataValue))),
   }),
   v.metadata({ ref: "Changes" }),
 );

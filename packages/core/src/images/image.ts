@@ -15,7 +15,7 @@ import { apply, type Change, read } from "../records/record.ts";
 import { Tag } from "../records/tags.ts";
 import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
-import { Changes, type Info } from "./image-schema.ts";
+import { Changes, type Info, metadataMax } from "./image-schema.ts";
 
 export { alt, Changes, Info, metadata, tags, title } from "./image-schema.ts";
 
@@ -59,8 +59,9 @@ export const original = fn(
 );
 
 /**
- * Changes the descriptive fields of an image; with `version`, only that version. Throws `image_not_found`,
- * `version_conflict`.
+ * Changes the descriptive fields of an image; with `version`, only that version. With `merge`, `metadata` is merged
+ * into the image's (RFC 7396), otherwise it replaces them. Throws `image_not_found`, `version_conflict`,
+ * `invalid_request` if the merged metadata has too many entries.
  */
 export const update = fn(
   v.object({
@@ -68,8 +69,9 @@ export const update = fn(
     by: v.string(),
     version: v.optional(v.number()),
     changes: Changes,
+    merge: v.optional(v.boolean(), false),
   }),
-  async ({ id, owner, by, version, changes }): Promise<Info> => {
+  async ({ id, owner, by, version, changes, merge }): Promise<Info> => {
     const fields = Object.entries(changes).filter(([, value]) => value !== undefined);
     if (fields.length === 0) return fromID({ id, owner });
     const added = changes.tags ?? [];
@@ -79,9 +81,11 @@ export const update = fn(
       const kept = changes.tags === undefined ? (record.tags ?? []) : added;
       dropped = (record.tags ?? []).filter((tag) => !kept.includes(tag));
       const { version: _, ...draft } = record;
+      const changed = Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined]));
+      if (changes.metadata) changed.metadata = patched(merge ? record.metadata : {}, changes.metadata);
       await Tag.add({ ...record, version: record.version + 1 }, added);
       return {
-        draft: { ...draft, ...Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined])) },
+        draft: { ...draft, ...changed },
         entry: { type: "updated", by, detail: { fields: fields.map(([name]) => name).join(", ") } },
       };
     });
@@ -89,6 +93,17 @@ export const update = fn(
     return serialize(after);
   },
 );
+
+/** Merges changes into metadata; `null` removes an entry. Throws `invalid_request` for too many entries. */
+function patched(before: Record<string, string> = {}, changes: Record<string, string | null>) {
+  const after = { ...before, ...changes };
+  const kept = Object.entries(after).filter((entry): entry is [string, string] => entry[1] !== null);
+  if (kept.length <= metadataMax) return Object.fromEntries(kept);
+  throw new VisibleError(
+    "invalid_request",
+    `The metadata would have ${kept.length} entries; at most ${metadataMax} are accepted. Remove some with \`null\`.`,
+  );
+}
 
 /** Sends an image through the pipeline again. Throws `image_not_found`, `image_not_ready` while it is processed. */
 export const reprocess = fn(

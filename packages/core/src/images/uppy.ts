@@ -59,6 +59,7 @@ export type Request = v.InferOutput<typeof Request>;
 export const Signed = v.pipe(
   v.object({
     url: v.pipe(v.string(), v.description("Presigned URL. Treat it as a secret.")),
+    id: v.pipe(ID.imageID, v.description("Id of the image that the upload belongs to.")),
     key: v.optional(
       v.pipe(v.string(), v.description("Actual key of the upload; use it in all further requests.")),
     ),
@@ -77,6 +78,13 @@ type Caller = { owner?: string; by: string; limits: Upload.Limits };
  * that is not the caller's, `image_not_ready`, `quota_exceeded`, `forbidden` for requests that no uploader needs.
  */
 export async function sign(request: Request, caller: Caller): Promise<Signed> {
+  const signed = await presign(request, caller);
+  const { imageID: id } = ID.parseKey(signed.key ?? request.key) ?? {};
+  if (!id) throw new Error(`The signed key ${signed.key} is not of an image.`);
+  return { id, ...signed };
+}
+
+async function presign(request: Request, caller: Caller): Promise<Omit<Signed, "id">> {
   const { method, key, uploadId: uploadID } = request;
   const { bytesMax, uploadSecondsMax } = caller.limits;
   const seconds = Math.min(request.expiresIn ?? uploadSecondsMax, uploadSecondsMax);
@@ -96,7 +104,11 @@ export async function sign(request: Request, caller: Caller): Promise<Signed> {
 }
 
 /** Presigns a whole file. One of unknown size is sent as a form: only a POST policy can limit the size. */
-async function whole({ key, contentType, bytes }: Request, caller: Caller, seconds: number): Promise<Signed> {
+async function whole(
+  { key, contentType, bytes }: Request,
+  caller: Caller,
+  seconds: number,
+): Promise<Omit<Signed, "id">> {
   const type = v.safeParse(Upload.contentType, contentType);
   if (!type.success) throw invalid(`\`contentType\` must be one of ${Upload.contentTypes.join(", ")}.`);
   const { bytesMax } = caller.limits;

@@ -131,6 +131,21 @@ describe("changing", () => {
     expect([await tagged("old"), await tagged("kept"), await tagged("new")]).toEqual([false, true, true]);
   });
 
+  test("a merge patch keeps the metadata that it does not name, and null removes an entry (RFC 7396)", async () => {
+    const { id } = await announce({ metadata: { a: "1", b: "2" } });
+    const merge = { "content-type": "application/merge-patch+json; charset=utf-8" };
+    const merged = await patch(id, { metadata: { b: null, c: "3" } }, merge);
+    expect(await merged.json()).toMatchObject({ metadata: { a: "1", c: "3" }, version: 2 });
+    const replaced = await patch(id, { metadata: { d: "4", e: null } });
+    expect((await replaced.json()) as object).toHaveProperty("metadata", { d: "4" });
+    const many = Object.fromEntries(Array.from({ length: 20 }, (_, i) => [`n${i}`, ""]));
+    expect(await codeOf(await patch(id, { metadata: many }, merge))).toBe("invalid_request");
+    expect((await patch(id, { metadata: { ...many, n0: null } }, merge)).status).toBe(200);
+    expect(await codeOf(await world.ask("/images", { json: jpeg(), headers: merge }))).toBe(
+      "unsupported_media_type",
+    );
+  });
+
   test("If-Match holds a change to the version that was seen", async () => {
     const { id } = await announce();
     expect((await patch(id, { title: "A" }, { "if-match": 'W/"v1"' })).status).toBe(200);

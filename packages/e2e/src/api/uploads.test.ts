@@ -19,7 +19,13 @@ afterAll(async () => {
   await issuer.stop();
 });
 
-type Signed = { url: string; key: string; headers?: Record<string, string>; fields?: Record<string, string> };
+type Signed = {
+  url: string;
+  id: string;
+  key: string;
+  headers?: Record<string, string>;
+  fields?: Record<string, string>;
+};
 
 const ask = (json: object, who = as) => world.ask("/uploads/sign", { json, as: who });
 async function sign(json: object): Promise<Signed> {
@@ -37,12 +43,14 @@ async function statusOf(key: string): Promise<string> {
 /** Sends a file in parts as a client does, and returns the response to its completion. */
 async function multipart(key: string, file: Buffer): Promise<number> {
   const create = await sign({ method: "POST", key });
+  expect(create.id).toBe(idOf(create.key));
   const xml = await (await fetch(create.url, { method: "POST" })).text();
   const uploadId = /<UploadId>([^<]+)/.exec(xml)?.[1] ?? "";
   const part = await sign({ method: "PUT", key: create.key, uploadId, partNumber: 1, bytes: file.length });
   const sent = await fetch(part.url, { method: "PUT", body: new Uint8Array(file) });
   const list = await fetch((await sign({ method: "GET", key: create.key, uploadId })).url);
   expect(await list.text()).toContain("<PartNumber>1</PartNumber>");
+  expect(part.id).toBe(create.id);
   const complete = await sign({ method: "POST", key: create.key, uploadId });
   const etag = sent.headers.get("etag") ?? "";
   const body = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${etag}</ETag></Part></CompleteMultipartUpload>`;

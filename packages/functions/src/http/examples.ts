@@ -94,6 +94,7 @@ const signing: Uppy.Request = {
 };
 
 const signed: Uppy.Signed = {
+  id,
   url: "https://uploads.s3.eu-central-1.amazonaws.com",
   key: `default/${id}`,
   fields: {

@@ -18,9 +18,10 @@ const owner = v.optional(
   ),
 );
 
-export const NewImage = v.pipe(
+/** The body of `POST /images`. Not `NewImage`: generated Go clients name the constructor of `Image` so. */
+export const ImageInput = v.pipe(
   v.strictObject({ ...Upload.New.entries, owner }),
-  v.metadata({ ref: "NewImage" }),
+  v.metadata({ ref: "ImageInput" }),
 );
 
 /** A whole number in a query, from `min` to `max`. `other` is added to its JSON Schema. */

@@ -15,14 +15,14 @@ import {
   Announced,
   DeleteQuery,
   Events,
+  ImageInput,
   ListQuery,
   LookUpQuery,
-  NewImage,
   Page,
   Path,
 } from "./images-schema.ts";
 import { route } from "./route.ts";
-import { validator } from "./validator.ts";
+import { mediaTypeOf, mergePatch, validator } from "./validator.ts";
 
 /** Validity of the presigned URL of an original. */
 const originalSeconds = 300;
@@ -63,7 +63,7 @@ export const images = new Hono<Env>()
       headers: ["Idempotency-Key"],
       body: Example.newImage,
     }),
-    validator("json", NewImage),
+    validator("json", ImageInput),
     async (c) => {
       const body = c.req.valid("json");
       const image = await once(c, body, () => {
@@ -155,7 +155,7 @@ export const images = new Hono<Env>()
       operationId: "updateImage",
       tag: "Images",
       summary: "Update an image",
-      description: "Changes only the fields that are sent. `null` removes a field.",
+      description: `Changes only the fields that are sent. \`null\` removes a field. \`tags\` are replaced as a whole, and so is \`metadata\` in a body of type \`application/json\`. As a merge patch (RFC 7396, \`${mergePatch}\`) \`metadata\` is merged: entries that are not sent stay, and an entry that is \`null\` is removed.`,
       scope: "images:write",
       responses: {
         200: {
@@ -175,14 +175,16 @@ export const images = new Hono<Env>()
       ],
       headers: ["If-Match"],
       body: Example.changes,
+      bodies: { [mergePatch]: { schema: Image.Changes } },
     }),
     validator("param", Path),
-    validator("json", Image.Changes),
+    validator("json", Image.Changes, ["application/json", mergePatch]),
     async (c) => {
       const { owner, by } = c.var.caller;
       const version = versionOf(c.req.header("if-match"));
       const changes = c.req.valid("json");
-      const image = await Image.update({ ...c.req.valid("param"), owner, by, version, changes });
+      const merge = mediaTypeOf(c.req.header("content-type")) === mergePatch;
+      const image = await Image.update({ ...c.req.valid("param"), owner, by, version, changes, merge });
       return c.json(image, 200, { etag: etagOf(image) });
     },
   )

@@ -123,7 +123,7 @@ Lists are paginated: repeat the request with the page's \`nextCursor\` and the s
 
 ## Compatibility
 
-New fields, codes, statuses and event types may be added at any time: ignore those that you do not know. A field without a value is absent; \`null\` is never sent. Times are in UTC and whole seconds.
+New fields, codes, statuses and event types may be added at any time: ignore those that you do not know. Values that may grow are strings, with the current ones in \`x-extensible-enum\`. A field without a value is absent; \`null\` is never sent. Times are in UTC and whole seconds.
 
 ## Rejected images
 

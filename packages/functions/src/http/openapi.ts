@@ -51,8 +51,8 @@ export async function documentOf(app: Hono<Env>, version: string): Promise<Docum
 }
 
 /**
- * Restricts a document to what generators of Swift and Kotlin clients support: responses without `null`, enumerations
- * of responses that may grow, no closed responses. Adds the examples of request bodies, by operation. Throws if a
+ * Restricts a document to what generators of Swift, Kotlin, Dart and Go clients support: responses without `null` and
+ * without unions, enumerations of responses that may grow, no closed responses. Adds the examples of request bodies, by operation. Throws if a
  * schema is in requests and in responses, where it would have to follow both rules.
  */
 function conform(document: Document, examples: Map<string, unknown>): Document {
@@ -63,8 +63,7 @@ function conform(document: Document, examples: Map<string, unknown>): Document {
   for (const { operationId, parameters, requestBody, responses } of operations) {
     const places = ["path", "query", "header"];
     parameters?.sort((a, b) => places.indexOf(a.in) - places.indexOf(b.in));
-    for (const content of Object.values(requestBody?.content ?? {}))
-      content.example = examples.get(operationId);
+    if (requestBody) requestBody.content = jsonFirst(requestBody.content, examples.get(operationId));
     collect([parameters, requestBody], schemas, sent);
     collect(responses, schemas, received);
     for (const node of nodesOf([parameters, requestBody])) simplify(node);
@@ -77,6 +76,14 @@ function conform(document: Document, examples: Map<string, unknown>): Document {
     }
   }
   return document;
+}
+
+/** Puts the JSON types first, which generators with one body for each operation take, and adds their example. */
+function jsonFirst(content: Content, example: unknown): Content {
+  const all = Object.entries(content);
+  const json = all.filter(([type]) => type.endsWith("json")).reverse();
+  const others = all.filter(([type]) => !type.endsWith("json"));
+  return Object.fromEntries([...json.map(([type, body]) => [type, { ...body, example }]), ...others]);
 }
 
 /** Adds the names of the schemas that a value refers to, directly or through others. */
@@ -114,11 +121,15 @@ function simplify(node: Node): void {
   }
 }
 
-/** Lets an enumeration of a response grow. */
+/**
+ * Lets an enumeration of a response grow: a plain string whose current values are an extension. Generators turn an
+ * `enum` into a type that rejects new values, and a union with `anyOf` into a class without fields.
+ * https://opensource.zalando.com/restful-api-guidelines/#112
+ */
 function open(node: Node): void {
   if (!Array.isArray(node.enum)) return;
   const { enum: values, type, ...others } = node;
-  replace(node, { anyOf: [{ type: "string", enum: values }, { type: "string" }], ...others });
+  replace(node, { type: "string", "x-extensible-enum": values, ...others });
 }
 
 function replace(node: Node, next: Node): void {

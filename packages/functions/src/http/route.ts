@@ -30,8 +30,10 @@ export type Declaration = {
   errors: readonly Code[];
   /** The request headers that the route reads in addition to `Authorization`. */
   headers?: readonly (keyof typeof headerTexts)[];
-  /** An example of the request body. */
+  /** An example of the JSON request body. */
   body?: unknown;
+  /** Further content types of the request body. The validator of the route declares JSON. */
+  bodies?: Record<string, { schema: v.GenericSchema; example?: unknown }>;
   /** Leaves the route out of the OpenAPI document. */
   isHidden?: boolean;
 };
@@ -95,7 +97,17 @@ export function declared(app: Pick<Hono, "routes">): Declared[] {
 
 /** The declaration as hono-openapi takes it. */
 function describe(declaration: Declaration): Parameters<typeof describeRoute>[0] {
-  const { operationId, tag, summary, description, scope, responses, errors, headers = [] } = declaration;
+  const {
+    operationId,
+    tag,
+    summary,
+    description,
+    scope,
+    responses,
+    errors,
+    headers = [],
+    bodies,
+  } = declaration;
   const codes = [...errors, ...(scope === "open" ? [] : guardedErrors)];
   return {
     operationId,
@@ -105,6 +117,7 @@ function describe(declaration: Declaration): Parameters<typeof describeRoute>[0]
     ...(description ? { description } : {}),
     security: scope === "open" ? [] : [{ bearer: [scope] }],
     ...(headers.length > 0 ? { parameters: headers.map(headerParameter) } : {}),
+    ...(bodies ? { requestBody: { required: true, content: contentOf(bodies) } } : {}),
     responses: {
       ...Object.fromEntries(
         Object.entries(responses).map(([status, success]) => [status, responseOf(success)]),
@@ -113,6 +126,14 @@ function describe(declaration: Declaration): Parameters<typeof describeRoute>[0]
     },
   };
 }
+
+const contentOf = (bodies: NonNullable<Declaration["bodies"]>) =>
+  Object.fromEntries(
+    Object.entries(bodies).map(([type, { schema, ...body }]) => [
+      type,
+      { ...body, schema: resolver(schema) },
+    ]),
+  );
 
 const headerParameter = (name: keyof typeof headerTexts) => ({
   in: "header",

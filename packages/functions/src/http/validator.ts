@@ -12,23 +12,31 @@ type Read<T extends Target, S extends v.GenericSchema> = {
   out: { [K in T]: v.InferOutput<S> };
 };
 
+/** The media type of a JSON merge patch (RFC 7396). */
+export const mergePatch = "application/merge-patch+json";
+
+/** Returns a request's media type in lower case, without parameters. */
+export const mediaTypeOf = (contentType = ""): string =>
+  (contentType.split(";")[0] ?? "").trim().toLowerCase();
+
 /**
- * Validates one part of a request into `c.req.valid(target)`. Throws `invalid_request` with every invalid field, and
- * `unsupported_media_type`; a body that is not JSON is Hono's own exception, which `answer` turns into
+ * Validates one part of a request into `c.req.valid(target)`. A JSON body must have one of the media types `types`.
+ * Throws `invalid_request` with every invalid field, and `unsupported_media_type`; a body that is not JSON is Hono's own exception, which `answer` turns into
  * `malformed_json`. A path parameter that is no image id is `image_not_found`.
  */
 export function validator<T extends Target, S extends v.GenericSchema>(
   target: T,
   schema: S,
+  types: readonly string[] = ["application/json"],
 ): MiddlewareHandler<Env, string, Read<T, S>> {
   const middleware = validate(target, v.config(schema, { abortPipeEarly: true }), (result, c) => {
     if (target === "json") {
       // Of another media type Hono reads no body and validates an empty object.
-      const type = c.req.header("content-type") ?? "";
-      if (!/^application\/json\s*(;|$)/i.test(type)) {
+      const type = mediaTypeOf(c.req.header("content-type"));
+      if (!types.includes(type)) {
         throw new VisibleError(
           "unsupported_media_type",
-          "Send the body as JSON with `Content-Type: application/json`.",
+          `The body has the content type ${JSON.stringify(type)}. Send it as \`${types.join("` or `")}\`.`,
         );
       }
       // Valibot takes an array for an object.

@@ -71,7 +71,10 @@ const pipeline = {
     "Allow callers without credentials to use the API, as the owner `default`. `npm start` turns it on for itself.",
   ),
   jwtIssuer: text("", "Issuer of end users' tokens: their `iss`, exactly. Empty: tokens are not accepted."),
-  jwtAudience: text("", "Audience that tokens must have: their `aud`."),
+  jwtAudience: text(
+    "",
+    "Audience that tokens must have: their `aud`, or in tokens without `aud` their `client_id` or `azp`. docs/deploying.md has the values of each identity provider.",
+  ),
   jwtJwksUrl: text("", "URL of the issuer's public keys, such as https://…/jwks.json."),
   pendingMax: whole(
     100,

@@ -32,8 +32,11 @@ const own = ["images:read", "images:write"] as const;
 /** In embedded mode the one user is also the operator. */
 const embedded = [...own, "service"] as const;
 
-/** Longer than any token that an issuer makes; a longer credential is not parsed. */
-const credentialMax = 8_192;
+/**
+ * A longer credential is not parsed. Entra writes up to 200 groups into a token, about 11,000 characters; CloudFront
+ * accepts headers of 20,480 bytes, Node of 16,384.
+ */
+const credentialMax = 12_288;
 
 /**
  * Authenticates a caller by the `Authorization` header, which holds an API key or a token. Without the header the

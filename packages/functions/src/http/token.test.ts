@@ -9,9 +9,11 @@ let app: ReturnType<typeof createApp>;
 let issuer: Issuer;
 let spki: string;
 let stranger: KeyObject;
+const weak = generateKeyPairSync("rsa", { modulusLength: 1024 });
 
 beforeAll(async () => {
   issuer = await startIssuer();
+  issuer.published.keys.push({ ...weak.publicKey.export({ format: "jwk" }), kid: "weak", use: "sig" });
   app = createApp({ ...settings, ...issuer.settings, anonymous: false });
   spki = await exportSPKI(issuer.publicKey);
   stranger = generateKeyPairSync("rsa", { modulusLength: 2048 }).privateKey;
@@ -101,9 +103,31 @@ const forgeries: Record<string, () => string | Promise<string>> = {
   "another audience": () => signed(header(), claims({ aud: "other" })),
   "an audience that only begins like ours": () => signed(header(), claims({ aud: "images.example.com" })),
   "no audience": () => signed(header(), claims({ aud: undefined })),
+  "no audience, and another client_id and azp": () =>
+    signed(header(), claims({ aud: undefined, client_id: "other", azp: "other" })),
+  "no audience, and a client_id that is a list": () =>
+    signed(header(), claims({ aud: undefined, client_id: ["images"] })),
+  "another audience, though the client_id and azp are ours": () =>
+    signed(header(), claims({ aud: "other", client_id: "images", azp: "images" })),
+  "an empty list of audiences, though the client_id is ours": () =>
+    signed(header(), claims({ aud: [], client_id: "images" })),
+  "an audience that is null, though the azp is ours": () =>
+    signed(header(), claims({ aud: null, azp: "images" })),
+  "an audience that is an object": () => signed(header(), claims({ aud: { images: true } })),
   "no subject": () => signed(header(), claims({ sub: undefined })),
   "an empty subject": () => signed(header(), claims({ sub: "" })),
   "a subject that is an object": () => signed(header(), claims({ sub: { id: "alice" } })),
+  "a subject with a lone surrogate": () => signed(header(), claims({ sub: "alice\ud800" })),
+  "a subject with another lone surrogate": () => signed(header(), claims({ sub: "alice\udfff" })),
+  "a scope that is a number": () => signed(header(), claims({ scope: 1 })),
+  "a scope that is an object": () => signed(header(), claims({ scope: { toString: 1 } })),
+  "a list of scopes with an object": () => signed(header(), claims({ scp: ["openid", { toString: 1 }] })),
+  "a type that is a number": () => signed(header({ typ: 1 }), claims()),
+  "a type that is a list": () => signed(header({ typ: ["JWT"] }), claims()),
+  "a type that is null": () => signed(header({ typ: null }), claims()),
+  "a start that is text": () => signed(header(), claims({ nbf: "0" })),
+  "an RSA key of 1,024 bits that the issuer publishes": () =>
+    forged(header({ kid: "weak" }), claims(), weak.privateKey),
   "a token of another type": () => signed(header({ typ: "logout+jwt" }), claims()),
   "an oversized one": () => signed(header(), claims({ padding: "x".repeat(9_000) })),
   "claims that are a list": () => signed(header(), "[]"),
@@ -126,6 +150,8 @@ test("there are at least 40 forgeries", () => {
 test.each(Object.keys(forgeries))("a forged token is refused: %s", async (name) => {
   const response = await ask({ as: await forgeries[name]?.() });
   expect(response.headers.get("www-authenticate")).toBe("Bearer");
+  const { detail } = (await response.clone().json()) as { detail: string };
+  expect(detail).toMatch(/^(The token|The API key|`Authorization`).{15,}\.$/);
   expect(await codeOf(response)).toBe("unauthenticated");
 });
 
@@ -150,11 +176,56 @@ test("valid tokens are accepted: access tokens, several audiences, clocks that d
     await signed(header({ typ: "JWT" }), claims({ aud: ["other", "images"] })),
     await signed(header(), claims({ exp: now() - 10 })),
     await signed(header(), claims({ nbf: now() + 10 })),
+    await signed(header(), claims({ scope: ["openid"] })),
     await signed(header(), claims({ nested: { sub: "bob" }, list: [{ sub: 1 }] })),
   ];
   for (const token of valid) expect(await codeOf(await ask({ as: token }))).toBe("image_not_found");
   const lower = await ask({ headers: { authorization: `bearer ${valid[0]}` } });
   expect(await codeOf(lower)).toBe("image_not_found");
+});
+
+/** Claims in the shape of each provider's tokens, with our audience where the provider writes it. */
+const providers: Record<string, { head?: object; more: object }> = {
+  "Auth0, access token": {
+    head: { typ: "JWT" },
+    more: { aud: ["images", "https://tenant.eu.auth0.com/userinfo"], azp: "cid", permissions: [] },
+  },
+  "Auth0, RFC 9068 profile": { head: { typ: "at+jwt" }, more: { client_id: "cid", jti: "x" } },
+  "Cognito, id token": { more: { token_use: "id", "cognito:username": "a" } },
+  "Cognito, access token": {
+    more: {
+      aud: undefined,
+      client_id: "images",
+      token_use: "access",
+      scope: "aws.cognito.signin.user.admin",
+    },
+  },
+  "Clerk, session token": {
+    head: { typ: "JWT", cat: "cl_B7d4PD111AAA" },
+    more: { aud: undefined, azp: "images", sid: "sess_1", fva: [1, -1], sts: "active", v: 2 },
+  },
+  "WorkOS, access token": { more: { aud: undefined, client_id: "images", sid: "session_01" } },
+  "Firebase, id token": { head: { typ: "JWT" }, more: { user_id: "u", firebase: { identities: {} } } },
+  "Supabase, access token": {
+    head: { typ: "JWT" },
+    more: { role: "authenticated", amr: [{ method: "otp" }] },
+  },
+  "Entra, access token": { head: { typ: "JWT" }, more: { azp: "x", scp: "access_as_user", ver: "2.0" } },
+  "Entra, with 190 groups": {
+    head: { typ: "JWT" },
+    more: { groups: Array.from({ length: 190 }, () => "74658136-14ec-4630-ad9b-26e160ff0fc6") },
+  },
+  "Okta, access token": { more: { ver: 1, cid: "c", uid: "u", scp: ["openid"] } },
+  "Keycloak, access token": {
+    head: { typ: "JWT" },
+    more: { aud: ["account", "images"], typ: "Bearer", azp: "app", realm_access: { roles: ["a"] } },
+  },
+};
+
+test.each(Object.keys(providers))("accepts a token of %s", async (name) => {
+  const { head, more } = providers[name] ?? {};
+  const token = await signed(header(head), claims(more));
+  expect(await codeOf(await ask({ as: token }))).toBe("image_not_found");
 });
 
 test("a stage without an issuer accepts no token", async () => {

@@ -8,10 +8,11 @@ declare module "dynalite" {
     values(options?: object): Iterator;
     batch(operations: object[], done: (error?: Error) => void): void;
   };
+  export type Store = { db: Database };
   export default function dynalite(options: {
     path?: string | undefined;
     createTableMs: number;
     deleteTableMs: number;
     updateTableMs: number;
-  }): Server & { store?: { db: Database } };
+  }): Server & { store?: Store };
 }

@@ -14,9 +14,11 @@ import { startS3 } from "@image-pipeline/local/s3/server";
 import { sqsEndpoint } from "@image-pipeline/local/sqs";
 import { createClient, ensureTable, expire, type Key } from "@image-pipeline/local/table";
 import { AwsClient } from "aws4fetch";
+import type dynalite from "dynalite";
 import { injectFaults, type Wire } from "./faults.ts";
 import { installClock, now } from "./scheduler.ts";
-import { installTransport } from "./transport.ts";
+import { connect } from "./table.ts";
+import { installTransport, serverAt } from "./transport.ts";
 
 /** Receives everything that happens: the world that plays now. */
 export type Audience = Wire & {
@@ -54,6 +56,9 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
   const url = await listen(front, 0);
   const dynamodb = createClient({ endpoint: table.url, region, credentials });
   await ensureTable(dynamodb, names.table);
+  const { store: items } = serverAt(table.url) as ReturnType<typeof dynalite>;
+  if (!items) throw new Error("dynalite lacks its patch. Run `npm install` in the repository.");
+  connect(dynamodb, items);
   enter(process.env, {
     region,
     credentials,
@@ -75,6 +80,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
   const { createApp } = await import("@image-pipeline/functions/http/app");
   const { linkedSettings } = await import("@image-pipeline/functions/api");
+  connect(Table.client(), items);
   injectFaults([Storage.client(), Table.client(), Queue.client()], audience);
 
   const s3 = new AwsClient({ ...credentials, region, service: "s3" });

@@ -41,6 +41,9 @@ export function installTransport(): void {
   };
 }
 
+/** The server of this process that listens at a URL. */
+export const serverAt = (url: string): http.Server | undefined => servers.get(new URL(url).port);
+
 /** The transport of an SDK client. */
 export const requestHandler = {
   async handle({ method, port, path, query = {}, headers, body }: HttpRequest) {

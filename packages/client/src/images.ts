@@ -122,6 +122,10 @@ export function createImages(request: Request) {
       }
     },
 
+    /** Returns a presigned URL of the original file, valid for five minutes. Throws `image_not_found`, `image_not_ready`. */
+    original: (id: string, { signal }: Cancel = {}): Promise<{ url: string; expiresAt: string }> =>
+      request("GET", `${pathOf(id)}/original`, { signal }),
+
     /** Returns the audit trail, oldest entry first, also of a deleted image. Throws `image_not_found`. */
     async events(id: string, { signal }: Cancel = {}): Promise<Event[]> {
       const { items } = await request<{ items: Event[] }>("GET", `${pathOf(id)}/events`, { signal });

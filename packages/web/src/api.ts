@@ -39,8 +39,9 @@ function probe(): void {
 
 async function observed(url: string, init: RequestInit): Promise<Response> {
   try {
-    // `keepalive` lets a deletion finish after the page is closed.
-    const response = await fetch(url, { ...init, keepalive: init.method === "DELETE" });
+    // `keepalive` lets a deletion or an edit finish after the page is closed.
+    const keepalive = init.method === "DELETE" || init.method === "PATCH";
+    const response = await fetch(url, { ...init, keepalive });
     isReachable.value = true;
     if (response.status === 401) mustSignIn.value = true;
     return response;

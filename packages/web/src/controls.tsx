@@ -14,6 +14,8 @@ const paths = {
   copy: "M7 7V4.5A1.5 1.5 0 018.5 3H15.5A1.5 1.5 0 0117 4.5V11.5A1.5 1.5 0 0115.5 13H13M4.5 7H11.5A1.5 1.5 0 0113 8.5V15.5A1.5 1.5 0 0111.5 17H4.5A1.5 1.5 0 013 15.5V8.5A1.5 1.5 0 014.5 7z",
   trash: "M3.5 5.5h13M8 5V3.5h4V5M5.5 5.5l.8 11h7.4l.8-11M8.5 8.5v5M11.5 8.5v5",
   again: "M16 10a6 6 0 11-1.8-4.3M16.5 3v3.5H13",
+  download: "M10 3v10M5.5 9l4.5 4.5L14.5 9M4 16.5h12",
+  tag: "M3 9.5V3h6.5l7.5 7.5-6.5 6.5zM6.6 6.6h.1",
   alert: "M10 6.5v4.5M10 13.7v.1M10 2.5l8 14.5H2z",
   camera: "M3 6.5h3l1.5-2h5l1.5 2h3v9.5H3zM10 13.5a2.7 2.7 0 100-5.4 2.7 2.7 0 000 5.4z",
   folder: "M2.5 5h5l1.5 2h8.5v9h-15z",
@@ -46,6 +48,8 @@ export function Dialog(props: {
     const shown = dialog.current;
     const before = document.activeElement;
     shown?.showModal();
+    // A field keeps the focus; a button would show a focus ring before a key is pressed.
+    if (!(document.activeElement instanceof HTMLInputElement)) shown?.focus();
     return () => {
       shown?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });
@@ -55,6 +59,7 @@ export function Dialog(props: {
     <dialog
       ref={dialog}
       class={props.class}
+      tabIndex={-1}
       aria-label={props.label}
       onCancel={(event) => {
         event.preventDefault();

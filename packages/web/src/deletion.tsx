@@ -3,7 +3,11 @@ import { ClientError } from "@image-pipeline/client/client";
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { api } from "./api.ts";
+import { nameOf } from "./gallery/tile.ts";
+import { discard, drafts } from "./image/draft.ts";
 import { publishDeletion } from "./live.ts";
+import { format } from "./route.ts";
+import { route } from "./router.ts";
 import { type Words, wordsOf } from "./words.ts";
 
 /** Time to undo a deletion. The `run-out` animation takes as long. */
@@ -17,12 +21,45 @@ const deletionError = signal<Words | undefined>(undefined);
 
 const timers = new Map<string, ReturnType<typeof setTimeout>>();
 
+/** Images whose time to undo is over, and the number of those that are being deleted. */
+const due: string[] = [];
+let running = 0;
+const atOnce = 6;
+
+function pump(): void {
+  while (running < atOnce) {
+    const id = due.shift();
+    if (id === undefined) return;
+    running++;
+    void carryOut(id).finally(() => {
+      running--;
+      pump();
+    });
+  }
+}
+
 /** Hides an image and deletes it after ten seconds. */
 export function remove(id: string, name: string): void {
   if (pendingDelete.peek().has(id)) return;
   pendingDelete.value = new Map(pendingDelete.peek()).set(id, { name });
   deletionError.value = undefined;
-  timers.set(id, setTimeout(carryOut, undoMs, id));
+  startTimer(id);
+}
+
+function startTimer(id: string): void {
+  const run = () => {
+    timers.delete(id);
+    due.push(id);
+    pump();
+  };
+  timers.set(id, setTimeout(run, undoMs));
+}
+
+/** Deletes an image without a time to undo it: one that has no bytes. */
+export function removeNow(id: string): void {
+  if (pendingDelete.peek().has(id)) return;
+  pendingDelete.value = new Map(pendingDelete.peek()).set(id, { name: "" });
+  void carryOut(id);
 }
 
 function undo(): void {
@@ -35,7 +72,7 @@ function undo(): void {
 function restart(): void {
   for (const [id, timer] of timers) {
     clearTimeout(timer);
-    timers.set(id, setTimeout(carryOut, undoMs, id));
+    startTimer(id);
   }
 }
 
@@ -58,13 +95,14 @@ async function carryOut(id: string): Promise<void> {
 
 // Closing the page confirms pending deletions.
 addEventListener("pagehide", () => {
-  for (const id of timers.keys()) void carryOut(id);
+  for (const id of [...timers.keys(), ...due.splice(0)]) void carryOut(id);
 });
 
-/** Toasts for pending deletions, with Undo (also Ctrl+Z), and for a deletion that failed. */
+/** Toasts for pending deletions, with Undo (also Ctrl+Z), for a deletion that failed and for edits that were not saved. */
 export function Toasts() {
   const names = [...pendingDelete.value.values()].map(({ name }) => name);
   const error = deletionError.value;
+  const unsaved = [...drafts.value].filter(([id, draft]) => draft.error && id !== route.value.imageID);
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       const isTyping = event.target instanceof Element && event.target.closest("input, textarea");
@@ -101,6 +139,19 @@ export function Toasts() {
           </button>
         </div>
       ) : null}
+      {unsaved.map(([id, draft]) => (
+        <div key={id} class="toast">
+          <span>
+            Changes to {nameOf(draft.base)} were not saved. {draft.error?.what}
+          </span>
+          <a class="link" href={format({ ...route.value, page: "gallery", imageID: id })}>
+            Open
+          </a>
+          <button type="button" class="link" onClick={() => discard(id)}>
+            Discard
+          </button>
+        </div>
+      ))}
     </div>
   );
 }

@@ -7,11 +7,13 @@ import { Icon } from "./controls.tsx";
 import { Toasts } from "./deletion.tsx";
 import { Gallery } from "./gallery/gallery.tsx";
 import { Detail } from "./image/detail.tsx";
+import { drafts } from "./image/draft.ts";
 import { Operations } from "./operations/operations.tsx";
 import { format } from "./route.ts";
 import { route } from "./router.ts";
 import { SignIn } from "./sign-in.tsx";
-import { AddButton, DropZone } from "./upload/input.tsx";
+import { AddButtons, DropZone } from "./upload/input.tsx";
+import { isSending, transfers } from "./upload/transfers.ts";
 import { Tray } from "./upload/tray.tsx";
 import "./style/base.css";
 import "./style/gallery.css";
@@ -30,7 +32,7 @@ function App() {
         Skip to the content
       </button>
       <header class="head">
-        <a class="brand" href={format({ page: "gallery", filter: {} })}>
+        <a class="brand" tabIndex={-1} href={format({ page: "gallery", filter: {} })}>
           <Icon name="picture" /> Images
         </a>
         <nav aria-label="Views">
@@ -46,12 +48,13 @@ function App() {
           >
             Operations
           </a>
+          <a href="./docs">API</a>
         </nav>
-        <AddButton />
+        <AddButtons />
       </header>
       <Offline />
       <main id="main" tabIndex={-1}>
-        {page === "operations" ? <Operations /> : <Gallery />}
+        {page === "operations" ? <Operations /> : page === "gallery" ? <Gallery /> : <NotFound />}
       </main>
       {page === "gallery" && imageID ? <Detail key="detail" id={imageID} /> : null}
       <Tray />
@@ -60,6 +63,24 @@ function App() {
     </DropZone>
   );
 }
+
+function NotFound() {
+  return (
+    <section class="empty">
+      <h1>Page not found</h1>
+      <p>The URL may be mistyped.</p>
+      <a class="button" href={format({ page: "gallery", filter: {} })}>
+        Back to the gallery
+      </a>
+    </section>
+  );
+}
+
+// Asks before the page is left during an upload or with unsaved changes.
+addEventListener("beforeunload", (event) => {
+  const isUploading = transfers.peek().some(({ state }) => isSending(state.peek()));
+  if (isUploading || drafts.peek().size > 0) event.preventDefault();
+});
 
 function Offline() {
   return (

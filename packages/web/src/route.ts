@@ -8,7 +8,7 @@ import type { Image, Query, Status } from "@image-pipeline/client/client";
 export type Filter = { status?: Status; tag?: string; from?: string; to?: string };
 
 /** A page with its filter; `imageID` is the image shown over the gallery. */
-export type Route = { page: "gallery" | "operations"; imageID?: string; filter: Filter };
+export type Route = { page: "gallery" | "operations" | "unknown"; imageID?: string; filter: Filter };
 
 const statuses: readonly string[] = [
   "pending",
@@ -30,7 +30,8 @@ export function parse(hash: string): Route {
     ...dayOf("to", query.get("to")),
   };
   const [, imageID] = /^images\/(img_\w+)$/.exec(path) ?? [];
-  return { page: path === "operations" ? "operations" : "gallery", ...(imageID ? { imageID } : {}), filter };
+  const page = path === "operations" ? path : path === "" || imageID ? "gallery" : "unknown";
+  return { page, ...(imageID ? { imageID } : {}), filter };
 }
 
 function dayOf(name: "from" | "to", day: string | null): Filter {

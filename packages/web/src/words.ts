@@ -13,6 +13,12 @@ export const statusNames: Record<Status, string> = {
 /** `what` is the failure, `help` the remedy: one sentence each. */
 export type Words = { what: string; help?: string };
 
+/** Texts for an image whose upload was interrupted. */
+export const notUploaded = {
+  what: "Not uploaded",
+  help: "The upload was interrupted. Choose the file again, or delete the image.",
+};
+
 const formats = "Supported formats: JPEG, PNG, WebP, AVIF, GIF and HEIC.";
 
 /** Texts by error code of the API and the client. A newer API may send other codes. */
@@ -52,7 +58,7 @@ const byCode: Record<string, Words | undefined> = {
   image_not_ready: { what: "The image is still being processed.", help: "Try again when it is ready." },
   version_conflict: {
     what: "The image was modified after it was loaded.",
-    help: "Revert to see the current version.",
+    help: "Reload to see the current version.",
   },
   quota_exceeded: { what: "The upload quota is exceeded.", help: "Try again later." },
   invalid_cursor: { what: "The list has expired.", help: "Reload the page." },

@@ -44,17 +44,27 @@ export const whenFinal = fn(
   },
 );
 
+/** A presigned download of an original. */
+export const Original = v.pipe(
+  v.object({
+    url: v.pipe(v.string(), v.description("Presigned URL, valid until `expiresAt`. Keep it secret.")),
+    expiresAt: v.pipe(v.string(), v.isoTimestamp(), v.description("Expiry of the URL.")),
+  }),
+  v.metadata({ ref: "Original" }),
+);
+
 /**
  * Presigns the download of the original for `seconds`. Throws `image_not_found`, `image_not_ready` before its bytes
  * have arrived.
  */
 export const original = fn(
   v.object({ ...Reference.entries, seconds: v.number() }),
-  async ({ seconds, ...reference }): Promise<string> => {
+  async ({ seconds, ...reference }): Promise<v.InferOutput<typeof Original>> => {
     const { key, filename, etag } = await find(reference);
     if (etag === undefined)
       throw new VisibleError("image_not_ready", "The original has not been uploaded yet.");
-    return Presign.download(key, filename, seconds);
+    const expiresAt = wholeSeconds(new Date(Date.now() + seconds * 1000).toISOString());
+    return { url: await Presign.download(key, filename, seconds), expiresAt };
   },
 );
 

@@ -11,6 +11,7 @@ const folder = new URL("../../screenshots/", import.meta.url);
 
 const sizes = [
   { width: 360, height: 780 },
+  { width: 768, height: 1024 },
   { width: 1280, height: 860 },
   { width: 2560, height: 1440 },
 ];

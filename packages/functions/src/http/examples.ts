@@ -105,6 +105,11 @@ const signed: Uppy.Signed = {
   },
 };
 
+const original = {
+  url: `https://uploads.s3.eu-central-1.amazonaws.com/default/${id}?X-Amz-Signature=…`,
+  expiresAt: "2026-11-23T10:55:30Z",
+};
+
 const stats: Stats.Info = {
   at: "2026-11-23T10:50:30Z",
   images: { pending: 1, processing: 2, ready: 1204, rejected: 3, failed: 0 },
@@ -124,6 +129,7 @@ export const Example = {
   changes: { title: "The lighthouse", alt: null },
   events: { items: events },
   signing,
+  original,
   signed,
   stats,
 };

@@ -6,6 +6,7 @@ import { Image } from "@image-pipeline/core/images/image";
 import { fromIDs, type Page as ListPage, list } from "@image-pipeline/core/images/list";
 import { Upload } from "@image-pipeline/core/images/upload";
 import { Hono } from "hono";
+import { accepts } from "hono/accepts";
 import type { Env } from "./auth.ts";
 import { actingFor } from "./auth.ts";
 import { etagOf, matches, retryAfterOf, versionOf } from "./etag.ts";
@@ -246,9 +247,14 @@ Shared caches drop the variants within about five minutes where the stage invali
       operationId: "getOriginal",
       tag: "Images",
       summary: "Download an image's original",
-      description: `Redirects to a presigned URL that is valid for ${originalSeconds / 60} minutes. An original contains what the camera wrote into it, such as the location.`,
+      description: `Redirects to a presigned URL that is valid for ${originalSeconds / 60} minutes; with \`Accept: application/json\`, returns that URL instead, for clients that authenticate but let a browser download. An original contains what the camera wrote into it, such as the location.`,
       scope: "images:read",
       responses: {
+        200: {
+          description: "The presigned URL, for `Accept: application/json`. Keep it secret.",
+          schema: Image.Original,
+          example: Example.original,
+        },
         302: {
           description: "Redirect to the original.",
           headers: { Location: "Presigned URL of the original. Keep it secret." },
@@ -259,7 +265,10 @@ Shared caches drop the variants within about five minutes where the stage invali
     validator("param", Path),
     async (c) => {
       const reference = { ...c.req.valid("param"), owner: c.var.caller.owner };
-      return c.redirect(await Image.original({ ...reference, seconds: originalSeconds }), 302);
+      const original = await Image.original({ ...reference, seconds: originalSeconds });
+      c.header("vary", "Accept", { append: true });
+      const type = accepts(c, { header: "Accept", supports: ["*/*", "application/json"], default: "*/*" });
+      return type === "application/json" ? c.json(original, 200) : c.redirect(original.url, 302);
     },
   )
   .get(

@@ -6,6 +6,7 @@ import type { Filter } from "../route.ts";
 import { go, route } from "../router.ts";
 import { statusNames } from "../words.ts";
 import { knownTags } from "./list.ts";
+import { clearSelection, isSelecting } from "./selection.tsx";
 
 const choices: readonly (Status | undefined)[] = [
   undefined,
@@ -60,6 +61,17 @@ export function Filters() {
           onChange={({ currentTarget }) => set({ to: currentTarget.value })}
         />
       </label>
+      <button
+        type="button"
+        class="quiet"
+        aria-pressed={isSelecting.value}
+        onClick={() => {
+          if (isSelecting.value) clearSelection();
+          else isSelecting.value = true;
+        }}
+      >
+        <Icon name="check" /> Select
+      </button>
       {isFiltered ? (
         <button type="button" class="quiet" onClick={() => go({ filter: {} }, { replace: true })}>
           <Icon name="close" /> Clear

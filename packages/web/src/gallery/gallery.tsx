@@ -7,6 +7,7 @@ import { wordsOf } from "../words.ts";
 import { Filters } from "./filters.tsx";
 import { Grid } from "./grid.tsx";
 import { list, tiles } from "./list.ts";
+import { SelectionBar } from "./selection.tsx";
 
 /** The gallery of the current route's filter. */
 export function Gallery() {
@@ -16,7 +17,7 @@ export function Gallery() {
       <h1 class="hidden-label">Gallery</h1>
       <Filters />
       <p id="grid-keys" class="hidden-label">
-        Move with the arrow keys, open with Enter, delete with Delete.
+        Move with the arrow keys, open with Enter, select with the space bar, delete with Delete.
       </p>
       {count > 0 ? (
         <button
@@ -32,6 +33,7 @@ export function Gallery() {
       ) : null}
       <Grid />
       <Foot />
+      <SelectionBar />
     </>
   );
 }

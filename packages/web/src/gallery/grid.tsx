@@ -15,10 +15,13 @@ import { remove } from "../deletion.tsx";
 import { transferOf } from "../upload/transfers.ts";
 import { type Frame, type Layout, layOut, neighbour } from "./layout.ts";
 import { list, tiles } from "./list.ts";
+import { clearSelection, isSelecting, selectAll, toggle } from "./selection.tsx";
+import { isUnfinished } from "./tile.ts";
 import { TileView } from "./tile-view.tsx";
 
-/** Aspect ratio of an image whose size is not known yet. */
+/** Aspect ratio of an image whose size is not known yet, and of one that has no variants: it shows only a text. */
 const ratioUnknown = 4 / 3;
+const ratioOfNotice = 0.8;
 
 /** Delay before rows outside of the window are rendered, so that the first screen loads first. */
 const overscanAfterMs = 500;
@@ -33,7 +36,10 @@ export function Grid() {
   const width = useWidth(element);
   const computed = useComputed(() => {
     const sent = transferOf.value;
-    const ratios = tiles.value.map(({ id, ratio }) => ratio ?? sent.get(id)?.ratio.value ?? ratioUnknown);
+    const ratios = tiles.value.map((tile) => {
+      if (!tile.src && !isUnfinished(tile)) return ratioOfNotice;
+      return tile.ratio ?? sent.get(tile.id)?.ratio.value ?? ratioUnknown;
+    });
     return layOut(ratios, frameOf(width.value));
   });
   const [activeID, setActiveID] = useState<string | undefined>(undefined);
@@ -71,7 +77,16 @@ export function Grid() {
 
   const onKeyDown = (event: KeyboardEvent) => {
     const tile = all[active];
+    if ((event.ctrlKey || event.metaKey) && event.key === "a") {
+      event.preventDefault();
+      selectAll();
+    }
     if (event.altKey || event.ctrlKey || event.metaKey || !tile) return;
+    if (event.key === "Escape") clearSelection();
+    if (event.key === " ") {
+      event.preventDefault();
+      toggle(tile.id, { isRange: event.shiftKey });
+    }
     if (event.key === "Delete") remove(tile.id, tile.label);
     const target =
       event.key === "Delete"
@@ -87,7 +102,7 @@ export function Grid() {
   return (
     <ul
       ref={element}
-      class="grid"
+      class={isSelecting.value ? "grid selecting" : "grid"}
       aria-label="Images, newest first"
       aria-describedby="grid-keys"
       style={{ height: `${layout.height}px` }}

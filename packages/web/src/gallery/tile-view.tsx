@@ -1,11 +1,14 @@
 /** A tile of the grid: placeholder, then the image; or its state, or its error. */
 import { Component } from "preact";
+import { useState } from "preact/hooks";
 import { Icon } from "../controls.tsx";
 import { format } from "../route.ts";
 import { route } from "../router.ts";
+import { isInterrupted } from "../upload/interrupted.ts";
 import { transferOf } from "../upload/transfers.ts";
-import { statusNames, wordsFor } from "../words.ts";
+import { notUploaded, statusNames, wordsFor } from "../words.ts";
 import type { Box } from "./layout.ts";
+import { isSelecting, selected, toggle } from "./selection.tsx";
 import { isUnfinished, previewOf, type Tile } from "./tile.ts";
 
 type Props = {
@@ -53,6 +56,11 @@ export class TileView extends Component<Props> {
           href={format({ ...route.peek(), page: "gallery", imageID: id })}
           tabIndex={isActive ? 0 : -1}
           data-index={index}
+          onClick={(event) => {
+            if (!isSelecting.peek()) return;
+            event.preventDefault();
+            toggle(id, { isRange: event.shiftKey });
+          }}
         >
           <Picture tile={tile} width={box.width} />
           {tile.src ? (
@@ -61,9 +69,24 @@ export class TileView extends Component<Props> {
             </span>
           ) : null}
         </a>
+        <Checkbox id={id} label={label} />
       </li>
     );
   }
+}
+
+/** Selects the image. Not a tab stop: the space bar does the same on the focused tile. */
+function Checkbox({ id, label }: { id: string; label: string }) {
+  return (
+    <input
+      type="checkbox"
+      class="pick"
+      tabIndex={-1}
+      aria-label={`Select ${label}`}
+      checked={selected.value.has(id)}
+      onClick={(event) => toggle(id, { isRange: event.shiftKey })}
+    />
+  );
 }
 
 function Picture({ tile, width }: { tile: Tile; width: number }) {
@@ -87,13 +110,10 @@ function Picture({ tile, width }: { tile: Tile; width: number }) {
       </>
     );
   }
-  if (isUnfinished(tile)) {
+  if (isUnfinished(tile) && !isInterrupted(tile)) {
     return (
       <>
-        {preview ? (
-          <img class="shown faint" src={preview} alt={alt} draggable={false} onError={hide} />
-        ) : null}
-        {preview ? null : <span class="hidden-label">{label}</span>}
+        {preview ? <Preview key={preview} src={preview} alt={alt} /> : <Unknown label={label} />}
         <Badge>{statusNames[status]}</Badge>
       </>
     );
@@ -101,7 +121,23 @@ function Picture({ tile, width }: { tile: Tile; width: number }) {
   return (
     <span class="notice">
       <Icon name="alert" />
-      <strong>{wordsFor(code).what}</strong>
+      <strong>{isUnfinished(tile) ? notUploaded.what : wordsFor(code).what}</strong>
+      <span class="name truncate">{label}</span>
+    </span>
+  );
+}
+
+/** The file that is being uploaded; an icon and its name if the browser cannot decode it, such as HEIC. */
+function Preview({ src, alt }: { src: string; alt: string }) {
+  const [isShowable, setShowable] = useState(true);
+  if (!isShowable) return <Unknown label={alt} />;
+  return <img class="shown faint" src={src} alt={alt} draggable={false} onError={() => setShowable(false)} />;
+}
+
+function Unknown({ label }: { label: string }) {
+  return (
+    <span class="notice">
+      <Icon name="picture" />
       <span class="name truncate">{label}</span>
     </span>
   );
@@ -123,8 +159,4 @@ function show({ currentTarget }: { currentTarget: EventTarget }) {
 /** Covers images from the browser's cache, whose `load` event may precede the listener. */
 function showIfComplete(image: HTMLImageElement | null) {
   if (image?.complete && image.naturalWidth > 0) image.classList.add("shown");
-}
-
-function hide({ currentTarget }: { currentTarget: EventTarget }) {
-  if (currentTarget instanceof HTMLElement) currentTarget.hidden = true;
 }

@@ -6,8 +6,9 @@ import { Dialog, Icon } from "../controls.tsx";
 import { list, tiles } from "../gallery/list.ts";
 import { nameOf, previewOf, type Tile } from "../gallery/tile.ts";
 import { closeImage, go, route } from "../router.ts";
+import { isInterrupted } from "../upload/interrupted.ts";
 import { transferOf } from "../upload/transfers.ts";
-import { statusNames, wordsFor, wordsOf } from "../words.ts";
+import { notUploaded, statusNames, type Words, wordsFor, wordsOf } from "../words.ts";
 import { Actions, Describe } from "./edit.tsx";
 import { Facts, History } from "./facts.tsx";
 import { Code, Variants } from "./files.tsx";
@@ -74,6 +75,9 @@ export function Detail({ id }: { id: string }) {
             <div class="empty" role="alert">
               <h2>{wordsOf(error.value).what}</h2>
               <p>{wordsOf(error.value).help}</p>
+              <button type="button" class="button" onClick={closeImage}>
+                Back to the gallery
+              </button>
             </div>
           ) : null}
           {image ? (
@@ -103,16 +107,21 @@ function step(by: 1 | -1) {
 
 function Heading({ image, name }: { image: Image; name: string }) {
   const { status, error } = image;
-  const why = error ? wordsFor(error.code, error.message) : undefined;
+  const isMissing = isInterrupted(image);
+  const why: Words | undefined = isMissing
+    ? notUploaded
+    : error
+      ? wordsFor(error.code, error.message)
+      : undefined;
   return (
     <header>
       <h2>{name}</h2>
-      <p class={`status ${status}`} role="status">
-        {statusNames[status]}
+      <p class={`status ${isMissing ? "failed" : status}`} role="status">
+        {isMissing ? notUploaded.what : statusNames[status]}
       </p>
       {why ? (
         <p class="why">
-          {why.what} {why.help}
+          {isMissing ? null : why.what} {why.help}
           {error && error.message !== why.what ? <small>{error.message}</small> : null}
         </p>
       ) : null}

@@ -1,58 +1,33 @@
 /** Changes to an image: the form for title, alternative text and tags, and the actions Reprocess and Delete. */
-import { type Changes, type Image, isFinal } from "@image-pipeline/client/client";
-import { useState } from "preact/hooks";
+import { type Image, isFinal } from "@image-pipeline/client/client";
+import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.ts";
 import { Icon } from "../controls.tsx";
-import { remove } from "../deletion.tsx";
+import { remove, removeNow } from "../deletion.tsx";
 import { publish } from "../live.ts";
 import { format } from "../route.ts";
+import { PickAgain } from "../upload/input.tsx";
+import { isInterrupted } from "../upload/interrupted.ts";
 import { type Words, wordsOf } from "../words.ts";
+import { download } from "./download.ts";
+import { descriptionOf, discard, drafts, edit, save, savedID } from "./draft.ts";
 
-/** Form for the description. Saves with `If-Match`, so that a concurrent change is not overwritten. */
+/** Form for the description. Each field is saved when it loses the focus, and when the dialog is closed. */
 export function Describe({ image }: { image: Image }) {
-  /** Version that the form was filled from: older than `image` after a concurrent change. */
-  const [base, setBase] = useState(image);
-  const [given, setGiven] = useState(() => descriptionOf(image));
-  const [isSaving, setSaving] = useState(false);
-  const [error, setError] = useState<Words | undefined>(undefined);
-  const { title, alt, tags } = given;
-  const set = (change: Partial<Description>) => setGiven({ ...given, ...change });
-  const changes = changesOf(descriptionOf(base), given);
-  const isChanged = Object.keys(changes).length > 0;
-
-  if (image.version > base.version) {
-    const isSame = Object.keys(changesOf(descriptionOf(base), descriptionOf(image))).length === 0;
-    if (isSame || !isChanged) setBase(image);
-    if (!isSame && !isChanged) setGiven(descriptionOf(image));
-  }
-
-  const adopt = (next: Image) => {
-    setBase(next);
-    setGiven(descriptionOf(next));
-    setError(undefined);
-  };
-  const save = async () => {
-    setSaving(true);
-    try {
-      const saved = await api.images.update(image.id, changes, { version: base.version });
-      adopt(saved);
-      publish(saved);
-    } catch (cause) {
-      setError(wordsOf(cause));
-    } finally {
-      setSaving(false);
-    }
-  };
-
+  const { id } = image;
+  const draft = drafts.value.get(id);
+  const { title, alt, tags } = draft?.given ?? descriptionOf(image);
+  // Saves when the form is closed, or shows another image.
+  useEffect(() => () => void save(id), [id]);
   return (
     <form
       class="describe"
       aria-label="Description"
       onSubmit={(event) => {
         event.preventDefault();
-        // `save` shows its errors.
-        if (isChanged && !isSaving) void save();
+        void save(id);
       }}
+      onFocusOut={() => void save(id)}
     >
       <label>
         Title
@@ -61,7 +36,7 @@ export function Describe({ image }: { image: Image }) {
           maxLength={200}
           value={title}
           placeholder={image.filename}
-          onInput={({ currentTarget }) => set({ title: currentTarget.value })}
+          onInput={({ currentTarget }) => edit(image, { title: currentTarget.value })}
         />
       </label>
       <label>
@@ -71,26 +46,64 @@ export function Describe({ image }: { image: Image }) {
           maxLength={1000}
           value={alt}
           placeholder="Describes the image for screen readers"
-          onInput={({ currentTarget }) => set({ alt: currentTarget.value })}
+          onInput={({ currentTarget }) => edit(image, { alt: currentTarget.value })}
         />
       </label>
-      <Tags tags={tags} onChange={(next) => set({ tags: next })} />
-      {error ? (
+      <Tags
+        tags={tags}
+        onChange={(next) => {
+          edit(image, { tags: next });
+          void save(id);
+        }}
+      />
+      {draft?.other ? <Conflict other={draft.other} /> : null}
+      {draft?.error && !draft.other ? (
         <p class="why" role="alert">
-          {error.what} {error.help}
+          Not saved. {draft.error.what} {draft.error.help}
+          <span class="actions">
+            <button type="button" class="button" onClick={() => discard(id)}>
+              Discard changes
+            </button>
+            <button type="submit" class="button primary">
+              Save again
+            </button>
+          </span>
         </p>
       ) : null}
-      {isChanged ? (
-        <div class="actions">
-          <button type="button" class="button" onClick={() => adopt(image)}>
-            Revert
-          </button>
-          <button type="submit" class="button primary" disabled={isSaving}>
-            {isSaving ? "Saving" : "Save"}
-          </button>
-        </div>
-      ) : null}
+      <p class="saved" role="status">
+        {draft?.isSaving ? "Saving" : !draft && savedID.value === id ? "Saved" : ""}
+      </p>
     </form>
+  );
+}
+
+/** Shows the version that another person saved in the meantime, and offers to keep either. */
+function Conflict({ other }: { other: Image }) {
+  const { title, alt, tags } = descriptionOf(other);
+  return (
+    <section class="conflict" role="alert">
+      <strong>Changed elsewhere in the meantime.</strong>
+      <dl class="facts">
+        {[
+          ["Title", title],
+          ["Alternative text", alt],
+          ["Tags", tags.join(", ")],
+        ].map(([name, value]) => (
+          <div key={name}>
+            <dt>{name}</dt>
+            <dd>{value || "none"}</dd>
+          </div>
+        ))}
+      </dl>
+      <span class="actions">
+        <button type="button" class="button" onClick={() => discard(other.id)}>
+          Reload
+        </button>
+        <button type="button" class="button primary" onClick={() => void save(other.id, { force: true })}>
+          Save anyway
+        </button>
+      </span>
+    </section>
   );
 }
 
@@ -99,9 +112,10 @@ const tagsMax = 20;
 
 function Tags({ tags, onChange }: { tags: readonly string[]; onChange: (tags: readonly string[]) => void }) {
   const [text, setText] = useState("");
-  const addTag = () => {
-    const tag = text.trim();
-    if (tag && !tags.includes(tag)) onChange([...tags, tag]);
+  const addTags = (given: string) => {
+    const fresh = given.split(",").map((tag) => tag.trim());
+    const next = [...new Set([...tags, ...fresh])].filter(Boolean).slice(0, tagsMax);
+    if (next.length > tags.length) onChange(next);
     setText("");
   };
   return (
@@ -113,15 +127,15 @@ function Tags({ tags, onChange }: { tags: readonly string[]; onChange: (tags: re
           maxLength={64}
           value={text}
           disabled={tags.length >= tagsMax}
-          placeholder="Add one and press Enter"
+          placeholder="Enter or a comma ends a tag"
           list="known-tags"
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-          onBlur={addTag}
+          onInput={({ currentTarget: { value } }) => (value.includes(",") ? addTags(value) : setText(value))}
+          onBlur={() => addTags(text)}
           onKeyDown={(event) => {
-            if (event.key !== "Enter" && event.key !== ",") return;
             // In an empty field Enter submits the form.
-            if (text.trim()) event.preventDefault();
-            addTag();
+            if (event.key !== "Enter" || !text.trim()) return;
+            event.preventDefault();
+            addTags(text);
           }}
         />
       </label>
@@ -147,39 +161,43 @@ function Tags({ tags, onChange }: { tags: readonly string[]; onChange: (tags: re
   );
 }
 
-type Description = { title: string; alt: string; tags: readonly string[] };
-
-const descriptionOf = ({ title = "", alt = "", tags = [] }: Image): Description => ({ title, alt, tags });
-
-/** Returns the changed fields; `null` for an emptied one. */
-function changesOf(before: Description, after: Description): Changes {
-  const title = after.title.trim();
-  const alt = after.alt.trim();
-  const { tags } = after;
-  const isSameTags = tags.length === before.tags.length && tags.every((tag, i) => tag === before.tags[i]);
-  return {
-    ...(title === before.title ? {} : { title: title || null }),
-    ...(alt === before.alt ? {} : { alt: alt || null }),
-    ...(isSameTags ? {} : { tags: tags.length > 0 ? [...tags] : null }),
-  };
-}
-
-/** Buttons for Reprocess and Delete. */
+/** Buttons for Reprocess (or Choose the file again), Download and Delete. */
 export function Actions({ image, name, onRemoved }: { image: Image; name: string; onRemoved: () => void }) {
   const [error, setError] = useState<Words | undefined>(undefined);
   return (
     <section class="do" aria-label="Actions">
-      <button
-        type="button"
-        class="button"
-        disabled={!isFinal(image)}
-        onClick={() => {
-          setError(undefined);
-          api.images.reprocess(image.id).then(publish, (cause) => setError(wordsOf(cause)));
-        }}
-      >
-        <Icon name="again" /> Reprocess
-      </button>
+      {isInterrupted(image) ? (
+        <PickAgain
+          onAdded={() => {
+            removeNow(image.id);
+            onRemoved();
+          }}
+        />
+      ) : (
+        <button
+          type="button"
+          class="button"
+          disabled={!isFinal(image)}
+          onClick={() => {
+            setError(undefined);
+            api.images.reprocess(image.id).then(publish, (cause) => setError(wordsOf(cause)));
+          }}
+        >
+          <Icon name="again" /> Reprocess
+        </button>
+      )}
+      {isFinal(image) && image.source.bytes !== undefined ? (
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            setError(undefined);
+            download(image.id).catch((cause) => setError(wordsOf(cause)));
+          }}
+        >
+          <Icon name="download" /> Download original
+        </button>
+      ) : null}
       <button
         type="button"
         class="button danger"

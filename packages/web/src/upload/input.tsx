@@ -52,12 +52,26 @@ export function DropZone({ children }: { children: ComponentChildren }) {
 /** File types that pickers offer first. The API decides by the bytes. */
 const accept = "image/*,.heic,.heif,.avif";
 
-/** The button in the page's header. */
-export function AddButton() {
+/** The buttons in the page's header: files, or a folder. */
+export function AddButtons() {
   return (
-    <Picker class="button primary" attributes={{ multiple: true, accept }}>
-      <Icon name="add" /> <span>Add</span>
-      <span class="wide"> images</span>
+    <div class="add">
+      <Picker class="button" label="Add a folder" attributes={{ multiple: true, webkitdirectory: true }}>
+        <Icon name="folder" />
+      </Picker>
+      <Picker class="button primary" attributes={{ multiple: true, accept }}>
+        <Icon name="add" /> <span>Add</span>
+        <span class="wide"> images</span>
+      </Picker>
+    </div>
+  );
+}
+
+/** Uploads the file of an interrupted upload as a new image, and then calls `onAdded`. */
+export function PickAgain({ onAdded }: { onAdded: () => void }) {
+  return (
+    <Picker class="button primary" attributes={{ accept }} onAdded={onAdded}>
+      <Icon name="again" /> Choose the file again
     </Picker>
   );
 }
@@ -81,11 +95,23 @@ export function Pickers() {
 
 type Attributes = { multiple?: boolean; accept?: string; webkitdirectory?: boolean; capture?: "environment" };
 
-function Picker(props: { class: string; attributes: Attributes; children: ComponentChildren }) {
+function Picker(props: {
+  class: string;
+  label?: string;
+  attributes: Attributes;
+  onAdded?: () => void;
+  children: ComponentChildren;
+}) {
   const input = useRef<HTMLInputElement>(null);
   return (
     <>
-      <button type="button" class={props.class} onClick={() => input.current?.click()}>
+      <button
+        type="button"
+        class={props.class}
+        aria-label={props.label}
+        title={props.label}
+        onClick={() => input.current?.click()}
+      >
         {props.children}
       </button>
       <input
@@ -94,7 +120,9 @@ function Picker(props: { class: string; attributes: Attributes; children: Compon
         hidden
         {...props.attributes}
         onChange={({ currentTarget }) => {
-          add([...(currentTarget.files ?? [])]);
+          const files = [...(currentTarget.files ?? [])];
+          add(files);
+          if (files.length > 0) props.onAdded?.();
           // Lets the same file be chosen again.
           currentTarget.value = "";
         }}

@@ -36,7 +36,7 @@ const hashBytesMax = 64 * 1024 * 1024;
 const aborts = new WeakMap<Transfer, AbortController>();
 let keys = 0;
 
-/** Number of uploads (`count`), of those that are over and of those that are ready; bytes sent and in total. */
+/** Number of uploads (`count`), of those that are over, ready and failed; bytes sent and in total. */
 export const progress = computed(() => {
   const counted = transfers.value.filter(({ state }) => state.value !== "cancelled");
   const isOver = ({ state }: Transfer) => !isRunning(state.value);
@@ -44,6 +44,7 @@ export const progress = computed(() => {
     count: counted.length,
     over: counted.filter(isOver).length,
     ready: counted.filter(({ state }) => state.value === "ready").length,
+    failed: counted.filter(({ state }) => state.value === "failed").length,
     sent: sum(counted.map((transfer) => (isOver(transfer) ? transfer.file.size : transfer.sent.value))),
     total: sum(counted.map(({ file }) => file.size)),
   };
@@ -94,6 +95,13 @@ export function retry(transfer: Transfer): void {
   pump();
 }
 
+/** Queues all failed uploads again. */
+export function retryFailed(): void {
+  batch(() => {
+    for (const transfer of transfers.peek()) if (transfer.state.peek() === "failed") retry(transfer);
+  });
+}
+
 /** Removes uploads that are over from the list. */
 export function clear(): void {
   const over = transfers.peek().filter(({ state }) => !isRunning(state.peek()));
@@ -104,6 +112,9 @@ export function clear(): void {
 /** Returns true for an upload that is not over. */
 export const isRunning = (state: State) =>
   state === "waiting" || state === "uploading" || state === "processing";
+
+/** Returns true for an upload whose bytes are not all sent. */
+export const isSending = (state: State) => state === "waiting" || state === "uploading";
 
 function pump() {
   const line = transfers.peek();

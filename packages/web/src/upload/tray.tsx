@@ -12,6 +12,7 @@ import {
   isRunning,
   progress,
   retry,
+  retryFailed,
   type State,
   type Transfer,
   transfers,
@@ -21,7 +22,7 @@ import {
 export function Tray() {
   const [isOpen, setOpen] = useState(true);
   if (transfers.value.length === 0) return null;
-  const { count, over, sent, total } = progress.value;
+  const { count, over, failed, sent, total } = progress.value;
   const isDone = over === count;
   return (
     <section class="tray" aria-label="Uploads">
@@ -47,15 +48,28 @@ export function Tray() {
           {Math.round((sent / Math.max(1, total)) * 100)} %
         </progress>
       )}
+      {isDone && failed > 1 ? (
+        <p class="tray-actions">
+          <button type="button" class="button" onClick={retryFailed}>
+            <Icon name="again" /> Retry {failed} failed
+          </button>
+        </p>
+      ) : null}
       {isOpen ? (
         <ul>
-          {transfers.value.map((transfer) => (
+          {failuresFirst(transfers.value).map((transfer) => (
             <Line key={transfer.key} transfer={transfer} />
           ))}
         </ul>
       ) : null}
     </section>
   );
+}
+
+/** Failed uploads first, then rejected ones: they need a decision. The others keep their order. */
+function failuresFirst(all: readonly Transfer[]): readonly Transfer[] {
+  const rank = ({ state: { value } }: Transfer) => (value === "failed" ? 0 : value === "rejected" ? 1 : 2);
+  return all.toSorted((a, b) => rank(a) - rank(b));
 }
 
 function summary(): string {

@@ -34,11 +34,14 @@ export function duration(seconds: number): string {
 }
 
 const dateAndTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short" });
+const exactTime = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
 const timeOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "medium" });
 const hourOfDay = new Intl.DateTimeFormat(undefined, { timeStyle: "short" });
 
 /** Formats an RFC 3339 timestamp as date and time. */
 export const moment = (iso: string) => dateAndTime.format(new Date(iso));
+/** Formats an RFC 3339 timestamp as date and time with seconds. */
+export const exact = (iso: string) => exactTime.format(new Date(iso));
 /** Formats an RFC 3339 timestamp as a time of day with seconds. */
 export const clock = (iso: string) => timeOfDay.format(new Date(iso));
 /** Formats an RFC 3339 timestamp as a time of day without seconds. */

@@ -25,8 +25,8 @@ describe("a hash", () => {
 
   test.each([
     ["", { page: "gallery", filter: {} }],
-    ["#/nowhere", { page: "gallery", filter: {} }],
-    ["#/images/..%2f..%2fetc", { page: "gallery", filter: {} }],
+    ["#/nowhere", { page: "unknown", filter: {} }],
+    ["#/images/..%2f..%2fetc", { page: "unknown", filter: {} }],
     ["#/?status=deleted&from=2026-13-45&to=soon", { page: "gallery", filter: {} }],
     ["#/?status=ready&tag=sea", { page: "gallery", filter: { tag: "sea" } }],
   ])("%s is parsed without its invalid parts", (hash, route) => {

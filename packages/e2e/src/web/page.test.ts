@@ -121,6 +121,7 @@ describeWith("chromium", "in Chromium", () => {
     await page.getByRole("radio", { name: "Rejected" }).check();
     await eventually(() => tiles().count()).toBe(2);
     expect(new URL(page.url()).hash).toBe("#/?status=rejected");
+    await page.getByRole("button", { name: "Filters" }).click();
     await page.getByLabel("From").fill("2100-01-01");
     await page.getByRole("heading", { name: "No image matches" }).waitFor();
     expect(await faultsOf(page)).toEqual([]);
@@ -136,12 +137,12 @@ describeWith("chromium", "in Chromium", () => {
     await page.getByRole("combobox", { name: "Tags" }).fill("hills");
     await page.getByRole("combobox", { name: "Tags" }).press("Enter");
     await page.getByRole("heading", { name: "Over the pass" }).waitFor();
-    expect(await world.client.images.get(id)).toMatchObject({
+    await eventually(() => world.client.images.get(id)).toMatchObject({
       title: "Over the pass",
       alt: "Hills behind hills in evening light",
       tags: ["hills"],
     });
-    await page.getByText("Updated").waitFor();
+    await page.getByText("Updated").first().waitFor();
     expect(await faultsOf(page)).toEqual([]);
 
     await page.getByRole("link", { name: "hills", exact: true }).click();

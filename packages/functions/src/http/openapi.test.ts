@@ -279,6 +279,7 @@ describe("served", () => {
     const page = await response.text();
     expect([...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url)).toEqual([
       "data:,",
+      "/",
       "/docs/reference.js",
     ]);
     const policy = response.headers.get("content-security-policy") ?? "";

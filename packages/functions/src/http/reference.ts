@@ -27,6 +27,7 @@ export const page = `<!doctype html>
 <title>Images API</title>
 </head>
 <body>
+<nav style="padding: 0.5rem 1rem; font: 0.875rem system-ui"><a href="/">Gallery</a></nav>
 <div id="reference"></div>
 <script src="/docs/reference.js"></script>
 </body>

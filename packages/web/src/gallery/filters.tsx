@@ -25,6 +25,9 @@ export function Filters() {
   // On a phone the bar scrolls sideways: keeps the selected status visible.
   useEffect(() => chosen.current?.scrollIntoView({ block: "nearest", inline: "center" }), [filter.status]);
   const isFiltered = Object.keys(filter).length > 0;
+  const more = [filter.tag, filter.from, filter.to].filter(Boolean).length;
+  // The other filters are closed at first: fewer tab stops before the first image, and one row on a phone.
+  const [isOpen, setOpen] = useState(more > 0);
   return (
     <search class="filters">
       <fieldset class="segments">
@@ -42,25 +45,15 @@ export function Filters() {
           </label>
         ))}
       </fieldset>
-      <TagFilter key={filter.tag} tag={filter.tag} onChange={(tag) => set({ tag, status: undefined })} />
-      <label class="field">
-        <span>From</span>
-        <input
-          type="date"
-          value={filter.from ?? ""}
-          max={filter.to}
-          onChange={({ currentTarget }) => set({ from: currentTarget.value })}
-        />
-      </label>
-      <label class="field">
-        <span>To</span>
-        <input
-          type="date"
-          value={filter.to ?? ""}
-          min={filter.from}
-          onChange={({ currentTarget }) => set({ to: currentTarget.value })}
-        />
-      </label>
+      <button
+        type="button"
+        class="quiet"
+        aria-expanded={isOpen}
+        aria-controls="more-filters"
+        onClick={() => setOpen(!isOpen)}
+      >
+        <Icon name="filter" /> {more > 0 ? `Filters (${more})` : "Filters"}
+      </button>
       <button
         type="button"
         class="quiet"
@@ -77,6 +70,34 @@ export function Filters() {
           <Icon name="close" /> Clear
         </button>
       ) : null}
+      {isOpen ? (
+        <div id="more-filters">
+          <TagFilter key={filter.tag} tag={filter.tag} onChange={(tag) => set({ tag, status: undefined })} />
+          <label class="field">
+            <span>From</span>
+            <input
+              type="date"
+              value={filter.from ?? ""}
+              max={filter.to}
+              onChange={({ currentTarget }) => set({ from: currentTarget.value })}
+            />
+          </label>
+          <label class="field">
+            <span>To</span>
+            <input
+              type="date"
+              value={filter.to ?? ""}
+              min={filter.from}
+              onChange={({ currentTarget }) => set({ to: currentTarget.value })}
+            />
+          </label>
+        </div>
+      ) : null}
+      <datalist id="known-tags">
+        {knownTags.value.map((known) => (
+          <option key={known} value={known} />
+        ))}
+      </datalist>
     </search>
   );
 }
@@ -106,11 +127,6 @@ function TagFilter({ tag, onChange }: { tag?: string; onChange: (tag: string) =>
           onBlur={submit}
         />
       </label>
-      <datalist id="known-tags">
-        {knownTags.value.map((known) => (
-          <option key={known} value={known} />
-        ))}
-      </datalist>
     </form>
   );
 }

@@ -84,11 +84,11 @@ export function Detail({ id }: { id: string }) {
             <>
               <Heading image={image} name={name} />
               <Describe key={image.id} image={image} />
+              <Actions image={image} name={name} onRemoved={closeImage} />
               <Facts image={image} />
               <Variants image={image} />
               <Code image={image} />
               <History events={events.value} />
-              <Actions image={image} name={name} onRemoved={closeImage} />
             </>
           ) : null}
         </div>

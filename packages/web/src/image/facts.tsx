@@ -1,6 +1,6 @@
 /** Read-only details of an image: its metadata and its audit trail. */
 import type { Event, Image } from "@image-pipeline/client/client";
-import { bytes, clock, formatName, moment, number, taken } from "../format.ts";
+import { bytes, clock, exact, formatName, moment, number, taken } from "../format.ts";
 import { wordsFor } from "../words.ts";
 
 /** Metadata of the original. */
@@ -70,8 +70,8 @@ export function History({ events }: { events?: readonly Event[] }) {
           <li key={index} class={type}>
             <strong>{names[type] ?? type}</strong>
             <span>
-              <time dateTime={at} title={moment(at)}>
-                {isNewDay(events, index) ? moment(at) : clock(at)}
+              <time dateTime={at} title={exact(at)}>
+                {isNewDay(events, index) ? exact(at) : clock(at)}
               </time>{" "}
               by {by}
               {moreOf(detail)}

@@ -12,7 +12,13 @@ new sst.aws.StaticSite("Page", {
     purge: false,
     fileOptions: [
       { files: "**", cacheControl: "public, max-age=31536000, immutable" },
-      { files: ["index.html", "assets/licenses.md"], cacheControl: "no-cache" },
+      { files: "index.html", cacheControl: "no-cache" },
+      // SST does not know the type; browsers would save the file instead of showing it.
+      {
+        files: "assets/licenses.md",
+        cacheControl: "no-cache",
+        contentType: "text/markdown;charset=UTF-8",
+      },
     ],
   },
   // The page is revalidated on every load and its files are named by hash, so nothing can be stale.

@@ -6,6 +6,8 @@ import { processedHost } from "./storage.ts";
 const missing = new sst.aws.Function("Missing", {
   ...common,
   handler: "packages/functions/src/missing.handler",
+  // Not a stub under `sst dev`, which would make CloudFront wait for the developer's machine.
+  dev: false,
   timeout: "5 seconds",
   memory: "128 MB",
   url: { cors: false },
@@ -40,11 +42,16 @@ export const origins = [
   },
 ];
 
-/** Fails over from the bucket to the function. */
+/**
+ * Fails over from the bucket to the function, as AWS's own sample does
+ * (https://github.com/aws-samples/image-optimization): where S3 responds 403, because the distribution may not list the
+ * bucket, 404, or 400 to a key that is too long. CloudFront sends the same request to the second origin, for GET, HEAD
+ * and OPTIONS. https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorOriginGroups.html
+ */
 export const originGroups = [
   {
     originId: mediaGroup,
-    failoverCriteria: { statusCodes: [403, 404] },
+    failoverCriteria: { statusCodes: [400, 403, 404] },
     members: [{ originId: "processed" }, { originId: "missing" }],
   },
 ];

@@ -117,7 +117,7 @@ describe.each(all)("%s", (name, graph) => {
     expect(distribution.originGroups).toEqual([
       {
         originId: "media",
-        failoverCriteria: { statusCodes: [403, 404] },
+        failoverCriteria: { statusCodes: [400, 403, 404] },
         members: [{ originId: "processed" }, { originId: "missing" }],
       },
     ]);
@@ -169,12 +169,14 @@ describe.each(all)("%s", (name, graph) => {
     expect(html).toMatchObject({ contentType: "text/html;charset=UTF-8", cacheControl: "no-cache" });
     const text = readFileSync(html?.source ?? "", "utf8");
     const named = [...text.matchAll(/(?:src|href)="\.(\/assets\/[^"]+)"/g)].map(([, path = ""]) => path);
-    expect(named.map((path) => path.replace(/^.*\./, "")).sort()).toEqual(["css", "js", "svg"]);
+    expect(named.map((path) => path.replace(/^.*\./, "")).sort()).toEqual(["css", "js", "md", "svg"]);
     for (const { key } of files as File[]) {
       if (key === html?.key) continue;
       const file = await fileAt(`/assets/${basename(key)}`);
-      expect([file?.key, file?.cacheControl]).toEqual([key, "public, max-age=31536000, immutable"]);
-      expect(file?.contentType).toMatch(/^(text\/javascript|text\/css|image\/svg\+xml)/);
+      // Only the licences have no hash in their name.
+      const control = key.endsWith(".md") ? "no-cache" : "public, max-age=31536000, immutable";
+      expect([file?.key, file?.cacheControl]).toEqual([key, control]);
+      expect(file?.contentType).toMatch(/^(text\/(javascript|css|markdown)|image\/svg\+xml)/);
     }
     for (const path of named) expect(await fileAt(path)).toBeDefined();
   });

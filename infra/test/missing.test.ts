@@ -1,0 +1,113 @@
+/**
+ * Requests under /media for files that do not exist: the origin group of the deployed distribution, with the deployed
+ * bundle of the function that it fails over to.
+ */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { pathToFileURL } from "node:url";
+import { AwsClient } from "aws4fetch";
+import { Hono } from "hono";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { createMedia } from "../../packages/local/src/media.ts";
+import { startS3 } from "../../packages/local/src/s3/server.ts";
+import { type EdgeRequest, pass } from "./edge.ts";
+import { callFunction } from "./function-url.ts";
+import { argsOf, type Resource } from "./graph.ts";
+import { all } from "./graphs.ts";
+import { bundleFunction } from "./lambda-bundle.ts";
+
+const path = "/media/img_01/1-abcd/none.webp";
+
+/** The media of `npm start`, on an empty bucket. */
+const app = new Hono();
+const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
+const region = "us-east-1";
+let folder: string;
+let bucket: Awaited<ReturnType<typeof startS3>>;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "missing-"));
+  const buckets = ["processed"];
+  const options = { dataDir: folder, port: 0, buckets, region, ...credentials, corsOrigins: [] };
+  bucket = await startS3({ ...options, onEvent() {} });
+  const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
+  app.route("/media", createMedia({ aws, s3Url: bucket.url, bucket: "processed", corsOrigins: [] }));
+});
+
+afterAll(async () => {
+  await bucket.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+/** A response of the primary origin, by status, as S3 would send it. */
+const bucketResponse = (status: number) =>
+  new Response(status === 304 ? null : "<Error/>", {
+    status,
+    headers: { "content-type": "application/xml" },
+  });
+
+describe.each(all)("%s", (_name, graph) => {
+  const distribution = argsOf(graph, /cloudfront\/distribution:/, "RouterCdnDistribution");
+  const behavior = distribution.orderedCacheBehaviors.find(
+    ({ pathPattern }: Resource["inputs"]) => pathPattern === "/media/*",
+  );
+  const group = distribution.originGroups.find(
+    ({ originId }: Resource["inputs"]) => originId === behavior.targetOriginId,
+  );
+  let handler: Parameters<typeof callFunction>[0];
+
+  beforeAll(async () => {
+    const build = graph.builds.find(({ functionID }) => functionID === "Missing");
+    if (!build) throw new Error("The stage has no function Missing.");
+    const { file } = await bundleFunction(build);
+    handler = (await import(pathToFileURL(file).href)).handler;
+  });
+
+  /** Answers as CloudFront does: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorOriginGroups.html */
+  async function get(method: string, status: number): Promise<{ origin: string; response: Response }> {
+    const [primary, secondary] = group.members.map(({ originId }: Resource["inputs"]) => originId);
+    const canFailOver = ["GET", "HEAD", "OPTIONS"].includes(method);
+    if (!canFailOver || !group.failoverCriteria.statusCodes.includes(status))
+      return { origin: primary, response: bucketResponse(status) };
+    const { result } = await pass(graph, path);
+    const { domainName } = distribution.origins.find(
+      ({ originId }: Resource["inputs"]) => originId === secondary,
+    );
+    // Without an origin request policy the function gets the path and the origin's own host.
+    const request = new Request(`https://${domainName}${(result as EdgeRequest).uri}`, { method });
+    return { origin: secondary, response: await callFunction(handler, request) };
+  }
+
+  test.each([
+    ["GET", 403],
+    ["GET", 404],
+    ["GET", 400],
+    ["HEAD", 403],
+    ["OPTIONS", 403],
+  ])("%s gets a problem with status 404 where the bucket responds %i", async (method, status) => {
+    const { origin, response } = await get(method, status);
+    expect([origin, response.status]).toEqual(["missing", 404]);
+    expect(response.headers.get("content-type")).toBe("application/problem+json");
+    // A file that is written a moment later must not be hidden by this response.
+    expect(response.headers.get("cache-control")).toBe("no-store");
+  });
+
+  test.each([200, 206, 304, 412, 416, 500, 503])("the bucket's own %i reaches the client", async (status) => {
+    const { origin, response } = await get("GET", status);
+    expect([origin, response.status]).toEqual(["processed", status]);
+  });
+
+  test("the behaviour allows only methods that can fail over, and both origins exist", () => {
+    expect(behavior.allowedMethods).toEqual(["GET", "HEAD", "OPTIONS"]);
+    expect(behavior.originRequestPolicyId).toBeUndefined();
+    const ids = distribution.origins.map(({ originId }: Resource["inputs"]) => originId);
+    for (const { originId } of group.members) expect(ids).toContain(originId);
+  });
+
+  test("the problem is the one of `npm start`", async () => {
+    const here = await app.request(path);
+    const { response } = await get("GET", 403);
+    expect([response.status, await response.json()]).toEqual([here.status, await here.json()]);
+  });
+});

@@ -1,10 +1,10 @@
-import { type ExecFileException, execFile } from "node:child_process";
+import { type ExecFileException, execFile, spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { bytesOf, keys, type Served, serve } from "@image-pipeline/local/s3/fixture";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { describeWith } from "../needs.ts";
 
 let s3: Served;
@@ -102,9 +102,24 @@ function complete(prefix: string): void {
   expect(stored.get("large.bin")).toMatch(/-\d+$/);
 }
 
-describeWith("aws", "the AWS CLI", () => {
-  const aws = (...args: string[]) => run("aws", ["--endpoint-url", s3.url, ...args]);
+/** Every AWS CLI on this machine: versions 1 and 2 send different requests. */
+const clis = new Map(
+  (process.env.PATH ?? "").split(path.delimiter).flatMap((each) => {
+    const command = path.join(each, "aws");
+    const said = spawnSync(command, ["--version"], { encoding: "utf8" });
+    return said.status === 0 ? [[said.stdout.split(" ", 1)[0] ?? "", command] as const] : [];
+  }),
+);
 
+describeWith("aws", "the AWS CLI", () => {
+  describe.each([...clis])("%s", (_, command) => {
+    cli(command);
+  });
+});
+
+/** Tests of one AWS CLI. */
+function cli(command: string): void {
+  const aws = (...args: string[]) => run(command, ["--endpoint-url", s3.url, ...args]);
   test("syncs a folder up and down, and the second time there is nothing to do", async () => {
     await aws("s3", "sync", at("from"), "s3://uploads/aws/");
     complete("aws/");
@@ -138,11 +153,9 @@ describeWith("aws", "the AWS CLI", () => {
 
   test("copies 20 MB in parts on the server, and aborts what it began", async () => {
     await aws("s3", "cp", at("from", "large.bin"), "s3://uploads/parts/large.bin");
-    // Version 2 first requests the tags of a large object, which this endpoint does not support.
-    const isVersion2 = (await aws("--version")).startsWith("aws-cli/2");
-    const properties = isVersion2 ? ["--copy-props", "metadata-directive"] : [];
-    await aws("s3", "cp", "s3://uploads/parts/large.bin", "s3://uploads/parts/copy.bin", ...properties);
-    await aws("s3", "cp", "s3://uploads/parts/copy.bin", at("copy.bin"));
+    await aws("s3", "cp", "s3://uploads/parts/large.bin", "s3://uploads/parts/copy.bin");
+    await aws("s3", "mv", "s3://uploads/parts/copy.bin", "s3://uploads/parts/moved.bin");
+    await aws("s3", "cp", "s3://uploads/parts/moved.bin", at("copy.bin"));
     expect(sum(await readFile(at("copy.bin")))).toBe(sum(files.get("large.bin") ?? Buffer.alloc(0)));
     const began = JSON.parse(
       await aws("s3api", "create-multipart-upload", "--bucket", "uploads", "--key", "x", "--output", "json"),
@@ -152,6 +165,29 @@ describeWith("aws", "the AWS CLI", () => {
     await expect(aws("s3api", "list-parts", ...target)).rejects.toThrow("NoSuchUpload");
   }, 180_000);
 
+  test("encrypts with AES256, and reads a part by its number", async () => {
+    await aws("s3", "cp", at("from", "large.bin"), "s3://uploads/sse.bin", "--sse", "AES256");
+    const object = ["--bucket", "uploads", "--key", "sse.bin"];
+    const head = JSON.parse(await aws("s3api", "head-object", ...object, "--output", "json"));
+    expect(head.ServerSideEncryption).toBe("AES256");
+    const part = ["--part-number", "2", "--output", "json"];
+    const second = JSON.parse(await aws("s3api", "get-object", ...object, ...part, at("part")));
+    expect(second).toMatchObject({ PartsCount: 3, ContentRange: `bytes 8388608-16777215/${20 << 20}` });
+    const expected = files.get("large.bin")?.subarray(8 << 20, 16 << 20) ?? Buffer.alloc(0);
+    expect(sum(await readFile(at("part")))).toBe(sum(expected));
+  }, 180_000);
+
+  test("deletes no other key, and nothing on a condition that is not implemented", async () => {
+    await aws("s3", "cp", at("from", "plain.txt"), "s3://uploads/ab");
+    const remove = (...objects: object[]) => {
+      const list = ["--bucket", "uploads", "--delete", JSON.stringify({ Objects: objects })];
+      return aws("s3api", "delete-objects", ...list);
+    };
+    await expect(remove({ Key: "a\u0001b" })).rejects.toThrow("MalformedXML");
+    await expect(remove({ Key: "ab", VersionId: "v1" })).resolves.toContain("NotImplemented");
+    expect(await aws("s3", "ls", "s3://uploads/ab")).toContain("5000 ab");
+  }, 180_000);
+
   test("hears S3's own errors", async () => {
     await expect(aws("s3", "cp", "s3://uploads/missing", at("x"))).rejects.toThrow("404");
     await expect(aws("s3", "ls", "s3://nowhere")).rejects.toThrow("NoSuchBucket");
@@ -159,7 +195,7 @@ describeWith("aws", "the AWS CLI", () => {
       "NotImplemented",
     );
   }, 180_000);
-});
+}
 
 describeWith("boto3", "boto3", () => {
   const script = `
@@ -224,7 +260,8 @@ print(json.dumps({
 });
 
 describeWith("s3cmd", "s3cmd", () => {
-  const s3cmd = (...args: string[]) => {
+  const s3cmd = (...args: string[]) => inRegion("us-east-1", args);
+  const inRegion = (region: string, args: string[]) => {
     const host = `127.0.0.1:${s3.port}`;
     const key = [`--access_key=${keys.accessKeyId}`, `--secret_key=${keys.secretAccessKey}`];
     return run("s3cmd", [
@@ -232,7 +269,7 @@ describeWith("s3cmd", "s3cmd", () => {
       "--no-ssl",
       `--host=${host}`,
       `--host-bucket=${host}`,
-      "--region=us-east-1",
+      `--region=${region}`,
       "--no-progress",
       ...key,
       ...args,
@@ -244,6 +281,13 @@ describeWith("s3cmd", "s3cmd", () => {
     complete("s3cmd/");
     await s3cmd("sync", "s3://uploads/s3cmd/", `${at("s3cmd")}/`);
     await same("s3cmd");
+  }, 180_000);
+
+  test("finds the region by itself when it is set to another", async () => {
+    await s3cmd("put", "--server-side-encryption", at("from", "plain.txt"), "s3://uploads/s3cmd3/a.txt");
+    expect(await inRegion("eu-west-1", ["ls", "s3://uploads/s3cmd3/"])).toContain("s3cmd3/a.txt");
+    expect(await inRegion("eu-west-1", ["ls"])).toContain("s3://uploads");
+    await s3cmd("del", "s3://uploads/s3cmd3/a.txt");
   }, 180_000);
 
   test("puts, lists, copies, moves and removes", async () => {

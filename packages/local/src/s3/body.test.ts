@@ -185,6 +185,29 @@ describe("a body", () => {
   });
 });
 
+describe("a client that waits to be asked", () => {
+  const refused = async (more: Headers, expected: RegExp) => {
+    const waiting = { ...(await signed({ "content-length": "5" })), ...more, expect: "100-continue" };
+    // The connection closes by itself: the client may leave the body out.
+    const answer = await raw(waiting, Buffer.alloc(0), () => {});
+    expect(answer).toMatch(expected);
+    expect(answer).toMatch(/^connection: close\r$/im);
+  };
+
+  test("sends no body if the signature is wrong", async () => {
+    const { authorization = "" } = await signed({ "content-length": "5" });
+    const [before] = authorization.split("Signature=");
+    await refused({ authorization: `${before}Signature=${"0".repeat(64)}` }, /^HTTP\/1.1 403 /);
+  });
+
+  test("sends no body if a condition fails", async () => {
+    const body = await signed({ "content-length": "5" });
+    await raw({ ...body, connection: "close" }, Buffer.from("hello"), () => {});
+    const again = { ...(await signed({ "content-length": "5", "if-none-match": "*" })) };
+    await refused(again, /^HTTP\/1.1 412 /);
+  });
+});
+
 /** Sends only the head of a PUT and returns the outcome. */
 async function announced(headers: Headers): Promise<string> {
   const answer = await raw(await signed(headers), Buffer.alloc(0), (socket) => {

@@ -70,17 +70,18 @@ export async function holdTo(
   return { bytes, digests: results, checksum };
 }
 
-/** Returns a small body as text, verified like any other. */
-export async function receiveText(request: S3Request, bytesMax: number): Promise<string> {
+/** Returns a small body whole, verified like any other. */
+export async function receiveWhole(request: S3Request, bytesMax: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
   await receive(request, [], (chunk) => void chunks.push(chunk), bytesMax);
-  return Buffer.concat(chunks).toString();
+  return Buffer.concat(chunks);
 }
 
 async function pass(
-  { message, signed }: S3Request,
+  { message, signed, proceed }: S3Request,
   take: (chunk: Buffer) => void | Promise<void>,
 ): Promise<ReadonlyMap<string, string>> {
+  proceed();
   // Not `for await`: leaving that early destroys the connection, and the error response with it.
   const body: AsyncIterator<Buffer> = message.iterator({ destroyOnReturn: false });
   try {

@@ -1,10 +1,12 @@
 /** Operations on buckets: the endpoint has those that it was started with. */
-import { receiveText } from "./body.ts";
+import * as v from "valibot";
+import { receiveWhole } from "./body.ts";
+import { removeConditions } from "./conditions.ts";
 import { S3Error } from "./error.ts";
 import type { KeyIndex } from "./key-index.ts";
 import { checkKey, type S3Request, type S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
-import { children, document, parse, type Tree } from "./xml.ts";
+import { boolean, document, parse, type Tree, text } from "./xml.ts";
 
 /** ListBuckets. */
 export async function listBuckets(_: S3Request, store: Store): Promise<S3Response> {
@@ -63,6 +65,22 @@ const deletesMax = 1000;
 /** Bytes of a request with 1,000 escaped keys of 1,024 bytes. */
 const deleteBytesMax = 8 << 20;
 
+const Delete = v.strictObject({
+  Object: v.pipe(
+    v.array(
+      v.strictObject({
+        Key: text,
+        VersionId: v.optional(text),
+        ETag: v.optional(text),
+        Size: v.optional(text),
+        LastModifiedTime: v.optional(text),
+      }),
+    ),
+    v.maxLength(deletesMax),
+  ),
+  Quiet: v.optional(boolean),
+});
+
 /** DeleteObjects: up to 1,000 keys. One failure does not stop the others. */
 export async function deleteObjects(request: S3Request, store: Store): Promise<S3Response> {
   const { bucket, headers } = request;
@@ -75,17 +93,20 @@ export async function deleteObjects(request: S3Request, store: Store): Promise<S
       "InvalidRequest",
       "Missing required header for this request: Content-MD5 OR x-amz-checksum-*",
     );
-  const content = parse(await receiveText(request, deleteBytesMax), "Delete");
-  const objects = children(content, "Object");
-  if (objects.length === 0 || objects.length > deletesMax)
-    throw new S3Error("MalformedXML", `Between 1 and ${deletesMax} objects can be deleted at once.`);
+  const body = await receiveWhole(request, deleteBytesMax);
+  const { Object: objects, Quiet: quiet = false } = parse(body, "Delete", Delete);
+  // As in a general purpose bucket of S3. To ignore the condition would delete what the client wants to keep.
+  if (objects.some(({ Size, LastModifiedTime }) => Size !== undefined || LastModifiedTime !== undefined))
+    throw new S3Error(
+      "NotImplemented",
+      "A condition on Size or LastModifiedTime is not implemented. Use ETag, or leave the condition out.",
+    );
   const outcomes = await Promise.all(
-    objects.map(async ({ Key = "", VersionId, ETag }) => {
+    objects.map(async ({ Key, VersionId, ETag }) => {
       try {
         if (VersionId !== undefined && VersionId !== "null")
           throw new S3Error("NotImplemented", "There are no versions here.");
-        if (ETag !== undefined) throw new S3Error("NotImplemented", "ETag is not understood here.");
-        await store.remove(bucket, checkKey(Key), () => {});
+        await store.remove(bucket, checkKey(Key), removeConditions({ "if-match": ETag }));
         return { Deleted: { Key } };
       } catch (error) {
         if (!(error instanceof S3Error)) throw error;
@@ -93,7 +114,6 @@ export async function deleteObjects(request: S3Request, store: Store): Promise<S
       }
     }),
   );
-  const quiet = content.Quiet === "true";
   const Deleted = quiet ? [] : outcomes.flatMap((outcome) => outcome.Deleted ?? []);
   const Errors = outcomes.flatMap((outcome) => outcome.Error ?? []);
   return { status: 200, body: document("DeleteResult", { Deleted, Error: Errors }) };

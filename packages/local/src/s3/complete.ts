@@ -1,6 +1,7 @@
 /** CompleteMultipartUpload: the parts become one object. */
 import { createHash } from "node:crypto";
-import { receiveText } from "./body.ts";
+import * as v from "valibot";
+import { receiveWhole } from "./body.ts";
 import { algorithmNamed, digestOf, digestsOf } from "./checksum.ts";
 import { writeConditions } from "./conditions.ts";
 import type { Draft } from "./disk.ts";
@@ -9,7 +10,7 @@ import { type Checksum, type Meta, wholeSeconds } from "./object-file.ts";
 import type { Parts, Pending } from "./parts.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import { createLock, type Store } from "./store.ts";
-import { children, document, parse } from "./xml.ts";
+import { document, parse, text, whole } from "./xml.ts";
 
 /** Bytes of every part but the last, at least, as in S3. */
 const partBytesMin = 5 << 20;
@@ -27,8 +28,8 @@ export async function completeMultipartUpload(
   const { bucket, key, headers, query } = request;
   const id = query.get("uploadId") ?? "";
   // These checksum headers are of the object, not of this body.
-  const text = await receiveText({ ...request, headers: withoutChecksums(headers) }, bodyBytesMax);
-  const listed = listedIn(text);
+  const body = await receiveWhole({ ...request, headers: withoutChecksums(headers) }, bodyBytesMax);
+  const listed = listedIn(body);
   return await oneAtATime(id, async () => {
     const done = await completedBefore(store, bucket, key, id);
     if (done) {
@@ -46,6 +47,7 @@ export async function completeMultipartUpload(
         modified: wholeSeconds(now),
         headers: pending.headers,
         checksum: await join(pending, chosen, parts, draft),
+        parts: chosen.map(({ size }) => size),
         uploadID: id,
       };
       holdTo(headers, meta);
@@ -71,17 +73,29 @@ export async function abortMultipartUpload(
 
 const oneAtATime = createLock();
 
-type Listed = { number: number; etag: string; checksums: Record<string, string> };
+type Listed = { number: number; etag: string; checksums: Record<string, string | undefined> };
 
-function listedIn(text: string): Listed[] {
-  const listed = children(parse(text, "CompleteMultipartUpload"), "Part").map(
-    ({ PartNumber = "", ETag = "", ...checksums }) => ({
-      number: Number(PartNumber),
-      etag: ETag.trim().replaceAll('"', ""),
-      checksums,
+const CompleteMultipartUpload = v.strictObject({
+  Part: v.array(
+    v.strictObject({
+      PartNumber: whole,
+      ETag: text,
+      ChecksumCRC32: v.optional(text),
+      ChecksumCRC32C: v.optional(text),
+      ChecksumCRC64NVME: v.optional(text),
+      ChecksumSHA1: v.optional(text),
+      ChecksumSHA256: v.optional(text),
     }),
-  );
-  if (listed.length === 0) throw new S3Error("MalformedXML", "You must specify at least one part");
+  ),
+});
+
+function listedIn(body: Buffer): Listed[] {
+  const { Part } = parse(body, "CompleteMultipartUpload", CompleteMultipartUpload);
+  const listed = Part.map(({ PartNumber, ETag, ...checksums }) => ({
+    number: PartNumber,
+    etag: ETag.trim().replaceAll('"', ""),
+    checksums,
+  }));
   if (listed.some(({ number }, index) => number <= (listed[index - 1]?.number ?? 0)))
     throw new S3Error("InvalidPartOrder", "The list of parts was not in ascending order.");
   return listed;
@@ -92,8 +106,11 @@ function choose(listed: readonly Listed[], saved: ReadonlyMap<number, Meta>): Me
   return listed.map(({ number, etag, checksums }, index) => {
     const meta = saved.get(number);
     const { algorithm, value } = meta?.checksum ?? {};
-    const claimed = checksums[`Checksum${algorithm?.toUpperCase()}`];
-    if (!meta || meta.etag !== etag || (claimed !== undefined && claimed !== value))
+    const differs = Object.entries(checksums).some(
+      ([name, claimed]) =>
+        claimed !== undefined && (name !== `Checksum${algorithm?.toUpperCase()}` || claimed !== value),
+    );
+    if (!meta || meta.etag !== etag || differs)
       throw new S3Error(
         "InvalidPart",
         "One or more of the specified parts could not be found. The part may not have been uploaded, or the specified entity tag or checksum may not match the part's.",

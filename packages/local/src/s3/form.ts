@@ -115,10 +115,20 @@ const Condition = v.union([
   ),
 ]);
 
-const Policy = v.object({
-  expiration: v.pipe(v.string(), v.isoTimestamp()),
-  conditions: v.array(Condition),
-});
+/** A time that never arrives, such as a 30th of February, would be a policy that never expires. */
+const Expiration = v.pipe(
+  v.string(),
+  v.isoTimestamp(),
+  v.endsWith("Z"),
+  v.transform((text) => ({ text, ms: Date.parse(text) })),
+  v.check(
+    ({ text, ms }) => !Number.isNaN(ms) && new Date(ms).toISOString().slice(0, 19) === text.slice(0, 19),
+    "Invalid 'expiration' value: there is no such time",
+  ),
+  v.transform(({ ms }) => ms),
+);
+
+const Policy = v.strictObject({ expiration: Expiration, conditions: v.array(Condition) });
 
 /** The size in bytes that the policy allows for the file. */
 export type Bounds = { bytesMin: number; bytesMax: number };
@@ -133,7 +143,7 @@ const exempt = new Set(["policy", "x-amz-signature", "awsaccesskeyid", "signatur
  */
 export function checkPolicy(encoded: string, fields: ReadonlyMap<string, string>, now: number): Bounds {
   const { expiration, conditions } = parsePolicy(encoded);
-  if (Date.parse(expiration) <= now) throw denied("Policy expired.");
+  if (expiration <= now) throw denied("Policy expired.");
   const bounds: Bounds = { bytesMin: 0, bytesMax: Number.POSITIVE_INFINITY };
   const covered = new Set<string>();
   for (const condition of conditions) {
@@ -161,13 +171,18 @@ function holds(kind: "eq" | "starts-with", name: string, wanted: string, given: 
 }
 
 function parsePolicy(encoded: string): v.InferOutput<typeof Policy> {
-  const text = Buffer.from(encoded, "base64").toString();
-  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), Policy), text);
+  const bytes = Buffer.from(encoded, "base64");
+  if (bytes.toString("base64") !== encoded.replace(/\s/g, "")) throw invalid("It is not base64.");
+  const result = v.safeParse(v.pipe(v.string(), v.parseJson(), Policy), bytes.toString());
   if (result.success) return result.output;
-  throw new S3Error(
-    "InvalidPolicyDocument",
-    `The content of the form does not meet the conditions specified in the policy document. ${result.issues[0].message}`,
-  );
+  const [issue] = result.issues;
+  throw invalid([v.getDotPath(issue), issue.message].filter(Boolean).join(": "));
 }
+
+const invalid = (why: string) =>
+  new S3Error(
+    "InvalidPolicyDocument",
+    `The content of the form does not meet the conditions specified in the policy document. Invalid Policy: ${why}`,
+  );
 
 const denied = (why: string) => new S3Error("AccessDenied", `Invalid according to Policy: ${why}`);

@@ -62,6 +62,12 @@ export function objectHeaders(meta: Meta, { query, headers }: S3Request): NonNul
   return result;
 }
 
+/**
+ * Header of every response that S3 sends about an object it stores: since 2023 it encrypts all of them. Here the disk
+ * may do that.
+ */
+export const encryption = { "x-amz-server-side-encryption": "AES256" } as const;
+
 /** `x-amz-*` headers that are implemented, or have no effect here. */
 const understood = new Set([
   "x-amz-content-sha256",
@@ -76,6 +82,7 @@ const understood = new Set([
   "x-amz-metadata-directive",
   "x-amz-mp-object-size",
   "x-amz-sdk-checksum-algorithm",
+  "x-amz-tagging-directive",
   "x-amz-trailer",
   "x-amz-user-agent",
 ]);
@@ -88,6 +95,13 @@ export function refuseUnknown(headers: S3Request["headers"]): void {
     if (name === "x-amz-acl") {
       if (value !== "private" && value !== "bucket-owner-full-control")
         throw new S3Error("AccessControlListNotSupported", "The bucket does not allow ACLs");
+    } else if (name === "x-amz-server-side-encryption") {
+      if (value !== encryption["x-amz-server-side-encryption"])
+        throw new S3Error("NotImplemented", `Server-side encryption is AES256 here, not ${value}.`, {
+          Header: name,
+        });
+    } else if (name === "x-amz-tagging") {
+      if (value !== "") throw new S3Error("NotImplemented", "Objects have no tags here.", { Header: name });
     } else if (name === "x-amz-storage-class") {
       if (value !== "STANDARD")
         throw new S3Error("InvalidStorageClass", "Only the storage class STANDARD exists here.");

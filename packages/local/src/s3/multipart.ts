@@ -10,11 +10,10 @@ import { compareKeys } from "./key-index.ts";
 import { openSource, pour, resultOf } from "./object.ts";
 import { type Meta, wholeSeconds } from "./object-file.ts";
 import type { Parts, Pending } from "./parts.ts";
-import type { S3Request, S3Response } from "./request.ts";
+import { partNumberIn, type S3Request, type S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
 import { document } from "./xml.ts";
 
-const partNumberMax = 10_000;
 const pageMax = 1000;
 
 /** CreateMultipartUpload. */
@@ -170,15 +169,7 @@ async function target(
   { bucket, key, query }: S3Request,
   parts: Parts,
 ): Promise<{ pending: Pending; number: number }> {
-  const number = wholeIn(query, "partNumber", 0);
-  if (number < 1 || number > partNumberMax)
-    throw new S3Error(
-      "InvalidArgument",
-      `Part number must be an integer between 1 and ${partNumberMax}, inclusive`,
-      {
-        ArgumentName: "partNumber",
-      },
-    );
+  const number = partNumberIn(query.get("partNumber"));
   return { pending: await parts.find(query.get("uploadId") ?? "", bucket, key), number };
 }
 

@@ -31,6 +31,8 @@ const Meta = v.object({
   /** `content-type`, `cache-control`, `x-amz-meta-…`, as they are given back. */
   headers: v.record(v.string(), v.string()),
   checksum: v.optional(Checksum),
+  /** Bytes of each part, of an object that was uploaded in parts. */
+  parts: v.optional(v.array(v.number())),
   /** The multipart upload that the object was assembled from. */
   uploadID: v.optional(v.string()),
 });

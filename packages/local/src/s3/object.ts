@@ -13,7 +13,7 @@ import type { Draft } from "./disk.ts";
 import { S3Error } from "./error.ts";
 import { keptHeaders, objectHeaders } from "./headers.ts";
 import { type Meta, type Opened, wholeSeconds } from "./object-file.ts";
-import { checkKey, type S3Request, type S3Response } from "./request.ts";
+import { checkKey, partNumberIn, type S3Request, type S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
 import { document } from "./xml.ts";
 
@@ -82,7 +82,9 @@ function answerOf(request: S3Request, meta: Opened["meta"]): S3Response & { rang
     // A 304 repeats how long a copy may be kept (RFC 9110 §15.4.5).
     return { status: 304, headers: { etag, "last-modified": modified, "cache-control": cache, expires } };
   }
-  const range = rangeIn(request.headers.range, meta.size);
+  const part = request.query.get("partNumber");
+  const range = part === undefined ? rangeIn(request.headers.range, meta.size) : partIn(request, part, meta);
+  if (part !== undefined && meta.parts) headers["x-amz-mp-parts-count"] = String(meta.parts.length);
   if (!range) return { status: 200, headers: { ...headers, "content-length": String(meta.size) } };
   // The checksum covers the whole object: clients would compare it with the part.
   for (const name of Object.keys(headers)) if (name.startsWith("x-amz-checksum-")) delete headers[name];
@@ -95,6 +97,31 @@ function answerOf(request: S3Request, meta: Opened["meta"]): S3Response & { rang
     },
     range,
   };
+}
+
+/**
+ * Returns the bytes of a part of an object, undefined if it has none. An object that was put at once is its only part.
+ * Throws `InvalidPartNumber`.
+ */
+function partIn({ headers }: S3Request, part: string, { size, parts = [size] }: Meta): Range | undefined {
+  if (headers.range !== undefined)
+    throw new S3Error("InvalidRequest", "Cannot specify both Range header and partNumber query parameter");
+  const number = partNumberIn(part);
+  const bytes = parts[number - 1];
+  if (bytes === undefined)
+    throw new S3Error("InvalidPartNumber", "The requested partnumber is not satisfiable", {
+      PartNumberRequested: part,
+      ActualPartCount: String(parts.length),
+    });
+  const start = parts.slice(0, number - 1).reduce((sum, each) => sum + each, 0);
+  return bytes === 0 ? undefined : { start, end: start + bytes };
+}
+
+/** GetObjectTagging: no object has tags. AWS CLI 2 requests them before it copies a large object. */
+export async function getObjectTagging({ bucket, key }: S3Request, store: Store): Promise<S3Response> {
+  const { handle } = await store.open(bucket, key);
+  await handle.close();
+  return { status: 200, body: document("Tagging", { TagSet: {} }) };
 }
 
 /** DeleteObject. A missing object is no error. */

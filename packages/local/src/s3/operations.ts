@@ -12,7 +12,7 @@ import {
 } from "./bucket.ts";
 import { abortMultipartUpload, completeMultipartUpload } from "./complete.ts";
 import { S3Error } from "./error.ts";
-import { overrides, refuseUnknown } from "./headers.ts";
+import { encryption, overrides, refuseUnknown } from "./headers.ts";
 import {
   createMultipartUpload,
   listMultipartUploads,
@@ -20,7 +20,7 @@ import {
   uploadPart,
   uploadPartCopy,
 } from "./multipart.ts";
-import { copyObject, deleteObject, getObject, headObject, putObject } from "./object.ts";
+import { copyObject, deleteObject, getObject, getObjectTagging, headObject, putObject } from "./object.ts";
 import type { Parts } from "./parts.ts";
 import type { S3Request, S3Response } from "./request.ts";
 import type { Store } from "./store.ts";
@@ -37,10 +37,14 @@ type Operation = {
   takes?: readonly string[];
   /** A header that selects this operation. */
   header?: string;
+  /** The response names the encryption of an object. */
+  encrypts?: true;
   run(request: S3Request, endpoint: Endpoint): Promise<S3Response>;
 };
 
 const listing = ["prefix", "delimiter", "max-keys", "encoding-type"];
+
+const reads = [...overrides, "partNumber"];
 
 const operations: readonly Operation[] = [
   { on: "service", method: "GET", run: (r, { store }) => listBuckets(r, store) },
@@ -90,6 +94,7 @@ const operations: readonly Operation[] = [
     on: "object",
     method: "POST",
     needs: ["uploads"],
+    encrypts: true,
     run: (r, { store, parts, now }) => createMultipartUpload(r, store, parts, now()),
   },
   {
@@ -97,14 +102,17 @@ const operations: readonly Operation[] = [
     method: "PUT",
     needs: ["partNumber", "uploadId"],
     header: "x-amz-copy-source",
+    encrypts: true,
     run: (r, { store, parts, now }) => uploadPartCopy(r, store, parts, now()),
   },
   {
     on: "object",
     method: "PUT",
     needs: ["partNumber", "uploadId"],
+    encrypts: true,
     run: (r, { store, parts, now }) => uploadPart(r, store, parts, now()),
   },
+  { on: "object", method: "GET", needs: ["tagging"], run: (r, { store }) => getObjectTagging(r, store) },
   {
     on: "object",
     method: "GET",
@@ -116,6 +124,7 @@ const operations: readonly Operation[] = [
     on: "object",
     method: "POST",
     needs: ["uploadId"],
+    encrypts: true,
     run: (r, { store, parts, now }) => completeMultipartUpload(r, store, parts, now()),
   },
   {
@@ -128,11 +137,12 @@ const operations: readonly Operation[] = [
     on: "object",
     method: "PUT",
     header: "x-amz-copy-source",
+    encrypts: true,
     run: (r, { store, now }) => copyObject(r, store, now()),
   },
-  { on: "object", method: "PUT", run: (r, { store, now }) => putObject(r, store, now()) },
-  { on: "object", method: "GET", takes: overrides, run: (r, { store }) => getObject(r, store) },
-  { on: "object", method: "HEAD", takes: overrides, run: (r, { store }) => headObject(r, store) },
+  { on: "object", method: "PUT", encrypts: true, run: (r, { store, now }) => putObject(r, store, now()) },
+  { on: "object", method: "GET", takes: reads, encrypts: true, run: (r, { store }) => getObject(r, store) },
+  { on: "object", method: "HEAD", takes: reads, encrypts: true, run: (r, { store }) => headObject(r, store) },
   { on: "object", method: "DELETE", run: (r, { store }) => deleteObject(r, store) },
 ];
 
@@ -153,7 +163,9 @@ export async function perform(request: S3Request, endpoint: Endpoint): Promise<S
     if (!needs.includes(name) && !takes.includes(name)) throw notImplemented(`the query parameter ${name}`);
   if (request.headers["x-amz-copy-source"] !== undefined && header !== "x-amz-copy-source")
     throw notImplemented("a copy here");
-  return await operation.run(request, endpoint);
+  const response = await operation.run(request, endpoint);
+  if (!operation.encrypts || response.status === 304) return response;
+  return { ...response, headers: { ...encryption, ...response.headers } };
 }
 
 const notImplemented = (what: string) =>

@@ -4,7 +4,7 @@ import { claimsOf, holdTo, metaOf, type Received, tooLarge } from "./body.ts";
 import { locationOf } from "./complete.ts";
 import { S3Error } from "./error.ts";
 import { type Bounds, checkPolicy, type Form, readForm } from "./form.ts";
-import { headerText, keptHeaders, refuseUnknown } from "./headers.ts";
+import { encryption, headerText, keptHeaders, refuseUnknown } from "./headers.ts";
 import type { Meta } from "./object-file.ts";
 import { bodyBytesMax, checkKey, parseTarget, type S3Response } from "./request.ts";
 import { verifyPolicy } from "./sigv2.ts";
@@ -125,7 +125,7 @@ async function receiveFile(
 }
 
 function answer(fields: Form["fields"], location: string, bucket: string, { key, etag }: Meta): S3Response {
-  const headers = { etag: `"${etag}"`, location };
+  const headers = { etag: `"${etag}"`, location, ...encryption };
   const redirect = URL.parse(fields.get("success_action_redirect") ?? "");
   // S3 ignores the field if it is not a URL.
   if (redirect && /^https?:$/.test(redirect.protocol)) {

@@ -3,7 +3,9 @@ import { connect } from "node:net";
 import { GetObjectCommand, HeadObjectCommand } from "@aws-sdk/client-s3";
 import { createPresignedPost, type PresignedPostOptions } from "@aws-sdk/s3-presigned-post";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { S3Error } from "./error.ts";
 import { bytesOf, outcome, refusal, type Served, serve } from "./fixture.ts";
+import { checkPolicy } from "./form.ts";
 
 let s3: Served;
 let client: ReturnType<Served["client"]>;
@@ -188,6 +190,56 @@ describe("a form that its policy does not allow", () => {
     expect(await outcome(post(tagged, { fields: { tagging: "<Tagging/>" } }))).toBe("501 NotImplemented");
     s3.clock.aheadMs = 61_000;
     expect(await outcome(post(signed))).toBe("403 AccessDenied");
+  });
+});
+
+describe("a policy", () => {
+  const refused = (policy: string, now = Date.UTC(2026, 0, 1)) => {
+    const encoded = Buffer.from(policy).toString("base64");
+    try {
+      checkPolicy(encoded, new Map([["key", "k"]]), now);
+      return "none";
+    } catch (error) {
+      return error instanceof S3Error ? error.code : String(error);
+    }
+  };
+  const until = (expiration: unknown) =>
+    JSON.stringify({ expiration, conditions: [["starts-with", "$key", ""]] });
+
+  test("is valid before its expiration, and not from then on", () => {
+    expect(refused(until("2026-01-01T00:00:01.000Z"))).toBe("none");
+    expect(refused(until("2026-01-01T00:00:01Z"))).toBe("none");
+    expect(refused(until("2026-01-01T00:00:00Z"))).toBe("AccessDenied");
+    expect(refused(until("2025-12-31T23:59:59.999Z"))).toBe("AccessDenied");
+  });
+
+  test.each([
+    ["a time zone that has no minutes, which no clock reaches", "2026-12-01T12:00:00+01"],
+    ["a time zone", "2026-12-01T12:00:00+01:00"],
+    ["a day that no month has", "2027-02-30T00:00:00Z"],
+    ["a date alone", "2027-01-01"],
+    ["no zone", "2027-01-01T00:00:00"],
+    ["a number", 4_000_000_000],
+    ["nothing", undefined],
+    ["null", null],
+    ["a word", "never"],
+  ])("with %s as its expiration is invalid", (_, expiration) => {
+    expect(refused(until(expiration))).toBe("InvalidPolicyDocument");
+  });
+
+  test.each([
+    ["text", "{"],
+    ["no conditions", '{"expiration":"2027-01-01T00:00:00Z"}'],
+    ["a field that S3 does not know", '{"expiration":"2027-01-01T00:00:00Z","conditions":[],"version":1}'],
+    ["an unknown condition", '{"expiration":"2027-01-01T00:00:00Z","conditions":[["ends-with","$key","x"]]}'],
+    ["two pairs in one condition", '{"expiration":"2027-01-01T00:00:00Z","conditions":[{"a":"b","c":"d"}]}'],
+    ["an array", "[]"],
+  ])("that is %s is invalid", (_, policy) => {
+    expect(refused(policy)).toBe("InvalidPolicyDocument");
+  });
+
+  test("that is not base64 is invalid", () => {
+    expect(() => checkPolicy(`*${btoa(until("2027-01-01T00:00:00Z"))}`, new Map(), 0)).toThrow("base64");
   });
 });
 

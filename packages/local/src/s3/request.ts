@@ -26,6 +26,8 @@ export type S3Request = {
   signed: Signed;
   /** The body is read from here, through `receive`. */
   message: IncomingMessage;
+  /** Sends `100 Continue` to a client that waits for it. Called once a request is accepted, before its body is read. */
+  proceed(): void;
 };
 
 export type S3Response = {
@@ -52,6 +54,20 @@ export function checkKey(key: string): string {
   if (key === "" || key.includes("\0") || Buffer.from(key).toString() !== key)
     throw new S3Error("InvalidArgument", "A key is 1 to 1,024 bytes of UTF-8 without NUL.");
   return key;
+}
+
+const partNumberMax = 10_000;
+
+/** Returns the number of a part. Throws `InvalidArgument`. */
+export function partNumberIn(text = ""): number {
+  const number = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (number < 1 || number > partNumberMax)
+    throw new S3Error(
+      "InvalidArgument",
+      `Part number must be an integer between 1 and ${partNumberMax}, inclusive`,
+      { ArgumentName: "partNumber" },
+    );
+  return number;
 }
 
 /**

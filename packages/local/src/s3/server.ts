@@ -56,10 +56,14 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
   server.on("clientError", refuseBroken);
   const url = await listen(server, options.port);
   const endpoint = open(options, now);
-  server.on("request", (message, response) => {
-    const work = answer(message, response, endpoint, options, now).finally(() => underway.delete(work));
+  const onRequest = (message: IncomingMessage, response: ServerResponse, waits = false) => {
+    const call = { message, response, proceed: waits ? continuing(response) : () => {} };
+    const work = answer(call, endpoint, options, now).finally(() => underway.delete(work));
     underway.add(work);
-  });
+  };
+  server.on("request", (message, response) => onRequest(message, response));
+  // `Expect: 100-continue`: a request that is refused by its headers costs the client no body.
+  server.on("checkContinue", (message, response) => onRequest(message, response, true));
   let sweeping: () => void;
   try {
     const { parts } = await endpoint;
@@ -102,10 +106,25 @@ async function open(options: S3Options, now: () => number): Promise<Endpoint> {
   return { store, parts: await openParts(options.dataDir), region: options.region, now };
 }
 
+/** A request with its response. `proceed` sends `100 Continue` to a client that waits for it. */
+type Call = { message: IncomingMessage; response: ServerResponse; proceed(): void };
+
+/**
+ * Returns a function that sends `100 Continue`. Until it is called, a response closes the connection: the client may
+ * send the body or leave it out, and the next request would be read as the body.
+ */
+function continuing(response: ServerResponse): () => void {
+  const { shouldKeepAlive } = response;
+  response.shouldKeepAlive = false;
+  return () => {
+    response.shouldKeepAlive = shouldKeepAlive;
+    response.writeContinue();
+  };
+}
+
 /** Answers a request, with an error response if anything throws. */
 async function answer(
-  message: IncomingMessage,
-  response: ServerResponse,
+  { message, response, proceed }: Call,
   endpoint: Promise<Endpoint>,
   options: S3Options,
   now: () => number,
@@ -113,7 +132,12 @@ async function answer(
   const id = randomBytes(8).toString("hex").toUpperCase();
   const headers = { "x-amz-request-id": id, ...corsHeaders(message.headers, options.corsOrigins) };
   try {
-    await send(message, response, headers, await answerOf(message, await endpoint, options, now()));
+    await send(
+      message,
+      response,
+      headers,
+      await answerOf({ message, proceed }, await endpoint, options, now()),
+    );
   } catch (thrown) {
     const error = errorOf(thrown);
     if (error.status >= 500 && error !== thrown) console.error(`S3 request ${id} failed.`, thrown);
@@ -126,21 +150,28 @@ async function answer(
 }
 
 async function answerOf(
-  message: IncomingMessage,
+  { message, proceed }: Pick<Call, "message" | "proceed">,
   endpoint: Endpoint,
   options: S3Options,
   now: number,
 ): Promise<S3Response> {
   if (message.method === "OPTIONS") return preflight(message.headers, options.corsOrigins);
-  if (isForm(message)) return await postObject(message, endpoint.store, { ...options, service: "s3" }, now);
-  return await perform(await authenticated(message, options, now), endpoint);
+  if (isForm(message)) {
+    proceed(); // The signature is in the body.
+    return await postObject(message, endpoint.store, { ...options, service: "s3" }, now);
+  }
+  return await perform({ ...(await authenticated(message, options, now)), proceed }, endpoint);
 }
 
 /** Parameters of either signature, and `x-id`, the operation name that the SDK adds: operations ignore them. */
 const signatureParameter =
   /^(x-amz-(algorithm|credential|date|expires|signature|signedheaders|content-sha256)|x-id|AWSAccessKeyId|Signature|Expires)$/i;
 
-async function authenticated(message: IncomingMessage, options: S3Options, now: number): Promise<S3Request> {
+async function authenticated(
+  message: IncomingMessage,
+  options: S3Options,
+  now: number,
+): Promise<Omit<S3Request, "proceed">> {
   const { method = "", headersDistinct } = message;
   const { path, query } = parseTarget(message.url ?? "");
   const identity: Identity = { ...options, service: "s3" };
@@ -209,7 +240,11 @@ async function send(
 
 const failure = (error: S3Error, id: string, url: string): S3Response => ({
   status: error.status,
-  headers: error.status === 304 ? {} : { "content-type": "application/xml" },
+  headers: {
+    "content-type": error.status === 304 ? undefined : "application/xml",
+    // The response to HEAD has no body that could name it.
+    "x-amz-bucket-region": error.detail.Region,
+  },
   body: errorDocument({
     Code: error.code,
     Message: error.message,

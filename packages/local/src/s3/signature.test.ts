@@ -44,7 +44,15 @@ describe("a signed request", () => {
     expect(await refusal(put("x", "x", other({ ...keys, accessKeyId: "other" })))).toBe(
       "InvalidAccessKeyId 403",
     );
-    expect(await refusal(put("x", "x", other(keys, "eu-west-1")))).toBe("AuthorizationHeaderMalformed 400");
+    const elsewhere = put("x", "x", other(keys, "eu-west-1")).catch((error: unknown) => error);
+    // Clients read the region from the error and repeat the request with it.
+    expect(await elsewhere).toMatchObject({ name: "AuthorizationHeaderMalformed", Region: "us-east-1" });
+    const head = new HeadBucketCommand({ Bucket });
+    const named = other(keys, "eu-west-1")
+      .send(head)
+      .catch((error: unknown) => error);
+    const { $response } = (await named) as { $response?: { headers: Record<string, string> } };
+    expect($response?.headers["x-amz-bucket-region"]).toBe("us-east-1");
     expect(await isThere("x")).toBe(false);
   });
 

@@ -138,10 +138,17 @@ export async function scopeOf(
       "InvalidAccessKeyId",
       "The AWS Access Key Id you provided does not exist in our records.",
     );
-  if (region !== identity.region || service !== identity.service)
+  // Clients read the region from the error and repeat the request with it.
+  if (region !== identity.region)
     throw new S3Error(
       "AuthorizationHeaderMalformed",
-      `The credential is for ${service} in ${region}; expecting ${identity.service} in ${identity.region}.`,
+      `The authorization header is malformed; the region '${region}' is wrong; expecting '${identity.region}'`,
+      { Region: identity.region },
+    );
+  if (service !== identity.service)
+    throw new S3Error(
+      "AuthorizationHeaderMalformed",
+      `The authorization header is malformed; incorrect service "${service}". This endpoint belongs to "${identity.service}".`,
     );
   const signingKey = await getSigningKey(Sha256, identity, date, region, service);
   return { date, scope: createScope(date, region, service), signingKey };

@@ -1,5 +1,6 @@
 /** XML as S3 writes and reads it. */
-import { XMLParser } from "fast-xml-parser";
+import { SaxesParser } from "saxes";
+import * as v from "valibot";
 import { S3Error } from "./error.ts";
 
 /** Children by name; an array repeats its element, and undefined is left out. */
@@ -31,37 +32,92 @@ const escaped = (text: string) =>
   // biome-ignore lint/suspicious/noControlCharactersInRegex: keys may hold them, and these are the ones to escape.
   text.replace(/[&<>"\u0000-\u001f\u007f\ufffe\uffff]/g, (char) => named[char] ?? `&#${char.charCodeAt(0)};`);
 
-const parser = new XMLParser({
-  parseTagValue: false,
-  // Keys may begin or end with spaces.
-  trimValues: false,
-  htmlEntities: true,
-  ignoreAttributes: true,
-  removeNSPrefix: true,
-  isArray: (name) => name === "Object" || name === "Part",
-});
+/** An element that was read: its text, or its child elements by name. */
+type Node = string | { [name: string]: Node[] };
 
-/** The content of the root element `root`. Throws `MalformedXML`. */
-export function parse(text: string, root: string): Record<string, unknown> {
-  try {
-    const content: unknown = parser.parse(text, true)[root];
-    if (typeof content === "object" && content !== null) return content as Record<string, unknown>;
-  } catch (cause) {
-    throw malformed(cause instanceof Error ? cause.message : String(cause));
-  }
-  throw malformed(`The document must be a ${root}.`);
+const namespaces = ["", "http://s3.amazonaws.com/doc/2006-03-01/"];
+
+/**
+ * Reads a body whose root element is `root` and returns it in the shape of `schema`, in which every child element is an
+ * array. Nothing is skipped: an element that the schema lacks, text between elements, a character that XML 1.0 forbids
+ * (as a reference, too), another encoding or namespace is `MalformedXML`.
+ */
+export function parse<Schema extends v.GenericSchema>(
+  body: Buffer,
+  root: string,
+  schema: Schema,
+): v.InferOutput<Schema> {
+  const content = read(body);
+  if (content.name !== root) throw malformed(`The document must be a ${root}.`);
+  const result = v.safeParse(schema, content.node);
+  if (result.success) return result.output;
+  const [issue] = result.issues;
+  throw malformed(`${[root, v.getDotPath(issue)].filter(Boolean).join(".")}: ${issue.message}`);
 }
 
-/** Returns the child elements `name` of `content`, each as the text of its children by name. */
-export function children(content: Record<string, unknown>, name: string): Record<string, string>[] {
-  const list = content[name];
-  if (!Array.isArray(list)) return [];
-  return list.map((item: unknown) => {
-    if (typeof item !== "object" || item === null) throw malformed(`An empty ${name}.`);
-    return Object.fromEntries(
-      Object.entries(item).filter((entry): entry is [string, string] => typeof entry[1] === "string"),
-    );
+/** Schema of an element that occurs once and holds text. */
+export const text = v.pipe(
+  v.strictTuple([v.string()]),
+  v.transform(([value]) => value),
+);
+
+/** Schema of an element that occurs once and holds a whole number of up to nine digits. */
+export const whole = v.pipe(text, v.trim(), v.regex(/^\d{1,9}$/), v.transform(Number));
+
+/** Schema of an element that occurs once and holds `true` or `false`. */
+export const boolean = v.pipe(
+  text,
+  v.trim(),
+  v.picklist(["true", "false"]),
+  v.transform((value) => value === "true"),
+);
+
+function read(body: Buffer): { name: string; node: Node } {
+  const parser = new SaxesParser({ xmlns: true });
+  const open: { name: string; text: string; children?: { [name: string]: Node[] } }[] = [
+    { name: "", text: "" },
+  ];
+  let root: { name: string; node: Node } | undefined;
+  parser.on("error", ({ message }) => {
+    throw malformed(message);
   });
+  parser.on("doctype", () => {
+    throw malformed("A document type is not allowed.");
+  });
+  parser.on("xmldecl", ({ encoding = "utf-8" }) => {
+    if (!/^(utf-8|us-ascii)$/i.test(encoding)) throw malformed(`The encoding ${encoding} is not UTF-8.`);
+  });
+  parser.on("opentag", ({ local, uri }) => {
+    if (!namespaces.includes(uri)) throw malformed(`${local} is in the namespace ${uri}.`);
+    open.push({ name: local, text: "" });
+  });
+  const onText = (value: string) => {
+    const current = open.at(-1);
+    if (current) current.text += value;
+  };
+  parser.on("text", onText);
+  parser.on("cdata", onText);
+  parser.on("closetag", () => {
+    const { name = "", text = "", children } = open.pop() ?? {};
+    if (children && text.trim() !== "") throw malformed(`${name} holds elements and text.`);
+    const node = children ?? text;
+    const parent = open.at(-1);
+    if (!parent || parent.name === "") {
+      root = { name, node };
+      return;
+    }
+    // Without a prototype: an element may be named `__proto__`.
+    parent.children ??= Object.create(null) as { [name: string]: Node[] };
+    parent.children[name] ??= [];
+    parent.children[name].push(node);
+  });
+  try {
+    parser.write(new TextDecoder("utf-8", { fatal: true }).decode(body)).close();
+  } catch (error) {
+    throw error instanceof S3Error ? error : malformed("The body is not UTF-8.");
+  }
+  if (!root) throw malformed("The document has no root element.");
+  return root;
 }
 
 const malformed = (why: string) =>

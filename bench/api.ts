@@ -75,7 +75,7 @@ export async function run(): Promise<string> {
       counts.push([name, (await wire.during(() => get(path))).join(", ")]);
     }
 
-    const far = page(size, Cursor.issue({ owner: "default", order: "desc" }, deep));
+    const far = page(size, Cursor.issue({ owner: "default", order: "desc" }, [deep.createdAt, deep.imageID]));
     const near = page(size);
     const depth = await timed({ near: () => get(near), far: () => get(far) });
 

@@ -4,6 +4,7 @@ import { createReadStream, openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import { basename, extname } from "node:path";
 import { type Client, ClientError, type Image } from "@image-pipeline/client/client";
+import { ContentType } from "@image-pipeline/core/images/content-type";
 import pMap from "p-map";
 import { collect, command, jsonOption, program, UsageError, urlOption, whole } from "./command.ts";
 import { connect, explain } from "./connect.ts";
@@ -78,13 +79,10 @@ type Options = {
 
 async function uploadOne(client: Client, transfer: Transfer, options: Options): Promise<Image> {
   const { path } = transfer;
-  const contentType = contentTypes[extname(path).toLowerCase()];
+  const contentType = ContentType.ofExtension(extname(path)) ?? ContentType.unknown;
   const found = await stat(path);
   if (found.isDirectory()) throw new Error("It is a folder. Name its files, such as photos/*.jpg.");
   if (found.size === 0) throw new Error("It is empty.");
-  if (!contentType) {
-    throw new Error(`Its extension is not one of ${Object.keys(contentTypes).join(" ")}`);
-  }
   transfer.total = found.size;
   const [file, sha256] = await Promise.all([openAsBlob(path), sha256Of(path)]);
   transfer.state = "uploading";
@@ -99,20 +97,6 @@ async function uploadOne(client: Client, transfer: Transfer, options: Options): 
     },
   });
 }
-
-/** The declared content type of each file extension. The pipeline decides by the bytes. */
-const contentTypes: Record<string, string> = {
-  ".jpg": "image/jpeg",
-  ".jpeg": "image/jpeg",
-  ".png": "image/png",
-  ".webp": "image/webp",
-  ".avif": "image/avif",
-  ".gif": "image/gif",
-  ".heic": "image/heic",
-  ".heif": "image/heif",
-  ".tif": "image/tiff",
-  ".tiff": "image/tiff",
-};
 
 async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");

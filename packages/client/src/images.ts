@@ -2,7 +2,7 @@
 import { ClientError } from "./problem.ts";
 import type { Request } from "./request.ts";
 import { sleep } from "./retry.ts";
-import type { Description, Event, Image, Page, Status } from "./types.ts";
+import type { Description, Event, Events, Image, Page, Status } from "./types.ts";
 
 /**
  * Filters of a list, newest first unless `order` is `asc`. Times are RFC 3339; `createdAfter` is inclusive,
@@ -126,10 +126,17 @@ export function createImages(request: Request) {
     original: (id: string, { signal }: Cancel = {}): Promise<{ url: string; expiresAt: string }> =>
       request("GET", `${pathOf(id)}/original`, { signal }),
 
-    /** Returns the audit trail, oldest entry first, also of a deleted image. Throws `image_not_found`. */
+    /** Returns the whole audit trail, oldest entry first, also of a deleted image. Throws `image_not_found`. */
     async events(id: string, { signal }: Cancel = {}): Promise<Event[]> {
-      const { items } = await request<{ items: Event[] }>("GET", `${pathOf(id)}/events`, { signal });
-      return items;
+      const events: Event[] = [];
+      let cursor: string | undefined;
+      do {
+        const query = { cursor };
+        const page: Events = await request("GET", `${pathOf(id)}/events`, { query, signal });
+        events.push(...page.items);
+        cursor = page.nextCursor;
+      } while (cursor !== undefined);
+      return events;
     },
 
     /**

@@ -32,7 +32,10 @@ export type CreatedImage = InferResponseType<Api["images"]["$post"], 201>;
 export type Stats = InferResponseType<Api["stats"]["$get"], 200>;
 
 /** One entry of an image's audit trail. */
-export type Event = InferResponseType<Api["images"][":id"]["events"]["$get"], 200>["items"][number];
+export type Event = Events["items"][number];
+
+/** One page of an image's audit trail. Without `nextCursor` it is the last page. */
+export type Events = InferResponseType<Api["images"][":id"]["events"]["$get"], 200>;
 
 /** Response of `POST /uploads/sign`: a presigned request to S3. */
 export type Signed = InferResponseType<Api["uploads"]["sign"]["$post"], 200>;

@@ -56,8 +56,8 @@ export type UploadOptions = Description & {
 };
 
 /**
- * Uploads a file and returns its image: `ready`, `rejected` or `failed`. Throws `invalid_request`, `quota_exceeded`,
- * `upload_refused`, `timed_out`, `network_error`, or the signal's reason.
+ * Uploads a file and returns its image: `ready`, `rejected` or `failed`. Throws `invalid_request`,
+ * `unsupported_format`, `too_many_bytes`, `quota_exceeded`, `upload_refused`, `timed_out`, `network_error`, or the signal's reason.
  */
 export type Upload = (file: Source, options?: UploadOptions) => Promise<Image>;
 
@@ -133,8 +133,8 @@ function inputOf(file: Source, options: UploadOptions): ImageInput {
   const { filename, contentType, sha256, title, alt, tags, metadata } = options;
   return {
     filename: filename ?? file.name ?? "image",
-    // The API validates the type and lists the supported ones in its error.
-    contentType: (contentType ?? file.type) as ImageInput["contentType"],
+    // The API accepts aliases and an empty type, and lists the supported formats in its error.
+    contentType: contentType ?? file.type,
     bytes: file.size,
     sha256,
     title,

@@ -5,6 +5,8 @@ export const codes = [
   "invalid_cursor",
   "body_too_large",
   "unsupported_media_type",
+  "too_many_bytes",
+  "unsupported_format",
   "unauthenticated",
   "forbidden",
   "image_not_found",

@@ -81,7 +81,6 @@ export function wordsOf(error: unknown): Words {
   const { code, message, fields } = error;
   if (code !== "invalid_request") return wordsFor(code, message);
   const pointers = fields.map(({ pointer }) => pointer);
-  if (pointers.includes("/contentType")) return wordsFor("unsupported_format");
   if (pointers.includes("/bytes")) return wordsFor("empty_file");
   return { what: fields[0]?.detail ?? message };
 }

@@ -175,6 +175,9 @@ const checksum = (sha256: string | undefined): Record<string, string> =>
 
 const hmac = (key: string | Buffer, text: string) => createHmac("sha256", key).update(text).digest();
 
-/** Percent-encodes by RFC 3986. */
+/** Percent-encodes by RFC 3986. Lone surrogates, which older records may have, become U+FFFD. */
 const encode = (text: string) =>
-  encodeURIComponent(text).replace(/[!'()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  encodeURIComponent(text.toWellFormed()).replace(
+    /[!'()*]/g,
+    (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`,
+  );

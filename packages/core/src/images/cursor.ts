@@ -8,23 +8,23 @@ import { createHmac, timingSafeEqual } from "node:crypto";
 import { Resource } from "sst";
 import { VisibleError } from "../error.ts";
 
-/** Position of the first image of the next page. */
-export type Position = { createdAt: string; imageID: string };
-
 /** Life of a cursor: a day. */
 const lifeMs = 86_400_000;
 
 /** HMAC-SHA256 truncated to 128 bits: infeasible to guess, at half the length. */
 const macBytes = 16;
 
-/** Issues a cursor for the list that `binding` describes (route, owner, filters and order). */
-export function issue(binding: unknown, { createdAt, imageID }: Position): string {
-  const payload = JSON.stringify([createdAt, imageID, Date.now() + lifeMs]);
+/**
+ * Issues a cursor for the list that `binding` describes (route, owner, filters and order). `position` is the place of
+ * the first row of the next page: its sort key, in parts.
+ */
+export function issue(binding: unknown, position: readonly string[]): string {
+  const payload = JSON.stringify([...position, Date.now() + lifeMs]);
   return Buffer.concat([macOf(binding, payload), Buffer.from(payload)]).toString("base64url");
 }
 
 /** Opens a cursor. Throws `invalid_cursor` if it is forged, expired or of another list. */
-export function open(binding: unknown, cursor: string): Position {
+export function open(binding: unknown, cursor: string): string[] {
   const bytes = Buffer.from(cursor, "base64url");
   const payload = bytes.subarray(macBytes).toString();
   const genuine =
@@ -33,9 +33,10 @@ export function open(binding: unknown, cursor: string): Position {
     timingSafeEqual(bytes.subarray(0, macBytes), macOf(binding, payload));
   if (!genuine)
     throw invalid("The cursor was not issued for this list. Send `nextCursor` with the same filters.");
-  const [createdAt, imageID, expires] = JSON.parse(payload) as [string, string, number];
-  if (expires < Date.now()) throw invalid("The cursor is over a day old. Start again at the first page.");
-  return { createdAt, imageID };
+  const position = JSON.parse(payload) as string[];
+  if (Number(position.pop()) < Date.now())
+    throw invalid("The cursor is over a day old. Start again at the first page.");
+  return position;
 }
 
 const macOf = (binding: unknown, payload: string) =>

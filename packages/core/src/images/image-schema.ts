@@ -5,9 +5,10 @@ import { codes } from "../engine/rejection.ts";
 import { ID } from "../id.ts";
 import { Tag } from "../records/tags.ts";
 import { visibleStatuses } from "../table/image-entity.ts";
+import { Text } from "../text.ts";
 
 const text = (maxLength: number, description: string) =>
-  v.pipe(v.string(), v.minLength(1), v.maxLength(maxLength), v.description(description));
+  v.pipe(v.string(), Text.wellFormed, v.minLength(1), v.maxLength(maxLength), v.description(description));
 const int64 = (description: string) =>
   v.pipe(v.number(), v.integer(), v.minValue(0), v.metadata({ format: "int64" }), v.description(description));
 const pixels = (description: string) =>
@@ -87,6 +88,7 @@ export const Source = v.pipe(
   v.metadata({ ref: "Source" }),
 );
 
+export const filename = text(255, "The client's name for the file.");
 export const title = text(200, "Title.");
 export const alt = text(1000, "Alternative text for screen readers.");
 export const tags = v.pipe(
@@ -99,16 +101,52 @@ export const tags = v.pipe(
 /** Maximum number of metadata entries of an image. */
 export const metadataMax = 20;
 
-const metadataOf = <V extends v.GenericSchema<string> | v.NullableSchema<v.GenericSchema<string>, undefined>>(
+const metadataName = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(64),
+  Text.mustBeWellFormed,
+  // DynamoDB's client and most programs would set the prototype of an object instead of an entry.
+  v.check((name) => name !== "__proto__", "`__proto__` is reserved. Use another name."),
+);
+const metadataValue = v.pipe(v.string(), Text.wellFormed, v.maxLength(512));
+
+/** Entries with any other name. Valibot's `record` drops `constructor` and `prototype` without an issue. */
+function metadataOf<V extends v.GenericSchema<string | null, string | null>>(
   value: V,
-) =>
-  v.pipe(
-    v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(64)), value),
-    v.check((given) => Object.keys(given).length <= metadataMax, `At most ${metadataMax} entries.`),
+  type: string | readonly string[],
+) {
+  const named = v.tuple([metadataName, value]);
+  return v.pipe(
+    v.custom<Record<string, v.InferInput<V>>>(() => true),
+    v.rawTransform(({ dataset, addIssue, NEVER }): Record<string, v.InferOutput<V>> => {
+      const input: unknown = dataset.value;
+      const fail = (message: string, key?: string) =>
+        addIssue({ message, ...(key !== undefined && { path: [pathItem(input, key)] }) });
+      if (typeof input !== "object" || input === null || Array.isArray(input)) {
+        fail("Must be an object whose values are texts.");
+        return NEVER;
+      }
+      const entries = Object.entries(input).map((entry) => ({ entry, result: v.safeParse(named, entry) }));
+      for (const { entry, result } of entries)
+        for (const { message } of result.issues ?? []) fail(message, entry[0]);
+      if (entries.length > metadataMax) fail(`At most ${metadataMax} entries.`);
+      return Object.fromEntries(entries.map(({ result }) => result.output as [string, v.InferOutput<V>]));
+    }),
+    v.metadata({ jsonSchema: { type: "object", additionalProperties: { type, maxLength: 512 } } }),
     v.description(`Custom data: up to ${metadataMax} names with their values.`),
   );
-const metadataValue = v.pipe(v.string(), v.maxLength(512));
-export const metadata = metadataOf(metadataValue);
+}
+
+const pathItem = (input: unknown, key: string): v.IssuePathItem => ({
+  type: "unknown",
+  origin: "value",
+  input,
+  key,
+  value: undefined,
+});
+
+export const metadata = metadataOf(metadataValue, "string");
 
 export const Info = v.pipe(
   v.object({
@@ -121,7 +159,7 @@ export const Info = v.pipe(
       v.description("Version; increases with every change and is part of the ETag."),
     ),
     owner: v.pipe(ID.owner, v.description("Owner.")),
-    filename: v.optional(text(255, "The client's name for the file.")),
+    filename: v.optional(filename),
     title: v.optional(title),
     alt: v.optional(alt),
     tags: v.optional(v.array(v.string())),
@@ -178,7 +216,7 @@ export const Changes = v.pipe(
     title: v.nullish(title),
     alt: v.nullish(alt),
     tags: v.nullish(tags),
-    metadata: v.nullish(metadataOf(v.nullable(metadataValue))),
+    metadata: v.nullish(metadataOf(v.nullable(metadataValue), ["string", "null"])),
   }),
   v.metadata({ ref: "Changes" }),
 );

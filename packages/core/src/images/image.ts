@@ -17,7 +17,7 @@ import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/ima
 import { wholeSeconds } from "../time.ts";
 import { Changes, type Info, metadataMax } from "./image-schema.ts";
 
-export { alt, Changes, Info, metadata, tags, title } from "./image-schema.ts";
+export { alt, Changes, filename, Info, metadata, tags, title } from "./image-schema.ts";
 
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 

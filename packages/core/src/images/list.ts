@@ -33,7 +33,8 @@ export const list = fn(Query, async ({ limit, cursor, ...which }): Promise<Page>
   const { owner, status, tag } = which;
   if (status && tag) throw invalid("`status` and `tag` cannot be combined.");
   if (owner === undefined && (status || tag)) throw invalid("`status` and `tag` need an `owner`.");
-  const start = cursor === undefined ? undefined : Cursor.open(which, cursor);
+  const [createdAt = "", imageID = ""] = cursor === undefined ? [] : Cursor.open(which, cursor);
+  const start = cursor === undefined ? undefined : { createdAt, imageID };
   const [lower, upper] = rangeOf(which, start);
   // DynamoDB rejects a range that ends before it begins; callers get an empty page.
   const rows = lower.createdAt > upper.createdAt ? [] : await rowsOf(which, [lower, upper], limit + 1);
@@ -41,7 +42,7 @@ export const list = fn(Query, async ({ limit, cursor, ...which }): Promise<Page>
   const next = rows[limit];
   return {
     items: records.filter(Image.isVisible).map(Image.serialize),
-    ...(next ? { nextCursor: Cursor.issue(which, next) } : {}),
+    ...(next ? { nextCursor: Cursor.issue(which, [next.createdAt, next.imageID]) } : {}),
   };
 });
 
@@ -57,14 +58,12 @@ export const fromIDs = fn(
 );
 
 type Which = Omit<Query, "limit" | "cursor">;
-type Row = Cursor.Position & { record?: ImageRecord };
+type Position = { createdAt: string; imageID: string };
+type Row = Position & { record?: ImageRecord };
 type End = { createdAt: string; imageID?: string };
 
 /** Returns both ends of the range, inclusive. A cursor is the first image of its page, and replaces one end. */
-function rangeOf(
-  { createdAfter, createdBefore, order }: Which,
-  start: Cursor.Position | undefined,
-): [End, End] {
+function rangeOf({ createdAfter, createdBefore, order }: Which, start: Position | undefined): [End, End] {
   const lower = { createdAt: createdAfter ? iso(Date.parse(createdAfter)) : "0" };
   const upper = { createdAt: createdBefore ? iso(Date.parse(createdBefore) - 1) : "9" };
   if (!start) return [lower, upper];

@@ -9,34 +9,23 @@ import { type Draft, readMany, write } from "../records/record.ts";
 import { Tag } from "../records/tags.ts";
 import { ImageEntity } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
+import { ContentType } from "./content-type.ts";
 import { Image } from "./image.ts";
 import { Quota } from "./quota.ts";
 
-/** Content types that a client may declare. The format is sniffed from the bytes. */
-export const contentTypes = [
-  "image/jpeg",
-  "image/png",
-  "image/webp",
-  "image/avif",
-  "image/gif",
-  "image/heic",
-  "image/heif",
-  "image/tiff",
-] as const;
-
-export const filename = v.pipe(
+/** Declared content type, of which `ContentType.parse` makes the one that is signed. */
+export const contentType = v.pipe(
   v.string(),
-  v.minLength(1),
   v.maxLength(255),
-  v.description("The client's name for the file."),
+  v.description(
+    "Content type of the file, such as `image/jpeg`, or `application/octet-stream` if it is unknown. A hint, because the bytes decide. Its canonical form is signed into the upload.",
+  ),
 );
-
-export const contentType = v.pipe(v.picklist(contentTypes), v.description("Signed into the upload."));
 
 /** A request for an upload. */
 export const New = v.pipe(
   v.strictObject({
-    filename,
+    filename: Image.filename,
     contentType,
     bytes: v.pipe(
       v.number(),
@@ -94,7 +83,12 @@ export const Info = v.pipe(
 export type Info = v.InferOutput<typeof Info>;
 
 /** Limits of an owner's uploads: sizes in bytes, `uploadSecondsMax` the life of a presigned URL. */
-export type Limits = Quota.Limits & { bytesMax: number; uploadSecondsMax: number };
+export type Limits = Quota.Limits & {
+  bytesMax: number;
+  uploadSecondsMax: number;
+  /** Accepted formats. */
+  formats: readonly string[];
+};
 
 /** The owner of a new upload, and who creates it. */
 type Creator = { owner: string; by: string; limits: Limits };
@@ -107,18 +101,14 @@ const pendingSeconds = 86_400;
 
 /**
  * Creates an upload: writes the pending image and presigns the request for its bytes. Returns the ready image instead
- * if this owner has one with the same SHA-256. Throws `invalid_request` for more than `bytesMax` bytes,
+ * if this owner has one with the same SHA-256. Throws `unsupported_format`, `too_many_bytes`,
  * `quota_exceeded`.
  */
 export async function create(upload: New, creator: Creator): Promise<Created> {
-  const { filename, contentType, bytes, sha256, method = "PUT", ...described } = upload;
+  const { filename, contentType: declared, bytes, sha256, method = "PUT", ...described } = upload;
   const { owner, limits } = creator;
-  if (bytes > limits.bytesMax) {
-    throw new VisibleError(
-      "invalid_request",
-      `The file has ${bytes} bytes; at most ${limits.bytesMax} are accepted.`,
-    );
-  }
+  const contentType = ContentType.parse(declared, limits.formats);
+  mustFit(bytes, limits);
   const known = sha256 ? await fromContent(owner, sha256) : undefined;
   if (known) return known;
   await Quota.take(owner, bytes, limits);
@@ -134,6 +124,15 @@ export async function create(upload: New, creator: Creator): Promise<Created> {
       ? await Presign.put({ ...terms, bytes })
       : await Presign.form({ ...terms, range: { min: bytes, max: bytes } });
   return { ...image, upload: { method, ...presigned, expiresAt } };
+}
+
+/** Refuses a file that the gate would reject for its size. Throws `too_many_bytes`. */
+export function mustFit(bytes: number, { bytesMax }: Pick<Limits, "bytesMax">): void {
+  if (bytes <= bytesMax) return;
+  throw new VisibleError(
+    "too_many_bytes",
+    `The file has ${bytes} bytes; at most ${bytesMax} are accepted. Scale it down, or compress it more.`,
+  );
 }
 
 /**

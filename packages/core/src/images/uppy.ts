@@ -8,6 +8,8 @@ import * as v from "valibot";
 import { Presign } from "../aws/presign.ts";
 import { VisibleError } from "../error.ts";
 import { ID } from "../id.ts";
+import { Text } from "../text.ts";
+import { ContentType } from "./content-type.ts";
 import { Image } from "./image.ts";
 import { Upload } from "./upload.ts";
 
@@ -31,7 +33,11 @@ export const Request = v.pipe(
       ),
     ),
     contentType: v.optional(
-      v.pipe(v.string(), v.description("Content type of the file; required for a PUT of a whole file.")),
+      v.pipe(
+        v.string(),
+        v.maxLength(255),
+        v.description("Content type of the file; required for a PUT of a whole file."),
+      ),
     ),
     uploadId: v.optional(
       v.pipe(v.string(), v.minLength(1), v.maxLength(1024), v.description("Id of the multipart upload.")),
@@ -75,7 +81,8 @@ type Caller = { owner?: string; by: string; limits: Upload.Limits };
 
 /**
  * Presigns one request. A new upload creates its pending image. Throws `invalid_request`, `image_not_found` for a key
- * that is not the caller's, `image_not_ready`, `quota_exceeded`, `forbidden` for requests that no uploader needs.
+ * that is not the caller's, `image_not_ready`, `unsupported_format`, `too_many_bytes`, `quota_exceeded`, `forbidden` for
+ * requests that no uploader needs.
  */
 export async function sign(request: Request, caller: Caller): Promise<Signed> {
   const signed = await presign(request, caller);
@@ -109,19 +116,18 @@ async function whole(
   caller: Caller,
   seconds: number,
 ): Promise<Omit<Signed, "id">> {
-  const type = v.safeParse(Upload.contentType, contentType);
-  if (!type.success) throw invalid(`\`contentType\` must be one of ${Upload.contentTypes.join(", ")}.`);
-  const { bytesMax } = caller.limits;
-  if (bytes !== undefined && bytes > bytesMax)
-    throw invalid(`The file has ${bytes} bytes; at most ${bytesMax} are accepted.`);
-  const image = await reserve(key, type.output, caller);
+  if (contentType === undefined) throw invalid("A PUT of a whole file needs its `contentType`.");
+  const { bytesMax, formats } = caller.limits;
+  const type = ContentType.parse(contentType, formats);
+  if (bytes !== undefined) Upload.mustFit(bytes, caller.limits);
+  const image = await reserve(key, type, caller);
   const to = image.source.key;
   if (bytes !== undefined) {
-    const { url, headers } = await Presign.put({ key: to, contentType: type.output, bytes, seconds });
+    const { url, headers } = await Presign.put({ key: to, contentType: type, bytes, seconds });
     return { url, headers, key: to };
   }
   const range = { min: 1, max: bytesMax };
-  const { url, fields } = await Presign.form({ key: to, contentType: type.output, range, seconds });
+  const { url, fields } = await Presign.form({ key: to, contentType: type, range, seconds });
   return { url, fields, key: to };
 }
 
@@ -152,7 +158,10 @@ async function mustOwn(key: string, { owner }: Caller, open: boolean): Promise<s
 const reserve = (key: string, contentType: Upload.New["contentType"] | undefined, caller: Caller) => {
   const name = key.slice(key.lastIndexOf("/") + 1).replace(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-/, "");
   const { owner = ID.ownerDefault, by, limits } = caller;
-  return Upload.reserve({ contentType, filename: name.slice(-255) || undefined }, { owner, by, limits });
+  return Upload.reserve(
+    { contentType, filename: Text.lastOf(name, 255) || undefined },
+    { owner, by, limits },
+  );
 };
 
 const invalid = (message: string) => new VisibleError("invalid_request", message);

@@ -5,10 +5,18 @@ import { createHash } from "node:crypto";
 import * as v from "valibot";
 import type { ImageRecord } from "../table/image-entity.ts";
 import { TagEntity } from "../table/tag-entity.ts";
+import { Text } from "../text.ts";
 import { isConditionFailure } from "./record.ts";
 
-/** Tag as the client wrote it: 1–64 characters. */
-export const Info = v.pipe(v.string(), v.trim(), v.minLength(1), v.maxLength(64));
+/** Tag: 1–64 characters in Unicode's composed form (NFC), so that tags that look the same are the same. */
+export const Info = v.pipe(
+  v.string(),
+  Text.wellFormed,
+  v.transform((tag) => tag.normalize("NFC")),
+  v.trim(),
+  v.minLength(1),
+  v.maxLength(64),
+);
 
 /** Most tags of one image: each is a separate row. */
 export const tagsMax = 20;

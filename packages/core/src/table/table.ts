@@ -10,7 +10,8 @@ import { limits } from "../aws/limits.ts";
 export const createClient = (timeouts: { requestTimeout?: number; socketTimeout?: number } = {}) =>
   DynamoDBDocumentClient.from(
     new DynamoDBClient({ ...limits, requestHandler: { ...limits.requestHandler, ...timeouts } }),
-    { marshallOptions: { removeUndefinedValues: true } },
+    // The client takes an object with an entry `constructor`, as metadata may have, for an instance of a class.
+    { marshallOptions: { removeUndefinedValues: true, convertClassInstanceToMap: true } },
   );
 
 let shared: DynamoDBDocumentClient | undefined;

@@ -132,6 +132,7 @@ async function populate(as: string) {
 /** Values for the random requests, current when a request is generated. */
 const known: Known = {
   id: one(() => there.map(({ id }) => id)),
+  contentType: one(() => ["image/jpeg", "image/png", "IMAGE/JPG", "application/octet-stream"]),
   key: one(() => [...there.map(({ key }) => key), "boat.jpg"]),
   owner: one(() => [owner, owner, "default"]),
   sha256: one(() => [sha256, "0".repeat(64)]),
@@ -292,6 +293,20 @@ describe("every documented error can be met", () => {
     const [ready] = await readyImages();
     const taken = { method: "POST", key: ready?.source.key };
     expect(await send(by("signUpload"), "/uploads/sign", { json: taken, as: carol })).toBe("image_not_ready");
+  });
+
+  test("by the file", async () => {
+    const large = { bytes: 26_214_401 };
+    const other = { contentType: "text/html" };
+    const whole = { method: "PUT", key: "a.jpg", contentType: "image/jpeg" };
+    for (const [more, code] of [
+      [large, "too_many_bytes"],
+      [other, "unsupported_format"],
+    ] as const) {
+      expect(await send(by("createImage"), "/images", { json: { ...file, ...more }, as: carol })).toBe(code);
+      const sign = { json: { ...whole, ...more }, as: carol };
+      expect(await send(by("signUpload"), "/uploads/sign", sign)).toBe(code);
+    }
   });
 
   test("by the quota", async () => {

@@ -80,7 +80,7 @@ describe("Idempotency-Key", () => {
   });
 
   test("a request that was refused may be sent again, corrected", async () => {
-    expect(await codeOf(await post("k4", { ...jpeg(), bytes: 99_999_999 }))).toBe("invalid_request");
+    expect(await codeOf(await post("k4", { ...jpeg(), bytes: 99_999_999 }))).toBe("too_many_bytes");
     expect((await post("k4", jpeg())).status).toBe(201);
   });
 });

@@ -131,7 +131,7 @@ test("a deleted image is nowhere, but what happened to it stays readable", async
   expect(await (await api.images.$get({ query: { tag: "doomed" } })).json()).toEqual({ items: [] });
   await world.settled();
   expect((await fetch(variants?.small?.url ?? "")).status).toBe(404);
-  const { items } = await (await api.images[":id"].events.$get({ param: { id } })).json();
+  const { items } = await (await api.images[":id"].events.$get({ param: { id }, query: {} })).json();
   expect(items.map(({ type }) => type)).toEqual(["announced", "uploaded", "ready", "deleting", "deleted"]);
   expect(await codeOf(await world.ask(`/images/${missing}/events`))).toBe("image_not_found");
 });

@@ -91,7 +91,7 @@ describe("signing for uploaders", () => {
     expect(await put(bytes.subarray(1))).toBe(403);
     expect([await put(bytes), await put(bytes)]).toEqual([200, 412]);
     expect(await statusOf(key)).toBe("ready");
-    expect(await codeOf(await ask({ ...json, bytes: 26_214_401 }))).toBe("invalid_request");
+    expect(await codeOf(await ask({ ...json, bytes: 26_214_401 }))).toBe("too_many_bytes");
   });
 
   test("a file goes in parts, can be listed, and becomes an image", async () => {
@@ -164,9 +164,9 @@ describe("signing for uploaders", () => {
     ["deleting an object", { method: "DELETE", key: "boat.jpg" }, "forbidden"],
     ["reading an object", { method: "GET", key: "boat.jpg" }, "invalid_request"],
     [
-      "a type that is no picture's",
+      "a type that is not an image's",
       { method: "PUT", key: "a.html", contentType: "text/html" },
-      "invalid_request",
+      "unsupported_format",
     ],
     ["no type", { method: "PUT", key: "a.jpg" }, "invalid_request"],
     ["a part without a number", { method: "PUT", key: "k", uploadId: "u" }, "image_not_found"],

@@ -36,10 +36,9 @@ test("an unknown code shows the API's message", () => {
   expect(wordsFor("too_blue", "The image is too blue.")).toEqual({ what: "The image is too blue." });
 });
 
-test("a refused content type or size shows the same text as the rejection of a file", () => {
+test("a refused size shows the same text as the rejection of a file", () => {
   const refused = (pointer: string) =>
     wordsOf(new ClientError("invalid_request", "See `errors`.", { fields: [{ pointer, detail: "No." }] }));
-  expect(refused("/contentType")).toEqual(wordsFor("unsupported_format"));
   expect(refused("/bytes")).toEqual(wordsFor("empty_file"));
   expect(refused("/title")).toEqual({ what: "No." });
 });

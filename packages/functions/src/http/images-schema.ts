@@ -63,6 +63,18 @@ const ids = v.pipe(
   v.transform((given) => [given].flat()),
 );
 
+const cursor = v.optional(
+  v.pipe(
+    v.string(),
+    v.maxLength(512),
+    v.description("`nextCursor` of the previous page. Send it with the same filters."),
+  ),
+);
+
+const nextCursor = v.optional(
+  v.pipe(v.string(), v.description("Cursor of the next page. Absent on the last page.")),
+);
+
 /** Strict: a misspelt filter is refused instead of listing every image. */
 export const ListQuery = v.pipe(
   v.strictObject({
@@ -83,13 +95,7 @@ export const ListQuery = v.pipe(
       whole(1, limit.max, "Maximum number of images in the page.", { default: limit.default }),
       String(limit.default),
     ),
-    cursor: v.optional(
-      v.pipe(
-        v.string(),
-        v.maxLength(512),
-        v.description("`nextCursor` of the previous page. Send it with the same filters."),
-      ),
-    ),
+    cursor,
   }),
   v.forward(
     v.check(({ status, tag }) => !status || !tag, "`tag` cannot be combined with `status`."),
@@ -126,11 +132,20 @@ export const Announced = v.pipe(
 export const Page = v.pipe(
   v.object({
     items: v.array(Image.Info),
-    nextCursor: v.optional(
-      v.pipe(v.string(), v.description("Cursor of the next page. Absent on the last page.")),
-    ),
+    nextCursor,
   }),
   v.metadata({ ref: "ImageList" }),
 );
 
-export const Events = v.pipe(v.object({ items: v.array(Audit.Info) }), v.metadata({ ref: "EventList" }));
+export const EventsQuery = v.strictObject({
+  limit: v.optional(
+    whole(1, Audit.limitMax, "Maximum number of events in the page.", { default: Audit.limitMax }),
+    String(Audit.limitMax),
+  ),
+  cursor,
+});
+
+export const Events = v.pipe(
+  v.object({ items: v.array(Audit.Info), nextCursor }),
+  v.metadata({ ref: "EventList" }),
+);

@@ -16,6 +16,7 @@ import {
   Announced,
   DeleteQuery,
   Events,
+  EventsQuery,
   ImageInput,
   ListQuery,
   LookUpQuery,
@@ -57,6 +58,8 @@ export const images = new Hono<Env>()
         "malformed_json",
         "body_too_large",
         "unsupported_media_type",
+        "too_many_bytes",
+        "unsupported_format",
         "idempotency_key_reused",
         "request_in_progress",
         "quota_exceeded",
@@ -280,14 +283,22 @@ Shared caches drop the variants within about five minutes where the stage invali
       description: "The audit trail, oldest event first. It stays readable after the image is deleted.",
       scope: "images:read",
       responses: {
-        200: { description: "Every event of the image.", schema: Events, example: Example.events },
+        200: {
+          description: "One page. The last page has no `nextCursor`.",
+          schema: Events,
+          example: Example.events,
+          headers: { Link: 'URL of the next page, with `rel="next"`.' },
+        },
       },
-      errors: ["image_not_found"],
+      errors: ["invalid_request", "invalid_cursor", "image_not_found"],
     }),
     validator("param", Path),
+    validator("query", EventsQuery),
     async (c) => {
-      const items = await Audit.list({ ...c.req.valid("param"), owner: c.var.caller.owner });
-      return c.json({ items }, 200);
+      const reference = { ...c.req.valid("param"), owner: c.var.caller.owner };
+      const page = await Audit.list({ ...reference, ...c.req.valid("query") });
+      if (page.nextCursor) c.header("link", nextLink(c.req.url, page.nextCursor));
+      return c.json(page, 200);
     },
   );
 

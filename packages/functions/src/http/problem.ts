@@ -25,6 +25,8 @@ export const problems = {
   version_conflict: { status: 412, title: "Precondition failed: the image was modified." },
   body_too_large: { status: 413, title: "Content too large." },
   unsupported_media_type: { status: 415, title: "Unsupported media type." },
+  too_many_bytes: { status: 413, title: "File too large." },
+  unsupported_format: { status: 415, title: "Unsupported image format." },
   idempotency_key_reused: { status: 422, title: "Idempotency key reused for a different request." },
   quota_exceeded: { status: 429, title: "Quota exceeded." },
   identity_unavailable: { status: 503, title: "Identity provider unavailable." },

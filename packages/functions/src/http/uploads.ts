@@ -23,6 +23,8 @@ export const uploads = new Hono<Env>().post(
       "malformed_json",
       "body_too_large",
       "unsupported_media_type",
+      "too_many_bytes",
+      "unsupported_format",
       "image_not_found",
       "image_not_ready",
       "quota_exceeded",

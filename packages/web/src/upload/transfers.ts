@@ -164,7 +164,9 @@ async function run(transfer: Transfer): Promise<void> {
 }
 
 /** True if the API refused to create the image: an empty file, an unsupported type or too many bytes. */
-const isInvalid = (error: unknown) => error instanceof ClientError && error.code === "invalid_request";
+const isInvalid = (error: unknown) =>
+  error instanceof ClientError &&
+  ["invalid_request", "unsupported_format", "too_many_bytes"].includes(error.code);
 
 function settle({ state, why }: Transfer, image: Image) {
   if (!isFinal(image)) return;

@@ -8,7 +8,8 @@ declare module "dynalite" {
     values(options?: object): Iterator;
     batch(operations: object[], done: (error?: Error) => void): void;
   };
-  export type Store = { db: Database };
+  type GetTable = (name: string, done: (error: Error | null, table?: object) => void) => void;
+  export type Store = { db: Database; getTable: GetTable };
   export default function dynalite(options: {
     path?: string | undefined;
     createTableMs: number;

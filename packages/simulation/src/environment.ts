@@ -3,6 +3,7 @@
  * they are deployed, all on the virtual clock.
  */
 import { join } from "node:path";
+import { DeleteObjectsCommand } from "@aws-sdk/client-s3";
 import { Settings } from "@image-pipeline/core/settings";
 import { primary } from "@image-pipeline/core/table/table-schema";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
@@ -17,7 +18,7 @@ import { AwsClient } from "aws4fetch";
 import type dynalite from "dynalite";
 import { injectFaults, type Wire } from "./faults.ts";
 import { installClock, now } from "./scheduler.ts";
-import { connect } from "./table.ts";
+import { connect, keepTables } from "./table.ts";
 import { installTransport, serverAt } from "./transport.ts";
 
 /** Receives everything that happens: the world that plays now. */
@@ -58,6 +59,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
   await ensureTable(dynamodb, names.table);
   const { store: items } = serverAt(table.url) as ReturnType<typeof dynalite>;
   if (!items) throw new Error("dynalite lacks its patch. Run `npm install` in the repository.");
+  keepTables(items);
   connect(dynamodb, items);
   enter(process.env, {
     region,
@@ -95,7 +97,18 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
     /** Puts or deletes an object, as any S3 client with the right to may. */
     put: (key: string, body: Buffer) =>
       s3.fetch(pathOf(names.uploads, key), { method: "PUT", body: new Uint8Array(body) }),
-    remove: (bucket: string, key: string) => s3.fetch(pathOf(bucket, key), { method: "DELETE" }),
+    remove: (key: string) => s3.fetch(pathOf(names.uploads, key), { method: "DELETE" }),
+    /** Deletes objects, 1,000 with each request. */
+    async removeAll(bucket: string, keys: Iterable<string>) {
+      const all = [...keys].map((Key) => ({ Key }));
+      for (let i = 0; i < all.length; i += 1000) {
+        const Delete = { Quiet: true, Objects: all.slice(i, i + 1000) };
+        const { Errors = [] } = await Storage.client().send(
+          new DeleteObjectsCommand({ Bucket: bucket, Delete }),
+        );
+        if (Errors[0]) throw new Error(`The store kept ${Errors[0].Key}: ${Errors[0].Message}`);
+      }
+    },
     /** Removes every item whose time to live is over. */
     async expire() {
       let start: Key | undefined;

@@ -1,4 +1,4 @@
-/** Random schedules: fast-check generates them, plays them in worlds of twenty and shrinks the first that fails. */
+/** Random schedules: fast-check generates them, plays them in worlds of fifty and shrinks the first that fails. */
 import fc from "fast-check";
 import { schedule } from "./commands.ts";
 import type { Profile } from "./faults.ts";
@@ -8,7 +8,7 @@ import type { Schedule, Simulation } from "./simulation.ts";
  * Schedules that share a world, one after another, each with a separate key prefix. The reconciler's passes at its end
  * cost 32 queries each, even for few images: more than half the cost of a schedule that is played alone.
  */
-const togetherMax = 20;
+const togetherMax = 50;
 
 /** Time limit for shrinking a failing schedule; after it the shortest one found is reported. */
 const shrinkMsMax = 120_000;

@@ -162,8 +162,8 @@ async function check(world: World, profile: Profile): Promise<void> {
 async function clear(world: World): Promise<void> {
   const { observer, environment } = world;
   await world.powerCut();
-  for (const key of [...observer.uploads.keys()]) await environment.remove(names.uploads, key);
-  for (const key of [...observer.variants.keys()]) await environment.remove(names.processed, key);
+  await environment.removeAll(names.uploads, observer.uploads.keys());
+  await environment.removeAll(names.processed, observer.variants.keys());
   await world.powerCut();
   await environment.deleteItems(observer.keys);
 }
@@ -268,7 +268,7 @@ function openWorld(
         throw new Error(`The store refused ${key}: ${response.status} ${await response.text()}`);
     },
     async remove(key) {
-      await environment.remove(names.uploads, key);
+      await environment.remove(key);
     },
     create(file, tags) {
       const { name: filename, bytes } = file;

@@ -74,6 +74,20 @@ export function connect(client: Client, store: Store): void {
   );
 }
 
+/** Keeps the descriptions of tables, which dynalite reads and parses for every operation. No table may change. */
+export function keepTables(store: Store): void {
+  const known = new Map<string, object>();
+  const read = store.getTable;
+  store.getTable = (name, done) => {
+    const table = known.get(name);
+    if (table) return queueMicrotask(() => done(null, table));
+    read(name, (error, table) => {
+      if (table) known.set(name, table);
+      done(error, table);
+    });
+  };
+}
+
 /** Performs an operation on a copy of its input. Throws what the SDK's client would. */
 function ask(store: Store, name: string, input: object): Promise<object> {
   const { types, custom, perform } = operation(name);

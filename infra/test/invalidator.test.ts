@@ -17,6 +17,9 @@ const { imagesMax } = build.links.Distribution as { imagesMax: number };
 /** CloudFront's endpoint: the requests that it got, and the status that it responds with. */
 const received: { path: string; paths: string[]; signed: boolean }[] = [];
 let status = 201;
+const created = "<Invalidation><Id>I1</Id><Status>InProgress</Status></Invalidation>";
+const refused =
+  "<ErrorResponse><Error><Type>Sender</Type><Code>TooManyInvalidationsInProgress</Code></Error></ErrorResponse>";
 let server: Server;
 let url: string;
 let file: string;
@@ -30,7 +33,7 @@ beforeAll(async () => {
     expect(body).toContain(`<Quantity>${paths.length}</Quantity>`);
     const signed = /Credential=local\/\d+\/us-east-1\/cloudfront\//.test(request.headers.authorization ?? "");
     received.push({ path: `${request.method} ${request.url}`, paths, signed });
-    response.writeHead(status).end("<Error><Code>TooManyInvalidationsInProgress</Code></Error>");
+    response.writeHead(status, { "content-type": "text/xml" }).end(status === 201 ? created : refused);
   });
   url = await listen(server, 0);
   ({ file } = await bundleFunction(build));

@@ -85,7 +85,6 @@ const foreign = [
 export function enter(env: NodeJS.ProcessEnv, places: Places): void {
   for (const name of foreign) delete env[name];
   Object.assign(env, variables(places), {
-    POWERTOOLS_SERVICE_NAME: "image-pipeline",
     POWERTOOLS_LOG_LEVEL: env.POWERTOOLS_LOG_LEVEL ?? "WARN",
     POWERTOOLS_METRICS_DISABLED: "true",
   });

@@ -39,11 +39,12 @@ export type Cloud = {
   dynamodbUrl: string;
   region: string;
   credentials: Credentials;
+  /** Lines for the user about endpoints that they named. */
+  notes: string[];
   settled(): Promise<void>;
   stop(): Promise<void>;
 };
 
-const region = "us-east-1";
 const graceMs = 5_000;
 
 /** Memory of a worker process in MB. A megapixel decodes to 4 MB; 50, the limit, stay well below with every copy. */
@@ -78,6 +79,7 @@ type Stops = Record<"first" | "last", (() => Promise<void>)[]>;
 
 async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop">> {
   const { dataDir, pipeline, workers = availableParallelism(), endpoints = {} } = options;
+  const region = options.region ?? "us-east-1";
   const credentials = options.credentials ?? { accessKeyId: "local", secretAccessKey: "local-secret" };
   await createFolder(dataDir);
   const cursorKey = await secretIn(join(dataDir, "cursor-key"));
@@ -147,7 +149,15 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
     await reconciling.compared;
     await running.settled();
   };
-  return { url, s3Url: buckets.url, dynamodbUrl: table.url, region, credentials, settled };
+  return {
+    url,
+    s3Url: buckets.url,
+    dynamodbUrl: table.url,
+    region,
+    credentials,
+    notes: buckets.notes ?? [],
+    settled,
+  };
 }
 
 /**

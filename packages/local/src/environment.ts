@@ -21,14 +21,18 @@ export function reasonOf(error: unknown): string {
   return error.cause instanceof Error ? reasonOf(error.cause) : error.message;
 }
 
-/** An access key pair. */
-export type Credentials = { accessKeyId: string; secretAccessKey: string };
+/** An access key pair, of temporary credentials with their session token. */
+export type Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
 
-/** The settings of `npm start`; `endpoints` are of another S3 or DynamoDB, for which `credentials` are then needed. */
+/**
+ * The settings of `npm start`; `endpoints` are of another S3 or DynamoDB, for which `credentials` are then needed, and
+ * `region` where it is not us-east-1.
+ */
 export type StartSettings = Settings.Local & {
   pipeline: Settings.Pipeline;
   endpoints: { s3?: string; dynamodb?: string };
   credentials?: Credentials;
+  region?: string;
 };
 
 /** Quotas protect a shared bucket from strangers. On one machine they are off unless they are set. */
@@ -40,14 +44,20 @@ export function readSettings(): StartSettings {
   const { env } = process;
   const { AWS_ENDPOINT_URL_S3: s3, AWS_ENDPOINT_URL_DYNAMODB: dynamodb } = env;
   const { AWS_ACCESS_KEY_ID: accessKeyId, AWS_SECRET_ACCESS_KEY: secretAccessKey } = env;
+  const { AWS_SESSION_TOKEN: sessionToken, AWS_REGION, AWS_DEFAULT_REGION } = env;
   const isElsewhere = Boolean(s3 || dynamodb);
+  const keys = { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) };
   return {
     ...Settings.readLocal(env),
     pipeline: { ...Settings.readPipeline({ ...unlimited, ...env }), anonymous: true },
     endpoints: { s3, dynamodb },
-    credentials: isElsewhere && accessKeyId && secretAccessKey ? { accessKeyId, secretAccessKey } : undefined,
+    credentials: isElsewhere && isPair(keys) ? keys : undefined,
+    region: (isElsewhere && (AWS_REGION || AWS_DEFAULT_REGION)) || undefined,
   };
 }
+
+const isPair = (keys: Partial<Credentials>): keys is Credentials =>
+  Boolean(keys.accessKeyId && keys.secretAccessKey);
 
 /** The URLs of the parts of the cloud, and the values that functions are linked to. */
 export type Places = {
@@ -114,6 +124,8 @@ export function variables(places: Places): Record<string, string> {
     AWS_REGION: region,
     AWS_ACCESS_KEY_ID: credentials.accessKeyId,
     AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+    // Empty, so that the token of another account in the user's shell is not sent with these keys.
+    AWS_SESSION_TOKEN: credentials.sessionToken ?? "",
     AWS_ENDPOINT_URL_S3: s3Url,
     AWS_ENDPOINT_URL_DYNAMODB: dynamodbUrl,
     // A profile in the user's home may set another endpoint or region.

@@ -65,7 +65,7 @@ function startErrorOf(error: unknown, settings: Settings.Local): StartError | un
 }
 
 /** The text that `npm start` prints when it is ready. */
-function banner({ url, s3Url, dynamodbUrl, region, credentials }: Cloud, dataDir: string): string {
+function banner({ url, s3Url, dynamodbUrl, region, credentials, notes }: Cloud, dataDir: string): string {
   const { accessKeyId, secretAccessKey } = credentials;
   const keys = `AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_DEFAULT_REGION=${region}`;
   return `
@@ -76,7 +76,7 @@ function banner({ url, s3Url, dynamodbUrl, region, credentials }: Cloud, dataDir
     DynamoDB     ${dynamodbUrl.padEnd(24)} table ${names.table}
     Region       ${region.padEnd(24)} access key ${accessKeyId}, secret ${secretAccessKey}
     Data         ${dataDir}
-
+${notes.map((note) => `\n  ${note}\n`).join("")}
   Upload an image and list it:
     ${keys} \\
       aws --endpoint-url ${s3Url} s3 cp photo.jpg s3://${names.uploads}/photo.jpg

@@ -1,9 +1,9 @@
 /** The table and the buckets: the embedded endpoints, or others that the user names. */
 import { join } from "node:path";
-import { AwsClient } from "aws4fetch";
 import { every, systemClock } from "./clock.ts";
 import { startDynamodb } from "./dynamodb.ts";
 import { type Credentials, names, reasonOf, StartError } from "./environment.ts";
+import { allowUploads, createBuckets } from "./other-s3.ts";
 import type { ObjectEvent } from "./s3/event.ts";
 import type { Origins } from "./s3/headers.ts";
 import { startS3 } from "./s3/server.ts";
@@ -21,13 +21,11 @@ export type Options = {
   onEvent(event: ObjectEvent): void;
 };
 
-type Store = { url: string; close(): Promise<void> };
+/** `notes` are lines for the user about an endpoint that they named. */
+type Store = { url: string; close(): Promise<void>; notes?: string[] };
 
 /** The sweep for expired items: a page of `limit` items every `everyMs`, an hour for 70,000 items. */
 const expiry = { everyMs: 5_000, limit: 100 };
-
-/** Milliseconds that another S3 gets to answer a request at the start. */
-const answerMs = 10_000;
 
 /** Starts the DynamoDB endpoint unless another is named, and creates the table. Throws a `StartError` about the other. */
 export async function openTable(options: Options): Promise<Store> {
@@ -66,8 +64,8 @@ export async function openTable(options: Options): Promise<Store> {
 }
 
 /**
- * Starts the S3 endpoint, or creates the missing buckets at the named one, which sends no events. Throws a `StartError`
- * about the named one.
+ * Starts the S3 endpoint, or creates the missing buckets at the named one and sets the CORS rules of `uploads`. Throws a
+ * `StartError` about the named one.
  */
 export async function openBuckets(options: Options): Promise<Store> {
   const { dataDir, s3Port: port, endpoints, credentials, region, corsOrigins, onEvent } = options;
@@ -77,25 +75,15 @@ export async function openBuckets(options: Options): Promise<Store> {
     return await startS3({ dataDir: dir, port, buckets, region, ...credentials, corsOrigins, onEvent });
   }
   const url = withoutSlash(endpoints.s3);
-  const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 3 });
-  for (const bucket of buckets) {
-    const refusal = (reason: string, cause?: unknown) =>
-      new StartError(
-        `The bucket ${bucket} at ${url} cannot be used: ${reason}. Check AWS_ENDPOINT_URL_S3 and the access key.`,
-        { cause },
-      );
-    const request = async (method: string) => {
-      try {
-        return await aws.fetch(`${url}/${bucket}`, { method, signal: AbortSignal.timeout(answerMs) });
-      } catch (cause) {
-        throw refusal(reasonOf(cause), cause);
-      }
-    };
-    const { status } = await request("HEAD");
-    const made = status === 404 ? await request("PUT") : undefined;
-    if (made ? !made.ok : status !== 200) throw refusal(`HTTP ${made?.status ?? status}`);
-  }
-  return { url, close: async () => {} };
+  const other = { url, region, credentials };
+  await createBuckets(other, buckets);
+  const refused = await allowUploads(other, names.uploads, corsOrigins);
+  const notes = ["This S3 sends no events: an upload stays pending for up to a minute."];
+  if (refused)
+    notes.push(
+      `It refused the CORS rules of ${names.uploads} (${refused}): uploads from a browser need them on the server.`,
+    );
+  return { url, close: async () => {}, notes };
 }
 
 const withoutSlash = (url = "") => url.replace(/\/+$/, "");

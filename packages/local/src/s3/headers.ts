@@ -82,6 +82,7 @@ const understood = new Set([
   "x-amz-metadata-directive",
   "x-amz-mp-object-size",
   "x-amz-sdk-checksum-algorithm",
+  "x-amz-security-token",
   "x-amz-tagging-directive",
   "x-amz-trailer",
   "x-amz-user-agent",

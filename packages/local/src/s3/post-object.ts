@@ -9,7 +9,7 @@ import type { Meta } from "./object-file.ts";
 import { bodyBytesMax, checkKey, parseTarget, type S3Response } from "./request.ts";
 import { verifyPolicy } from "./sigv2.ts";
 import type { Store } from "./store.ts";
-import { hmacHex, type Identity, same, scopeOf } from "./verify-signature.ts";
+import { checkToken, hmacHex, type Identity, same, scopeOf } from "./verify-signature.ts";
 import { document } from "./xml.ts";
 
 /** Returns true if a request is a form, whose signature is in a field. */
@@ -62,6 +62,7 @@ async function signedPolicy(fields: Form["fields"], identity: Identity): Promise
   }
   if (fields.get("x-amz-algorithm") !== "AWS4-HMAC-SHA256")
     throw new S3Error("InvalidArgument", "X-Amz-Algorithm only supports AWS4-HMAC-SHA256.");
+  checkToken(fields.get("x-amz-security-token"), identity);
   const { signingKey } = await scopeOf(fields.get("x-amz-credential") ?? "", identity);
   if (!same(hmacHex(signingKey, policy), fields.get("x-amz-signature") ?? ""))
     throw new S3Error(
@@ -92,7 +93,7 @@ function headersIn(fields: Form["fields"]): Record<string, string> {
   for (const [name, value] of fields) {
     if (unsupported.includes(name))
       throw new S3Error("NotImplemented", `The form field ${name} is not implemented.`);
-    if (/^(policy|key|x-amz-(algorithm|credential|date|signature))$/.test(name)) continue;
+    if (/^(policy|key|x-amz-(algorithm|credential|date|security-token|signature))$/.test(name)) continue;
     headers[name === "acl" ? "x-amz-acl" : name] = headerText(value);
   }
   refuseUnknown(headers);

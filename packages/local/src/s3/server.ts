@@ -29,6 +29,7 @@ export type S3Options = {
   region: string;
   accessKeyId: string;
   secretAccessKey: string;
+  sessionToken?: string;
   corsOrigins: Origins;
   /**
    * Receives an event for every write and removal, once it is durable and before it is acknowledged; events of one
@@ -165,7 +166,7 @@ async function answerOf(
 
 /** Parameters of either signature, and `x-id`, the operation name that the SDK adds: operations ignore them. */
 const signatureParameter =
-  /^(x-amz-(algorithm|credential|date|expires|signature|signedheaders|content-sha256)|x-id|AWSAccessKeyId|Signature|Expires)$/i;
+  /^(x-amz-(algorithm|credential|date|expires|signature|signedheaders|content-sha256|security-token)|x-id|AWSAccessKeyId|Signature|Expires)$/i;
 
 async function authenticated(
   message: IncomingMessage,

@@ -59,6 +59,19 @@ describe("a signed request", () => {
   test("with a session token is refused, since none was ever issued", async () => {
     const session = s3.client({ credentials: { ...keys, sessionToken: "token" } });
     expect(await refusal(put("x", "x", session))).toBe("InvalidToken 400");
+    const url = await getSignedUrl(session, new GetObjectCommand({ Bucket, Key: "x" }));
+    expect(await outcome(fetch(url))).toBe("400 InvalidToken");
+  });
+
+  test("needs the session token of a key pair that has one", async () => {
+    const temporary = await serve({ sessionToken: "token" });
+    const session = temporary.client({ credentials: { ...keys, sessionToken: "token" } });
+    expect(await refusal(put("x", "x", session))).toBe("none");
+    const url = await getSignedUrl(session, new GetObjectCommand({ Bucket, Key: "x" }));
+    expect((await fetch(url)).status).toBe(200);
+    for (const credentials of [keys, { ...keys, sessionToken: "other" }])
+      expect(await refusal(put("x", "x", temporary.client({ credentials })))).toBe("InvalidToken 400");
+    await temporary.end();
   });
 
   test.each([16, -16])("from a clock %i minutes off is refused", async (minutes) => {

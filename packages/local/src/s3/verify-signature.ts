@@ -7,8 +7,14 @@ import { createScope, getCanonicalHeaders, getCanonicalQuery, getSigningKey } fr
 import { S3Error } from "./error.ts";
 import { encodePath, type Signed } from "./request.ts";
 
-/** The one key pair that may sign, with its region and service. */
-export type Identity = { accessKeyId: string; secretAccessKey: string; region: string; service: string };
+/** The one key pair that may sign, with its region and service, and the token of temporary credentials. */
+export type Identity = {
+  accessKeyId: string;
+  secretAccessKey: string;
+  sessionToken?: string;
+  region: string;
+  service: string;
+};
 
 /** A request as it was sent: `path` and `query` come from `parseTarget`, `headers` are Node's `headersDistinct`. */
 export type SignedRequest = {
@@ -59,7 +65,6 @@ X-Amz-SignedHeaders and X-Amz-Expires; ${name} is missing.`);
   };
   if (need("X-Amz-Algorithm") !== "AWS4-HMAC-SHA256")
     throw fault('X-Amz-Algorithm only supports "AWS4-HMAC-SHA256".');
-  if (query.has("X-Amz-Security-Token")) throw noSessions();
   const expires = need("X-Amz-Expires");
   if (!/^\d{1,9}$/.test(expires) || Number(expires) < 1 || Number(expires) > expirySecondsMax)
     throw fault(`X-Amz-Expires must be between 1 and ${expirySecondsMax} seconds (a week).`);
@@ -88,7 +93,6 @@ function fromHeader(authorization: string, request: SignedRequest, now: number):
   const [, credential, signedHeaders, signature] = parts ?? [];
   if (!credential || !signedHeaders || !signature)
     throw new S3Error("AuthorizationHeaderMalformed", "The authorization header is malformed.");
-  if (request.headers["x-amz-security-token"]) throw noSessions();
   const date = request.headers["x-amz-date"]?.join(",") ?? "";
   if (Math.abs(now - timeOf(date)) > skewMsMax)
     throw new S3Error(
@@ -105,6 +109,8 @@ async function check(
   payload: string,
 ): Promise<Signed> {
   const { date, scope, signingKey } = await scopeOf(claim.credential, identity);
+  const token = request.headers["x-amz-security-token"]?.[0];
+  checkToken(token ?? new Map(request.query).get("X-Amz-Security-Token"), identity);
   if (!claim.date.startsWith(date))
     throw mismatch("The date of the credential is not the date of the request.");
   mustBeSigned(request, claim.signedHeaders);
@@ -219,8 +225,11 @@ function timeOf(date: string): number {
 
 const mismatch = (message: string) => new S3Error("SignatureDoesNotMatch", message);
 
-const noSessions = () =>
-  new S3Error("InvalidToken", "Session tokens are not supported. Use the local key pair without a token.");
+/** Throws `InvalidToken` unless a request carries the session token of its key pair, or neither has one. */
+export function checkToken(token: string | undefined, { sessionToken }: Identity): void {
+  if (!same(token ?? "", sessionToken ?? ""))
+    throw new S3Error("InvalidToken", "The provided token is malformed or otherwise invalid.");
+}
 
 /** Node's SHA-256 with the interface that the SDK's signing functions take. */
 export class Sha256 {

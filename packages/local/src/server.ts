@@ -31,18 +31,20 @@ export function createFrontDoor({ media, gallery, sqs, api }: Handlers): Hono {
   app.route("/media", media);
   app.use(compress());
   app.route("/", gallery);
-  app.use(
-    bodyLimit({
-      maxSize: bodyBytesMax,
-      onError: (c) =>
-        problem(
-          c,
-          413,
-          "Content too large",
-          `A request has at most ${bodyBytesMax} bytes. Upload files to the presigned URL of POST /images.`,
-          "body_too_large",
-        ),
-    }),
+  const limit = bodyLimit({
+    maxSize: bodyBytesMax,
+    onError: (c) =>
+      problem(
+        c,
+        413,
+        "Content too large",
+        `A request has at most ${bodyBytesMax} bytes. Upload files to the presigned URL of POST /images.`,
+        "body_too_large",
+      ),
+  });
+  // Forms with a file may be larger here than on Lambda: the API limits them itself.
+  app.use((c, next) =>
+    /^multipart\/form-data\b/i.test(c.req.header("content-type") ?? "") ? next() : limit(c, next),
   );
   app.all("*", (c) => api(c.req.raw));
   return app;

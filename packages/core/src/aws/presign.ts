@@ -11,6 +11,9 @@ import { backoff } from "../time.ts";
 import { limits } from "./limits.ts";
 import { Queue } from "./queue.ts";
 
+/** Timeout of sending an original from this process, in milliseconds. Two attempts end within the API's 30 seconds. */
+const sendTimeoutMs = 12_000;
+
 /** Content type of an upload, its SHA-256 in hex where the client sent it, and the URL's life in seconds. */
 export type Terms = { key: string; contentType: string; seconds: number; sha256?: string };
 
@@ -114,6 +117,24 @@ export async function download(key: string, filename: string | undefined, second
     "response-cache-control": "private, no-store",
   };
   return sign({ method: "GET", key, query, seconds });
+}
+
+/**
+ * Sends the bytes of a presigned PUT. A 412 is a success: an earlier attempt stored them. Retries with backoff after
+ * network errors. Throws if S3 refused.
+ */
+export async function send({ url, headers }: Pick<Presigned, "url"> & Partial<Presigned>, bytes: Uint8Array) {
+  const response = await retried(() =>
+    fetch(url, {
+      method: "PUT",
+      headers,
+      body: new Uint8Array(bytes),
+      signal: AbortSignal.timeout(sendTimeoutMs),
+    }),
+  );
+  const text = await response.text();
+  if (response.ok || response.status === 412) return;
+  throw new Error(`S3 refused an original of ${bytes.length} bytes: ${response.status} ${text}`);
 }
 
 /** Deletes an original. Idempotent. Retries with backoff after network errors, 429 and 5xx. Throws if S3 refused. */

@@ -126,6 +126,20 @@ export async function create(upload: New, creator: Creator): Promise<Created> {
   return { ...image, upload: { method, ...presigned, expiresAt } };
 }
 
+/**
+ * Creates an image and uploads its bytes from this process, for clients that cannot use a presigned request. Returns
+ * the image that `create` returns. Throws what `create` throws, and S3's errors.
+ */
+export async function receive(
+  upload: Omit<New, "bytes" | "method">,
+  bytes: Uint8Array,
+  creator: Creator,
+): Promise<Image.Info> {
+  const { upload: target, ...image } = await create({ ...upload, bytes: bytes.length }, creator);
+  if (target) await Presign.send(target, bytes);
+  return image;
+}
+
 /** Refuses a file that the gate would reject for its size. Throws `too_many_bytes`. */
 export function mustFit(bytes: number, { bytesMax }: Pick<Limits, "bytesMax">): void {
   if (bytes <= bytesMax) return;

@@ -1,12 +1,13 @@
 /** The HTTP API: middleware, routes and error handling. */
 import { randomUUID } from "node:crypto";
 import { VisibleError } from "@image-pipeline/core/error";
-import { Hono } from "hono";
+import { Hono, type MiddlewareHandler } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import type { AppSettings, Env, Guarded } from "./auth.ts";
+import { formBytesMax, formTooLarge, formType } from "./form.ts";
 import { images } from "./images.ts";
 import { addHeaders, logRequest } from "./middleware.ts";
 import { answer } from "./problem.ts";
@@ -15,8 +16,9 @@ import { service } from "./service.ts";
 import { stats } from "./stats.ts";
 import { tokenVerifier } from "./token.ts";
 import { uploads } from "./uploads.ts";
+import { mediaTypeOf } from "./validator.ts";
 
-/** JSON bodies have a few KB. Files are uploaded to S3, not to the API. */
+/** JSON bodies have a few KB. Files are uploaded to S3, or as a form. */
 const bodyBytesMax = 65_536;
 
 /** The types of the API's routes, for typed clients: `hc<Routes>(url)`. */
@@ -42,25 +44,35 @@ export function createApp(settings: AppSettings) {
     },
   );
   if (settings.corsOrigins.length > 0) root.use(crossOrigin(settings.corsOrigins));
-  root.use(
-    bodyLimit({
-      maxSize: bodyBytesMax,
-      onError: (c) =>
-        answer(
-          new VisibleError(
-            "body_too_large",
-            `The body may have at most ${bodyBytesMax} bytes. Send files to the URL that \`POST /images\` returns.`,
-          ),
-          c,
-        ),
-    }),
-  );
+  root.use(limitBody(settings));
   root.onError(answer);
   root.notFound(notFound(root));
 
   const app = root.route("/", images).route("/", uploads).route("/", stats).route("/", service);
   declared(app);
   return app;
+}
+
+/** Limits the bytes of a body: of JSON to a few KB, of forms to what the stage can pass on. */
+function limitBody(settings: AppSettings): MiddlewareHandler<Env> {
+  const limited = (maxSize: number, error: VisibleError) =>
+    bodyLimit({ maxSize, onError: (c) => answer(error, c) });
+  const json = limited(
+    bodyBytesMax,
+    new VisibleError(
+      "body_too_large",
+      `The body may have at most ${bodyBytesMax} bytes. Send files to the URL that \`POST /images\` returns.`,
+    ),
+  );
+  const formMax = formBytesMax(settings);
+  const form = limited(formMax, formTooLarge(formMax));
+  return (c, next) => {
+    const isForm =
+      c.req.method === "POST" &&
+      c.req.path === "/images" &&
+      mediaTypeOf(c.req.header("content-type")) === formType;
+    return isForm ? form(c, next) : json(c, next);
+  };
 }
 
 /** Native apps send no `Origin`: without origins in the settings there is no CORS. */

@@ -124,6 +124,7 @@ const stats: Stats.Info = {
 export const Example = {
   newImage,
   image,
+  pending,
   announced: { ...pending, upload },
   page: { items: [image], nextCursor: "XCcjLRkekKluljLoFodx3lsiMjAyNi0xMS0yM1Qx" },
   changes: { title: "The lighthouse", alt: null },

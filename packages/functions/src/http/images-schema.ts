@@ -24,6 +24,27 @@ export const ImageInput = v.pipe(
   v.metadata({ ref: "ImageInput" }),
 );
 
+const { filename, title, alt, tags, metadata } = Upload.New.entries;
+
+/** The fields of a form besides the file. */
+export const FormFields = v.strictObject({
+  filename: v.optional(filename),
+  ...{ title, alt, tags, metadata, owner },
+});
+
+/** The body of `POST /images` as a form. */
+export const ImageForm = v.pipe(
+  v.object({
+    file: v.pipe(
+      v.unknown(),
+      v.metadata({ jsonSchema: { type: "string", format: "binary" } }),
+      v.description("The file, with its name and content type."),
+    ),
+    ...FormFields.entries,
+  }),
+  v.metadata({ ref: "ImageForm" }),
+);
+
 /** A whole number in a query, from `min` to `max`. `other` is added to its JSON Schema. */
 export function whole(min: number, max: number, description: string, other: Record<string, number> = {}) {
   return v.pipe(
@@ -124,9 +145,18 @@ export const DeleteQuery = v.strictObject({
   ),
 });
 
-export const Announced = v.pipe(
-  v.object({ ...Image.Info.entries, upload: Upload.Info }),
-  v.metadata({ ref: "AnnouncedImage" }),
+/**
+ * The response of `POST /images`. One schema for all of its statuses: clients of many generators have the type of the
+ * lowest, and would lose `upload`.
+ */
+export const Created = v.pipe(
+  v.object({
+    ...Image.Info.entries,
+    upload: v.optional(
+      v.pipe(Upload.Info, v.description("The request that uploads the file. Absent if no upload is needed.")),
+    ),
+  }),
+  v.metadata({ ref: "CreatedImage" }),
 );
 
 export const Page = v.pipe(

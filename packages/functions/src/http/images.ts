@@ -11,12 +11,14 @@ import type { Env } from "./auth.ts";
 import { actingFor } from "./auth.ts";
 import { etagOf, matches, retryAfterOf, versionOf } from "./etag.ts";
 import { Example } from "./examples.ts";
+import { formType, receiveForm } from "./form.ts";
 import { once } from "./idempotency.ts";
 import {
-  Announced,
+  Created,
   DeleteQuery,
   Events,
   EventsQuery,
+  ImageForm,
   ImageInput,
   ListQuery,
   LookUpQuery,
@@ -37,18 +39,24 @@ export const images = new Hono<Env>()
       tag: "Images",
       summary: "Create an image",
       description:
-        "Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner already has a `ready` image with the same `sha256`, that image is returned instead.",
+        "Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner already has a `ready` image with the same `sha256`, that image is returned instead.\n\nA small file may be sent in the request itself, as `multipart/form-data` with the file as `file`: `curl -F file=@photo.jpg`. The response is then 202 without `upload`. A form has at most 4.5 MB on a deployed stage, and the limit of files in embedded mode.",
       scope: "images:write",
       responses: {
         201: {
           description: "The image was created. Upload the file with the request in `upload`.",
-          schema: Announced,
+          schema: Created,
           example: Example.announced,
+          headers: { Location: "URL path of the image." },
+        },
+        202: {
+          description: "The form's file is stored and will be processed.",
+          schema: Created,
+          example: Example.pending,
           headers: { Location: "URL path of the image." },
         },
         200: {
           description: "The owner already has this file. No upload is needed.",
-          schema: Image.Info,
+          schema: Created,
           example: Example.image,
           headers: { Location: "URL path of the image." },
         },
@@ -66,7 +74,9 @@ export const images = new Hono<Env>()
       ],
       headers: ["Idempotency-Key"],
       body: Example.newImage,
+      bodies: { [formType]: { schema: ImageForm } },
     }),
+    receiveForm,
     validator("json", ImageInput),
     async (c) => {
       const body = c.req.valid("json");

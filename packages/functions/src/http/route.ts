@@ -26,7 +26,7 @@ export type Declaration = {
   summary: string;
   description?: string;
   scope: Scope | "open";
-  responses: Partial<Record<200 | 201 | 204 | 302 | 304, Success>>;
+  responses: Partial<Record<200 | 201 | 202 | 204 | 302 | 304, Success>>;
   errors: readonly Code[];
   /** The request headers that the route reads in addition to `Authorization`. */
   headers?: readonly (keyof typeof headerTexts)[];

@@ -48,10 +48,14 @@ export function validator<T extends Target, S extends v.GenericSchema>(
       throw new InvalidRequest([{ parameter: "__proto__", detail: "Unknown parameter." }]);
     if (result.success) return;
     if (target === "param") throw new VisibleError("image_not_found", "No image has an id of this form.");
-    throw new InvalidRequest((result.error as v.BaseIssue<unknown>[]).map((issue) => faultOf(target, issue)));
+    throw new InvalidRequest(faultsOf(target, result.error as v.BaseIssue<unknown>[]));
   });
   return middleware as MiddlewareHandler<Env, string, Read<T, S>>;
 }
+
+/** Returns the faults of a request that these issues of its validation are. */
+export const faultsOf = (target: Target, issues: readonly v.BaseIssue<unknown>[]): Fault[] =>
+  issues.map((issue) => faultOf(target, issue));
 
 function faultOf(target: Target, issue: v.BaseIssue<unknown>): Fault {
   const path = (issue.path ?? []).map(({ key }) => String(key).toWellFormed());

@@ -90,6 +90,7 @@ declare module "sst" {
       "anonymous": boolean
       "bytesMax": number
       "bytesPerDayMax": number
+      "changesPerDayMax": number
       "corsOrigins": any
       "decodeSecondsMax": number
       "exifBytesMax": number
@@ -104,11 +105,14 @@ declare module "sst" {
       "pixelsMax": number
       "processorTimeoutSeconds": number
       "progressivePixelsMax": number
+      "reprocessesPerDayMax": number
       "scansMax": number
       "sideMax": number
       "type": "sst.sst.Linkable"
       "uploadSecondsMax": number
       "uploadsPerDayMax": number
+      "waitingMax": number
+      "waitingPerOwnerMax": number
     }
     "Uploads": {
       "name": string

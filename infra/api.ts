@@ -1,6 +1,7 @@
 /** The HTTP API, behind the router. */
 import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
+import { cloud } from "./config.ts";
 import { common } from "./function.ts";
 import { deadLetters, processing } from "./queues.ts";
 import { router } from "./router.ts";
@@ -24,6 +25,7 @@ export const api = new sst.aws.Function("Api", {
   nodejs: { ...common.nodejs, esbuild: { external: converters } },
   timeout: "30 seconds",
   memory: "1024 MB",
+  ...(cloud.apiConcurrencyReserved > 0 && { concurrency: { reserved: cloud.apiConcurrencyReserved } }),
   // Next to the bundle, because every cold start would parse them inside it. A hook, because SST's `copyFiles` puts a
   // file into the archive twice.
   hook: {
@@ -40,7 +42,7 @@ export const api = new sst.aws.Function("Api", {
     itemRight(["dynamodb:BatchGetItem"], "image"),
     itemRight(["dynamodb:GetItem"], "owner", "key"),
     itemRight(["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], "owner"),
-    itemRight(["dynamodb:Query"], "image", "tally"),
+    itemRight(["dynamodb:Query"], "image", "owner", "tally"),
     { actions: ["dynamodb:Query"], resources: [indexArn("gsi1"), indexArn("gsi2"), indexArn("gsi3")] },
     // For presigned uploads, whose keys are `owner/image`.
     {

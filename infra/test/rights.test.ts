@@ -59,7 +59,7 @@ const rights: Record<string, string[]> = {
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#owner_* or $images",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#owner_*",
-    "dynamodb:Query {Images} if dynamodb:LeadingKeys is $images#imageID_* or $images#shard_*",
+    "dynamodb:Query {Images} if dynamodb:LeadingKeys is $images#imageID_* or $images#owner_* or $images#shard_*",
     "dynamodb:Query {Images}/index/gsi1",
     "dynamodb:Query {Images}/index/gsi2",
     "dynamodb:Query {Images}/index/gsi3",

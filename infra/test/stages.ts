@@ -18,6 +18,7 @@ export const stages = {
       PROCESSOR_CONCURRENCY_MAX: "7",
       PROCESSOR_CONCURRENCY_RESERVED: "true",
       PROCESSED_PER_DAY_MAX: "1000",
+      API_CONCURRENCY_RESERVED: "5",
       BUDGET_DOLLARS: "120",
     },
   },

@@ -89,6 +89,30 @@ const pipeline = {
     1_000_000_000_000_000,
     "Most bytes that one owner may upload in a day (UTC). 0: no limit.",
   ),
+  reprocessesPerDayMax: whole(
+    1_000,
+    0,
+    1_000_000_000,
+    "Most reprocesses that a user, or a key with an owner, may request in a day (UTC). 0: no limit.",
+  ),
+  changesPerDayMax: whole(
+    10_000,
+    0,
+    1_000_000_000,
+    "Most changes (PATCH) that a user, or a key with an owner, may make in a day (UTC). 0: no limit.",
+  ),
+  waitingMax: whole(
+    100,
+    0,
+    10_000,
+    "Most requests with `wait` that one process of the API holds at once; above it they are answered at once. A function of a deployed stage holds one. 0: no limit.",
+  ),
+  waitingPerOwnerMax: whole(
+    10,
+    0,
+    1_000,
+    "Most requests with `wait` of one owner that wait at once, in all processes; above it they are answered at once. 0: no limit.",
+  ),
   corsOrigins: list(
     "",
     isOrigin,
@@ -112,6 +136,12 @@ const cloud = {
   processorConcurrencyReserved: flag(
     false,
     "Reserve that concurrency for the processor, so that requests cannot use it up. AWS keeps 100 concurrent executions of an account unreserved, so the account's limit must be at least 100 higher; a new account has 10.",
+  ),
+  apiConcurrencyReserved: whole(
+    0,
+    0,
+    100_000,
+    "Concurrent executions reserved for the API, so that other functions of the account cannot use them up. It is the API's maximum as well. AWS refuses a reservation that leaves less than 100 of the account's unreserved; a new account has ten in all. 0: none.",
   ),
   processedPerDayMax: whole(
     50_000,

@@ -330,8 +330,15 @@ describe("beside images", () => {
   });
 
   test("twenty at once take no more than the ten uploads of a day", async () => {
-    const limits = { pendingMax: 0, uploadsPerDayMax: 10, bytesPerDayMax: 1000 };
-    const takes = Array.from({ length: 20 }, () => core.Quota.take("taker", 1, limits));
+    const limits = {
+      pendingMax: 0,
+      uploadsPerDayMax: 10,
+      bytesPerDayMax: 1000,
+      reprocessesPerDayMax: 0,
+      changesPerDayMax: 0,
+    };
+    const upload = { owner: "taker", imageID: "img_0", bytes: 1, seconds: 60 };
+    const takes = Array.from({ length: 20 }, () => core.Quota.take(upload, limits));
     const settled = await Promise.allSettled(takes);
     expect(settled.filter(({ status }) => status === "fulfilled")).toHaveLength(10);
   });

@@ -27,6 +27,10 @@ const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
  */
 export const fromID = fn(Reference, async (reference): Promise<Info> => serialize(await find(reference)));
 
+/** Returns whether the pipeline still has work to do on an image. */
+export const isUnfinished = ({ status }: Pick<Info, "status">): boolean =>
+  status === "pending" || status === "processing";
+
 /**
  * Waits until an image is `ready`, `rejected` or `failed`, at most `seconds`, and returns it. Throws
  * `image_not_found`, also if it is deleted meanwhile.

@@ -1,63 +1,106 @@
-/** Quotas of an owner's uploads, so that a stolen token is not free storage. */
+/** Quotas of an owner, so that a stolen token is neither free storage nor free processing. */
 export * as Quota from "./quota.ts";
 
 import { VisibleError } from "../error.ts";
-import { isConditionFailure } from "../records/record.ts";
-import { ImageEntity } from "../table/image-entity.ts";
+import { isConditionFailure, readMany } from "../records/record.ts";
 import { UsageEntity } from "../table/usage-entity.ts";
+import { Slots } from "./slots.ts";
 
-/** Limits in uploads and bytes; 0: no limit. A day is a day in UTC. */
-export type Limits = { pendingMax: number; uploadsPerDayMax: number; bytesPerDayMax: number };
+/** Limits of one owner; 0: no limit. A day is a day in UTC. */
+export type Limits = {
+  pendingMax: number;
+  uploadsPerDayMax: number;
+  bytesPerDayMax: number;
+  reprocessesPerDayMax: number;
+  changesPerDayMax: number;
+};
+
+/** Numbers of one owner's day, by counter. */
+type Usage = Partial<Record<"uploads" | "bytes" | "reprocesses" | "changes", number>>;
 
 const dayMs = 86_400_000;
 
+/** Time in which the record of a new upload must follow its slot. */
+const graceMs = 60_000;
+
 /**
- * Takes one upload of `bytes` from an owner's quota of today. Not given back if the bytes never arrive. Throws
+ * Takes one upload of `bytes` from an owner's quota of today, and one of its slots for pending uploads until the bytes
+ * arrive, the image is deleted or `seconds` are over. The upload is not given back if the bytes never arrive. Throws
  * `quota_exceeded` with the time until a retry can succeed.
  */
-export async function take(owner: string, bytes: number, limits: Limits): Promise<void> {
-  if (limits.pendingMax > 0) await mayWait(owner, limits.pendingMax);
-  if (limits.uploadsPerDayMax > 0 || limits.bytesPerDayMax > 0) await count(owner, bytes, limits);
-}
-
-/** Checks the number of pending uploads. Images that are pending again for a reprocess do not count. */
-async function mayWait(owner: string, pendingMax: number): Promise<void> {
-  const { data } = await ImageEntity.query
-    .byOwnerStatus({ owner, status: "pending" })
-    .gt({ createdAt: new Date(Date.now() - dayMs).toISOString() })
-    .go({ limit: pendingMax, pages: 1, order: "desc", attributes: ["etag", "dueAt"] });
-  if (data.filter(({ etag }) => etag === undefined).length < pendingMax) return;
-  throw new VisibleError(
-    "quota_exceeded",
-    `${pendingMax} announced images wait for their bytes. Send or delete some of them first.`,
-    { retryAfterSeconds: 60 },
-  );
-}
-
-async function count(owner: string, bytes: number, limits: Limits): Promise<void> {
-  const now = Date.now();
-  const uploadsMax = limits.uploadsPerDayMax || Number.MAX_SAFE_INTEGER;
-  const bytesMax = limits.bytesPerDayMax || Number.MAX_SAFE_INTEGER;
-  const expiresAt = Math.ceil((now + 2 * dayMs) / 1000);
+export async function take(
+  upload: { owner: string; imageID: string; bytes: number; seconds: number },
+  limits: Limits,
+): Promise<void> {
+  const { owner, imageID, bytes, seconds } = upload;
+  const { pendingMax } = limits;
+  const slot = { owner, kind: "pending", holder: imageID } as const;
+  if (pendingMax > 0 && !(await Slots.take({ ...slot, max: pendingMax, seconds, done }))) {
+    throw new VisibleError(
+      "quota_exceeded",
+      `${pendingMax} created uploads wait for their bytes. Send or delete some of them first.`,
+      { retryAfterSeconds: 60 },
+    );
+  }
   try {
-    if (bytes > bytesMax) throw exceeded(now, limits);
-    // An `update` with its own condition: the first upload of a day creates the row.
-    await UsageEntity.update({ owner, day: new Date(now).toISOString().slice(0, 10) })
-      .add({ uploads: 1, bytes })
-      .set({ expiresAt })
-      .where(
-        (row, { notExists, lt, lte }) =>
-          `${notExists(row.uploads)} OR (${lt(row.uploads, uploadsMax)} AND ${lte(row.bytes, bytesMax - bytes)})`,
-      )
-      .go();
+    await count(owner, { uploads: 1, bytes }, limits);
   } catch (error) {
-    throw isConditionFailure(error) ? exceeded(now, limits) : error;
+    if (pendingMax > 0) await Slots.release(slot);
+    throw error;
   }
 }
 
-const exceeded = (now: number, { uploadsPerDayMax, bytesPerDayMax }: Limits) =>
-  new VisibleError(
+/** Takes one reprocess from an owner's quota of today. Throws like `take`. */
+export const reprocess = (owner: string, limits: Limits): Promise<void> =>
+  count(owner, { reprocesses: 1 }, limits);
+
+/** Takes one change of an image from an owner's quota of today. Throws like `take`. */
+export const change = (owner: string, limits: Limits): Promise<void> => count(owner, { changes: 1 }, limits);
+
+/** Finds the images that no longer wait for their bytes. An image that is pending for a reprocess has its bytes. */
+async function done(slots: Parameters<NonNullable<Slots.Wanted["done"]>>[0]): Promise<Set<string>> {
+  const records = new Map(
+    (await readMany(slots.map(({ holder }) => holder))).map((record) => [record.imageID, record]),
+  );
+  const over = slots.filter(({ holder, takenAt }) => {
+    const record = records.get(holder);
+    return record ? record.status !== "pending" || record.etag !== undefined : takenAt < Date.now() - graceMs;
+  });
+  return new Set(over.map(({ holder }) => holder));
+}
+
+async function count(owner: string, usage: Usage, limits: Limits): Promise<void> {
+  const most = {
+    uploads: limits.uploadsPerDayMax,
+    bytes: limits.bytesPerDayMax,
+    reprocesses: limits.reprocessesPerDayMax,
+    changes: limits.changesPerDayMax,
+  };
+  const limited = (Object.entries(usage) as [keyof Usage, number][]).filter(([name]) => most[name] > 0);
+  if (limited.length === 0) return;
+  const now = Date.now();
+  try {
+    if (limited.some(([name, by]) => by > most[name])) throw exceeded(now, limited, most);
+    // An `update` with its own condition: the first one of a day creates the row.
+    await UsageEntity.update({ owner, day: new Date(now).toISOString().slice(0, 10) })
+      .add(usage)
+      .set({ expiresAt: Math.ceil((now + 2 * dayMs) / 1000) })
+      .where((row, { notExists, lte }) =>
+        limited
+          .map(([name, by]) => `(${notExists(row[name])} OR ${lte(row[name], most[name] - by)})`)
+          .join(" AND "),
+      )
+      .go();
+  } catch (error) {
+    throw isConditionFailure(error) ? exceeded(now, limited, most) : error;
+  }
+}
+
+function exceeded(now: number, limited: [keyof Usage, number][], most: Required<Usage>): VisibleError {
+  const allowed = limited.map(([name]) => `${most[name]} ${name}`).join(" and ");
+  return new VisibleError(
     "quota_exceeded",
-    `The owner's quota for today is used up: ${uploadsPerDayMax || "unlimited"} uploads and ${bytesPerDayMax || "unlimited"} bytes a day (UTC). Try again tomorrow.`,
+    `The owner's quota for today is used up: ${allowed} a day (UTC). Try again tomorrow.`,
     { retryAfterSeconds: Math.ceil((dayMs - (now % dayMs)) / 1000) },
   );
+}

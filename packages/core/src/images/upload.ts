@@ -111,10 +111,10 @@ export async function create(upload: New, creator: Creator): Promise<Created> {
   mustFit(bytes, limits);
   const known = sha256 ? await fromContent(owner, sha256) : undefined;
   if (known) return known;
-  await Quota.take(owner, bytes, limits);
   const image = await createPending(
     { filename, declared: { contentType, bytes, sha256 }, ...described },
     creator,
+    bytes,
   );
   const seconds = limits.uploadSecondsMax;
   const terms = { key: image.source.key, contentType, sha256, seconds };
@@ -157,16 +157,21 @@ export async function reserve(
   { filename, contentType }: Partial<Pick<New, "filename" | "contentType">>,
   creator: Creator,
 ): Promise<Image.Info> {
-  await Quota.take(creator.owner, creator.limits.bytesMax, creator.limits);
-  return createPending({ filename, declared: { contentType } }, creator);
+  return createPending({ filename, declared: { contentType } }, creator, creator.limits.bytesMax);
 }
 
 type Pending = Pick<Draft, "filename" | "declared" | "title" | "alt" | "tags" | "metadata">;
 
-async function createPending(pending: Pending, { owner, by, limits }: Creator): Promise<Image.Info> {
+/** Takes an upload of `bytes` from the owner's quota and writes its pending record. */
+async function createPending(
+  pending: Pending,
+  { owner, by, limits }: Creator,
+  bytes: number,
+): Promise<Image.Info> {
   const now = Date.now();
   const seconds = limits.uploadSecondsMax;
   const imageID = ID.createImageID();
+  await Quota.take({ owner, imageID, bytes, seconds: seconds + pendingSeconds }, limits);
   const createdAt = new Date(now).toISOString();
   await Tag.add({ imageID, owner, createdAt, version: 1 }, pending.tags ?? []);
   const draft: Draft = {

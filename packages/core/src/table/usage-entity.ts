@@ -1,8 +1,8 @@
 /**
- * An owner's uploads of one day (UTC), for quotas.
+ * What an owner used in one day (UTC), for quotas.
  *
  * | index | question                          | partition  | order |
- * | byDay | an owner's uploads today          | owner, day | -     |
+ * | byDay | what an owner used today          | owner, day | -     |
  */
 import { Entity } from "electrodb";
 import { Table } from "./table.ts";
@@ -16,6 +16,8 @@ export const UsageEntity = Table.onTable(
       day: { type: "string", required: true },
       uploads: { type: "number" },
       bytes: { type: "number" },
+      reprocesses: { type: "number" },
+      changes: { type: "number" },
       expiresAt: { type: "number" },
     },
     indexes: {

@@ -12,6 +12,9 @@ beforeAll(async () => {
     pendingMax: 3,
     uploadsPerDayMax: 6,
     bytesPerDayMax: 10_000_000,
+    reprocessesPerDayMax: 2,
+    changesPerDayMax: 3,
+    waitingPerOwnerMax: 2,
   });
 });
 afterAll(async () => {
@@ -41,6 +44,60 @@ describe("an owner", () => {
     expect(response.headers.get("retry-after")).toBe("60");
     expect(await codeOf(response)).toBe("quota_exceeded");
     expect((await announce("others are not held up by that")).status).toBe(201);
+  });
+
+  test("has no more open by announcing a hundred at once, and gets the place of each that it deletes", async () => {
+    const { Upload } = await import("@image-pipeline/core/images/upload");
+    const { Settings } = await import("@image-pipeline/core/settings");
+    const limits = { ...Settings.pipelineDefaults, pendingMax: 20 };
+    const { Image } = await import("@image-pipeline/core/images/image");
+    const create = () =>
+      Upload.create(
+        { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 },
+        { owner: "racer", by: "test", limits },
+      ).then(
+        ({ id }) => id,
+        ({ code }) => code as string,
+      );
+    const answers = await Promise.all(Array.from({ length: 100 }, create));
+    const ids = answers.filter((answer) => answer.startsWith("img_"));
+    expect(ids).toHaveLength(20);
+    expect(new Set(answers.filter((answer) => !ids.includes(answer)))).toEqual(new Set(["quota_exceeded"]));
+    for (const id of ids.slice(0, 3)) await Image.remove({ id, by: "test" });
+    const more = await Promise.all(Array.from({ length: 10 }, create));
+    expect(more.filter((answer) => answer.startsWith("img_"))).toHaveLength(3);
+  });
+
+  test("may reprocess and change a number of images a day, and others are not held up by that", async () => {
+    const as = await issuer.token("gus");
+    const { id } = (await (await announce("gus")).json()) as { id: string };
+    const patch = () => world.ask(`/images/${id}`, { method: "PATCH", json: { title: "a" }, as });
+    for (let i = 0; i < 3; i++) expect((await patch()).status).toBe(200);
+    const refused = await patch();
+    expect(Number(refused.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await codeOf(refused)).toBe("quota_exceeded");
+    const reprocess = (who: string) => world.ask(`/images/${id}/reprocess`, { method: "POST", as: who });
+    for (let i = 0; i < 2; i++) expect(await codeOf(await reprocess(as))).toBe("image_not_ready");
+    expect(await codeOf(await reprocess(as))).toBe("quota_exceeded");
+    expect(await codeOf(await reprocess(await issuer.token("hal")))).toBe("image_not_found");
+  });
+
+  test("waits with so many requests at once; one more is answered at once with Retry-After", async () => {
+    const as = await issuer.token("ida");
+    const { id } = (await (await announce("ida")).json()) as { id: string };
+    const { SlotEntity } = await import("@image-pipeline/core/table/slot-entity");
+    const { owner } = (await (await world.ask(`/images/${id}`, { as })).json()) as { owner: string };
+    const held = async () =>
+      (await SlotEntity.query.byOwner({ owner, kind: "waiting" }).go({ consistent: true })).data.length;
+    const wait = () => world.ask(`/images/${id}?wait=20`, { as });
+    const waiting = [wait(), wait()];
+    await expect.poll(held).toBe(2);
+    const response = await wait();
+    expect(Number(response.headers.get("retry-after"))).toBeGreaterThan(0);
+    expect(await response.json()).toMatchObject({ id, status: "pending" });
+    await world.ask(`/images/${id}`, { method: "DELETE", as });
+    for (const each of waiting) expect(await codeOf(await each)).toBe("image_not_found");
+    expect(await held()).toBe(0);
   });
 
   test("may create a number of uploads a day; the refusal says when the next day begins", async () => {

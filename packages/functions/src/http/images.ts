@@ -4,7 +4,9 @@ import { ID } from "@image-pipeline/core/id";
 import { Audit } from "@image-pipeline/core/images/audit";
 import { Image } from "@image-pipeline/core/images/image";
 import { fromIDs, type Page as ListPage, list } from "@image-pipeline/core/images/list";
+import { Quota } from "@image-pipeline/core/images/quota";
 import { Upload } from "@image-pipeline/core/images/upload";
+import { Waiting } from "@image-pipeline/core/images/waiting";
 import { Hono } from "hono";
 import { accepts } from "hono/accepts";
 import type { Env } from "./auth.ts";
@@ -127,7 +129,7 @@ export const images = new Hono<Env>()
       tag: "Images",
       summary: "Get an image",
       description:
-        "To wait until an image is `ready`, `rejected` or `failed`, send the request again after `Retry-After` seconds, with the ETag in `If-None-Match`. With `wait`, the response is delayed instead, which suits scripts: such a request holds one of the stage's concurrent executions.",
+        "To wait until an image is `ready`, `rejected` or `failed`, send the request again after `Retry-After` seconds, with the ETag in `If-None-Match`. With `wait`, the response is delayed instead, which suits scripts: such a request holds one of the stage's concurrent executions. While too many other requests wait, it is not delayed.",
       scope: "images:read",
       responses: {
         200: {
@@ -154,7 +156,7 @@ export const images = new Hono<Env>()
       const reference = { ...c.req.valid("param"), owner: c.var.caller.owner };
       const { wait } = c.req.valid("query");
       const image = wait
-        ? await Image.whenFinal({ ...reference, seconds: wait })
+        ? await Waiting.whenFinal({ ...reference, seconds: wait }, c.var.settings)
         : await Image.fromID(reference);
       const etag = etagOf(image);
       c.header("etag", etag);
@@ -186,6 +188,7 @@ export const images = new Hono<Env>()
         "unsupported_media_type",
         "image_not_found",
         "version_conflict",
+        "quota_exceeded",
       ],
       headers: ["If-Match"],
       body: Example.changes,
@@ -197,6 +200,7 @@ export const images = new Hono<Env>()
       const { owner, by } = c.var.caller;
       const version = versionOf(c.req.header("if-match"));
       const changes = c.req.valid("json");
+      if (owner !== undefined) await Quota.change(owner, c.var.settings);
       const merge = mediaTypeOf(c.req.header("content-type")) === mergePatch;
       const image = await Image.update({ ...c.req.valid("param"), owner, by, version, changes, merge });
       return c.json(image, 200, { etag: etagOf(image) });
@@ -244,6 +248,7 @@ Shared caches drop the variants within about five minutes where the stage invali
         "image_not_ready",
         "idempotency_key_reused",
         "request_in_progress",
+        "quota_exceeded",
       ],
       headers: ["Idempotency-Key"],
     }),
@@ -251,7 +256,11 @@ Shared caches drop the variants within about five minutes where the stage invali
     async (c) => {
       const { owner, by } = c.var.caller;
       const reference = { ...c.req.valid("param"), owner, by };
-      return c.json(await once(c, null, () => Image.reprocess(reference)), 200);
+      const image = await once(c, null, async () => {
+        if (owner !== undefined) await Quota.reprocess(owner, c.var.settings);
+        return Image.reprocess(reference);
+      });
+      return c.json(image, 200);
     },
   )
   .get(

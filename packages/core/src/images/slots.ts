@@ -24,6 +24,16 @@ export type Wanted = {
 
 /** Takes a slot; again for the same holder too. Returns false if all are held. */
 export async function take(wanted: Wanted): Promise<boolean> {
+  // Each refused write is one of another holder that took that slot: there are at most as many as slots.
+  for (let tries = 0; tries <= wanted.max; tries++) {
+    const taken = await attempt(wanted);
+    if (taken !== undefined) return taken;
+  }
+  return false;
+}
+
+/** Returns undefined if another request took the chosen slot first. */
+async function attempt(wanted: Wanted): Promise<boolean | undefined> {
   const { owner, kind, max, holder } = wanted;
   const { data } = await SlotEntity.query.byOwner({ owner, kind }).go({ consistent: true, pages: "all" });
   if (data.some((slot) => slot.holder === holder && isHeld(slot))) return true;
@@ -37,10 +47,10 @@ export async function take(wanted: Wanted): Promise<boolean> {
   }
   const names = Array.from({ length: max }, (_, index) => String(index).padStart(4, "0"));
   const free = names.filter((name) => !isHeld(rows.get(name)));
-  // In random order, so that requests in parallel rarely want the same one.
-  for (const slot of shuffled(free))
-    if (await claim({ ...wanted, slot }, rows.get(slot)?.holder)) return true;
-  return false;
+  // At random, so that requests in parallel rarely want the same one.
+  const slot = free[Math.floor(Math.random() * free.length)];
+  if (slot === undefined) return false;
+  return (await claim({ ...wanted, slot }, rows.get(slot)?.holder)) ? true : undefined;
 }
 
 /** Gives a holder's slot back. Idempotent. */
@@ -90,10 +100,3 @@ async function removeIfHeldBy({ owner, kind, slot }: Slot, holder: string): Prom
 }
 
 const isHeld = (slot: Slot | undefined) => slot !== undefined && slot.endsAt > Date.now();
-
-function shuffled<T>(list: readonly T[]): T[] {
-  return list
-    .map((value) => ({ value, order: Math.random() }))
-    .sort((a, b) => a.order - b.order)
-    .map(({ value }) => value);
-}

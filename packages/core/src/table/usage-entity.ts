@@ -1,8 +1,8 @@
 /**
- * What an owner used in one day (UTC), for quotas.
+ * Usage of one owner in one day (UTC), for quotas.
  *
  * | index | question                          | partition  | order |
- * | byDay | what an owner used today          | owner, day | -     |
+ * | byDay | an owner's usage today            | owner, day | -     |
  */
 import { Entity } from "electrodb";
 import { Table } from "./table.ts";

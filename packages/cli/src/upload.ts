@@ -16,7 +16,8 @@ export const upload = command(
   "upload",
   `Upload files and wait until their variants are made
 
-Prints each image's record when it is final. A file that was uploaded before, byte for byte, is not sent again.`,
+Prints each image's record when it is final. The bytes of a file that was uploaded before
+are not sent again: S3 copies them into the new image.`,
   [
     `${program} upload photo.jpg`,
     `${program} upload ~/Pictures/*.jpg --tag holiday`,

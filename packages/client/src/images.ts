@@ -156,7 +156,7 @@ export function createImages(request: Request) {
 
     /**
      * Deletes an image: original, variants and record. The audit trail stays. With `permanent`, noncurrent object
-     * versions are removed too. Throws `image_not_found`.
+     * versions are removed too. Deleting a deleted image succeeds. Throws `image_not_found`.
      */
     remove: (id: string, { signal, permanent }: Cancel & { permanent?: boolean } = {}): Promise<void> =>
       request("DELETE", pathOf(id), { query: { permanent: permanent ? "true" : undefined }, signal }),

@@ -38,10 +38,8 @@ export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Op
   const base = baseUrl.replace(/\/+$/, "");
   return <T>(method: string, path: string, init: Init = {}) => {
     const { query = {}, body, headers, signal, onResponse } = init;
-    let count = 0;
     return withRetries(
       async () => {
-        count++;
         const bearer = typeof token === "function" ? await token() : token;
         const response = await reach(() =>
           send(`${base}${path}${search(query)}`, {
@@ -57,10 +55,7 @@ export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Op
           }),
         );
         if (!response.ok && response.status !== 304) {
-          const error = await errorFrom(response);
-          // An earlier attempt deleted the image and its response was lost.
-          if (count > 1 && method === "DELETE" && error.code === "image_not_found") return undefined as T;
-          throw error;
+          throw await errorFrom(response);
         }
         onResponse?.(response);
         return parse(await reach(() => response.text())) as T;

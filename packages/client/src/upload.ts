@@ -19,7 +19,7 @@ export type Ticket = { id: string; key: string; uploadID: string };
 export type UploadOptions = Description & {
   /** Receives progress, first with `sent: 0`. */
   onProgress?: (progress: Progress) => void;
-  /** Receives the `pending` image before its bytes are sent. */
+  /** Receives the new image before its bytes are sent. */
   onCreated?: (image: Image) => void;
   /**
    * Receives the ticket of a multipart upload (files over 16 MB) once S3 has created it. With this callback, uploaded
@@ -41,7 +41,10 @@ export type UploadOptions = Description & {
    * @example "image/jpeg"
    */
   contentType?: string;
-  /** SHA-256 of the file in hex. Bytes that the owner has uploaded before are not sent again; S3 verifies a single PUT. */
+  /**
+   * SHA-256 of the file in hex. Bytes that the owner has uploaded before are not sent again: S3 copies them into the new
+   * image. S3 verifies a single PUT.
+   */
   sha256?: string;
   /**
    * Seconds to wait for the variants. 0 returns the `pending` image as soon as its bytes are uploaded.
@@ -72,7 +75,7 @@ export function createUpload(request: Request, images: Images): Upload {
     const { upload, ...image } = resume
       ? { ...(await images.get(resume.id, { signal })), upload: undefined }
       : await create(file, options);
-    if (upload) onCreated?.(image);
+    if (!resume) onCreated?.(image);
     if (upload || (resume && image.status === "pending")) {
       const onSent = (sent: number) => onProgress?.({ phase: "uploading", sent, total });
       onSent(0);

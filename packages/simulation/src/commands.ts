@@ -2,7 +2,7 @@
 import { randomFrom } from "@image-pipeline/core/fixture-random";
 import fc from "fast-check";
 import { drawFault, type Profile, profiles } from "./faults.ts";
-import { type Fault, faults, type Job, running, settle, step } from "./scheduler.ts";
+import { type Fault, faults, type Job, now, running, settle, step } from "./scheduler.ts";
 import type { Command, Fate, Schedule, World } from "./simulation.ts";
 
 /** Keys of direct uploads; the second one has every character that an encoding can get wrong. */
@@ -50,7 +50,9 @@ function commands({ api, reconciler }: Profile): fc.Arbitrary<Command>[] {
     [2, weighted([3, 90_000], [2, 3_700_000], [2, 22_000_000], [1, 90_000_000]).map(wait)],
   ];
   if (api) {
-    all.push([3, fc.tuple(index, fc.subarray(tags)).map(create)], [3, index.map(send)]);
+    const method = fc.constantFrom("PUT", "POST");
+    all.push([3, fc.tuple(index, fc.subarray(tags), method).map(create)], [4, index.map(send)]);
+    all.push([2, index.map(repeat)]);
     all.push([2, fc.tuple(index, fc.subarray(tags), index).map(patch)], [2, index.map(reprocess)]);
     all.push([2, index.map(erase)]);
   }
@@ -140,11 +142,30 @@ function stall(ms: number): Command {
 
 const wait = (ms: number) => command(`${ms / 1000} s pass`, (world) => world.wait(ms));
 
-function create([which, tags]: [number, string[]]): Command {
-  return command(`create an upload of file ${which} with tags ${tags}`, (world) => {
+function create([which, tags, method]: [number, string[], "PUT" | "POST"]): Command {
+  return command(`create a ${method} of file ${which} with tags ${tags}`, (world) => {
     const file = pick(world.files, which);
-    if (file) world.create(file, tags);
+    if (file) world.create(file, tags, method);
   });
+}
+
+/** Clients repeat a request within the life of its idempotency key, a day. */
+const repeatMs = 82_800_000;
+
+function repeat(who: number): Command {
+  const orderIn = ({ orders }: World) =>
+    pick(
+      orders.filter(({ at }) => now() - at < repeatMs),
+      who,
+    );
+  return command(
+    `repeat the creation of upload ${who}`,
+    (world) => {
+      const order = orderIn(world);
+      if (order) world.repeat(order);
+    },
+    (world) => orderIn(world) !== undefined,
+  );
 }
 
 function send(who: number): Command {
@@ -156,14 +177,19 @@ function send(who: number): Command {
   );
 }
 
-const onImage = (name: string, who: number, run: (world: World, path: string) => void) =>
+const onImage = (
+  name: string,
+  who: number,
+  run: (world: World, path: string) => void,
+  among: typeof recordsIn = imagesIn,
+) =>
   command(
     name,
     (world) => {
-      const image = pick(imagesIn(world), who);
+      const image = pick(among(world), who);
       if (image) run(world, `/images/${image.imageID}`);
     },
-    (world) => imagesIn(world).length > 0,
+    (world) => among(world).length > 0,
   );
 
 const patch = ([who, tags, title]: [number, string[], number]) =>
@@ -174,8 +200,9 @@ const patch = ([who, tags, title]: [number, string[], number]) =>
 const reprocess = (who: number) =>
   onImage(`reprocess image ${who}`, who, (world, path) => world.api("POST", `${path}/reprocess`));
 
+/** Deletes an image, at first or again. */
 const erase = (who: number) =>
-  onImage(`delete image ${who}`, who, (world, path) => world.api("DELETE", path));
+  onImage(`delete image ${who}`, who, (world, path) => world.api("DELETE", path), recordsIn);
 
 function reconcile([job, seconds]: ["stuck" | "compare" | "sweep", number]): Command {
   return command(`reconciler: ${job} for ${seconds} s`, (world) => world.reconcile(job, seconds));

@@ -2,8 +2,11 @@
 import { createHash } from "node:crypto";
 import sharp from "sharp";
 
-/** A file to upload. A file without a colour is bad and must be rejected. `etag` is the MD5 that S3 gives it. */
-export type File = { name: string; bytes: Buffer; etag: string; color?: Color };
+/**
+ * A file to upload. A file without a colour is bad and must be rejected. `etag` is the MD5 that S3 gives it; both hashes
+ * are in hex.
+ */
+export type File = { name: string; bytes: Buffer; etag: string; sha256: string; color?: Color };
 type Color = readonly [red: number, green: number, blue: number];
 
 const colors: Record<string, Color> = {
@@ -30,7 +33,8 @@ export async function makeFiles(): Promise<File[]> {
 }
 
 function fileOf(name: string, bytes: Buffer, color?: Color): File {
-  return { name, bytes, etag: createHash("md5").update(bytes).digest("hex"), color };
+  const hash = (algorithm: string) => createHash(algorithm).update(bytes).digest("hex");
+  return { name, bytes, etag: hash("md5"), sha256: hash("sha256"), color };
 }
 
 /** A decoded variant. */

@@ -26,6 +26,8 @@ export type State = {
   rows: Map<string, Map<number, Row>>;
   /** Variants of deleted images: no longer promised to clients, even if the image comes back. */
   doomed: Set<string>;
+  /** Images whose deletion the API has acknowledged. */
+  erased: Set<string>;
 };
 
 /** A world in which nothing moves any more. `count` counts an event for the report. */
@@ -35,13 +37,16 @@ type AtRest = {
   count(what: string): void;
 };
 
-/** A write, or an answer of the API, that has just taken effect; `State` includes it. */
+/**
+ * A write, or an answer of the API, that has just taken effect; `State` includes it. `other`: the answer is an image
+ * that another request created.
+ */
 export type Change =
   | { of: "record"; before?: ImageRecord; after: ImageRecord; entry?: Transition; job?: Job }
   | { of: "row"; before?: Row; after: Row }
   | { of: "put"; bucket: string; bytes: number }
   | { of: "variant"; key: string; before?: string; after?: string }
-  | { of: "answer"; request: string; id: string; version?: number };
+  | { of: "answer"; request: string; id: string; version?: number; other: boolean };
 
 type Violations = Iterable<string> | AsyncIterable<string>;
 
@@ -205,10 +210,11 @@ export const invariants: Readonly<Record<string, Invariant>> = {
     heldBy: ["simulation", "kills"],
     *onChange(change, { history }) {
       if (change.of === "answer") {
-        const type = acknowledged[change.request];
+        const { types, anyVersion } = acknowledged[change.request] ?? { types: [] };
+        const said = anyVersion ? undefined : change.version;
         const done = history
           .get(change.id)
-          ?.some((entry) => entry.type === type && entry.version === (change.version ?? entry.version));
+          ?.some(({ type, version }) => types.includes(type) && version === (said ?? version));
         if (!done) yield `${change.request} was answered before it was done`;
       }
       if (change.of !== "record" || !change.before) return;
@@ -277,14 +283,56 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       }
     },
   },
+  I17: {
+    promise:
+      "An image that the API created and deleted stays deleted, whichever bytes come under its key. These are removed.",
+    heldBy: ["simulation", "deletion.test.ts"],
+    *onChange(change, state) {
+      if (change.of !== "record" || !isErased(change.after.imageID, state)) return;
+      const { status, key, sequencer = "" } = change.after;
+      if (status !== "deleting" && status !== "deleted") yield `a deleted image is ${status} again`;
+      const late = state.uploads.get(key);
+      if (status === "deleted" && late && late.sequencer <= sequencer)
+        yield "an image was taken for deleted while its late bytes were there";
+    },
+    *atRest({ observer }, { reconciler }) {
+      if (!reconciler) return;
+      for (const { imageID, key } of observer.records.values())
+        if (observer.uploads.has(key) && isErased(imageID, observer)) yield "late bytes are left";
+    },
+  },
+  I18: {
+    promise:
+      "Requests that repeat an `Idempotency-Key` create one image, and every other request one with what it says.",
+    heldBy: ["simulation", "repeats"],
+    *onChange(change, { records }) {
+      if (change.of === "answer" && change.other) yield "a request was answered with another one's image";
+      if (change.of !== "record" || change.entry?.type !== "announced") return;
+      const { imageID, filename } = change.after;
+      for (const other of records.values())
+        if (other.filename === filename && other.imageID !== imageID)
+          yield "one idempotency key has created two images";
+    },
+  },
 };
 
-/** The transition that each request of the API has made when it is answered. */
-const acknowledged: Record<string, Transition["type"]> = {
-  "POST /images": "announced",
-  "PATCH /images/:id": "updated",
-  "POST /images/:id/reprocess": "reprocessed",
-  "DELETE /images/:id": "deleting",
+/**
+ * The transition that each request of the API has made when it is answered: one of these, and that of the version in the
+ * answer unless a repeated request is answered with a later one.
+ */
+const acknowledged: Record<string, { types: Transition["type"][]; anyVersion?: boolean }> = {
+  "POST /images": { types: ["announced"], anyVersion: true },
+  "PATCH /images/:id": { types: ["updated"] },
+  "POST /images/:id/reprocess": { types: ["reprocessed"] },
+  // An image whose original an S3 client removed is deleted already.
+  "DELETE /images/:id": { types: ["deleting", "deleted"] },
+};
+
+/** Returns true if the API created an image and has acknowledged, or begun, its deletion. */
+const isErased = (imageID: string, { history, erased }: State) => {
+  const transitions = history.get(imageID) ?? [];
+  const begun = erased.has(imageID) || transitions.some(({ type }) => type === "deleting");
+  return begun && transitions[0]?.type === "announced";
 };
 
 /** Every variant whose URL a client may hold: the record's own, and those that were replaced within a day. */

@@ -20,7 +20,7 @@ export type Observer = State & {
   report(invariant: string, violation: string): void;
   applied(applied: Applied): Promise<void>;
   stored(event: ObjectEvent): void;
-  answered(request: string, image: { id?: string; version?: number }): void;
+  answered(request: string, image: { id?: string; version?: number; filename?: string }, sent?: object): void;
   expired(): void;
 };
 
@@ -35,16 +35,21 @@ export function createObserver(files: readonly File[]): Observer {
     history: new Map(),
     rows: new Map(),
     doomed: new Set(),
+    erased: new Set(),
     keys: new Set(),
     writes: 0,
     violations: new Set(),
     report: (invariant, violation) => void observer.violations.add(`${invariant}: ${violation}`),
     applied,
     stored,
-    answered: (request, { id = "", version }) => check({ of: "answer", request, id, version }),
+    answered(request, { id = "", version, filename }, sent = {}) {
+      if (request.startsWith("DELETE")) erased.add(id);
+      const other = "filename" in sent && sent.filename !== filename;
+      check({ of: "answer", request, id, version, other });
+    },
     expired,
   };
-  const { uploads, variants, records, history, rows, doomed } = observer;
+  const { uploads, variants, records, history, rows, doomed, erased } = observer;
 
   function check(change: Change) {
     for (const [name, { onChange }] of Object.entries(invariants))

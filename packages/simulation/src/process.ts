@@ -28,17 +28,19 @@ const preload = new URL("./kill-point.ts", import.meta.url).href;
 /** Attempts to reach a server that starts, 50 ms apart. */
 const triesMax = 2400;
 
-/** Prepares a server over a folder. The clock of this process runs ahead with the server's. */
-export async function openProcess(dataDir: string): Promise<ServerProcess> {
+/** Prepares a server over a folder, with these settings. The clock of this process runs ahead with the server's. */
+export async function openProcess(
+  dataDir: string,
+  settings: Record<string, string> = {},
+): Promise<ServerProcess> {
   const order = join(dataDir, "kill-order");
   const [port, s3Port, dynamodbPort] = await Promise.all([freePort(), freePort(), freePort()]);
   let aheadMs = 0;
   let child: ChildProcess | undefined;
   runAhead(() => aheadMs);
   const isDead = () => !child || child.exitCode !== null || child.signalCode !== null;
-  const exited = async () => {
-    if (child && !isDead()) await once(child, "exit");
-  };
+  let exit: Promise<unknown> = Promise.resolve();
+  const exited = async () => void (await exit);
   const server: ServerProcess = {
     url: `http://127.0.0.1:${port}`,
     async start(laterMs) {
@@ -58,8 +60,10 @@ export async function openProcess(dataDir: string): Promise<ServerProcess> {
           NODE_COMPILE_CACHE: join(dataDir, "compiled"),
           KILL_ORDER: order,
           CLOCK_AHEAD_MS: String(aheadMs),
+          ...settings,
         },
       });
+      exit = once(child, "exit");
       await untilServing(server);
       // The endpoints of the server, for the product's modules that this process uses.
       const environment = await readFile(join(dataDir, "environment.json"), "utf8");

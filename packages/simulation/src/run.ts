@@ -73,6 +73,13 @@ program
   .action((options: { every: number; rounds: number }) => run((dataDir) => kills(dataDir, options)));
 
 program
+  .command("repeats")
+  .description("requests repeated under their idempotency keys to a real server that is killed")
+  .option("--uploads <n>", "uploads", integer, 400)
+  .addOption(seedOption())
+  .action((options: { uploads: number; seed: number }) => run((dataDir) => repeats(dataDir, options)));
+
+program
   .command("fairness")
   .description("one upload next to a backlog of another owner")
   .option("--backlog <n>", "uploads of the other owner", integer, 5_000)
@@ -210,6 +217,16 @@ async function fairness(dataDir: string, options: { backlog: number }): Promise<
     `${alone} rounds alone, at most ${crowded} next to ${options.backlog} uploads of another owner`,
   );
   return crowded <= 2 * alone;
+}
+
+async function repeats(dataDir: string, options: { uploads: number; seed: number }): Promise<boolean> {
+  const { playRepeats } = await import("./repeats.ts");
+  console.log(`${options.uploads} uploads, seed ${options.seed}`);
+  const { kills, repetitions, twice, lost } = await playRepeats({ dataDir, ...options, print: console.log });
+  console.log(
+    `${kills} kills, ${repetitions} repetitions, ${twice} keys with two images, ${lost} answered images lost`,
+  );
+  return twice + lost === 0;
 }
 
 async function soak(dataDir: string, options: { minutes: number; perSecond: number }): Promise<boolean> {

@@ -3,10 +3,11 @@
  * A mutant that no scenario notices would be a rule without a purpose, or a blind spot of the invariants.
  */
 import { Protocol } from "@image-pipeline/core/records/protocol";
+import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { command } from "./commands.ts";
 import { type Broken, type Profile, profiles } from "./faults.ts";
 import type { File } from "./image-files.ts";
-import { only, other, running, runToEnd, runUntil, step } from "./scheduler.ts";
+import { only, other, running, runToEnd, runUntil, settle, step } from "./scheduler.ts";
 import type { Fate, Schedule, Simulation, World } from "./simulation.ts";
 
 /** `rule` is what the mutant leaves out: by other rules of the protocol, or by a service that breaks its contract. */
@@ -323,6 +324,148 @@ export const scenarios: Record<string, Scenario> = {
     },
     without: { broken: on("DeleteItem", "tag", "unconditionally") },
   },
+  "reopened-by-event": {
+    rule: "closing the key of a deleted image to the events of late bytes",
+    title: "A presigned URL that is used again after the deletion brings nothing back",
+    profile: full,
+    async play(world) {
+      const id = await announce(world);
+      await erase(world, id);
+      await world.send(id);
+    },
+    without: { rules: { onCreated: (record, ...given) => rules.onCreated(opened(record), ...given) } },
+  },
+  "reopened-by-check": {
+    rule: "closing the key of a deleted image to late bytes that the reconciler finds",
+    title: "Late bytes whose event was lost bring nothing back",
+    profile: full,
+    fates: [[0], [0], []],
+    async play(world) {
+      const id = await announce(world, "POST");
+      await erase(world, id);
+      await world.send(id);
+    },
+    without: { rules: { onCheck: (record, ...given) => rules.onCheck(opened(record), ...given) } },
+  },
+  "reopened-by-dead-letter": {
+    rule: "closing the key of a deleted image to the dead letters of late bytes",
+    title: "A dead letter of late bytes does not bring back a deleted image as failed",
+    profile: full,
+    async play(world) {
+      const id = await announce(world);
+      await erase(world, id);
+      await world.send(id);
+      for (let receive = 1; receive <= 6; receive++) {
+        only().kill();
+        await world.stall(361_000);
+      }
+      await runToEnd(only());
+    },
+    without: { rules: { onDeadLetter: (record, ...given) => rules.onDeadLetter(opened(record), ...given) } },
+  },
+  "late-bytes-left": {
+    rule: "removing late bytes under the key of a deleted image",
+    title: "An object that an S3 client puts under the key of a deleted image is removed",
+    profile: full,
+    async play(world) {
+      const id = await announce(world);
+      await erase(world, id);
+      await put(world, "green", `default/${id}`);
+    },
+    without: {
+      rules: {
+        onCreated: (record, ...given) => ignoring(record, rules.onCreated(record, ...given)),
+        onCheck: (record, ...given) => ignoring(record, rules.onCheck(record, ...given)),
+      },
+    },
+  },
+  "outdated-check": {
+    rule: "a new attempt for late bytes",
+    title: "A check that found no object does not hide bytes that came meanwhile",
+    profile: full,
+    fates: [[0], [100_000], [0]],
+    async play(world) {
+      const id = await announce(world);
+      world.api("DELETE", `/images/${id}`);
+      await runToEnd(only());
+      const check = only();
+      await runUntil(check, /^PutItem .*event/);
+      await world.send(id);
+      await runToEnd(other(check));
+      await runToEnd(check);
+    },
+    without: {
+      rules: {
+        onCreated(record, ...given) {
+          const decision = rules.onCreated(record, ...given);
+          if (!record?.closed || decision.do !== "write") return decision;
+          return { ...decision, draft: { ...decision.draft, attempt: record.attempt } };
+        },
+      },
+    },
+  },
+  "expiring-closure": {
+    rule: "keeping the tombstone of a closed key",
+    title: "Bytes that come months after the deletion bring nothing back",
+    profile: full,
+    async play(world) {
+      const id = await announce(world);
+      await erase(world, id);
+      await world.wait(100 * dayMs);
+      await world.environment.expire();
+      world.observer.expired();
+      await put(world, "green", `default/${id}`);
+    },
+    without: { rules: { onRemoved: (...given) => expiring(rules.onRemoved(...given)) } },
+  },
+  "deleted-twice": {
+    rule: "closing a key by the deletion of an image whose original was removed before",
+    title: "An image stays deleted whose original an S3 client had removed before the API deleted it",
+    profile: full,
+    async play(world) {
+      const id = await announce(world);
+      await world.remove(`default/${id}`);
+      await world.wait(1000);
+      await erase(world, id);
+      await world.send(id);
+    },
+    without: {
+      rules: {
+        onDelete(record, ...given) {
+          if (record.status === "deleted") return { do: "acknowledge", why: "mutant" };
+          return rules.onDelete(record, ...given);
+        },
+      },
+    },
+  },
+  "no-claim": {
+    rule: "the condition on the claim of an idempotency key",
+    title: "Two requests under one idempotency key that run at once create one image",
+    profile: full,
+    async play(world) {
+      world.create(fileOf(world, "red"), []);
+      const first = only();
+      await runUntil(first, /^PutItem .*image/);
+      await repeat(world);
+      await runToEnd(other(first));
+      await runToEnd(first);
+    },
+    without: { broken: on("PutItem", "idempotency", "unconditionally") },
+  },
+  "other-work": {
+    rule: "the id of the work in the claim",
+    title: "A request that is repeated after a crash before its response was stored continues its image",
+    profile: full,
+    async play(world) {
+      world.create(fileOf(world, "red"), []);
+      await runUntil(only(), /^UpdateItem .*idempotency/);
+      only().kill();
+      await world.wait(61_000);
+      await repeat(world);
+      await world.wait(1000);
+    },
+    without: { rules: { workOf: () => undefined } },
+  },
 };
 
 /** A scenario as a schedule of one command. */
@@ -332,10 +475,39 @@ const scheduleOf = ({ title, fates = [[0]], play }: Scenario): Schedule => ({
   commands: [command(title, play)],
 });
 
-function put(world: World, name: string): Promise<void> {
+function put(world: World, name: string, under = key): Promise<void> {
+  return world.put(under, fileOf(world, name));
+}
+
+function fileOf(world: World, name: string): File {
   const file = world.files.find((file): file is File => file.name === name);
   if (!file) throw new Error(`There is no file ${name}.`);
-  return world.put(key, file);
+  return file;
+}
+
+/** Uploads an image through the API and returns its id. */
+async function announce(world: World, method: "PUT" | "POST" = "PUT"): Promise<string> {
+  world.create(fileOf(world, "red"), [], method);
+  await world.wait(1000);
+  const [id] = world.created.keys();
+  if (!id) throw new Error("The API created no image.");
+  await world.send(id);
+  await world.wait(1000);
+  return id;
+}
+
+/** Sends the first creation again. */
+async function repeat(world: World): Promise<void> {
+  const [order] = world.orders;
+  if (!order) throw new Error("No upload was created.");
+  world.repeat(order);
+  await settle();
+}
+
+/** Deletes an image through the API, and lets the deletion end. */
+async function erase(world: World, id: string): Promise<void> {
+  world.api("DELETE", `/images/${id}`);
+  await world.wait(1000);
 }
 
 const pathIn = ({ observer }: World) => `/images/${[...observer.records.keys()][0]}`;
@@ -354,6 +526,18 @@ const acknowledging = (decision: Protocol.Decision): Protocol.Decision =>
 
 const omitting = (decision: Protocol.Decision, field: "sequencer" | "dueAt"): Protocol.Decision =>
   decision.do === "write" ? { ...decision, draft: { ...decision.draft, [field]: undefined } } : decision;
+
+/** A record whose key takes uploads. */
+const opened = <R extends ImageRecord | undefined>(record: R): R =>
+  record && { ...record, closed: undefined };
+
+const ignoring = (record: ImageRecord | undefined, decision: Protocol.Decision): Protocol.Decision =>
+  record?.closed && decision.do === "write" && decision.draft.status === "deleting"
+    ? { do: "acknowledge", why: "mutant" }
+    : decision;
+
+const expiring = (decision: Protocol.Decision): Protocol.Decision =>
+  decision.do === "write" ? { ...decision, draft: { ...decision.draft, expiresAt: 1 } } : decision;
 
 /** Plays a scenario on the product as it is. Returns the violations, if any. */
 export async function playScenario(simulation: Simulation, scenario: Scenario): Promise<string | undefined> {

@@ -35,8 +35,19 @@ export type Command = fc.AsyncCommand<World, World>;
 /** The commands to play, in order. */
 export type Schedule = Chance & { commands: Iterable<Command> };
 
-type Upload = { method: string; url: string; headers: Record<string, string> };
-type Answer = { status: number; body: { id?: string; version?: number; upload?: Upload } };
+type Upload = {
+  method: string;
+  url: string;
+  headers?: Record<string, string>;
+  fields?: Record<string, string>;
+};
+type Answer = {
+  status: number;
+  body: { id?: string; version?: number; filename?: string; upload?: Upload };
+};
+
+/** A request to create an image under an idempotency key, and when it was first sent, in virtual milliseconds. */
+type Order = { key: string; body: { filename: string }; at: number; file: File };
 
 /** One world, and everything that a schedule can do in it. */
 export type World = {
@@ -51,12 +62,18 @@ export type World = {
   begin(chance: Chance): void;
   /** Returns true if an image (by id) or an upload (by key) belongs to this schedule. */
   isOfScene(name: string): boolean;
-  /** Created uploads whose bytes have not been sent, by image. */
+  /** The presigned requests of created uploads, by image. */
   created: Map<string, { upload: Upload; file: File }>;
   count(what: string): void;
   put(key: string, file: File): Promise<void>;
   remove(key: string): Promise<void>;
-  create(file: File, tags: readonly string[]): void;
+  /** Creates an upload with the file's SHA-256, under an idempotency key. */
+  create(file: File, tags: readonly string[], method?: "PUT" | "POST"): void;
+  /** The requests of this schedule that created an upload. */
+  orders: Order[];
+  /** Sends such a request again, as its client does within a day. */
+  repeat(order: Order): void;
+  /** Sends the bytes of a created upload, at first or again. */
   send(imageID: string): Promise<void>;
   api(method: string, path: string, body?: object): void;
   reconcile(job: "stuck" | "compare" | "sweep", seconds: number): void;
@@ -158,6 +175,13 @@ async function check(world: World, profile: Profile): Promise<void> {
     observer.report("I15", violation);
 }
 
+function formOf(fields: Record<string, string>, bytes: Uint8Array<ArrayBuffer>): FormData {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.set(name, value);
+  form.set("file", new Blob([bytes]));
+  return form;
+}
+
 /** Empties the environment for the next world. */
 async function clear(world: World): Promise<void> {
   const { observer, environment } = world;
@@ -193,17 +217,28 @@ function openWorld(
   const consume = (name: string, handler: Environment["processor"]) => (event: SQSEvent) =>
     run(name, async () => (await handler(event, context(60), () => {})) as SQSBatchResponse);
 
-  async function ask(method: string, path: string, body?: object): Promise<Answer> {
-    const init = body ? { body: JSON.stringify(body), headers: { "content-type": "application/json" } } : {};
+  async function ask(method: string, path: string, body?: object, key?: string): Promise<Answer> {
+    const headers = { "content-type": "application/json", ...(key && { "idempotency-key": key }) };
+    const init = body ? { body: JSON.stringify(body), headers } : {};
     const request = `${method} ${path.replace(/img_\w+/, ":id")}`;
     return run(request, async () => {
       const response = await environment.app.request(path, { method, ...init });
       const { status } = response;
-      const body = status === 204 ? {} : ((await response.json()) as Answer["body"]);
-      if (response.ok) observer.answered(request, { id: /img_\w+/.exec(path)?.[0], ...body });
+      const answer = status === 204 ? {} : ((await response.json()) as Answer["body"]);
+      if (response.ok) observer.answered(request, { id: /img_\w+/.exec(path)?.[0], ...answer }, body);
       else count(`${request}: ${status}`);
-      return { status, body };
+      if (status === 200 && request === "POST /images") count("created without an upload");
+      return { status, body: answer };
     });
+  }
+
+  function order({ key, body, file }: Order) {
+    ask("POST", "/images", body, key).then(
+      ({ body: { id, upload } }) => {
+        if (id && upload) created.set(id, { upload, file });
+      },
+      () => {},
+    );
   }
 
   function openQueues() {
@@ -257,6 +292,7 @@ function openWorld(
       dealt = 0;
       started = 0;
       created.clear();
+      world.orders = [];
       earlier = new Set([...observer.records.keys(), ...observer.uploads.keys()]);
     },
     isOfScene: (name) => !earlier.has(name),
@@ -270,24 +306,25 @@ function openWorld(
     async remove(key) {
       await environment.remove(key);
     },
-    create(file, tags) {
-      const { name: filename, bytes } = file;
-      const body = { filename, contentType: "image/jpeg", bytes: bytes.length, title: filename, tags };
-      ask("POST", "/images", body).then(
-        ({ body: { id, upload } }) => {
-          if (id && upload) created.set(id, { upload, file });
-        },
-        () => {},
-      );
+    orders: [],
+    create(file, tags, method = "PUT") {
+      const key = `once-${world.scene}-${world.orders.length}`;
+      const { name, bytes, sha256 } = file;
+      const sent = { filename: `${key}.jpg`, contentType: "image/jpeg", bytes: bytes.length, sha256 };
+      const first = { key, body: { ...sent, method, title: name, tags }, at: now(), file };
+      world.orders.push(first);
+      order(first);
     },
+    repeat: order,
     async send(imageID) {
       const order = created.get(imageID);
       if (!order) return;
-      created.delete(imageID);
       const { upload, file } = order;
-      const { method, url, headers } = upload;
-      // Refused where the URL has expired or an object exists, both of which are correct.
-      await (await fetch(url, { method, headers, body: new Uint8Array(file.bytes) })).arrayBuffer();
+      const { method, url, headers, fields } = upload;
+      const bytes = new Uint8Array(file.bytes);
+      const body = fields ? formOf(fields, bytes) : bytes;
+      // Refused where the URL has expired or, for a PUT, an object exists, which is correct.
+      await (await fetch(url, { method, headers, body })).arrayBuffer();
     },
     api(method, path, body) {
       ask(method, path, body).catch(() => {});

@@ -124,41 +124,60 @@ export async function download(key: string, filename: string | undefined, second
  * network errors. Throws if S3 refused.
  */
 export async function send({ url, headers }: Pick<Presigned, "url"> & Partial<Presigned>, bytes: Uint8Array) {
-  const response = await retried(() =>
-    fetch(url, {
-      method: "PUT",
-      headers,
-      body: new Uint8Array(bytes),
-      signal: AbortSignal.timeout(sendTimeoutMs),
-    }),
+  const response = await retried(
+    (signal) => fetch(url, { method: "PUT", headers, body: new Uint8Array(bytes), signal }),
+    sendTimeoutMs,
   );
   const text = await response.text();
   if (response.ok || response.status === 412) return;
   throw new Error(`S3 refused an original of ${bytes.length} bytes: ${response.status} ${text}`);
 }
 
+/** An original to copy, with the ETag (without quotes) of its bytes. */
+export type Source = { key: string; etag: string };
+
+/**
+ * Copies an original within S3 under another key. Returns false if S3 did not, because the source is gone or changed,
+ * or because the copy took too long: the client then sends the bytes.
+ */
+export async function copy({ key: from, etag }: Source, to: string): Promise<boolean> {
+  const aws = await signer();
+  const headers = {
+    "x-amz-copy-source": `/${Resource.Uploads.name}/${from.split("/").map(encode).join("/")}`,
+    "x-amz-copy-source-if-match": `"${etag}"`,
+  };
+  try {
+    const response = await retried((signal) => aws.fetch(urlOf(to), { method: "PUT", headers, signal }));
+    // S3 may respond with 200 and fail later: the error is then in the body.
+    return response.ok && !(await response.text()).includes("<Error>");
+  } catch {
+    return false;
+  }
+}
+
 /** Deletes an original. Idempotent. Retries with backoff after network errors, 429 and 5xx. Throws if S3 refused. */
 export async function removeOriginal(key: string): Promise<void> {
   const aws = await signer();
-  const response = await retried(() =>
-    aws.fetch(urlOf(key), {
-      method: "DELETE",
-      signal: AbortSignal.timeout(limits.requestHandler.requestTimeout),
-    }),
-  );
+  const response = await retried((signal) => aws.fetch(urlOf(key), { method: "DELETE", signal }));
   if (!response.ok && response.status !== 404) {
     throw new Error(`S3 refused to delete the original ${key}: ${response.status} ${await response.text()}`);
   }
 }
 
-/** Retries a request after a network error or a timeout; aws4fetch itself retries only after 429 and 5xx. */
-async function retried(request: () => Promise<Response>): Promise<Response> {
-  for (let retry = 1; ; retry++) {
+/**
+ * Sends a request up to four times, with backoff after a network error or a timeout, which the signal ends. aws4fetch
+ * itself retries only after 429 and 5xx.
+ */
+async function retried(
+  request: (signal: AbortSignal) => Promise<Response>,
+  timeoutMs: number = limits.requestHandler.requestTimeout,
+): Promise<Response> {
+  for (let attempt = 1; ; attempt++) {
     try {
-      return await request();
+      return await request(AbortSignal.timeout(timeoutMs));
     } catch (error) {
-      if (retry >= limits.maxAttempts) throw error;
-      await backoff(retry);
+      if (attempt >= limits.maxAttempts) throw error;
+      await backoff(attempt);
     }
   }
 }

@@ -62,8 +62,19 @@ test("a deletion that S3 refuses is not repeated", async () => {
 });
 
 test("a message that SQS refuses is an error that says why", async () => {
-  acts = [json({ Failed: [{ Id: "0", Code: "InternalError", Message: "No.", SenderFault: false }] })];
-  await expect(Queue.send([check])).rejects.toThrow("SQS refused 1 of 1 messages: InternalError, No.");
+  acts = [json({ Failed: [{ Id: "0", Code: "InvalidParameter", Message: "No.", SenderFault: true }] })];
+  await expect(Queue.send([check])).rejects.toThrow("SQS refused 1 of 1 messages: InvalidParameter, No.");
+  expect(seen).toHaveLength(1);
+});
+
+test("of a batch, only the messages that SQS could not accept are sent again, three times at most", async () => {
+  const failed = json({ Failed: [{ Id: "1", Code: "InternalError", Message: "No.", SenderFault: false }] });
+  acts = [failed, json({})];
+  await Queue.send([check, { ...check, key: "second" }]);
+  expect(seen).toHaveLength(2);
+  acts = [failed, failed, failed, failed];
+  await expect(Queue.send([check, check])).rejects.toThrow("InternalError");
+  expect(seen).toHaveLength(6);
 });
 
 test("a redrive yields its progress until it is done", async () => {

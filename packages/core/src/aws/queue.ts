@@ -5,12 +5,14 @@ import {
   GetQueueAttributesCommand,
   ListMessageMoveTasksCommand,
   SendMessageBatchCommand,
+  type SendMessageBatchRequestEntry,
   SQSClient,
   StartMessageMoveTaskCommand,
 } from "@aws-sdk/client-sqs";
 import { Resource } from "sst";
 import { ID } from "../id.ts";
 import type { Check } from "../records/message.ts";
+import { backoff } from "../time.ts";
 import { limits } from "./limits.ts";
 
 let shared: SQSClient | undefined;
@@ -33,14 +35,26 @@ export async function send(checks: readonly Sent[]): Promise<void> {
       // A fair queue by owner: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
       MessageGroupId: ID.groupOf(check.key),
     }));
-    const command = new SendMessageBatchCommand({ QueueUrl: Resource.Processing.url, Entries });
-    const { Failed = [] } = await client().send(command);
-    const [first] = Failed;
-    if (first) {
-      const { Code, Message = "no message" } = first;
-      throw new Error(`SQS refused ${Failed.length} of ${Entries.length} messages: ${Code}, ${Message}.`);
-    }
+    await sendBatch(Entries);
   }
+}
+
+/** Sends a batch, and those entries again that SQS could not accept, which the SDK does not repeat. */
+async function sendBatch(Entries: SendMessageBatchRequestEntry[], attempt = 1): Promise<void> {
+  const command = new SendMessageBatchCommand({ QueueUrl: Resource.Processing.url, Entries });
+  const { Failed = [] } = await client().send(command);
+  const [first] = Failed;
+  if (!first) return;
+  if (attempt < limits.maxAttempts && !Failed.some(({ SenderFault }) => SenderFault)) {
+    await backoff(attempt);
+    const ids = new Set(Failed.map(({ Id }) => Id));
+    return sendBatch(
+      Entries.filter(({ Id }) => ids.has(Id)),
+      attempt + 1,
+    );
+  }
+  const { Code, Message = "no message" } = first;
+  throw new Error(`SQS refused ${Failed.length} of ${Entries.length} messages: ${Code}, ${Message}.`);
 }
 
 /** Returns about how many messages wait and how many are in flight. */

@@ -1,6 +1,7 @@
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
+import { VisibleError } from "../error.ts";
 import type { Idempotency as Module } from "./idempotency.ts";
 
 let Idempotency: typeof Module;
@@ -11,8 +12,15 @@ let row: Record<string, unknown> | undefined;
 let operations: string[];
 let refused: string[];
 
+type Input = {
+  Item?: typeof row;
+  UpdateExpression?: string;
+  ExpressionAttributeNames?: Record<string, string>;
+  ExpressionAttributeValues?: Record<string, object>;
+};
+
 /** A DynamoDB of one row: a put or an update that has a condition succeeds only if the row is as it demands. */
-function answer(operation: string, input: { Item?: typeof row; ExpressionAttributeValues?: object }) {
+function answer(operation: string, input: Input) {
   if (refused.includes(operation)) return refusal("ValidationException");
   switch (operation) {
     case "GetItem":
@@ -22,10 +30,11 @@ function answer(operation: string, input: { Item?: typeof row; ExpressionAttribu
       row = input.Item;
       return [200, {}];
     case "UpdateItem": {
-      const values = Object.values(input.ExpressionAttributeValues ?? {});
+      const { ExpressionAttributeNames: names = {}, ExpressionAttributeValues: values = {} } = input;
       if (!row || !JSON.stringify(values).includes(JSON.stringify(row.claimID)))
         return refusal("ConditionalCheckFailedException");
-      row = { ...row, answer: values.find((value) => "M" in value) };
+      for (const [, name = "", value = ""] of input.UpdateExpression?.matchAll(/(#\w+) = (:\w+)/g) ?? [])
+        row = { ...row, [names[name] ?? name]: values[value] };
       return [200, {}];
     }
     default:
@@ -113,16 +122,64 @@ test("where another process has taken the claim over, its response is the one th
   expect(runs).toBe(1);
 });
 
-test("a run that throws releases its claim, so that the request may be sent again", async () => {
-  const fail = Idempotency.once(
+test("a run that refuses the request releases the key, so that the request may be sent again, corrected", async () => {
+  const refuse = Idempotency.once(
     { owner: "default", key: `k${key}`, request: "POST /images {}" },
     async () => {
-      throw new Error("quota");
+      throw new VisibleError("quota_exceeded", "Tomorrow.");
     },
   );
-  await expect(fail).rejects.toThrow("quota");
+  await expect(refuse).rejects.toThrow("Tomorrow.");
   expect(row).toBeUndefined();
-  expect(await send()).toEqual({ id: "img_1" });
+  expect(await send("POST /images {2}")).toEqual({ id: "img_1" });
+});
+
+describe("a later run has the id of the first one, which its claim held before it began,", () => {
+  const request = () => ({ owner: "default", key: `k${key}`, request: "POST /images {}" });
+  const seen: string[] = [];
+  beforeEach(() => void seen.splice(0));
+  const run = async (workID: string) => {
+    expect(row).toMatchObject({ workID: { S: workID } });
+    seen.push(workID);
+    return { id: workID };
+  };
+  /** Another process, once the lease has ended. */
+  const elsewhere = async () => {
+    vi.resetModules();
+    const { Idempotency } = await import("./idempotency.ts");
+    vi.setSystemTime(Date.now() + 61_000);
+    return Idempotency.once(request(), run);
+  };
+  beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
+  afterEach(() => void vi.useRealTimers());
+
+  test("after a run that threw, at once", async () => {
+    const fail = Idempotency.once(request(), async (workID) => {
+      seen.push(workID);
+      throw new Error("S3 is down");
+    });
+    await expect(fail).rejects.toThrow("S3 is down");
+    const { id } = await Idempotency.once(request(), run);
+    expect(seen).toEqual([id, id]);
+  });
+
+  test("after a crash", async () => {
+    void Idempotency.once(request(), (workID) => {
+      seen.push(workID);
+      return new Promise<{ id: string }>(() => {});
+    });
+    await expect.poll(() => seen).toHaveLength(1);
+    const { id } = await elsewhere();
+    expect(seen).toEqual([id, id]);
+  });
+
+  test("after a response that could not be stored", async () => {
+    refused = ["UpdateItem"];
+    await expect(Idempotency.once(request(), run)).rejects.toThrow("No.");
+    refused = [];
+    const { id } = await elsewhere();
+    expect(seen).toEqual([id, id]);
+  });
 });
 
 test("the oldest of a hundred responses that could not be stored makes room for the next", async () => {

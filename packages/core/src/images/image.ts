@@ -11,7 +11,7 @@ import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
 import { Protocol } from "../records/protocol.ts";
-import { apply, type Change, read } from "../records/record.ts";
+import { apply, type Change, hasDone, read } from "../records/record.ts";
 import { Tag } from "../records/tags.ts";
 import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
@@ -119,28 +119,35 @@ function patched(before: Record<string, string> = {}, changes: Record<string, st
   );
 }
 
-/** Sends an image through the pipeline again. Throws `image_not_found`, `image_not_ready` while it is processed. */
+/**
+ * Sends an image through the pipeline again, once for each `request` id: a repetition sends only its message again.
+ * Throws `image_not_found`, `image_not_ready` while it is processed.
+ */
 export const reprocess = fn(
-  v.object({ ...Reference.entries, by: v.string() }),
-  async ({ id, owner, by }): Promise<Info> => {
-    const after = await change({ id, owner }, (record) => {
-      if (!Protocol.isSettled(record)) {
+  v.object({ ...Reference.entries, by: v.string(), request: v.optional(v.string()) }),
+  async ({ id, owner, by, request }): Promise<Info> => {
+    const reference = { id, owner };
+    const { record } = await apply({ imageID: id, record: await read(id) }, async (record) => {
+      const before = mustSee(reference, record);
+      if (request && (await hasDone(before, request))) return "done";
+      if (!Protocol.isSettled(before)) {
         throw new VisibleError(
           "image_not_ready",
-          `The image is ${record.status}; reprocess it when it is ready, rejected or failed.`,
+          `The image is ${before.status}; reprocess it when it is ready, rejected or failed.`,
         );
       }
-      return Protocol.onReprocess(record, by, Date.now());
+      return Protocol.onReprocess(before, by, Date.now(), request);
     });
-    await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
+    const after = mustSee(reference, record);
+    if (after.status === "pending") await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
     return serialize(after);
   },
 );
 
 /**
  * Deletes an image: removes it from every list at once, then its original and variants, and with `permanent` their
- * noncurrent versions. The reconciler completes the deletion after a crash. Throws `image_not_found`,
- * `version_conflict`.
+ * noncurrent versions. The reconciler completes the deletion after a crash. Idempotent: a repeated deletion continues
+ * the first one, or does nothing. Throws `image_not_found`, `version_conflict`.
  */
 export const remove = fn(
   v.object({
@@ -150,13 +157,18 @@ export const remove = fn(
     permanent: v.optional(v.boolean()),
   }),
   async ({ id, owner, by, version, permanent }): Promise<void> => {
-    const after = await change({ id, owner }, (record) => {
-      mustBe(version, record);
-      return Protocol.onDelete(record, by, Date.now(), permanent);
+    const reference = { id, owner };
+    const { record } = await apply({ imageID: id, record: await read(id) }, (record) => {
+      const isDeletion = record?.status === "deleting" || record?.status === "deleted";
+      const own = isDeletion ? mustOwn(reference, record) : mustSee(reference, record);
+      // The caller's version was that of the image before its deletion.
+      if (!isDeletion) mustBe(version, own);
+      return Protocol.rules.onDelete(own, by, Date.now(), permanent);
     });
-    await Presign.removeOriginal(after.key);
+    if (record?.status !== "deleting") return;
+    await Presign.removeOriginal(record.key);
     // S3 sends no event if nothing was uploaded yet.
-    await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
+    await Queue.send([{ key: record.key, attempt: record.attempt, by }]);
   },
 );
 
@@ -166,11 +178,14 @@ type Reference = v.InferOutput<typeof Reference>;
 const find = async (reference: Reference): Promise<ImageRecord> =>
   mustSee(reference, await read(reference.id));
 
-/** Lets through only a record that the caller may see. Ownership is decided here and nowhere else. */
-function mustSee({ id, owner }: Reference, record: ImageRecord | undefined): ImageRecord {
-  if (!record || !isVisible(record) || (owner !== undefined && record.owner !== owner)) {
+/** Lets through only a record that the caller may see. */
+const mustSee = (reference: Reference, record: ImageRecord | undefined): ImageRecord =>
+  mustOwn(reference, record && isVisible(record) ? record : undefined);
+
+/** Lets through only a record of the caller. Ownership is decided here and nowhere else. */
+function mustOwn({ id, owner }: Reference, record: ImageRecord | undefined): ImageRecord {
+  if (!record || (owner !== undefined && record.owner !== owner))
     throw new VisibleError("image_not_found", `Image ${id} not found.`);
-  }
   return record;
 }
 

@@ -5,9 +5,9 @@ import * as v from "valibot";
 import { Presign } from "../aws/presign.ts";
 import { VisibleError } from "../error.ts";
 import { ID } from "../id.ts";
-import { type Draft, readMany, write } from "../records/record.ts";
+import { type Draft, read, readMany, write } from "../records/record.ts";
 import { Tag } from "../records/tags.ts";
-import { ImageEntity } from "../table/image-entity.ts";
+import { ImageEntity, type ImageRecord } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
 import { ContentType } from "./content-type.ts";
 import { Image } from "./image.ts";
@@ -39,7 +39,7 @@ export const New = v.pipe(
         v.string(),
         v.regex(/^[0-9a-f]{64}$/, "64 lower-case hex digits."),
         v.description(
-          "SHA-256 of the file, in hex. S3 then verifies the upload, and an image with the same bytes is not uploaded again.",
+          "SHA-256 of the file, in hex. S3 then verifies the upload, and bytes of another ready image of the owner are copied instead of uploaded.",
         ),
       ),
     ),
@@ -90,34 +90,37 @@ export type Limits = Quota.Limits & {
   formats: readonly string[];
 };
 
-/** The owner of a new upload, and who creates it. */
-type Creator = { owner: string; by: string; limits: Limits };
+/**
+ * The owner of a new upload, and who creates it. `imageID` is that of the request's idempotency key: an image with it
+ * is of an earlier run of the same request, which is continued.
+ */
+type Creator = { owner: string; by: string; limits: Limits; imageID?: string };
 
-/** A created image. `upload` is absent if the owner has a ready image with the same bytes: this one. */
+/** A created image. `upload` is absent if its bytes are there: copied from another image, or sent meanwhile. */
 export type Created = Image.Info & { upload?: Info };
 
 /** An image whose bytes never came expires a day after its URL. */
 const pendingSeconds = 86_400;
 
 /**
- * Creates an upload: writes the pending image and presigns the request for its bytes. Returns the ready image instead
- * if this owner has one with the same SHA-256. Throws `unsupported_format`, `too_many_bytes`,
- * `quota_exceeded`.
+ * Creates an upload: writes the pending image and presigns the request for its bytes. If this owner has a ready image
+ * with the same SHA-256, its bytes are copied within S3 instead. Throws `unsupported_format`, `too_many_bytes`,
+ * `quota_exceeded`, `image_not_found` if an earlier run's image was deleted.
  */
 export async function create(upload: New, creator: Creator): Promise<Created> {
   const { filename, contentType: declared, bytes, sha256, method = "PUT", ...described } = upload;
   const { owner, limits } = creator;
   const contentType = ContentType.parse(declared, limits.formats);
   mustFit(bytes, limits);
-  const known = sha256 ? await fromContent(owner, sha256) : undefined;
-  if (known) return known;
-  const image = await createPending(
-    { filename, declared: { contentType, bytes, sha256 }, ...described },
-    creator,
-    bytes,
-  );
+  const pending = { filename, declared: { contentType, bytes, sha256 }, ...described };
+  const record = (await begun(creator)) ?? (await createPending(pending, creator, bytes));
+  const image = Image.serialize(record);
+  const { key } = record;
+  if (record.etag !== undefined) return image;
+  const source = sha256 ? await fromContent(owner, sha256, bytes) : undefined;
+  if (source && (await Presign.copy(source, key))) return image;
   const seconds = limits.uploadSecondsMax;
-  const terms = { key: image.source.key, contentType, sha256, seconds };
+  const terms = { key, contentType, sha256, seconds };
   const expiresAt = wholeSeconds(new Date(Date.now() + seconds * 1000).toISOString());
   const presigned =
     method === "PUT"
@@ -157,20 +160,30 @@ export async function reserve(
   { filename, contentType }: Partial<Pick<New, "filename" | "contentType">>,
   creator: Creator,
 ): Promise<Image.Info> {
-  return createPending({ filename, declared: { contentType } }, creator, creator.limits.bytesMax);
+  const { bytesMax } = creator.limits;
+  return Image.serialize(await createPending({ filename, declared: { contentType } }, creator, bytesMax));
+}
+
+/** Reads the image that an earlier run of the request created. Throws `image_not_found` if it was deleted since. */
+async function begun({ owner, imageID }: Creator): Promise<ImageRecord | undefined> {
+  const record = imageID === undefined ? undefined : await read(imageID);
+  if (!record || (record.owner === owner && Image.isVisible(record))) return record;
+  throw new VisibleError(
+    "image_not_found",
+    `The image ${imageID}, which this idempotency key created, was deleted. Use a new key for a new image.`,
+  );
 }
 
 type Pending = Pick<Draft, "filename" | "declared" | "title" | "alt" | "tags" | "metadata">;
 
-/** Takes an upload of `bytes` from the owner's quota and writes its pending record. */
-async function createPending(
-  pending: Pending,
-  { owner, by, limits }: Creator,
-  bytes: number,
-): Promise<Image.Info> {
+/**
+ * Takes an upload of `bytes` from the owner's quota and writes its pending record. Returns the one that another run of
+ * the request wrote first.
+ */
+async function createPending(pending: Pending, creator: Creator, bytes: number): Promise<ImageRecord> {
+  const { owner, by, limits, imageID = ID.createImageID() } = creator;
   const now = Date.now();
   const seconds = limits.uploadSecondsMax;
-  const imageID = ID.createImageID();
   await Quota.take({ owner, imageID, bytes, seconds: seconds + pendingSeconds }, limits);
   const createdAt = new Date(now).toISOString();
   await Tag.add({ imageID, owner, createdAt, version: 1 }, pending.tags ?? []);
@@ -180,23 +193,31 @@ async function createPending(
     key: ID.keyOf(owner, imageID),
     createdAt,
     status: "pending",
+    announced: true,
     attempt: 0,
     ...pending,
     dueAt: new Date(now + (seconds + 60) * 1000).toISOString(),
     expiresAt: Math.ceil(now / 1000) + seconds + pendingSeconds,
   };
   const record = await write(undefined, draft, { type: "announced", by });
-  if (!record) throw new Error(`The new id ${imageID} is taken.`);
-  return Image.serialize(record);
+  const first = record ?? (await begun({ ...creator, imageID }));
+  if (!first) throw new Error(`The new id ${imageID} is taken.`);
+  return first;
 }
 
-/** Returns the newest ready image of this owner with this SHA-256. */
-async function fromContent(owner: string, sha256: string): Promise<Image.Info | undefined> {
+/** Returns the newest ready image of this owner with this SHA-256 and size, and with its original. */
+async function fromContent(
+  owner: string,
+  sha256: string,
+  bytes: number,
+): Promise<Presign.Source | undefined> {
   const { data } = await ImageEntity.query
     .byContent({ owner, content: sha256 })
     .go({ limit: 5, pages: 1, order: "desc", attributes: ["imageID"] });
   // The index may lag: the records themselves decide.
   const records = await readMany(data.map(({ imageID }) => imageID));
-  const ready = records.find((record) => record.status === "ready" && record.sha256 === sha256);
-  return ready && Image.serialize(ready);
+  const ready = records.find(
+    (record) => record.status === "ready" && record.sha256 === sha256 && record.bytes === bytes,
+  );
+  return ready?.etag === undefined ? undefined : { key: ready.key, etag: ready.etag };
 }

@@ -102,21 +102,75 @@ test("what comes back under a deleted image's key is a new image, in the old one
   expect(back.draft).not.toHaveProperty("tags");
 });
 
+/** The draft that a decision writes. Throws if it writes none. */
+function draftOf(decision: Protocol.Decision) {
+  if (!("draft" in decision)) throw new Error(decision.why);
+  return decision.draft;
+}
+
 test("a permanent deletion stays due until its object versions are gone, unless a new upload comes first", () => {
-  const deleting = Protocol.onDelete({ ...record, tags: ["cat"] }, "user", context.now, true);
+  const deleting = draftOf(Protocol.onDelete({ ...record, tags: ["cat"] }, "user", context.now, true));
   const event = { kind: "removed" as const, key: record.key, sequencer: "3" };
-  const removed = Protocol.onRemoved({ ...record, ...deleting.draft }, event, context);
-  if (removed.do !== "write") throw new Error(removed.do);
-  const tombstone = { ...record, ...removed.draft };
+  const removed = draftOf(Protocol.onRemoved({ ...record, ...deleting }, event, context));
+  const tombstone = { ...record, ...removed };
   expect(Protocol.needsPurge(tombstone)).toBe(false);
   const cleaned = { ...tombstone, ...Protocol.onCleanedUp(tombstone).draft };
-  expect(cleaned).toMatchObject({ purge: true, dueAt: removed.draft.dueAt });
+  expect(cleaned).toMatchObject({ purge: true, dueAt: removed.dueAt });
   expect(Protocol.needsPurge(cleaned)).toBe(true);
-  expect(Protocol.onPurged(cleaned).draft).toMatchObject({ purge: undefined, dueAt: undefined });
-
-  const back = Protocol.onCreated({ ...record, ...deleting.draft }, created("4", "d"), context);
+  const purged = { ...cleaned, ...Protocol.onPurged(cleaned).draft };
+  expect(purged).toMatchObject({ purge: true, dueAt: undefined });
+  expect(Protocol.needsPurge(purged)).toBe(false);
+  const back = Protocol.onCreated({ ...record, ...deleting }, created("4", "d"), context);
   expect(back).toMatchObject({ do: "claim", draft: { purge: undefined } });
-  expect(Protocol.onDelete(record, "user", context.now).draft.purge).toBeUndefined();
+  expect(draftOf(Protocol.onDelete(record, "user", context.now)).purge).toBeUndefined();
+});
+
+describe("the key of an announced image that was deleted through the API", () => {
+  const announced = { ...record, announced: true };
+  const deleting = { ...announced, ...draftOf(Protocol.onDelete(announced, "user", context.now)) };
+  const removed = { kind: "removed" as const, key: record.key, sequencer: "3" };
+  const tombstone = { ...deleting, ...draftOf(Protocol.onRemoved(deleting, removed, context)) };
+  const check = { kind: "check" as const, key: record.key, attempt: tombstone.attempt, by: "reconciler" };
+  const letter = { receives: 7, reason: "" };
+
+  test.each([
+    ["an event", () => Protocol.onCreated(tombstone, created("4", "d"), context)],
+    [
+      "an event before the original was removed",
+      () => Protocol.onCreated(deleting, created("4", "d"), context),
+    ],
+    ["a check", () => Protocol.onCheck(tombstone, check, "d", context)],
+    ["a dead letter", () => Protocol.onDeadLetter(tombstone, created("4", "d"), letter, context)],
+  ])("stays closed to late bytes, which %s finds", (_, decide) => {
+    const decision = decide();
+    expect(decision).toMatchObject({
+      do: "write",
+      draft: { status: "deleting", dueAt: "2026-01-01T00:10:00.000Z" },
+      entry: { type: "uploaded", detail: { etag: "d", late: true } },
+    });
+    expect(draftOf(decision).attempt).toBeGreaterThan(deleting.attempt);
+  });
+
+  test("has a tombstone that does not expire", () => {
+    expect(tombstone).toMatchObject({ status: "deleted", closed: true, expiresAt: undefined });
+  });
+
+  test("closes too if an S3 client had removed the original before", () => {
+    const before = { ...announced, ...draftOf(Protocol.onRemoved(announced, removed, context)) };
+    expect(before).toMatchObject({ closed: undefined, expiresAt: expect.any(Number) });
+    expect(draftOf(Protocol.onDelete(before, "user", context.now))).toMatchObject({
+      status: "deleted",
+      closed: true,
+      expiresAt: undefined,
+    });
+  });
+
+  test("needs no second write for a repeated deletion, unless that is the permanent one", () => {
+    for (const state of [deleting, tombstone]) {
+      expect(Protocol.onDelete(state, "user", context.now).do).toBe("acknowledge");
+      expect(draftOf(Protocol.onDelete(state, "user", context.now, true))).toMatchObject({ purge: true });
+    }
+  });
 });
 
 test("the event of a removal that a check found first takes its place in the order and adds no entry", () => {

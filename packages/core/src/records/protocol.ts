@@ -24,7 +24,10 @@ export type Decision =
 
 const day = 86_400_000;
 
-/** A tombstone outlives every message: 4 days in the queue and 14 in the dead-letter queue. */
+/**
+ * A tombstone outlives every message: 4 days in the queue and 14 in the dead-letter queue. That of a closed key does not
+ * expire, because a presigned URL (up to 7 days), a redrive or an S3 client can bring bytes at any time.
+ */
 const tombstoneMs = 30 * day;
 
 /** Grace period of replaced variants, for clients that hold an older response. */
@@ -47,6 +50,7 @@ export function onCreated(record: ImageRecord | undefined, event: Created, conte
     if (isLeased(record, context.now)) return { do: "retry", why: "another worker holds the lease" };
     return { do: "claim", draft: claimed(record, { key, sequencer, etag }, context) };
   }
+  if (record?.closed) return lateBytes(record, { by: "storage", etag, sequencer }, context);
   if (record && isSame(record, etag)) {
     return {
       do: "write",
@@ -97,6 +101,7 @@ export function onCheck(
     return { do: "write", draft: tombstone(record, key, context), entry: { type: "deleted", by } };
   }
   if (record?.status === "deleting") return { do: "acknowledge", why: "the original is about to be deleted" };
+  if (record?.closed) return lateBytes(record, { by, etag, sequencer: record.sequencer }, context);
   if (record && isSame(record, etag)) return { do: "acknowledge", why: `already ${record.status}` };
   const known = record?.status !== "deleted" && record?.etag === etag;
   return {
@@ -195,6 +200,10 @@ export function onDeadLetter(
     if (record?.sequencer === message.sequencer && (isSettled(record) || record.status === "deleting")) {
       return { do: "acknowledge", why: `already ${record.status}` };
     }
+    if (record?.closed) {
+      const { etag, sequencer } = message;
+      return lateBytes(record, { by: "storage", etag, sequencer }, context);
+    }
   }
   const current = message.kind === "check" || record?.sequencer === message.sequencer;
   // The worker that holds the lease may still die: a dead letter is acknowledged on a settled record only.
@@ -221,30 +230,65 @@ export function onDeadLetter(
 
 /**
  * Rule 8: marks the image `deleting` and increments the attempt, which fences running workers. The reconciler completes
- * the deletion if the caller crashes. `permanent` has it remove the object versions as well.
+ * the deletion if the caller crashes. `permanent` has it remove the object versions as well. The key of an announced
+ * image is closed: it takes no upload any more. A repeated deletion adds only what the earlier one did not ask for.
  */
 export function onDelete(
   record: ImageRecord,
   by: string,
   now: number,
   permanent = false,
-): { draft: Draft; entry: Entry } {
-  return {
-    draft: {
-      ...keptOf(record),
-      status: "deleting",
-      attempt: record.attempt + 1,
-      leaseUntil: undefined,
-      dueAt: iso(now + 60_000),
-      expiresAt: undefined,
-      purge: permanent || undefined,
-    },
-    entry: { type: "deleting", by, ...(permanent && { detail: { permanent } }) },
-  };
+): Extract<Decision, { do: "write" | "acknowledge" }> {
+  const isDeletion = record.status === "deleting" || record.status === "deleted";
+  const closed = isAnnounced(record) || undefined;
+  const purge = permanent || record.purge;
+  if (isDeletion && record.closed === closed && record.purge === purge)
+    return { do: "acknowledge", why: `already ${record.status}` };
+  const entry: Entry = { type: "deleting", by, ...(permanent && { detail: { permanent } }) };
+  if (record.status === "deleted") {
+    const expiresAt = closed ? undefined : record.expiresAt;
+    // Due at once, so that the transition is filed before the tombstone expires.
+    return { do: "write", draft: { ...keptOf(record), closed, purge, expiresAt, dueAt: iso(now) }, entry };
+  }
+  return { do: "write", draft: { ...deleting(record, iso(now + 60_000)), closed, purge }, entry };
 }
 
-/** Rule 8: sends the image through the queue again. Its variants stay readable until they are replaced. */
-export function onReprocess(record: ImageRecord, by: string, now: number): { draft: Draft; entry: Entry } {
+/**
+ * Rule 11: bytes came under a closed key. The image stays deleted, and the reconciler removes the object. The attempt
+ * grows, so that no check from before the bytes came takes the object for removed.
+ */
+function lateBytes(
+  record: ImageRecord,
+  { by, etag, sequencer }: { by: string; etag: string; sequencer?: string },
+  { now }: Context,
+): Decision {
+  const draft = { ...deleting(record, iso(now)), sequencer, etag };
+  return { do: "write", draft, entry: { type: "uploaded", by, detail: { etag, late: true } } };
+}
+
+/** A record whose original is to be removed by the API, or by the reconciler once it is due. */
+const deleting = (record: ImageRecord, dueAt: string): Draft => ({
+  ...keptOf(record),
+  status: "deleting",
+  attempt: record.attempt + 1,
+  leaseUntil: undefined,
+  dueAt,
+  expiresAt: undefined,
+});
+
+/** Returns true if the API created the image; false for an object that an S3 client put under a key of its choice. */
+const isAnnounced = ({ announced, declared }: ImageRecord) => announced ?? declared !== undefined;
+
+/**
+ * Rule 8: sends the image through the queue again. Its variants stay readable until they are replaced. The entry holds
+ * the id of the `request`, if it has one.
+ */
+export function onReprocess(
+  record: ImageRecord,
+  by: string,
+  now: number,
+  request?: string,
+): { draft: Draft; entry: Entry } {
   return {
     draft: {
       ...keptOf(record),
@@ -254,9 +298,15 @@ export function onReprocess(record: ImageRecord, by: string, now: number): { dra
       leaseUntil: undefined,
       dueAt: iso(now + resendMs),
     },
-    entry: { type: "reprocessed", by },
+    entry: { type: "reprocessed", by, ...(request && { detail: { request } }) },
   };
 }
+
+/**
+ * Rule 12: a request that is repeated under its idempotency key continues the work that the key's claim names, and
+ * begins no other.
+ */
+export const workOf = (claim: { workID?: string }): string | undefined => claim.workID;
 
 /**
  * Clears what the clean-up of a tombstone has finished: `superseded`, `tags` and `dueAt`. The tombstone of a permanent
@@ -267,14 +317,14 @@ export function onCleanedUp(record: ImageRecord): { draft: Draft } {
   return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt } };
 }
 
-/** Completes a permanent deletion: no object version is left. */
+/** Completes a permanent deletion: no object version is left. `purge` stays, for bytes that come late. */
 export function onPurged(record: ImageRecord): { draft: Draft } {
-  return { draft: { ...keptOf(record), purge: undefined, dueAt: undefined } };
+  return { draft: { ...keptOf(record), dueAt: undefined } };
 }
 
 /** Returns whether only the object versions of a permanently deleted image are left to remove. */
-export const needsPurge = ({ status, purge, superseded, tags = [] }: ImageRecord): boolean =>
-  status === "deleted" && purge === true && superseded === undefined && tags.length === 0;
+export const needsPurge = ({ status, purge, dueAt, superseded, tags = [] }: ImageRecord): boolean =>
+  status === "deleted" && purge === true && dueAt !== undefined && !superseded && tags.length === 0;
 
 /** Rule 2: returns true if a message may be acknowledged: its record is settled for its sequencer, or has a newer one. */
 export function mayAcknowledge(record: ImageRecord | undefined, message: Message): boolean {
@@ -325,7 +375,9 @@ function claimed(
   const leaseUntil = iso(context.now + context.leaseSeconds * 1000);
   return {
     // An upload under a deleted image's key is a new image: it inherits no title, tags or metadata.
-    ...(record && record.status !== "deleted" ? keptOf(record) : { createdAt: iso(context.now) }),
+    ...(record && record.status !== "deleted"
+      ? keptOf(record)
+      : { createdAt: iso(context.now), announced: record?.announced }),
     imageID: context.imageID,
     owner: record?.owner ?? context.owner,
     ...upload,
@@ -352,9 +404,11 @@ function tombstone(record: ImageRecord | undefined, key: string, context: Contex
     superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
     tags: record?.tags,
     purge: record?.purge,
+    announced: (record && isAnnounced(record)) || undefined,
+    closed: record?.closed,
     // Due at once: the reconciler completes the clean-up if the worker does not.
     dueAt: iso(context.now),
-    expiresAt: Math.ceil((context.now + tombstoneMs) / 1000),
+    expiresAt: record?.closed ? undefined : Math.ceil((context.now + tombstoneMs) / 1000),
   };
 }
 
@@ -387,9 +441,11 @@ export const rules = {
   onCheck,
   onOutcome,
   onDeadLetter,
+  onDelete,
   mayAcknowledge,
   pathOf,
   keysInUse,
+  workOf,
 };
 export type Rules = typeof rules;
 

@@ -25,6 +25,9 @@ export async function read(imageID: string): Promise<ImageRecord | undefined> {
   return data ?? undefined;
 }
 
+/** Most rounds of a batch whose keys DynamoDB leaves unprocessed: about 15 seconds of backoff. */
+const roundsMax = 10;
+
 /** Reads the records of these ids that exist, in their order: consistent reads of 100 at a time. */
 export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
   const found = new Map<string, ImageRecord>();
@@ -32,6 +35,8 @@ export async function readMany(ids: readonly string[]): Promise<ImageRecord[]> {
   let wanted = [...new Set(ids)].map((imageID) => ({ imageID }));
   for (let round = 0; wanted.length > 0; round++) {
     // The SDK does not retry the keys that a throttled BatchGetItem leaves unprocessed.
+    if (round >= roundsMax)
+      throw new Error(`DynamoDB left ${wanted.length} keys unprocessed ${round} times.`);
     if (round > 0) await backoff(round);
     const { data, unprocessed } = await ImageEntity.get(wanted).go({ consistent: true });
     for (const record of data) found.set(record.imageID, record);
@@ -122,6 +127,18 @@ function isChange<D>(decision: D): decision is Extract<D, Change> {
 export async function keep({ imageID, owner, last }: ImageRecord): Promise<void> {
   const { version, ...entry } = last;
   await EventEntity.put({ imageID, owner, order: orderOf(version), ...entry }).go();
+}
+
+/** Most entries of an audit trail that are searched for a request. Its id is repeated within a day. */
+const searchedMax = 100;
+
+/** Returns true if one of the image's newest transitions has this request's id in its detail. */
+export async function hasDone({ imageID, last }: ImageRecord, request: string): Promise<boolean> {
+  if (last.detail?.request === request) return true;
+  const { data } = await EventEntity.query
+    .byImage({ imageID })
+    .go({ consistent: true, limit: searchedMax, pages: 1, order: "desc" });
+  return data.some(({ detail }) => detail?.request === request);
 }
 
 /** Formats a version for a sort key. */

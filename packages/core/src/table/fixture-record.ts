@@ -31,6 +31,8 @@ export const full: Required<ImageRecord> = {
   superseded: [{ keys: ["x", "y"], at: createdAt }],
   expiresAt: 4_102_444_800,
   purge: true,
+  announced: true,
+  closed: true,
   filename: "photo.jpg",
   title: "",
   alt: "A cat",

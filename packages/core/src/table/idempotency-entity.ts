@@ -18,6 +18,8 @@ export const IdempotencyEntity = Table.onTable(
       keyHash: { type: "string", required: true },
       requestHash: { type: "string", required: true },
       claimID: { type: "string", required: true },
+      // An image id: of the image that the request creates, or else the request's name in the audit trail.
+      workID: { type: "string" },
       leaseUntil: { type: "string", required: true },
       // Not a map: each operation has its own response.
       answer: { type: CustomAttributeType<Record<string, unknown>>("any") },

@@ -23,7 +23,7 @@ import { transition } from "./event-entity.ts";
 import { Table } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 
-/** `pending → processing → ready | rejected | failed`; `deleting → deleted`, a tombstone kept for 30 days. */
+/** `pending → processing → ready | rejected | failed`; `deleting → deleted`, a tombstone. */
 export const statuses = [
   "pending",
   "processing",
@@ -127,8 +127,11 @@ export const ImageEntity = Table.onTable(
         },
       },
       expiresAt: { type: "number" },
-      // A permanent deletion: the object versions are still to be removed.
+      // A permanent deletion: no object version may be left.
       purge: { type: "boolean" },
+      // The API created the image. `closed`: and it was deleted through the API, so that its key takes no upload any more.
+      announced: { type: "boolean" },
+      closed: { type: "boolean" },
 
       // Provided by the client. `declared` are hints about its file, never trusted.
       filename: { type: "string" },

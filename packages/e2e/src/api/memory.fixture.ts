@@ -26,9 +26,12 @@ export type MemoryWorld = {
 /**
  * Creates the API with these settings on a new table. Requests go to `app.request`, not through a socket; nothing is
  * processed, so an uploaded image stays `pending`. Once per test file, because core's modules read where the table is
- * when they are loaded.
+ * when they are loaded. `through` returns the URL of a proxy in front of the service at a URL, for its requests.
  */
-export async function createWorld(settings: Partial<Settings.Pipeline> = {}): Promise<MemoryWorld> {
+export async function createWorld(
+  settings: Partial<Settings.Pipeline> = {},
+  through = async (url: string): Promise<string> => url,
+): Promise<MemoryWorld> {
   const dataDir = await mkdtemp(join(tmpdir(), "image-api-"));
   const dynamodb = await startDynamodb({ port: 0 });
   const pipeline = { ...Settings.pipelineDefaults, ...settings };
@@ -41,10 +44,10 @@ export async function createWorld(settings: Partial<Settings.Pipeline> = {}): Pr
   const deadLetters = startQueue({ ...discarding, name: "dead-letters" });
   const identity = { ...credentials, region, service: "sqs" };
   const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, identity }).fetch);
-  const url = await listen(sqs, 0);
+  const url = await through(await listen(sqs, 0));
   enter(process.env, {
     ...{ region, credentials, pipeline, cursorKey: "a key for tests" },
-    ...{ s3Url: buckets.url, dynamodbUrl: dynamodb.url, url, queuePath },
+    ...{ s3Url: await through(buckets.url), dynamodbUrl: await through(dynamodb.url), url, queuePath },
   });
   const { createApp } = await import("@image-pipeline/functions/http/app");
   const { linkedSettings } = await import("@image-pipeline/functions/api");

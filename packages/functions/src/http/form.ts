@@ -52,8 +52,8 @@ export const receiveForm: MiddlewareHandler<Guarded> = async (c, next) => {
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const upload = { filename, contentType: file.type, sha256, ...described };
   const owner = actingFor(c.var.caller, wanted) ?? ID.ownerDefault;
-  const image = await once(c, { ...upload, wanted }, () =>
-    Upload.receive(upload, bytes, { owner, by: c.var.caller.by, limits: c.var.settings }),
+  const image = await once(c, { ...upload, wanted }, (imageID) =>
+    Upload.receive(upload, bytes, { owner, by: c.var.caller.by, limits: c.var.settings, imageID }),
   );
   c.header("location", `/images/${image.id}`);
   return c.json(image, image.status === "ready" ? 200 : 202);

@@ -1,4 +1,4 @@
-/** The `Idempotency-Key` header: a request that is sent again with the same key does not run again. */
+/** The `Idempotency-Key` header: a request that is sent again with the same key continues, and does not run again. */
 import { ID } from "@image-pipeline/core/id";
 import { Idempotency } from "@image-pipeline/core/images/idempotency";
 import type { Context } from "hono";
@@ -8,13 +8,14 @@ import { InvalidRequest } from "./problem.ts";
 const header = "Idempotency-Key";
 
 /**
- * Runs a request, or replays the response that its key got before. `input` is the validated body. Throws
+ * Runs a request, or replays the response that its key got before. `input` is the validated body. `run`
+ * receives the id of its work, the same for every repetition; undefined without the header. Throws
  * `invalid_request` for a malformed key, `idempotency_key_reused`, `request_in_progress`.
  */
 export async function once<T extends Record<string, unknown>>(
   c: Context<Guarded>,
   input: unknown,
-  run: () => Promise<T>,
+  run: (workID?: string) => Promise<T>,
 ): Promise<T> {
   const key = c.req.header(header);
   if (key === undefined) return run();

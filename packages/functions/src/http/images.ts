@@ -41,7 +41,7 @@ export const images = new Hono<Env>()
       tag: "Images",
       summary: "Create an image",
       description:
-        "Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner already has a `ready` image with the same `sha256`, that image is returned instead.\n\nA small file may be sent in the request itself, as `multipart/form-data` with the file as `file`: `curl -F file=@photo.jpg`. The response is then 202 without `upload`. A form has at most 4.5 MB on a deployed stage, and the limit of files in embedded mode.",
+        "Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner has a `ready` image with the same `sha256`, its bytes are copied within S3, and the new image needs no upload. It is independent of the other one, and counts against the quotas like an upload.\n\nA small file may be sent in the request itself, as `multipart/form-data` with the file as `file`: `curl -F file=@photo.jpg`. The response is then 202 without `upload`. A form has at most 4.5 MB on a deployed stage, and the limit of files in embedded mode.",
       scope: "images:write",
       responses: {
         201: {
@@ -57,9 +57,10 @@ export const images = new Hono<Env>()
           headers: { Location: "URL path of the image." },
         },
         200: {
-          description: "The owner already has this file. No upload is needed.",
+          description:
+            "The image was created and needs no upload: its bytes were copied from another image of the owner, or an earlier request with the same idempotency key created it and they have arrived.",
           schema: Created,
-          example: Example.image,
+          example: Example.pending,
           headers: { Location: "URL path of the image." },
         },
       },
@@ -70,6 +71,7 @@ export const images = new Hono<Env>()
         "unsupported_media_type",
         "too_many_bytes",
         "unsupported_format",
+        "image_not_found",
         "idempotency_key_reused",
         "request_in_progress",
         "quota_exceeded",
@@ -82,10 +84,10 @@ export const images = new Hono<Env>()
     validator("json", ImageInput),
     async (c) => {
       const body = c.req.valid("json");
-      const image = await once(c, body, () => {
+      const image = await once(c, body, (imageID) => {
         const { owner: wanted, ...upload } = body;
         const owner = actingFor(c.var.caller, wanted) ?? ID.ownerDefault;
-        return Upload.create(upload, { owner, by: c.var.caller.by, limits: c.var.settings });
+        return Upload.create(upload, { owner, by: c.var.caller.by, limits: c.var.settings, imageID });
       });
       c.header("location", `/images/${image.id}`);
       const { upload, ...known } = image;
@@ -212,9 +214,9 @@ export const images = new Hono<Env>()
       operationId: "deleteImage",
       tag: "Images",
       summary: "Delete an image",
-      description: `Deletes the record and the original at once, and the variants within seconds. The events stay readable.
+      description: `Deletes the record and the original at once, and the variants within seconds. The events stay readable. The image does not come back: a presigned URL that is used later uploads bytes that are removed. A repeated request continues the first one and is a 204 too.
 
-Shared caches drop the variants within about five minutes where the stage invalidates them, else within a week. A browser that has shown an image may keep it for a year. A production stage keeps noncurrent versions of both objects for 30 days. With \`permanent=true\` they are removed too, within about half an hour; an image that is already deleted cannot be removed permanently.`,
+Shared caches drop the variants within about five minutes where the stage invalidates them, else within a week. A browser that has shown an image may keep it for a year. A production stage keeps noncurrent versions of both objects for 30 days. With \`permanent=true\` they are removed too, within about half an hour, also of an image that is already deleted.`,
       scope: "images:write",
       responses: { 204: { description: "Deleted." } },
       errors: ["invalid_request", "image_not_found", "version_conflict"],
@@ -256,9 +258,9 @@ Shared caches drop the variants within about five minutes where the stage invali
     async (c) => {
       const { owner, by } = c.var.caller;
       const reference = { ...c.req.valid("param"), owner, by };
-      const image = await once(c, null, async () => {
+      const image = await once(c, null, async (request) => {
         if (owner !== undefined) await Quota.reprocess(owner, c.var.settings);
-        return Image.reprocess(reference);
+        return Image.reprocess({ ...reference, request });
       });
       return c.json(image, 200);
     },

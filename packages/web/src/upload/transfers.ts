@@ -196,7 +196,7 @@ function typeOf({ type, name }: File): string {
   );
 }
 
-/** Returns a file's SHA-256 in hex: S3 verifies it, and a known file is not uploaded again. */
+/** Returns a file's SHA-256 in hex: S3 verifies it, and copies a known file instead of receiving it again. */
 async function hashOf(file: File): Promise<string | undefined> {
   // `crypto.subtle` exists in secure contexts only.
   if (file.size > hashBytesMax || !globalThis.crypto?.subtle) return undefined;

@@ -77,10 +77,15 @@ export async function form({
 /** A step of a multipart upload, in S3's terms. `bytes` is the exact length of the part. */
 export type Step =
   | { is: "create" }
-  | { is: "part"; uploadID: string; partNumber: number; bytes?: number }
-  | { is: "list" | "complete" | "abort"; uploadID: string };
+  | { is: "part"; uploadID: string; partNumber: number; bytes: number }
+  | { is: "complete"; uploadID: string; bytes: number }
+  | { is: "list" | "abort"; uploadID: string };
 
-/** Presigns a step of a multipart upload. Completing it must not replace an object. */
+/**
+ * Presigns a step of a multipart upload. The length of a part is signed. Completing the upload must not replace an
+ * object, and must make one of exactly `bytes`.
+ * https://docs.aws.amazon.com/AmazonS3/latest/API/API_CompleteMultipartUpload.html
+ */
 export async function step(
   key: string,
   step: Step,
@@ -92,11 +97,11 @@ export async function step(
   switch (step.is) {
     case "part": {
       const part = { ...query, partNumber: String(step.partNumber) };
-      const headers = step.bytes === undefined ? undefined : { "content-length": String(step.bytes) };
+      const headers = { "content-length": String(step.bytes) };
       return { url: await sign({ method: "PUT", key, query: part, headers, seconds }) };
     }
     case "complete": {
-      const headers = { "if-none-match": "*" };
+      const headers = { "if-none-match": "*", "x-amz-mp-object-size": String(step.bytes) };
       return { url: await sign({ method: "POST", key, query, headers, seconds }), headers };
     }
     case "list":
@@ -153,6 +158,16 @@ export async function copy({ key: from, etag }: Source, to: string): Promise<boo
   } catch {
     return false;
   }
+}
+
+/** Aborts a multipart upload. Idempotent. Retries like `removeOriginal`. Throws if S3 refused. */
+export async function abortMultipart(key: string, uploadID: string): Promise<void> {
+  const url = urlOf(key);
+  url.searchParams.set("uploadId", uploadID);
+  const aws = await signer();
+  const response = await retried((signal) => aws.fetch(url, { method: "DELETE", signal }));
+  if (response.ok || response.status === 404) return;
+  throw new Error(`S3 refused to abort an upload of ${key}: ${response.status} ${await response.text()}`);
 }
 
 /** Deletes an original. Idempotent. Retries with backoff after network errors, 429 and 5xx. Throws if S3 refused. */

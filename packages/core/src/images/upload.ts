@@ -153,15 +153,17 @@ export function mustFit(bytes: number, { bytesMax }: Pick<Limits, "bytesMax">): 
 }
 
 /**
- * Creates a pending image of unknown size for a client that presigns each request by itself. It counts as `bytesMax`
- * bytes against the quota. Throws `quota_exceeded`.
+ * Creates a pending image for a client that presigns each request by itself. One of unknown size counts as `bytesMax`
+ * bytes against the quota. Throws `quota_exceeded`, `too_many_bytes`.
  */
 export async function reserve(
-  { filename, contentType }: Partial<Pick<New, "filename" | "contentType">>,
+  { filename, contentType, bytes }: Partial<Pick<New, "filename" | "contentType" | "bytes">>,
   creator: Creator,
 ): Promise<Image.Info> {
+  if (bytes !== undefined) mustFit(bytes, creator.limits);
   const { bytesMax } = creator.limits;
-  return Image.serialize(await createPending({ filename, declared: { contentType } }, creator, bytesMax));
+  const declared = { contentType, bytes };
+  return Image.serialize(await createPending({ filename, declared }, creator, bytes ?? bytesMax));
 }
 
 /** Reads the image that an earlier run of the request created. Throws `image_not_found` if it was deleted since. */

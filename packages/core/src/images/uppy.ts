@@ -8,9 +8,11 @@ import * as v from "valibot";
 import { Presign } from "../aws/presign.ts";
 import { VisibleError } from "../error.ts";
 import { ID } from "../id.ts";
+import { read } from "../records/record.ts";
 import { Text } from "../text.ts";
 import { ContentType } from "./content-type.ts";
 import { Image } from "./image.ts";
+import { Multipart } from "./multipart.ts";
 import { Upload } from "./upload.ts";
 
 const integer = (min: number, max: number, format: "int32" | "int64") =>
@@ -49,7 +51,7 @@ export const Request = v.pipe(
       v.pipe(
         integer(1, 5_000_000_000, "int64"),
         v.description(
-          "Exact size of the part or the whole file, which is then signed. A whole file without it is sent as a form.",
+          "Exact size of the part or the whole file, which is then signed. Required for a part. A whole file without it is sent as a form; a multipart upload that is created without it counts as the largest file that is accepted.",
         ),
       ),
     ),
@@ -97,13 +99,13 @@ async function presign(request: Request, caller: Caller): Promise<Omit<Signed, "
   const seconds = Math.min(request.expiresIn ?? uploadSecondsMax, uploadSecondsMax);
   if (uploadID !== undefined) {
     await mustOwn(key, caller, method === "PUT");
-    return Presign.step(key, stepOf(request, uploadID, bytesMax), seconds);
+    return Presign.step(key, await stepOf(request, uploadID, bytesMax), seconds);
   }
   if (method === "PUT") return whole(request, caller, seconds);
   if (method === "POST") {
     const to = ID.parseKey(key)
       ? await mustOwn(key, caller, true)
-      : (await reserve(key, undefined, caller)).source.key;
+      : (await reserve({ key, bytes: request.bytes }, caller)).source.key;
     return { ...(await Presign.step(to, { is: "create" }, seconds)), key: to };
   }
   if (method === "DELETE") throw new VisibleError("forbidden", "Delete images with DELETE /images/{id}.");
@@ -119,8 +121,7 @@ async function whole(
   if (contentType === undefined) throw invalid("A PUT of a whole file needs its `contentType`.");
   const { bytesMax, formats } = caller.limits;
   const type = ContentType.parse(contentType, formats);
-  if (bytes !== undefined) Upload.mustFit(bytes, caller.limits);
-  const image = await reserve(key, type, caller);
+  const image = await reserve({ key, contentType: type, bytes }, caller);
   const to = image.source.key;
   if (bytes !== undefined) {
     const { url, headers } = await Presign.put({ key: to, contentType: type, bytes, seconds });
@@ -131,16 +132,34 @@ async function whole(
   return { url, fields, key: to };
 }
 
-function stepOf({ method, partNumber, bytes }: Request, uploadID: string, bytesMax: number): Presign.Step {
+/** Returns the step of a request; enters a part before it is signed. */
+async function stepOf(request: Request, uploadID: string, bytesMax: number): Promise<Presign.Step> {
+  const { method, key, partNumber, bytes } = request;
   if (method === "GET") return { is: "list", uploadID };
-  if (method === "POST") return { is: "complete", uploadID };
   if (method === "DELETE") return { is: "abort", uploadID };
+  const { imageID } = ID.parseKey(key) ?? {};
+  if (!imageID) throw invalid(`${key} is not the key of an upload.`);
+  if (method === "POST") {
+    const signed = await Multipart.signedBytes(imageID, uploadID);
+    if (signed === undefined)
+      throw invalid("No part of this multipart upload was signed, or another one of the image replaced it.");
+    return { is: "complete", uploadID, bytes: (await declaredBytes(imageID)) ?? signed };
+  }
   if (partNumber === undefined) throw invalid("A PUT of a part needs its `partNumber`.");
-  // The sum of the parts is known at the end only; their number is limited here.
-  const last = Math.ceil(bytesMax / partBytesMin);
-  if (partNumber > last) throw invalid(`A file of at most ${bytesMax} bytes has at most ${last} parts.`);
+  if (bytes === undefined)
+    throw invalid(
+      "A PUT of a part needs its exact size in `bytes`: S3 limits the parts by their signature alone.",
+    );
+  const most = (await declaredBytes(imageID)) ?? bytesMax;
+  const last = Math.ceil(most / partBytesMin);
+  if (partNumber > last) throw invalid(`A file of at most ${most} bytes has at most ${last} parts.`);
+  await Multipart.enter({ imageID, key, uploadID, partNumber, bytes, bytesMax: most });
   return { is: "part", uploadID, partNumber, bytes };
 }
+
+/** Returns the size with which an upload was created. */
+const declaredBytes = async (imageID: string): Promise<number | undefined> =>
+  (await read(imageID))?.declared?.bytes;
 
 /** Lets through only the key of an upload of this owner; `open`: only one whose bytes have not arrived. */
 async function mustOwn(key: string, { owner }: Caller, open: boolean): Promise<string> {
@@ -154,14 +173,13 @@ async function mustOwn(key: string, { owner }: Caller, open: boolean): Promise<s
   return key;
 }
 
+type Reserved = Pick<Request, "key" | "bytes"> & { contentType?: Upload.New["contentType"] };
+
 /** Creates an upload named like the file. Uppy prefixes a UUID. */
-const reserve = (key: string, contentType: Upload.New["contentType"] | undefined, caller: Caller) => {
+const reserve = ({ key, ...file }: Reserved, caller: Caller) => {
   const name = key.slice(key.lastIndexOf("/") + 1).replace(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-/, "");
   const { owner = ID.ownerDefault, by, limits } = caller;
-  return Upload.reserve(
-    { contentType, filename: Text.lastOf(name, 255) || undefined },
-    { owner, by, limits },
-  );
+  return Upload.reserve({ ...file, filename: Text.lastOf(name, 255) || undefined }, { owner, by, limits });
 };
 
 const invalid = (message: string) => new VisibleError("invalid_request", message);

@@ -110,18 +110,18 @@ describe("signing for uploaders", () => {
     expect(await statusOf(key)).toBe("ready");
     expect(await (await world.ask(`/images/${idOf(key)}`, { as })).json()).toMatchObject({ title: "A boat" });
     expect(await codeOf(await ask({ method: "POST", key }))).toBe("image_not_ready");
-    expect(await codeOf(await ask({ method: "PUT", key, uploadId: "u", partNumber: 1 }))).toBe(
+    expect(await codeOf(await ask({ method: "PUT", key, uploadId: "u", partNumber: 1, bytes: 1 }))).toBe(
       "image_not_ready",
     );
   });
 
-  test("two uploads to one key: the first that is completed stays", async () => {
+  test("an image has one open multipart upload: the next one aborts it, and takes no other's place", async () => {
     const { key } = await sign({ method: "POST", key: "boat.jpg" });
     const open = async () => {
       const { url } = await sign({ method: "POST", key });
       const xml = await (await fetch(url, { method: "POST" })).text();
       const uploadId = /<UploadId>([^<]+)/.exec(xml)?.[1] ?? "";
-      const part = await sign({ method: "PUT", key, uploadId, partNumber: 1 });
+      const part = await sign({ method: "PUT", key, uploadId, partNumber: 1, bytes: bytes.length });
       const sent = await fetch(part.url, { method: "PUT", body: new Uint8Array(bytes) });
       const { url: end, headers } = await sign({ method: "POST", key, uploadId });
       const body = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${sent.headers.get("etag")}</ETag></Part></CompleteMultipartUpload>`;
@@ -133,8 +133,8 @@ describe("signing for uploaders", () => {
     };
     const [first, second] = [await open(), await open()];
     expect(await second.completeWithout()).toBe(403);
-    expect(await first.complete()).toBe(200);
-    expect(await second.complete()).toBe(412);
+    expect(await first.complete()).toBe(404);
+    expect(await second.complete()).toBe(200);
   });
 
   test("a part of another size than was signed is refused", async () => {
@@ -182,9 +182,37 @@ describe("signing for uploaders", () => {
     expect(await codeOf(await ask(json))).toBe(code);
   });
 
+  test("signs no parts that are longer together than the file, in parallel neither, nor one without its length", async () => {
+    const size = 12_000_000;
+    const json = { filename: "boat.jpg", contentType: "image/jpeg", bytes: size };
+    const announced = (await (await world.ask("/images", { json, as })).json()) as {
+      source: { key: string };
+    };
+    const { key } = announced.source;
+    const { url } = await sign({ method: "POST", key });
+    const uploadId = /<UploadId>([^<]+)/.exec(await (await fetch(url, { method: "POST" })).text())?.[1] ?? "";
+    const part = async (partNumber: number, length?: number) =>
+      codeOf(await ask({ method: "PUT", key, uploadId, partNumber, bytes: length }));
+    expect(await part(1)).toBe("invalid_request");
+    expect(await part(1, size + 1)).toBe("too_many_bytes");
+    const codes = await Promise.all([1, 2, 3].map((number) => part(number, 5_500_000)));
+    expect(codes.sort()).toEqual(["200", "200", "too_many_bytes"]);
+    // A part that is signed again does not count twice.
+    expect(await part(codes[0] === "200" ? 1 : 2, 5_500_000)).toBe("200");
+    expect(await codeOf(await ask({ method: "POST", key, uploadId: "another" }))).toBe("invalid_request");
+  });
+
+  test("makes no object of another size than the file was announced with", async () => {
+    const json = { filename: "boat.jpg", contentType: "image/jpeg", bytes: bytes.length + 1 };
+    const announced = (await (await world.ask("/images", { json, as })).json()) as {
+      source: { key: string };
+    };
+    expect(await multipart(announced.source.key, bytes)).toBe(400);
+  });
+
   test("refuses more parts than the largest file has", async () => {
     const { key } = await sign({ method: "POST", key: "boat.jpg" });
-    const part = (partNumber: number) => ask({ method: "PUT", key, uploadId: "u", partNumber });
+    const part = (partNumber: number) => ask({ method: "PUT", key, uploadId: "u", partNumber, bytes: 1 });
     expect((await part(5)).status).toBe(200);
     expect(await codeOf(await part(6))).toBe("invalid_request");
     expect(await codeOf(await ask({ method: "PUT", key, uploadId: "u" }))).toBe("invalid_request");

@@ -15,12 +15,16 @@ const script = `
   globalThis.send = async (api, base64, name, shouldUseMultipart, isSized) => {
     const asked = [];
     const data = await (await fetch("data:image/jpeg;base64," + base64)).blob();
+    // The size of a part, which Uppy does not say; its parts have 5 MiB.
+    const chunk = 5 * 1024 * 1024;
+    const bytesOf = ({ partNumber }) =>
+      partNumber ? Math.min(chunk, data.size - (partNumber - 1) * chunk) : isSized ? data.size : undefined;
     const uppy = new Uppy().use(AwsS3, {
       shouldUseMultipart,
       signRequest: async (request) => {
         asked.push(request.method);
         const headers = { "content-type": "application/json" };
-        const response = await fetch(api + "/uploads/sign", { method: "POST", headers, body: JSON.stringify(isSized ? { ...request, bytes: data.size } : request) });
+        const response = await fetch(api + "/uploads/sign", { method: "POST", headers, body: JSON.stringify({ ...request, bytes: bytesOf(request) }) });
         if (!response.ok) throw new Error(await response.text());
         const signed = await response.json();
         if (signed.fields) asked.push("form");

@@ -64,8 +64,7 @@ function limitBody(settings: AppSettings): MiddlewareHandler<Env> {
       `The body may have at most ${bodyBytesMax} bytes. Send files to the URL that \`POST /images\` returns.`,
     ),
   );
-  const formMax = formBytesMax(settings);
-  const form = limited(formMax, formTooLarge(formMax));
+  const form = limited(formBytesMax(settings), formTooLarge(settings));
   return (c, next) => {
     const isForm =
       c.req.method === "POST" &&

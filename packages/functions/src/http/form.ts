@@ -33,12 +33,20 @@ const fieldsBytesMax = 65_536;
 export const formBytesMax = ({ stage, bytesMax }: Pick<AppSettings, "stage" | "bytesMax">): number =>
   Math.min(bytesMax + fieldsBytesMax, stage === "local" ? localBytesMax : lambdaBytesMax);
 
-/** Error for a form over the limit, with the request that has none. */
-export const formTooLarge = (bytesMax: number): VisibleError =>
-  new VisibleError(
+/** Error for a form over the limit: no request takes the file, or a presigned upload does, which the message shows. */
+export function formTooLarge(settings: Pick<AppSettings, "stage" | "bytesMax">): VisibleError {
+  const { bytesMax } = settings;
+  const formMax = formBytesMax(settings);
+  if (formMax > bytesMax)
+    return new VisibleError(
+      "too_many_bytes",
+      `The file has more than ${bytesMax} bytes, which is the limit here.`,
+    );
+  return new VisibleError(
     "body_too_large",
-    `A form may have at most ${bytesMax} bytes here. Upload a larger file to S3 with a presigned URL: send POST /images with \`Content-Type: application/json\` and {"filename": "photo.jpg", "contentType": "image/jpeg", "bytes": 12345678}, then PUT the file to \`upload.url\` of the response with \`upload.headers\`.`,
+    `A form may have at most ${formMax} bytes here. Upload a larger file to S3 with a presigned URL: send POST /images with \`Content-Type: application/json\` and {"filename": "photo.jpg", "contentType": "image/jpeg", "bytes": 12345678}, then PUT the file to \`upload.url\` of the response with \`upload.headers\`.`,
   );
+}
 
 /**
  * Creates an image from a form and responds with it; passes a request of another media type on. Throws

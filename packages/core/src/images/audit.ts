@@ -63,8 +63,7 @@ export const list = fn(
     // The record holds its newest transition until the next one moves it into the audit trail.
     if (record && rows.length <= limit) {
       const newest = orderOf(record.last.version);
-      if (newest >= start && newest > (rows.at(-1)?.order ?? ""))
-        rows.push({ ...record.last, owner: of, order: newest });
+      if (newest > (rows.at(-1)?.order ?? "")) rows.push({ ...record.last, owner: of, order: newest });
     }
     const next = rows[limit];
     return {

@@ -43,9 +43,6 @@ export function validator<T extends Target, S extends v.GenericSchema>(
       if (Array.isArray(result.data))
         throw new InvalidRequest([{ pointer: "", detail: "Must be an object." }]);
     }
-    // Hono's query is an object, of which this name is the prototype.
-    if (target === "query" && new URL(c.req.url).searchParams.has("__proto__"))
-      throw new InvalidRequest([{ parameter: "__proto__", detail: "Unknown parameter." }]);
     if (result.success) return;
     if (target === "param") throw new VisibleError("image_not_found", "No image has an id of this form.");
     throw new InvalidRequest(faultsOf(target, result.error as v.BaseIssue<unknown>[]));

@@ -3,7 +3,7 @@
  * platform code (about 400 MB, in `.sst/next`) in addition to the one in use.
  */
 import { execFileSync } from "node:child_process";
-import { cpSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { buildPage } from "../../packages/local/src/gallery.ts";
 import { root } from "./platform.ts";
@@ -35,6 +35,11 @@ for (const name of ["sst.config.ts", "sst-env.d.ts", "infra", "packages"]) {
     recursive: true,
     filter: (path) => !/node_modules|\.data/.test(path),
   });
+}
+// npm installs a package into a workspace's own folder where the root has another version of it.
+for (const name of readdirSync(join(root, "packages"))) {
+  const installed = join(root, "packages", name, "node_modules");
+  if (existsSync(installed)) symlinkSync(installed, join(next, "packages", name, "node_modules"));
 }
 // A separate project; every package except SST resolves to a folder above.
 writeFileSync(

@@ -50,10 +50,12 @@ writeFileSync(
 const run = (command: string, args: string[], cwd: string, env: Record<string, string> = {}) =>
   execFileSync(command, args, { cwd, stdio: "inherit", env: { ...process.env, ...env } });
 
-run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", `sst@${version}`], next);
-// The API's archive includes a file of this package, by its path in the project.
+// The API's archive includes a file of this package, by its path in the project. npm would delete the package itself
+// through a link that it finds, as one that package.json does not name.
 const scalar = join(next, "node_modules/@scalar");
-if (!existsSync(scalar)) symlinkSync(join(root, "node_modules/@scalar"), scalar);
+rmSync(scalar, { force: true });
+run("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--ignore-scripts", `sst@${version}`], next);
+symlinkSync(join(root, "node_modules/@scalar"), scalar);
 run(join(root, "node_modules/.bin/vitest"), ["run", "--project", "infra", ...promises], root, {
   SST_ROOT: next,
 });

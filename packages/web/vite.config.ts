@@ -20,6 +20,9 @@ export default defineConfig(({ command }) => {
     },
     server: {
       host: "127.0.0.1",
+      // The buckets of a stage under `sst dev` admit uploads from this origin only: `infra/storage.ts`.
+      port: 5173,
+      strictPort: true,
       proxy: Object.fromEntries(
         ["/images", "/uploads", "/stats", "/health", "/media", "/docs", "/openapi.json"].map((path) => [
           path,

@@ -4,7 +4,7 @@
  * With `--stage` it runs under `sst shell`, creates an API key for itself and revokes it at the end. With `--url` it
  * takes the key from `KEY`, or none where the API admits anonymous callers.
  */
-import { execFileSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
@@ -19,9 +19,8 @@ else if (!stage) {
   process.exitCode = 2;
 } else if (!linked) {
   const self = fileURLToPath(import.meta.url);
-  execFileSync("npx", ["sst", "shell", "--stage", stage, "--", process.execPath, self, "--stage", stage], {
-    stdio: "inherit",
-  });
+  const command = ["sst", "shell", "--stage", stage, "--", process.execPath, self, "--stage", stage];
+  process.exitCode = spawnSync("npx", command, { stdio: "inherit" }).status ?? 1;
 } else {
   const Key = await import("@image-pipeline/core/api-key");
   const { id, key } = await Key.create({ name: "smoke", scopes: ["images:read", "images:write"] });
@@ -43,6 +42,10 @@ async function smoke(base: string, key?: string): Promise<void> {
       method,
       headers: { ...authorization, ...(body && { "content-type": "application/json" }) },
       body: body && JSON.stringify(body),
+    }).catch((cause: unknown) => {
+      throw new Error(`${method} ${path}: no response from ${base}. Check the URL and the network.`, {
+        cause,
+      });
     });
     const line = `${method} ${path} ${response.status} ${Math.round(performance.now() - started)} ms`;
     if (response.status !== expected) throw new Error(`${line}, not ${expected}: ${await response.text()}`);

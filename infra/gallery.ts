@@ -1,6 +1,11 @@
 /** The gallery at `/`: the build that `npm start` serves, with the same paths and headers. */
 import { router } from "./router.ts";
 
+const principals = [{ type: "service" as const, identifiers: ["cloudfront.amazonaws.com"] }];
+const conditions = [
+  { test: "StringEquals", variable: "AWS:SourceArn", values: [router.nodes.cdn.nodes.distribution.arn] },
+];
+
 new sst.aws.StaticSite("Page", {
   router: { instance: router, path: "/assets" },
   // Deployed under `sst dev` as well, so that the stage has one URL.
@@ -29,17 +34,13 @@ new sst.aws.StaticSite("Page", {
       args.access = undefined;
       args.policy = [
         {
-          principals: [{ type: "service", identifiers: ["cloudfront.amazonaws.com"] }],
+          principals,
           actions: ["s3:GetObject"],
           paths: ["assets/*"],
-          conditions: [
-            {
-              test: "StringEquals",
-              variable: "AWS:SourceArn",
-              values: [router.nodes.cdn.nodes.distribution.arn],
-            },
-          ],
+          conditions,
         },
+        // So that a missing file is a 404, not a 403. The files are public, and no request reaches the listing itself.
+        { principals, actions: ["s3:ListBucket"], paths: [""], conditions },
       ];
       args.cors = false;
     },

@@ -63,7 +63,7 @@ const mediaHeaders =
         ...(pipeline.corsOrigins.length > 0 && {
           corsConfig: {
             accessControlAllowCredentials: false,
-            accessControlAllowHeaders: { items: ["range", "if-none-match"] },
+            accessControlAllowHeaders: { items: ["*"] },
             accessControlAllowMethods: { items: ["GET", "HEAD"] },
             accessControlAllowOrigins: { items: pipeline.corsOrigins },
             accessControlExposeHeaders: { items: ["etag"] },

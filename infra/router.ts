@@ -24,20 +24,31 @@ export const router = new sst.aws.Router("Router", {
   edge: {
     viewerRequest: {
       injection: $interpolate`
+        const sent = event.request;
         // The API accepts requests with this header only. What a client sends under the name is overwritten.
-        event.request.headers["x-origin-secret"] = { value: "${originSecret.current}" };
+        sent.headers["x-origin-secret"] = { value: "${originSecret.current}" };
         // A cache key for each request of the API. Without it CloudFront would let a second request for a path wait
         // for the response to the first (request collapsing), which takes up to 20 s with \`wait\`.
-        event.request.headers["x-request-key"] = { value: event.context.requestId };
-        const asked = event.request.uri;
+        sent.headers["x-request-key"] = { value: event.context.requestId };
+        const asked = sent.uri;
         // Files need no lookup: their origin is the behaviour's own.
-        if (asked.startsWith("/media/")${cloud.domain ? ' && !event.request.headers.host.value.includes("cloudfront.net")' : ""}) {
-          event.request.uri = asked.slice("/media".length);
-          return event.request;
+        if (asked.startsWith("/media/")${cloud.domain ? ' && !sent.headers.host.value.includes("cloudfront.net")' : ""}) {
+          sent.uri = asked.slice("/media".length);
+          if (sent.method !== "OPTIONS") return sent;
+          // S3 refuses the preflight of a bucket without CORS rules. Any page may send the request that follows; the
+          // response says which origins may read it.
+          const wanted = sent.headers["access-control-request-headers"];
+          const headers = {
+            allow: { value: "GET, HEAD, OPTIONS" },
+            "access-control-allow-origin": { value: "*" },
+            "access-control-max-age": { value: "7200" },
+          };
+          if (wanted) headers["access-control-allow-headers"] = { value: wanted.value };
+          return { statusCode: 204, headers };
         }
         // SST keeps a site under one prefix. The gallery is at "/", and its files are at "/assets/...".
-        if (asked === "/") event.request.uri = "/assets/index.html";
-        else if (asked.startsWith("/assets/")) event.request.uri = "/assets" + asked;
+        if (asked === "/") sent.uri = "/assets/index.html";
+        else if (asked.startsWith("/assets/")) sent.uri = "/assets" + asked;
         // The URL that SST prints for the site.
         if (asked === "/assets" || asked === "/assets/") {
           return { statusCode: 302, headers: { location: { value: "/" } } };
@@ -83,6 +94,8 @@ export const router = new sst.aws.Router("Router", {
       const gallery = files.apply((file) => ({
         ...file,
         compress: true,
+        // The gallery is read by its own origin alone, which sends no preflight.
+        allowedMethods: ["GET", "HEAD"],
         cachePolicyId: caching.gallery,
         responseHeadersPolicyId: headers.gallery,
       }));

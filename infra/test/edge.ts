@@ -19,14 +19,20 @@ export type Origin = {
   customOriginConfig?: { protocol: string; sslProtocols: string[] };
 };
 
-type Answer = { statusCode: number; headers?: Record<string, { value: string }> };
+export type Answer = { statusCode: number; headers?: Record<string, { value: string }> };
 type Handler = (event: unknown) => Promise<EdgeRequest | Answer>;
 
 /** Passes a request through the viewer-request function. `broken`: the key-value store cannot be read. */
 export async function pass(
   graph: Graph,
   uri: string,
-  { host = "d111.cloudfront.net", headers = {}, broken = false, requestId = "request-1" } = {},
+  {
+    host = "d111.cloudfront.net",
+    method = "GET",
+    headers = {},
+    broken = false,
+    requestId = "request-1",
+  } = {},
 ): Promise<{ result: Awaited<ReturnType<Handler>>; origin: Origin | undefined }> {
   let origin: Origin | undefined;
   const values = broken ? new Map<string, string>() : storeOf(graph);
@@ -44,7 +50,7 @@ export async function pass(
   const result = await handler({
     context: { requestId },
     request: {
-      method: "GET",
+      method,
       uri,
       querystring: {},
       headers: { host: { value: host }, ...headers },

@@ -58,17 +58,24 @@ describe.each(all)("%s", (name, graph) => {
     }
   });
 
-  test("the bucket policies admit this distribution to variants and to the gallery, and nobody to anything else", () => {
+  test("the bucket policies admit this distribution to variants and to the gallery, and no other principal", () => {
     expect(statementsOf(argsOf(graph, /bucketPolicy:/, "UploadsPolicy").policy)).toHaveLength(1);
-    for (const [of, paths] of [
-      ["Processed", "img_*"],
-      ["PageAssets", "assets/*"],
-    ]) {
+    for (const [of, rights] of [
+      ["Processed", [["s3:GetObject", "{Processed}/img_*"]]],
+      [
+        "PageAssets",
+        [
+          ["s3:GetObject", "{PageAssets}/assets/*"],
+          // A missing file is a 404.
+          ["s3:ListBucket", "{PageAssets}"],
+        ],
+      ],
+    ] as const) {
       const [, ...rest] = statementsOf(argsOf(graph, /bucketPolicy:/, `${of}Policy`).policy);
-      expect(rest).toEqual([
-        {
+      expect(rest).toEqual(
+        rights.map(([action]) => ({
           principals: [{ type: "Service", identifiers: ["cloudfront.amazonaws.com"] }],
-          actions: ["s3:GetObject"],
+          actions: [action],
           resources: [expect.any(String)],
           conditions: [
             {
@@ -77,9 +84,11 @@ describe.each(all)("%s", (name, graph) => {
               values: ["arn:aws:cloudfront::123456789012:distribution/RouterCdnDistribution"],
             },
           ],
-        },
-      ]);
-      expect(rest[0].resources.map(short)).toEqual([`{${of}}/${paths}`]);
+        })),
+      );
+      expect(rest.map(({ resources }: { resources: string[] }) => short(resources[0] ?? ""))).toEqual(
+        rights.map(([, resource]) => resource),
+      );
     }
   });
 

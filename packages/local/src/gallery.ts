@@ -32,6 +32,9 @@ export function createGallery(origins: { store: string; media: string }): Hono {
       for (const [name, value] of Object.entries(all)) c.header(name, value);
       return files(c, next);
     };
+  // As the CDN, whose site has this URL.
+  app.get("/assets", (c) => c.redirect("/"));
+  app.get("/assets/", (c) => c.redirect("/"));
   app.use("/", etag());
   app.use("/assets/*", etag());
   app.get(

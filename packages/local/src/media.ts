@@ -2,7 +2,7 @@
 import type { AwsClient } from "aws4fetch";
 import { type Context, Hono } from "hono";
 import { proxy } from "hono/proxy";
-import { corsHeaders, type Origins } from "./s3/headers.ts";
+import { isAllowed, type Origins } from "./s3/headers.ts";
 import { problem } from "./server.ts";
 
 /** Request headers that reach the bucket, and response headers that reach the client. */
@@ -24,7 +24,7 @@ const responseHeaders = [
   "cache-control",
 ];
 
-/** The CDN's response headers policy: a browser runs nothing that a variant contains. */
+/** The CDN's response headers policy, on errors too: a browser runs nothing that a variant contains. */
 const policy = {
   "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
   "cross-origin-resource-policy": "cross-origin",
@@ -32,47 +32,53 @@ const policy = {
   vary: "Origin",
 };
 
+/** The CDN's answer to a preflight: any page may send a request, and the response says which origins may read it. */
+const preflight = {
+  allow: "GET, HEAD, OPTIONS",
+  "access-control-allow-origin": "*",
+  "access-control-max-age": "7200",
+};
+
 export type Options = { aws: AwsClient; s3Url: string; bucket: string; corsOrigins: Origins };
 
 /** Serves one object for each GET or HEAD, streamed, without the query: it could list the bucket or change headers. */
 export function createMedia({ aws, s3Url, bucket, corsOrigins }: Options): Hono {
   const app = new Hono();
-  app.all("*", async (c) => {
-    const { method } = c.req;
-    if (method !== "GET" && method !== "HEAD") {
-      c.header("allow", "GET, HEAD");
-      return problem(c, 405, "Method not allowed", `${method} is not allowed: files can only be read.`);
-    }
+  app.options("*", (c) => {
+    const wanted = c.req.header("access-control-request-headers");
+    return c.body(null, 204, { ...preflight, ...(wanted && { "access-control-allow-headers": wanted }) });
+  });
+  app.use(async (c, next) => {
+    await next();
+    for (const [name, value] of Object.entries(policy)) c.header(name, value);
+    const origin = c.req.header("origin");
+    if (origin === undefined || !isAllowed(origin, corsOrigins)) return;
+    c.header("access-control-allow-origin", origin);
+    c.header("access-control-expose-headers", "etag");
+  });
+  app.get("*", async (c) => {
     const path = pathOf(new URL(c.req.url).pathname);
     if (path === undefined) return missing(c);
     const found = await proxy(`${s3Url}/${bucket}/${path}`, {
-      method,
+      method: c.req.method,
       headers: pick(requestHeaders, (name) => c.req.header(name)),
       signal: c.req.raw.signal,
       customFetch: (request) => aws.fetch(request),
     });
-    if (found.status >= 400) {
+    // 400: the bucket refuses the key, for example because it is too long.
+    const isMissing = [400, 403, 404].includes(found.status);
+    if (isMissing || found.status >= 500) {
       await found.body?.cancel();
-      return refusal(c, found.status);
+      return isMissing ? missing(c) : problem(c, 502, "Bad gateway", `The bucket answered ${found.status}.`);
     }
-    const headers = {
-      ...pick(responseHeaders, (name) => found.headers.get(name) ?? undefined),
-      ...policy,
-      ...corsHeaders({ origin: c.req.header("origin") }, corsOrigins),
-    };
+    const headers = pick(responseHeaders, (name) => found.headers.get(name) ?? undefined);
     return new Response(found.body, { status: found.status, headers });
   });
+  app.all("*", (c) => {
+    c.header("allow", preflight.allow);
+    return problem(c, 405, "Method not allowed", `${c.req.method} is not allowed: files can only be read.`);
+  });
   return app;
-}
-
-function refusal(c: Context, status: number): Response {
-  // 400: the bucket refuses the key, for example because it is too long.
-  if ([400, 403, 404].includes(status)) return missing(c);
-  if (status === 412)
-    return problem(c, 412, "Precondition failed", "The file does not match If-Match or If-Unmodified-Since.");
-  if (status === 416)
-    return problem(c, 416, "Range not satisfiable", "The range begins after the end of the file.");
-  return problem(c, 502, "Bad gateway", `The bucket answered ${status}.`);
 }
 
 /**

@@ -28,7 +28,10 @@ export function createFrontDoor({ media, gallery, sqs, api }: Handlers): Hono {
     return problem(c, 421, "Misdirected request", detail);
   });
   app.use(async (c, next) => (isForSqs(c.req.raw) ? await sqs.fetch(c.req.raw) : await next()));
-  app.route("/media", media);
+  // Not `app.route`, which would take `/media` as well: the CDN sends that to the API.
+  app.use(async (c, next) =>
+    c.req.path.startsWith("/media/") ? await media.fetch(c.req.raw) : await next(),
+  );
   app.use(compress());
   app.route("/", gallery);
   const limit = bodyLimit({

@@ -11,6 +11,7 @@ import type { Guarded } from "./auth.ts";
 const always = Object.entries({
   "cache-control": "no-store",
   "content-security-policy": "default-src 'none'; frame-ancestors 'none'",
+  "cross-origin-resource-policy": "same-origin",
   "referrer-policy": "no-referrer",
   "strict-transport-security": "max-age=63072000; includeSubDomains",
   vary: "Authorization, Origin",

@@ -69,7 +69,11 @@ export const service = new Hono()
       responses: { 200: { description: "The API reference.", schema: v.string(), contentType: "text/html" } },
       errors: [],
     }),
-    (c) => c.html(page, 200, { "content-security-policy": policy }),
+    (c) => {
+      // Not as headers of `c.html`: after the CORS middleware, Hono prefers those that were set before.
+      c.header("content-security-policy", policy);
+      return c.html(page, 200);
+    },
   )
   .get(
     "/docs/reference.js",
@@ -84,10 +88,10 @@ export const service = new Hono()
     }),
     (c) => {
       script ??= scriptOf(read(...scriptFiles));
+      c.header("cache-control", "public, max-age=3600");
       return c.body(script, 200, {
         "content-type": "text/javascript; charset=utf-8",
         "content-encoding": "gzip",
-        "cache-control": "public, max-age=3600",
       });
     },
   );

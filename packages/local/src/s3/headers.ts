@@ -131,26 +131,30 @@ export type Origins = readonly string[] | "any local";
 
 const local = /^https?:\/\/(localhost|[a-z0-9-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
 
-const isAllowed = (origin: string, origins: Origins) =>
+/** Returns whether a page of an origin may read responses. */
+export const isAllowed = (origin: string, origins: Origins) =>
   origins === "any local" ? local.test(origin) : origins.includes(origin);
 
-/** Returns the CORS headers of a response. A browser needs `ETag` exposed to complete a multipart upload. */
+/**
+ * Returns the CORS headers of a response, by the rule of the deployed bucket (`infra/storage.ts`). A browser needs `ETag`
+ * exposed to complete a multipart upload. S3 sends the same three names in `Vary`.
+ */
 export function corsHeaders(headers: IncomingHttpHeaders, origins: Origins): Record<string, string> {
   const { origin } = headers;
   if (origin === undefined) return {};
   // Responses differ by origin, so a cache must keep them apart.
-  if (!isAllowed(origin, origins)) return { vary: "Origin" };
+  if (!isAllowed(origin, origins)) return { vary };
   return {
-    vary: "Origin",
+    vary,
     "access-control-allow-origin": origin,
-    "access-control-expose-headers":
-      "ETag, Location, Content-Range, Last-Modified, x-amz-request-id, x-amz-checksum-crc32, x-amz-checksum-sha256",
+    "access-control-expose-headers": "ETag",
   };
 }
 
+const vary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Method";
 const methods = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
-/** Answers a CORS preflight. Throws `AccessForbidden`. */
+/** Answers a CORS preflight, also of headers that S3 does not know. Throws `AccessForbidden`. */
 export function preflight(headers: IncomingHttpHeaders, origins: Origins): S3Response {
   const method = headers["access-control-request-method"];
   if (!headers.origin || !method)
@@ -160,9 +164,10 @@ export function preflight(headers: IncomingHttpHeaders, origins: Origins): S3Res
   return {
     status: 200,
     headers: {
+      ...corsHeaders(headers, origins),
       "access-control-allow-methods": methods.join(", "),
       "access-control-allow-headers": headers["access-control-request-headers"],
-      "access-control-max-age": "3000",
+      "access-control-max-age": "7200",
     },
   };
 }

@@ -82,8 +82,12 @@ function answerOf(request: S3Request, meta: Opened["meta"]): S3Response & { rang
     // A 304 repeats how long a copy may be kept (RFC 9110 §15.4.5).
     return { status: 304, headers: { etag, "last-modified": modified, "cache-control": cache, expires } };
   }
+  // RFC 9110 §13.1.5: a range of another version than the client has would not fit its other bytes.
+  const { "if-range": expected, range: asked } = request.headers;
+  const isCurrent = expected === undefined || [headers.etag, headers["last-modified"]].includes(expected);
   const part = request.query.get("partNumber");
-  const range = part === undefined ? rangeIn(request.headers.range, meta.size) : partIn(request, part, meta);
+  const range =
+    part === undefined ? rangeIn(isCurrent ? asked : undefined, meta.size) : partIn(request, part, meta);
   if (part !== undefined && meta.parts) headers["x-amz-mp-parts-count"] = String(meta.parts.length);
   if (!range) return { status: 200, headers: { ...headers, "content-length": String(meta.size) } };
   // The checksum covers the whole object: clients would compare it with the part.

@@ -131,7 +131,8 @@ async function answer(
   now: () => number,
 ): Promise<void> {
   const id = randomBytes(8).toString("hex").toUpperCase();
-  const headers = { "x-amz-request-id": id, ...corsHeaders(message.headers, options.corsOrigins) };
+  const cors = message.method === "OPTIONS" ? {} : corsHeaders(message.headers, options.corsOrigins);
+  const headers = { "x-amz-request-id": id, ...cors };
   try {
     await send(
       message,

@@ -348,7 +348,7 @@ describe("CORS", () => {
       "access-control-allow-origin": "http://localhost:5173",
       "access-control-allow-methods": expect.stringContaining("PUT"),
       "access-control-allow-headers": "content-type",
-      vary: "Origin",
+      vary: "Origin, Access-Control-Request-Headers, Access-Control-Request-Method",
     });
     const url = await getSignedUrl(client, new PutObjectCommand({ Bucket, Key: "cors" }));
     const stored = await fetch(url, {

@@ -50,6 +50,15 @@ test("a file in a form becomes an image with the form's fields", async () => {
   });
 });
 
+test("a long file name is cut at its start, between characters", async () => {
+  const nameOf = async (name: string) => {
+    const response = await post(formOf([["file", fileOf(jpeg), name]]));
+    expect(response.status).toBe(202);
+    return ((await response.json()) as Image).filename;
+  };
+  expect(await nameOf(`${"😀".repeat(300)}.jpg`)).toBe(`${"😀".repeat(251)}.jpg`);
+});
+
 test("the bytes decide: a file of an unknown type is accepted, and one that is not an image is rejected", async () => {
   const png = await sharp(jpeg).png().toBuffer();
   const unknown = await post(formOf([["file", fileOf(png, ""), "photo"]]));

@@ -6,6 +6,7 @@ import { createHash } from "node:crypto";
 import { VisibleError } from "@image-pipeline/core/error";
 import { ID } from "@image-pipeline/core/id";
 import { Upload } from "@image-pipeline/core/images/upload";
+import { Text } from "@image-pipeline/core/text";
 import type { MiddlewareHandler } from "hono";
 import * as v from "valibot";
 import { type AppSettings, actingFor, type Guarded } from "./auth.ts";
@@ -56,7 +57,7 @@ export const receiveForm: MiddlewareHandler<Guarded> = async (c, next) => {
   if (mediaTypeOf(c.req.header("content-type")) !== formType) return next();
   const { file, fields } = await read(c.req.raw);
   const bytes = new Uint8Array(await file.arrayBuffer());
-  const { owner: wanted, filename = file.name || "image", ...described } = fields;
+  const { owner: wanted, filename = Text.lastOf(file.name, 255), ...described } = fields;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   const upload = { filename, contentType: file.type, sha256, ...described };
   const owner = actingFor(c.var.caller, wanted) ?? ID.ownerDefault;

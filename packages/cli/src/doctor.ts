@@ -9,7 +9,7 @@ export const doctor = command(
   "doctor",
   `Compare the buckets with the table and report what is wrong
 
-Every object needs a record; every record needs its original and its variants. Changes nothing without --fix, which repairs through the queue.
+Every object needs a record; every record needs its original and its variants. Changes nothing without --fix, which repairs through the queue. Shows the first ten of each kind; --json lists all.
 
 Exit codes: 0 no findings, 3 warnings only, 1 errors, 130 interrupted.`,
   [`${program} doctor`, `npx sst shell --stage production -- ${program} doctor --fix`],
@@ -31,6 +31,7 @@ Exit codes: 0 no findings, 3 warnings only, 1 errors, 130 interrupted.`,
       { json },
     );
     const { counts } = progress;
+    const groups: Groups = new Map();
     try {
       for await (const { looked, findings } of Doctor.inspect(grace * 1000)) {
         counts.looked += looked;
@@ -38,10 +39,12 @@ Exit codes: 0 no findings, 3 warnings only, 1 errors, 130 interrupted.`,
           counts[finding.severity === "error" ? "errors" : "warnings"]++;
           const repaired = fix && (await repair(finding));
           if (repaired) counts.repaired++;
-          progress.say(inLines(finding, repaired), { ...finding, repaired });
+          if (json) progress.say("", { ...finding, repaired });
+          else collect(groups, finding, repaired);
         }
         if (interrupted.aborted) break;
       }
+      for (const [kind, group] of groups) progress.say(inLines(kind, group), {});
       const found = counts.errors + counts.warnings;
       const hint = found > counts.repaired && !fix ? dim(" --fix repairs what can be repaired.") : "";
       const result = `${counts.errors} errors and ${counts.warnings} warnings, ${counts.repaired} sent for repair.${hint}`;
@@ -69,8 +72,32 @@ async function repair({ repair, where }: Doctor.Finding): Promise<boolean> {
   }
 }
 
-function inLines({ severity, kind, where, message }: Doctor.Finding, repaired: boolean): string {
-  const mark = severity === "error" ? red("✗") : yellow("!");
+/** Findings of one kind: how many, and the text of the first of them. */
+export type Group = { severity: Doctor.Finding["severity"]; count: number; lines: string[] };
+export type Groups = Map<Doctor.Finding["kind"], Group>;
+
+/** Findings of each kind that a terminal shows. */
+const shownMax = 10;
+
+/** Counts a finding, and keeps the text of the first ten of its kind. */
+export function collect(
+  groups: Groups,
+  { kind, severity, where, message }: Doctor.Finding,
+  repaired: boolean,
+): void {
+  const group = groups.get(kind) ?? { severity, count: 0, lines: [] };
+  groups.set(kind, group);
+  group.count++;
+  if (group.lines.length === shownMax) return;
   const end = repaired ? green("  sent for repair") : "";
-  return `${mark} ${bold(kind.replaceAll("_", " "))}  ${printable(where)}\n  ${printable(message)}${end}`;
+  group.lines.push(`  ${printable(where)}${end}\n    ${dim(printable(message))}`);
+}
+
+/** Returns the findings of one kind as text: their number, the first ten, and how many follow. */
+export function inLines(kind: string, { severity, count, lines }: Group): string {
+  const mark = severity === "error" ? red("✗") : yellow("!");
+  const more = count - lines.length;
+  const rest = more > 0 ? [dim(`  … and ${more.toLocaleString("en")} more; --json lists all.`)] : [];
+  const title = `${mark} ${bold(kind.replaceAll("_", " "))}: ${count.toLocaleString("en")}`;
+  return [title, ...lines, ...rest, ""].join("\n");
 }

@@ -1,6 +1,8 @@
+import { stripVTControlCharacters } from "node:util";
+import type { Image } from "@image-pipeline/client/client";
 import stringWidth from "string-width";
 import { expect, test } from "vitest";
-import { duration, fit, printable, size } from "./format.ts";
+import { duration, fit, header, printable, row, size } from "./format.ts";
 
 test.each([
   [0, "0 B"],
@@ -38,3 +40,27 @@ test("no name can redraw the terminal or turn the text around", () => {
   expect(printable("a\x1b[2Jb\nc\u009b31m\u202ed\x07")).not.toMatch(/[\p{Cc}\p{Cf}]/u);
   expect(printable("Ça va, 写真 📷")).toBe("Ça va, 写真 📷");
 });
+
+const image: Image = {
+  id: "img_01M8ADENRTJ30DMWQQJJZDFXAB",
+  status: "processing",
+  source: { key: "k", width: 12_000, height: 10_000, bytes: 99_900_000 },
+  title: "A holiday on the northern beach with everybody, 写真",
+  createdAt: "2026-11-25T22:33:44.000Z",
+} as Image;
+
+test.each([80, 103, 104, 200])(
+  "a list fits a terminal of %i columns, with each value under its header",
+  (width) => {
+    const [head, line] = [header(width), stripVTControlCharacters(row(image, width))];
+    expect(stringWidth(line)).toBeLessThanOrEqual(width);
+    for (const [name, value] of [
+      ["ID", "img_"],
+      ["CREATED", "2026-11-25"],
+      ["STATUS", "processing"],
+      ["NAME", "A h"],
+    ] as const)
+      expect([name, line.indexOf(value)]).toEqual([name, head.indexOf(name)]);
+    expect(line.includes("12000 × 10000")).toBe(width >= 104);
+  },
+);

@@ -87,14 +87,26 @@ const nameOf = ({ filename, source }: Image, name = filename ?? source.key) => p
 const variantRow = ({ width, height, bytes, url }: Variant) =>
   `${fit(`${width} × ${height}`, 12)}${size(bytes).padStart(8)}  ${url}`;
 
+/** Columns of a terminal from which a row has the time of day, sides and bytes too. */
+const wideColumns = 104;
+
+/** The header of a list, in the columns of `row`. */
+export function header(width = Number.POSITIVE_INFINITY): string {
+  const [sides, bytes] = width < wideColumns ? ["", ""] : [fit("PIXELS", 13), `${"SIZE".padStart(8)}  `];
+  const created = fit("CREATED", width < wideColumns ? 10 : 16);
+  return `  ${fit("ID", 30)}  ${created}  ${fit("STATUS", 10)}  ${sides}${bytes}NAME`;
+}
+
 /** An image in one row of a list. Cuts the name where a row would be wider than `width` columns. */
 export function row(image: Image, width = Number.POSITIVE_INFINITY): string {
   const { id, status, source, createdAt, title } = image;
+  const isWide = width >= wideColumns;
+  const when = createdAt.slice(0, isWide ? 16 : 10).replace("T", " ");
   const sides = source.width && source.height ? `${source.width} × ${source.height}` : "";
   const bytes = source.bytes === undefined ? "" : size(source.bytes);
-  const when = createdAt.slice(0, 16).replace("T", " ");
-  const facts = `${mark(status)} ${id}  ${dim(when)}  ${fit(status, 10)}  ${fit(sides, 13)}${bytes.padStart(8)}  `;
+  const more = isWide ? `${fit(sides, 13)}${bytes.padStart(8)}  ` : "";
+  const facts = `${mark(status)} ${fit(id, 30)}  ${dim(when)}  ${fit(status, 10)}  ${more}`;
   const name = nameOf(image, title);
   const left = Math.max(12, width - stringWidth(facts));
-  return facts + (stringWidth(name) > left ? fit(name, left) : name);
+  return facts + (stringWidth(name) > left ? fit(name, left).trimEnd() : name);
 }

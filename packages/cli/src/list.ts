@@ -3,7 +3,7 @@ import { Option } from "@commander-js/extra-typings";
 import type { Query } from "@image-pipeline/client/client";
 import { command, jsonOption, program, urlOption, whole } from "./command.ts";
 import { connect } from "./connect.ts";
-import { row } from "./format.ts";
+import { dim, header, row } from "./format.ts";
 
 const statuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
 
@@ -22,13 +22,15 @@ export const list = command("list", "List images, newest first", [
   .action(async ({ status, tag, limit, url, json }) => {
     const client = await connect(url);
     const query: Query = { status, tag, limit: limit === 0 ? pageMax : Math.min(pageMax, limit) };
+    const { columns } = process.stdout;
     let shown = 0;
     for await (const image of client.images.list(query)) {
       if (limit > 0 && shown === limit) {
         if (!json) process.stderr.write("There are more: --limit 0 lists all.\n");
         break;
       }
-      process.stdout.write(`${json ? JSON.stringify(image) : row(image, process.stdout.columns)}\n`);
+      if (shown === 0 && !json) process.stdout.write(`${dim(header(columns))}\n`);
+      process.stdout.write(`${json ? JSON.stringify(image) : row(image, columns)}\n`);
       shown++;
     }
     if (shown === 0 && !json) process.stderr.write("No images.\n");

@@ -2,10 +2,11 @@
 import { run } from "./program.ts";
 
 // `npm run image -- list | head` closes the pipe early.
-process.stdout.on("error", (error: NodeJS.ErrnoException) => {
-  if (error.code !== "EPIPE") throw error;
-  process.exit(0);
-});
+for (const stream of [process.stdout, process.stderr])
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code !== "EPIPE") throw error;
+    process.exit();
+  });
 
 const code = await run(process.argv.slice(2));
 if (code !== undefined) process.exitCode = code;

@@ -16,7 +16,7 @@ test.each([
   [["upload", "a.jpg", "--concurrency", "33"], "It must be a whole number from 1 to 32"],
   [["list", "--status", "gone"], "Allowed choices are pending"],
   [["list", "more"], "Too many arguments for 'list'"],
-  [["upload"], "Missing required argument 'file'"],
+  [["upload"], "Missing required argument 'path'"],
   [["upload", "a.jpg", "b.jpg", "--title", "A"], "--title and --alt take one file only."],
 ])("%j is not understood: exit code 2, with what to do", async (line, words) => {
   const { code, stdout, stderr } = await printed(line);

@@ -1,4 +1,4 @@
-/** Progress of uploads and jobs: lines redrawn in place on a terminal, JSON lines elsewhere. */
+/** Progress of uploads and jobs: lines redrawn in place on a terminal, JSON lines on request. */
 import { createLogUpdate } from "log-update";
 import { cyan, dim } from "./format.ts";
 
@@ -65,16 +65,15 @@ const barColumns = 32;
 const everyMs = 5_000;
 
 /**
- * Starts to report a job's `counts`. Prints JSON if asked to, and if standard output is not a terminal. `total` is the
- * estimated final value of the first count, for a bar.
+ * Starts to report a job's `counts`, as JSON lines with `json`. `total` is the estimated final value of the first count,
+ * for a bar.
  */
 export function startProgress<C extends Counts>(
   name: string,
   counts: C,
-  { json, total }: { json?: boolean | undefined; total?: number | undefined } = {},
+  { json: isJSON = false, total }: { json?: boolean | undefined; total?: number | undefined } = {},
 ): Progress<C> {
   const began = Date.now();
-  const isJSON = json || !process.stdout.isTTY;
   const write = (data: object) => void process.stdout.write(`${JSON.stringify(data)}\n`);
   const report = () => write({ progress: name, ...counts, ...(total ? { total } : {}) });
   if (isJSON) report();

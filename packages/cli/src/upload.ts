@@ -1,8 +1,8 @@
 /** `upload`: uploads files, several at a time, and prints their final records. */
 import { createHash } from "node:crypto";
 import { createReadStream, openAsBlob } from "node:fs";
-import { stat } from "node:fs/promises";
-import { basename, extname } from "node:path";
+import { readdir, stat } from "node:fs/promises";
+import { basename, extname, join, relative } from "node:path";
 import { type Client, ClientError, type Image } from "@image-pipeline/client/client";
 import { ContentType } from "@image-pipeline/core/images/content-type";
 import pMap from "p-map";
@@ -20,11 +20,11 @@ Prints each image's record when it is final. The bytes of a file that was upload
 are not sent again: S3 copies them into the new image.`,
   [
     `${program} upload photo.jpg`,
-    `${program} upload ~/Pictures/*.jpg --tag holiday`,
+    `${program} upload ~/Pictures --tag holiday`,
     "npm run --silent image -- upload photo.jpg --json | jq -r .variants.thumbnail.url",
   ],
 )
-  .argument("<file...>", "Image files")
+  .argument("<path...>", "Image files, and folders whose images are uploaded")
   .option("--title <text>", "Title (one file only)")
   .option("--alt <text>", "Text alternative for people who cannot see the image (one file only)")
   .option("--tag <tag>", "Tag for each image (repeatable)", collect)
@@ -33,7 +33,8 @@ are not sent again: S3 copies them into the new image.`,
   .addOption(urlOption())
   .addOption(jsonOption())
   .action(async (paths, { title, alt, tag: tags, concurrency, wait: waitSeconds, url, json }) => {
-    if (paths.length > 1 && (title ?? alt) !== undefined) {
+    const files = (await Promise.all(paths.map(filesIn))).flat();
+    if (files.length > 1 && (title ?? alt) !== undefined) {
       throw new UsageError("--title and --alt take one file only.");
     }
     const client = await connect(url);
@@ -41,7 +42,7 @@ are not sent again: S3 copies them into the new image.`,
     process.once("SIGINT", () => cancel.abort());
     const { signal } = cancel;
 
-    const transfers = createTransfers(paths);
+    const transfers = createTransfers(files);
     const screen = live(transfers.lines);
     try {
       await pMap(
@@ -65,10 +66,26 @@ are not sent again: S3 copies them into the new image.`,
     } finally {
       screen.stop();
     }
-    if (!json && paths.length > 1) process.stderr.write(`${transfers.total()}\n`);
+    if (!json && files.length > 1) process.stderr.write(`${transfers.total()}\n`);
     if (signal.aborted) process.exitCode = 130;
     else if (!transfers.all.every(({ state }) => state === "ready")) process.exitCode = 1;
   });
+
+/**
+ * Returns the images in a folder and its subfolders, by the extension of their names and without hidden ones, or a path
+ * as it is if it is no folder. Throws a `UsageError` for a folder without images.
+ */
+async function filesIn(path: string): Promise<string[]> {
+  const found = await stat(path).catch(() => undefined);
+  if (!found?.isDirectory()) return [path];
+  const entries = await readdir(path, { recursive: true, withFileTypes: true });
+  const images = entries
+    .filter((entry) => entry.isFile() && ContentType.ofExtension(extname(entry.name)) !== undefined)
+    .map((entry) => join(entry.parentPath, entry.name))
+    .filter((file) => !/(^|[/\\])\./.test(relative(path, file)));
+  if (images.length === 0) throw new UsageError(`The folder ${printable(path)} has no images.`);
+  return images.sort();
+}
 
 type Options = {
   title: string | undefined;
@@ -82,7 +99,6 @@ async function uploadOne(client: Client, transfer: Transfer, options: Options): 
   const { path } = transfer;
   const contentType = ContentType.ofExtension(extname(path)) ?? ContentType.unknown;
   const found = await stat(path);
-  if (found.isDirectory()) throw new Error("It is a folder. Name its files, such as photos/*.jpg.");
   if (found.size === 0) throw new Error("It is empty.");
   transfer.total = found.size;
   const [file, sha256] = await Promise.all([openAsBlob(path), sha256Of(path)]);

@@ -30,13 +30,15 @@ async function handle({ messageId, body, attributes }: SQSRecord, run: Run): Pro
   for (const why of ignored) logger().warn("ignored", { messageId, why });
   for (const message of messages) {
     const started = Date.now();
-    try {
-      const report = await run(message, receives);
-      logger().info("handled", { ...report, kind: message.kind, receives, ms: Date.now() - started });
-      if (!report.acknowledge) throw new Error(`${report.imageID} was not acknowledged: ${report.did}`);
-    } catch (error) {
+    const report = await run(message, receives).catch((error) => {
       logger().warn("message failed, will be retried", { messageId, key: message.key, receives, error });
       throw error;
-    }
+    });
+    const handled = { ...report, kind: message.kind, receives, ms: Date.now() - started };
+    logger().info("handled", handled);
+    if (report.acknowledge) continue;
+    // Expected, such as a removal that raced the commit: without the stack of an error.
+    logger().warn("not acknowledged, will be retried", { messageId, ...handled });
+    throw new Error(`${report.imageID} was not acknowledged: ${report.did}`);
   }
 }

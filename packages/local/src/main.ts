@@ -69,9 +69,10 @@ function banner({ url, s3Url, dynamodbUrl, region, credentials, notes }: Cloud, 
   const { accessKeyId, secretAccessKey } = credentials;
   const keys = `AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_DEFAULT_REGION=${region}`;
   return `
-  The image pipeline is ready.
+  The image pipeline is ready. Open ${url} and drop an image on the page.
 
-    Front door   ${url.padEnd(24)} gallery and API; reference at /docs, files at /media
+    Gallery      ${url}
+    API          ${url.padEnd(24)} reference at /docs, files at /media
     S3           ${s3Url.padEnd(24)} buckets ${names.uploads} and ${names.processed}
     DynamoDB     ${dynamodbUrl.padEnd(24)} table ${names.table}
     Region       ${region.padEnd(24)} access key ${accessKeyId}, secret ${secretAccessKey}

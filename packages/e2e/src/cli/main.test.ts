@@ -1,9 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { createServer, type RequestListener } from "node:http";
 import type { AddressInfo } from "node:net";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, onTestFinished, test, vi } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
@@ -36,19 +36,39 @@ test("what cannot become an image is named with its reason, the rest goes throug
     await photo("good.jpg", 640, 480),
     await file("empty.png", ""),
   ];
-  const { code, stdout, stderr } = await image(
-    "upload",
-    ...paths,
-    join(cloud.folder, "missing.jpg"),
-    cloud.folder,
-  );
+  const { code, stdout, stderr } = await image("upload", ...paths, join(cloud.folder, "missing.jpg"));
   expect(code).toBe(1);
   expect(stdout).toMatch(/✗ .*notes\.jpg {2}rejected in [\s\S]*error +unsupported_format: /);
   expect(stdout).toMatch(/✓ .*good\.jpg {2}ready in /);
   expect(stdout).toMatch(/✗ .*empty\.png {2}not uploaded\n +error +It is empty\./);
   expect(stdout).toContain("There is no such file.");
-  expect(stdout).toContain("It is a folder.");
-  expect(stderr).toContain("1 of 5 ready · 4 failed");
+  expect(stderr).toContain("1 of 4 ready · 3 failed");
+});
+
+test("uploads the images of a folder and its subfolders, without other and hidden files", async () => {
+  const folder = join(cloud.folder, "album");
+  await mkdir(join(folder, "2026", ".cache"), { recursive: true });
+  const names = [await photo("album/top.jpg", 300, 200), await photo("album/2026/deep.JPG", 310, 200)];
+  await photo("album/2026/.cache/hidden.jpg", 320, 200);
+  await file("album/notes.txt", "no image");
+  const { code, stdout } = await image("upload", folder, "--json");
+  expect(code).toBe(0);
+  expect(
+    jsonLines<Line & { filename: string }>(stdout)
+      .map(({ filename }) => filename)
+      .sort(),
+  ).toEqual(names.map((name) => basename(name)).sort());
+  const empty = join(cloud.folder, "no-images");
+  await mkdir(empty);
+  expect(await image("upload", empty)).toMatchObject({ code: 2, stdout: "" });
+});
+
+test("a list has a header, and ends without an error where the reader closes the pipe", async () => {
+  const { stdout } = await image("list", "--limit", "1");
+  expect(stdout.split("\n", 1)[0]).toMatch(/^ {2}ID +CREATED +STATUS +PIXELS +SIZE +NAME$/);
+  const [child, result] = start(["list", "--limit", "0", "--json"], { IMAGE_API_URL: cloud.url });
+  child.stdout?.destroy();
+  expect(await result).toMatchObject({ code: 0, stderr: "" });
 });
 
 test("lists newest first, shows one with its history, and deletes it once confirmed", async () => {

@@ -87,6 +87,8 @@ test("doctor tells warnings from errors by its exit code", async () => {
     code: 3,
     findings: [{ kind: "stale", imageID: id }],
   });
+  // JSON only on request, even where standard output is no terminal.
+  expect((await image("doctor", "--grace", "0")).stdout).toMatch(/^! stale: 1\n/);
   await image("reprocess", "--stale", "--yes", ...at("stale"));
   await cloud.settled();
   expect(await doctor()).toMatchObject({ code: 0 });

@@ -59,7 +59,7 @@ async function start(settings: Record<string, string> = {}) {
   while (!printed.includes("Ctrl-C stops it"))
     await Promise.race([once(child.stdout, "data"), failed(child)]);
   const urlOf = (name: string) => new RegExp(`${name} +(http://[\\d.:]+)`).exec(printed)?.[1] ?? "";
-  return { child, printed, url: urlOf("Front door"), s3Url: urlOf("S3") };
+  return { child, printed, url: urlOf("API"), s3Url: urlOf("S3") };
 }
 
 async function failed(child: ChildProcessWithoutNullStreams): Promise<never> {

@@ -87,7 +87,7 @@ test("every new picture has it, in each of its formats", async () => {
         once(child, "exit").then(() => Promise.reject(printed)),
       ]);
     }
-    const url = /Front door +(http:\/\/[\d.:]+)/.exec(printed)?.[1] ?? "";
+    const url = /API +(http:\/\/[\d.:]+)/.exec(printed)?.[1] ?? "";
     const bytes = await photo({ width: 2000, height: 1500 });
     const announced = await fetch(`${url}/images`, {
       method: "POST",

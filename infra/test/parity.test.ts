@@ -16,10 +16,14 @@ import { callFunction } from "./function-url.ts";
 import { argsOf, type Graph } from "./graph.ts";
 import { graphOf } from "./graphs.ts";
 import { bundleFunction } from "./lambda-bundle.ts";
-import { bucketRows, differences, type Headers, type Kind, type Row, rows } from "./parity.ts";
+import { differences, type Headers, type Kind, type Row } from "./parity.ts";
+import { api as apiRows, page } from "./parity-api.ts";
+import { media } from "./parity-media.ts";
+import { bucketRows, preflights } from "./parity-preflight.ts";
 import { root } from "./platform.ts";
 import { type Answered, type Asked, type CorsRule, type Origins, preflight, respond, xml } from "./stage.ts";
 
+const rows: readonly Row[] = [...preflights, ...media, ...page, ...apiRows];
 const host = "images.example.com";
 const corsOrigins = ["https://app.example.com"];
 

@@ -4,10 +4,13 @@ import { deploy } from "../infra/test/deployed.ts";
 import { evaluate } from "../infra/test/graph.ts";
 import { ensureInstalled } from "../infra/test/install.ts";
 import { bundle } from "../infra/test/platform.ts";
+import { indexes } from "../packages/core/src/table/table-schema.ts";
 
 /** DynamoDB capacity units, requests to S3, and bytes of the image's items including their copies in indexes. */
 export type Requests = {
   writeUnits: number;
+  /** Write units if the indexes of lists projected only what locates an image. */
+  narrowWriteUnits: number;
   readUnits: number;
   puts: number;
   gets: number;
@@ -40,11 +43,14 @@ export async function count(bytes: Buffer): Promise<Requests> {
 
 function sum(passed: { operation: string; body: string }[]): Requests {
   const { see, units } = meter();
+  const { projection } = indexes.gsi3;
+  const narrow = meter(Object.values(indexes).map((index) => ({ ...index, projection })));
   const rows = new Map<string, Item>();
   let readUnits = 0;
   for (const { operation, body } of passed) {
     if (operation.startsWith("S3 ")) continue;
     see(operation, body);
+    narrow.see(operation, body);
     const { Item: item } = JSON.parse(body) as { Item?: Item };
     if (item) rows.set(JSON.stringify([item.pk, item.sk]), item);
     // One unit per consistent read of up to 4 KB.
@@ -54,6 +60,7 @@ function sum(passed: { operation: string; body: string }[]): Requests {
   const count = (operation: string) => passed.filter((request) => request.operation === operation).length;
   return {
     writeUnits: units(),
+    narrowWriteUnits: narrow.units(),
     readUnits,
     puts: count("S3 PUT"),
     gets: count("S3 GET") + count("S3 HEAD"),

@@ -29,6 +29,15 @@ test.each<[why: string, before: Item | undefined, after: Item | undefined, units
   expect(writeUnits(before, after)).toBe(units);
 });
 
+test("a change of other attributes costs nothing in an index that projects only the keys", () => {
+  const [all, keys] = [
+    { pk: "gsi1pk", sk: "gsi1sk", projection: "all" },
+    { pk: "gsi1pk", sk: "gsi1sk", projection: [] },
+  ] as const;
+  const after = { ...listed("a"), a: text(1) };
+  expect([[all], [keys]].map((among) => writeUnits(listed("a"), after, among))).toEqual([2, 1]);
+});
+
 test("a run is charged write by write", () => {
   const { see, units } = meter();
   see("PutItem", JSON.stringify({ Item: listed("a") }));

@@ -3,7 +3,7 @@
  * index whose projection changes; two writes if the index key changes.
  * https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/GSI.html
  */
-import { indexes, primary } from "../../packages/core/src/table/table-schema.ts";
+import { type Index, indexes, primary } from "../../packages/core/src/table/table-schema.ts";
 
 /** A value in DynamoDB JSON. */
 export type Value =
@@ -15,10 +15,14 @@ export type Value =
   | { M: Item };
 export type Item = Record<string, Value>;
 
-/** Returns the units of replacing one item by another; pass undefined for no item. */
-export function writeUnits(before: Item | undefined, after: Item | undefined): number {
+/** Returns the units of replacing one item by another, with these indexes; pass undefined for no item. */
+export function writeUnits(
+  before: Item | undefined,
+  after: Item | undefined,
+  among: readonly Index[] = Object.values(indexes),
+): number {
   const base = Math.max(unitsOf(before), unitsOf(after), 1);
-  const copies = Object.values(indexes).map((index) => {
+  const copies = among.map((index) => {
     const [old, young] = [copyOf(before, index), copyOf(after, index)];
     if (!old || !young) return unitsOf(old ?? young);
     if (JSON.stringify(old) === JSON.stringify(young)) return 0;
@@ -31,7 +35,10 @@ export function writeUnits(before: Item | undefined, after: Item | undefined): n
 }
 
 /** Adds up the write units of a run's requests, in order. Counter rows have under 1 KB. */
-export function meter(): { see(operation: string, body: string): void; units(): number } {
+export function meter(among?: readonly Index[]): {
+  see(operation: string, body: string): void;
+  units(): number;
+} {
   const items = new Map<string, Item>();
   let units = 0;
   return {
@@ -40,7 +47,7 @@ export function meter(): { see(operation: string, body: string): void; units(): 
       const key = JSON.stringify([Key?.[primary.pk], Key?.[primary.sk]]);
       if (operation === "UpdateItem") units += 1;
       if (operation !== "PutItem" && operation !== "DeleteItem") return;
-      units += writeUnits(items.get(key), put);
+      units += writeUnits(items.get(key), put, among);
       if (put) items.set(key, put);
       else items.delete(key);
     },
@@ -49,7 +56,7 @@ export function meter(): { see(operation: string, body: string): void; units(): 
 }
 
 /** Returns the projection of an item into an index; undefined if the item lacks a key of the index. */
-function copyOf(item: Item | undefined, { pk, sk, projection }: (typeof indexes)[keyof typeof indexes]) {
+function copyOf(item: Item | undefined, { pk, sk, projection }: Index) {
   if (!item?.[pk] || !item[sk]) return undefined;
   if (projection === "all") return item;
   const names: string[] = [pk, sk, primary.pk, primary.sk, ...projection];

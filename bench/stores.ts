@@ -9,7 +9,6 @@ const options = {
   region: "us-east-1",
   credentials: { accessKeyId: "local", secretAccessKey: "local-secret" },
   endpoints: {},
-  corsOrigins: "any local" as const,
   onEvent: () => {},
 };
 const [table, buckets] = await Promise.all([openTable(options), openBuckets(options)]);

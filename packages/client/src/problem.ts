@@ -54,6 +54,19 @@ export class ClientError extends Error {
   }
 }
 
+/**
+ * Returns the `network_error` of a request to `url` that got no response. A browser hides from scripts that CORS is the
+ * reason, so the message of a page of another origin names CORS as well.
+ */
+export function noResponse(url: string, advice: string, cause?: unknown): ClientError {
+  const page = typeof location === "undefined" ? undefined : location.origin;
+  const isForeign = page !== undefined && URL.canParse(url) && new URL(url).origin !== page;
+  const cors = isForeign
+    ? ` If the server runs, CORS may refuse this page: add ${page} to CORS_ORIGINS.`
+    : "";
+  return new ClientError("network_error", `No response from ${url}. ${advice}${cors}`, { cause });
+}
+
 /** Converts an unsuccessful response to an error. Reads the body, which may be a problem document (RFC 9457). */
 export async function errorFrom(response: Response): Promise<ClientError> {
   const text = await response.text().catch(() => "");

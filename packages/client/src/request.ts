@@ -1,5 +1,5 @@
 /** Requests to the API: JSON bodies, retries, errors by code. */
-import { ClientError, errorFrom } from "./problem.ts";
+import { ClientError, errorFrom, noResponse } from "./problem.ts";
 import { withRetries } from "./retry.ts";
 
 /** Options of `createClient`. */
@@ -70,9 +70,7 @@ export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Op
     } catch (cause) {
       // `fetch` throws a TypeError without a response; a cancellation throws something else.
       if (!(cause instanceof TypeError)) throw cause;
-      throw new ClientError("network_error", `No response from ${base}. Check the network and \`baseUrl\`.`, {
-        cause,
-      });
+      throw noResponse(base, "Check the network and `baseUrl`.", cause);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Requests to S3 with upload progress that counts the bytes the network took. */
-import { ClientError } from "./problem.ts";
+import { ClientError, noResponse } from "./problem.ts";
 
 /** A presigned request. Method, URL and headers are signed and must be sent unchanged. */
 export type Target = { method: string; url: string; headers?: Record<string, string> };
@@ -47,7 +47,7 @@ function sendByXHR(
         etag: request.getResponseHeader("etag") ?? undefined,
       }),
     );
-    request.onerror = settle(() => reject(connectionError()));
+    request.onerror = settle(() => reject(connectionError(url)));
     request.onabort = settle(() => reject(signal?.reason));
     signal?.addEventListener("abort", onAbort, { once: true });
     // React Native accepts `{ uri }` here; the DOM's types do not know it.
@@ -85,7 +85,7 @@ async function sendByFetch(
     };
   } catch (cause) {
     if (signal?.aborted) throw signal.reason;
-    throw connectionError(cause);
+    throw connectionError(url, cause);
   }
 }
 
@@ -120,8 +120,6 @@ function counted(file: Blob, onSent?: (bytes: number) => void): ReadableStream<U
   );
 }
 
-/** Names no URL: the query of a presigned URL is a secret. */
-const connectionError = (cause?: unknown) =>
-  new ClientError("network_error", "The connection to S3 failed during the upload. Check the network.", {
-    cause,
-  });
+/** Names the origin alone: the query of a presigned URL is a secret. */
+const connectionError = (url: string, cause?: unknown) =>
+  noResponse(new URL(url).origin, "The upload failed. Check the network.", cause);

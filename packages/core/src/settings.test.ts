@@ -8,7 +8,14 @@ test("an empty environment gives every default", () => {
     sideMax: 16_384,
     anonymous: false,
   });
-  expect(Settings.readLocal({})).toEqual({ port: 3000, s3Port: 3001, dynamodbPort: 3002, dataDir: ".data" });
+  expect(Settings.readLocal({})).toEqual({
+    host: "",
+    publicUrl: "",
+    port: 3000,
+    s3Port: 3001,
+    dynamodbPort: 3002,
+    dataDir: ".data",
+  });
 });
 
 test("an empty value means the default", () => {

@@ -116,7 +116,7 @@ const pipeline = {
   corsOrigins: list(
     "",
     isOrigin,
-    "Origins of web apps that call the API and upload, separated by commas. Never `*`.",
+    "Origins of web apps that call the API and upload, separated by commas. Never `*`. `npm start` allows pages of this machine (localhost, any port) as well.",
     "must be origins such as https://app.example.com, each in full: without a path, and without `*`.",
   ),
 } as const;
@@ -169,9 +169,17 @@ const cloud = {
   ),
 } as const;
 
-/** Ports and data of the embedded mode (`npm start`); read by `packages/local` only. */
+/** Addresses, ports and data of the embedded mode (`npm start`); read by `packages/local` only. */
 const local = {
   port: whole(3_000, 0, 65_535, "Front door: the API and the files."),
+  host: text(
+    "",
+    "Address on which the front door listens besides 127.0.0.1, for phones: this machine's in the network, or 0.0.0.0. Everyone in the network can then read, upload and delete images.",
+  ),
+  publicUrl: origin(
+    "",
+    "URL under which clients reach the front door, if it is not http://HOST:PORT, such as https://example.ngrok.app. Upload and file URLs begin with it.",
+  ),
   s3Port: whole(3_001, 0, 65_535, "S3 endpoint."),
   dynamodbPort: whole(3_002, 0, 65_535, "DynamoDB endpoint."),
   dataDir: text(".data", "Folder of all data, relative to the repository."),
@@ -272,6 +280,16 @@ function flag(fallback: boolean, about: string): Field<boolean> {
 
 function text(fallback: string, about: string): Field<string> {
   return { fallback, about, schema: v.string() };
+}
+
+function origin(fallback: string, about: string): Field<string> {
+  const message = "must be a URL such as https://example.ngrok.app, without a path.";
+  const schema = v.pipe(
+    v.string(),
+    v.transform((value) => value.replace(/\/$/, "")),
+    v.check((value) => value === "" || (/^https?:/.test(value) && isOrigin(value)), message),
+  );
+  return { fallback, about, schema };
 }
 
 function list(

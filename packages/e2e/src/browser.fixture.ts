@@ -26,13 +26,15 @@ const args = [
   "--disable-sync",
 ];
 
-/** Starts a browser with a temporary profile. `close` ends it and removes the profile. */
-export async function startBrowser(): Promise<{ context: BrowserContext; close(): Promise<void> }> {
+/** Starts a browser with a temporary profile and further flags. `close` ends it and removes the profile. */
+export async function startBrowser(
+  flags: readonly string[] = [],
+): Promise<{ context: BrowserContext; close(): Promise<void> }> {
   const profile = await mkdtemp(join(tmpdir(), "image-browser-"));
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: chromiumPath,
     headless: true,
-    args,
+    args: [...args, ...flags],
   });
   return {
     context,

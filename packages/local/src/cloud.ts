@@ -1,6 +1,6 @@
 /**
  * The cloud on one machine: S3, DynamoDB, the queue with its dead-letter queue, the schedule and the front door, around
- * the handlers that are deployed. Every port is open on 127.0.0.1 only.
+ * the handlers that are deployed. Every port is open on 127.0.0.1 only, the front door also where HOST says.
  */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
@@ -9,7 +9,6 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { ID } from "@image-pipeline/core/id";
 import { AwsClient } from "aws4fetch";
-import type { Hono } from "hono";
 import {
   type Credentials,
   enterProcess,
@@ -19,22 +18,32 @@ import {
   variables,
 } from "./environment.ts";
 import { createGallery } from "./gallery.ts";
-import { closeServer, createFetchServer, listen } from "./listen.ts";
+import { isTrustedOrigin } from "./isolation.ts";
+import { closeServer, listen } from "./listen.ts";
 import { createMedia } from "./media.ts";
 import { type Processing, startProcessing } from "./processing.ts";
+import { addressesOf, publicUrlOf, trustOf } from "./public-url.ts";
 import { startReconciling } from "./reconciling.ts";
 import { eventRecord, type ObjectEvent } from "./s3/event.ts";
-import type { Origins } from "./s3/headers.ts";
-import { createFrontDoor } from "./server.ts";
+import { prefix } from "./s3/request.ts";
+import { createFrontDoor, createFrontDoorServer, type Loaded } from "./server.ts";
 import { sqsEndpoint } from "./sqs.ts";
 import { openBuckets, openTable } from "./stores.ts";
 
-/** `endpoints` may be left out; `workers` is the number of images in progress at once, by default one for each core. */
-export type Options = Omit<StartSettings, "endpoints"> & Partial<StartSettings> & { workers?: number };
+/**
+ * `endpoints`, `host` and `publicUrl` may be left out; `workers` is the number of images in progress at once, by default
+ * one for each core.
+ */
+export type Options = Omit<StartSettings, "endpoints" | "host" | "publicUrl"> &
+  Partial<StartSettings> & { workers?: number };
 
-/** A running cloud. `settled` resolves when the queue is empty and idle. `stop` gives work in progress five seconds. */
+/**
+ * A running cloud. `url` is the front door on this machine, `publicUrl` the one in URLs for callers. `settled` resolves when the queue is empty and idle. `stop` gives work in progress five
+ * seconds.
+ */
 export type Cloud = {
   url: string;
+  publicUrl: string;
   s3Url: string;
   dynamodbUrl: string;
   region: string;
@@ -94,20 +103,27 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
     if (processing) processing.queue.send(body, { group });
     else early.push({ body, group });
   };
-  const app = Promise.withResolvers<Hono>();
-  const frontDoor = createFetchServer(async (request) => (await app.promise).fetch(request));
-  const url = await listen(frontDoor, options.port);
-  stops.first.push(() => closeServer(frontDoor, graceMs));
-  // The gallery may always upload: on a deployed stage too it has the API's origin.
-  const gallery = [url, url.replace("127.0.0.1", "localhost")];
-  const corsOrigins: Origins =
-    pipeline.corsOrigins.length > 0 ? [...gallery, ...pipeline.corsOrigins] : "any local";
-  const stores = { ...options, endpoints, credentials, region, corsOrigins, onEvent };
+  const loaded = Promise.withResolvers<Loaded>();
+  const exposure = { host: options.host ?? "", publicUrl: options.publicUrl ?? "" };
+  const trust = trustOf({ ...exposure, corsOrigins: pipeline.corsOrigins });
+  let port = String(options.port);
+  for (const address of addressesOf(exposure)) {
+    const frontDoor = createFrontDoorServer(trust, loaded.promise);
+    port = new URL(await listen(frontDoor, Number(port), address)).port;
+    stops.first.push(() => closeServer(frontDoor, graceMs));
+  }
+  const url = `http://127.0.0.1:${port}`;
+  const publicUrl = publicUrlOf(exposure, port);
+  const publicHost = publicUrl === url ? undefined : new URL(publicUrl).host;
+  const stores = { ...options, endpoints, credentials, region, trust, publicHost, onEvent };
   const table = await openTable(stores);
   stops.last.push(table.close);
   const buckets = await openBuckets(stores);
   stops.last.push(buckets.close);
 
+  // Clients that need PUBLIC_URL reach one port. Otherwise uploads have another origin than the API, as on a stage.
+  const onePort = publicHost !== undefined && !endpoints.s3;
+  const s3PublicUrl = onePort ? publicUrl + prefix : buckets.url;
   const queuePath = `/000000000000/${names.queue}`;
   const places = {
     region,
@@ -115,6 +131,8 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
     s3Url: buckets.url,
     dynamodbUrl: table.url,
     url,
+    publicUrl,
+    uploadsUrl: `${s3PublicUrl}/${names.uploads}`,
     queuePath,
     cursorKey,
   };
@@ -133,24 +151,25 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
 
   const { createApp } = await import("@image-pipeline/functions/http/app");
   const { linkedSettings } = await import("@image-pipeline/functions/api");
-  const api = createApp(linkedSettings());
+  const corsOrigins = (origin: string) => isTrustedOrigin(origin, trust);
+  const api = createApp({ ...linkedSettings(), corsOrigins });
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
   const identity = { ...credentials, region, service: "sqs" };
   const { queue, deadLetters } = running;
-  app.resolve(
-    createFrontDoor({
-      media: createMedia({ aws, s3Url: buckets.url, bucket: names.processed, corsOrigins }),
-      gallery: createGallery({ store: new URL(buckets.url).origin, media: url }),
-      sqs: sqsEndpoint({ path: queuePath, queue, deadLetters, identity }),
-      api: (request) => api.fetch(request),
-    }),
-  );
+  const app = createFrontDoor({
+    media: createMedia({ aws, s3Url: buckets.url, bucket: names.processed, trust }),
+    gallery: createGallery({ store: new URL(s3PublicUrl).origin, media: publicUrl }),
+    sqs: sqsEndpoint({ path: queuePath, queue, deadLetters, identity }),
+    api: (request) => api.fetch(request),
+  });
+  loaded.resolve({ app, s3: onePort ? buckets.serve : undefined });
   const settled = async () => {
     await reconciling.compared;
     await running.settled();
   };
   return {
     url,
+    publicUrl,
     s3Url: buckets.url,
     dynamodbUrl: table.url,
     region,

@@ -13,6 +13,7 @@ import { mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import dynalite from "dynalite";
 import { reasonOf, StartError } from "./environment.ts";
+import { isolated, type Refusal, type Trust, thisMachine } from "./isolation.ts";
 import { listen } from "./listen.ts";
 
 /** Milliseconds that requests in flight get to finish when the endpoint closes. */
@@ -22,7 +23,15 @@ const graceMs = 2_000;
 export type Dynamodb = { url: string; close(): Promise<void> };
 
 /** Starts the endpoint. Throws a `StartError` if another process has the folder open, or `EADDRINUSE` for the port. */
-export async function startDynamodb({ folder, port }: { folder?: string; port: number }): Promise<Dynamodb> {
+export async function startDynamodb({
+  folder,
+  port,
+  trust = thisMachine,
+}: {
+  folder?: string;
+  port: number;
+  trust?: Trust;
+}): Promise<Dynamodb> {
   if (folder) await mkdir(folder, { recursive: true });
   const server = dynalite({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
   if (!server.store) throw new StartError("dynalite lacks its patch. Run `npm install` in the repository.");
@@ -37,11 +46,12 @@ export async function startDynamodb({ folder, port }: { folder?: string; port: n
   }
   const [handle] = server.listeners("request");
   server.removeAllListeners("request");
-  server.on("request", (request: IncomingMessage, response: ServerResponse) => {
+  const serve = (request: IncomingMessage, response: ServerResponse) => {
     // dynalite allows every origin by CORS. No web page needs the table, so every page is refused.
     if (request.headers.origin === undefined) handle?.call(server, request, response);
     else response.writeHead(403).end();
-  });
+  };
+  server.on("request", isolated(trust, refuse, serve));
   const url = await listen(server, port);
   const close = () =>
     new Promise<void>((done, fail) => {
@@ -54,3 +64,8 @@ export async function startDynamodb({ folder, port }: { folder?: string; port: n
     });
   return { url, close };
 }
+
+const refuse = ({ status, detail: message }: Refusal, response: ServerResponse) =>
+  response
+    .writeHead(status, { "content-type": "application/x-amz-json-1.0" })
+    .end(JSON.stringify({ __type: "com.amazon.coral.service#AccessDeniedException", message }));

@@ -66,6 +66,9 @@ export type Places = {
   s3Url: string;
   dynamodbUrl: string;
   url: string;
+  /** The origin of URLs for callers, and the uploads bucket's URL for them, where they differ from `url` and `s3Url`. */
+  publicUrl?: string;
+  uploadsUrl?: string;
   queuePath: string;
   cursorKey: string;
   pipeline: Settings.Pipeline;
@@ -109,14 +112,15 @@ export function enterProcess(places: Places): NodeJS.ProcessEnv {
 /** Returns the URLs and links as environment variables, as `sst shell` does for a deployed stage. */
 export function variables(places: Places): Record<string, string> {
   const { region, credentials, s3Url, dynamodbUrl, url, queuePath, cursorKey, pipeline } = places;
+  const uploadsUrl = `${s3Url}/${names.uploads}`;
   const resources = {
     App: { name: "image-pipeline", stage: "local" },
-    Uploads: { name: names.uploads, url: `${s3Url}/${names.uploads}` },
+    Uploads: { name: names.uploads, url: uploadsUrl, publicUrl: places.uploadsUrl ?? uploadsUrl },
     Processed: { name: names.processed },
     Images: { name: names.table },
     Processing: { url: url + queuePath },
     DeadLetters: { url: `${url}${deadLettersOf(queuePath)}` },
-    Router: { url },
+    Router: { url: places.publicUrl ?? url },
     CursorKey: { value: cursorKey },
     Settings: pipeline,
   };

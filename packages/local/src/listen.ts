@@ -1,4 +1,4 @@
-/** Starting and stopping of the HTTP servers of the embedded cloud, which all listen on 127.0.0.1. */
+/** Starting and stopping of the HTTP servers of the embedded cloud. */
 import { once } from "node:events";
 import { createServer, type Server } from "node:http";
 import { getRequestListener } from "@hono/node-server";
@@ -7,13 +7,16 @@ import { getRequestListener } from "@hono/node-server";
 export const createFetchServer = (fetch: (request: Request) => Response | Promise<Response>): Server =>
   createServer(getRequestListener(fetch));
 
-/** Listens on 127.0.0.1 and returns the URL; port 0 takes a free port. Throws `EADDRINUSE` and the like. */
-export async function listen(server: Server, port: number): Promise<string> {
-  server.listen(port, "127.0.0.1");
+/**
+ * Listens on an address of this machine and returns the URL; port 0 takes a free port. Throws `EADDRINUSE` and the
+ * like.
+ */
+export async function listen(server: Server, port: number, host = "127.0.0.1"): Promise<string> {
+  server.listen(port, host);
   await once(server, "listening");
   const address = server.address();
   if (address === null || typeof address === "string") throw new Error("The server has no TCP port.");
-  return `http://127.0.0.1:${address.port}`;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${address.port}`;
 }
 
 /** Accepts no more requests, and cuts off those that are still in flight after `graceMs`. */

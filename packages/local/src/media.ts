@@ -2,7 +2,7 @@
 import type { AwsClient } from "aws4fetch";
 import { type Context, Hono } from "hono";
 import { proxy } from "hono/proxy";
-import { isAllowed, type Origins } from "./s3/headers.ts";
+import { isTrustedOrigin, type Trust } from "./isolation.ts";
 import { problem } from "./server.ts";
 
 /** Request headers that reach the bucket, and response headers that reach the client. */
@@ -39,10 +39,10 @@ const preflight = {
   "access-control-max-age": "7200",
 };
 
-export type Options = { aws: AwsClient; s3Url: string; bucket: string; corsOrigins: Origins };
+export type Options = { aws: AwsClient; s3Url: string; bucket: string; trust: Trust };
 
 /** Serves one object for each GET or HEAD, streamed, without the query: it could list the bucket or change headers. */
-export function createMedia({ aws, s3Url, bucket, corsOrigins }: Options): Hono {
+export function createMedia({ aws, s3Url, bucket, trust }: Options): Hono {
   const app = new Hono();
   app.options("*", (c) => {
     const wanted = c.req.header("access-control-request-headers");
@@ -52,7 +52,7 @@ export function createMedia({ aws, s3Url, bucket, corsOrigins }: Options): Hono 
     await next();
     for (const [name, value] of Object.entries(policy)) c.header(name, value);
     const origin = c.req.header("origin");
-    if (origin === undefined || !isAllowed(origin, corsOrigins)) return;
+    if (origin === undefined || !isTrustedOrigin(origin, trust)) return;
     c.header("access-control-allow-origin", origin);
     c.header("access-control-expose-headers", "etag");
   });

@@ -2,7 +2,7 @@
 import { createHash } from "node:crypto";
 import { AwsClient } from "aws4fetch";
 import { type Credentials, reasonOf, StartError } from "./environment.ts";
-import type { Origins } from "./s3/headers.ts";
+import { type Trust, thisMachine } from "./isolation.ts";
 import { document } from "./s3/xml.ts";
 
 /** Milliseconds that it gets to answer a request at the start. */
@@ -42,7 +42,7 @@ export async function createBuckets(other: OtherS3, buckets: readonly string[]):
 export async function allowUploads(
   other: OtherS3,
   bucket: string,
-  origins: Origins,
+  { origins }: Trust = thisMachine,
 ): Promise<string | undefined> {
   const path = `/${bucket}?cors`;
   try {
@@ -60,10 +60,9 @@ export async function allowUploads(
 }
 
 /** Returns the rule of the deployed bucket (`infra/storage.ts`). A `*` takes the place of the port. */
-const ruleFor = (origins: Origins) => ({
+const ruleFor = (origins: readonly string[]) => ({
   ID: ruleID,
-  AllowedOrigin:
-    origins === "any local" ? ["http://127.0.0.1:*", "http://localhost:*", "https://localhost:*"] : origins,
+  AllowedOrigin: ["http://127.0.0.1:*", "http://localhost:*", "https://localhost:*", ...origins],
   AllowedMethod: ["GET", "HEAD", "PUT", "POST", "DELETE"],
   AllowedHeader: "*",
   ExposeHeader: "ETag",

@@ -67,7 +67,6 @@ test("the comparison at the start is retried until it succeeds", async () => {
     region,
     credentials,
     endpoints: {},
-    corsOrigins: [],
     onEvent() {},
   };
   const table = await openTable(stores);

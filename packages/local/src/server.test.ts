@@ -6,10 +6,10 @@ import { text } from "node:stream/consumers";
 import { AwsClient } from "aws4fetch";
 import { Hono } from "hono";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
-import { closeServer, createFetchServer, listen } from "./listen.ts";
+import { closeServer, listen } from "./listen.ts";
 import { createMedia } from "./media.ts";
 import { startS3 } from "./s3/server.ts";
-import { createFrontDoor, type Fetch } from "./server.ts";
+import { createFrontDoor, createFrontDoorServer, type Fetch } from "./server.ts";
 
 const region = "us-east-1";
 const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
@@ -32,18 +32,17 @@ beforeAll(async () => {
     buckets,
     region,
     ...credentials,
-    corsOrigins: [],
     onEvent() {},
   });
   s3Url = s3.url;
-  const corsOrigins = ["http://app.example"];
+  const trust = { hosts: ["phone.example"], origins: ["http://app.example"] };
   const app = createFrontDoor({
-    media: createMedia({ aws, s3Url, bucket: "processed", corsOrigins }),
+    media: createMedia({ aws, s3Url, bucket: "processed", trust }),
     gallery: new Hono().get("/", (c) => c.text("page")),
     sqs: new Hono().all("*", (c) => c.text("sqs")),
     api: (request) => api(request),
   });
-  const server = createFetchServer(app.fetch);
+  const server = createFrontDoorServer(trust, Promise.resolve({ app, s3: s3.serve }));
   url = await listen(server, 0);
   const put = (path: string, headers = {}) =>
     aws.fetch(`${s3Url}/${path}`, { method: "PUT", body: bytes, headers });
@@ -171,8 +170,9 @@ describe("/media", () => {
     const allowed = await raw(`/media/${key}`, { origin: "http://app.example" });
     expect(allowed.headers["access-control-allow-origin"]).toBe("http://app.example");
     const other = await raw(`/media/${key}`, { origin: "http://evil.example" });
-    expect(other.headers["access-control-allow-origin"]).toBeUndefined();
-    expect([allowed.headers.vary, other.headers.vary]).toEqual(["Origin", "Origin"]);
+    expect([other.statusCode, other.headers["access-control-allow-origin"]]).toEqual([403, undefined]);
+    const none = await raw(`/media/${key}`);
+    expect([allowed.headers.vary, none.headers.vary]).toEqual(["Origin", "Origin"]);
   });
 });
 
@@ -287,6 +287,7 @@ test.each([
   ["gallery.localhost", 200],
   ["[::1]:3000", 200],
   ["10.0.2.2:3000", 200],
+  ["phone.example", 200],
   ["evil.example", 421],
   ["127.0.0.1.evil.example:3000", 421],
 ])(

@@ -22,7 +22,6 @@ beforeEach(async () => {
     region: "us-east-1",
     credentials: { accessKeyId: "local", secretAccessKey: "local-secret" },
     endpoints: {},
-    corsOrigins: [],
     onEvent() {},
   };
 });

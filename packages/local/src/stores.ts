@@ -3,10 +3,10 @@ import { join } from "node:path";
 import { every, systemClock } from "./clock.ts";
 import { startDynamodb } from "./dynamodb.ts";
 import { type Credentials, names, reasonOf, StartError } from "./environment.ts";
+import type { Trust } from "./isolation.ts";
 import { allowUploads, createBuckets } from "./other-s3.ts";
 import type { ObjectEvent } from "./s3/event.ts";
-import type { Origins } from "./s3/headers.ts";
-import { startS3 } from "./s3/server.ts";
+import { type S3, startS3 } from "./s3/server.ts";
 import { createClient, ensureTable, expire, type Key } from "./table.ts";
 
 export type Options = {
@@ -17,7 +17,9 @@ export type Options = {
   credentials: Credentials;
   /** URLs of other endpoints; without one the embedded endpoint is started. */
   endpoints: { s3?: string; dynamodb?: string };
-  corsOrigins: Origins;
+  trust?: Trust;
+  /** The host in presigned URLs. */
+  publicHost?: string;
   onEvent(event: ObjectEvent): void;
 };
 
@@ -32,7 +34,7 @@ export async function openTable(options: Options): Promise<Store> {
   const { dataDir, dynamodbPort: port, endpoints, credentials, region } = options;
   const own = endpoints.dynamodb
     ? undefined
-    : await startDynamodb({ folder: join(dataDir, "dynamodb"), port });
+    : await startDynamodb({ folder: join(dataDir, "dynamodb"), port, trust: options.trust });
   const url = own?.url ?? withoutSlash(endpoints.dynamodb);
   const client = createClient({ endpoint: url, region, credentials });
   await ensureTable(client, names.table).catch((cause) => {
@@ -67,17 +69,17 @@ export async function openTable(options: Options): Promise<Store> {
  * Starts the S3 endpoint, or creates the missing buckets at the named one and sets the CORS rules of `uploads`. Throws a
  * `StartError` about the named one.
  */
-export async function openBuckets(options: Options): Promise<Store> {
-  const { dataDir, s3Port: port, endpoints, credentials, region, corsOrigins, onEvent } = options;
+export async function openBuckets(options: Options): Promise<Store & Partial<S3>> {
+  const { dataDir, s3Port: port, endpoints, credentials, region, trust, publicHost, onEvent } = options;
   const buckets = [names.uploads, names.processed];
   if (!endpoints.s3) {
     const dir = join(dataDir, "s3");
-    return await startS3({ dataDir: dir, port, buckets, region, ...credentials, corsOrigins, onEvent });
+    return await startS3({ dataDir: dir, port, buckets, region, ...credentials, trust, publicHost, onEvent });
   }
   const url = withoutSlash(endpoints.s3);
   const other = { url, region, credentials };
   await createBuckets(other, buckets);
-  const refused = await allowUploads(other, names.uploads, corsOrigins);
+  const refused = await allowUploads(other, names.uploads, trust);
   const notes = ["This S3 sends no events: an upload stays pending for up to a minute."];
   if (refused)
     notes.push(

@@ -43,7 +43,6 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
     buckets: [names.uploads, names.processed],
     region,
     ...credentials,
-    corsOrigins: "any local",
     onEvent: (event) => audience().stored(event),
     now,
   });

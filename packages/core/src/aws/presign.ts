@@ -71,7 +71,7 @@ export async function form({
   // aws4fetch signs requests, but not policies.
   const signingKey = scope.reduce<string | Buffer>(hmac, `AWS4${secretAccessKey}`);
   const signature = hmac(signingKey, Policy).toString("hex");
-  return { url: Resource.Uploads.url, fields: { ...fields, Policy, "X-Amz-Signature": signature } };
+  return { url: publicUrl(), fields: { ...fields, Policy, "X-Amz-Signature": signature } };
 }
 
 /** A step of a multipart upload, in S3's terms. `bytes` is the exact length of the part. */
@@ -215,7 +215,7 @@ type Request = {
 
 /** Presigns exactly this request: every header of it must be sent as it is. */
 async function sign({ method, key, query = {}, headers = {}, seconds }: Request): Promise<string> {
-  const url = urlOf(key);
+  const url = urlOf(key, publicUrl());
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value);
   url.searchParams.set("X-Amz-Expires", String(seconds));
   const aws = await signer();
@@ -223,7 +223,14 @@ async function sign({ method, key, query = {}, headers = {}, seconds }: Request)
 }
 
 /** Builds an original's URL, each part of the key encoded as S3 requires. */
-const urlOf = (key: string) => new URL(`${Resource.Uploads.url}/${key.split("/").map(encode).join("/")}`);
+const urlOf = (key: string, bucket = Resource.Uploads.url) =>
+  new URL(`${bucket}/${key.split("/").map(encode).join("/")}`);
+
+/** Returns the bucket's URL for callers. Embedded mode has another URL for them than for its own requests. */
+function publicUrl(): string {
+  const { url, publicUrl = url }: { url: string; publicUrl?: string } = Resource.Uploads;
+  return publicUrl;
+}
 
 const checksum = (sha256: string | undefined): Record<string, string> =>
   sha256 ? { "x-amz-checksum-sha256": Buffer.from(sha256, "hex").toString("base64") } : {};

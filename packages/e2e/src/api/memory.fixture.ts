@@ -37,8 +37,8 @@ export async function createWorld(
   const pipeline = { ...Settings.pipelineDefaults, ...settings };
   const stores = { dataDir, region, credentials, s3Port: 0, dynamodbPort: 0, onEvent: () => {} };
   const endpoints = { dynamodb: dynamodb.url };
-  const table = await openTable({ ...stores, endpoints, corsOrigins: [] });
-  const buckets = await openBuckets({ ...stores, endpoints, corsOrigins: [] });
+  const table = await openTable({ ...stores, endpoints });
+  const buckets = await openBuckets({ ...stores, endpoints });
   const discarding = { region, concurrency: 1, visibilityTimeoutMs: 30_000, consume: async () => undefined };
   const queue = startQueue({ ...discarding, name: "processing" });
   const deadLetters = startQueue({ ...discarding, name: "dead-letters" });

@@ -26,8 +26,8 @@ describeWith("chromium", "in Chromium", () => {
   beforeAll(async () => {
     script = await bundle();
     await new Promise<void>((resolve) => site.listen(0, "127.0.0.1", resolve));
-    cloud = await startTestCloud({ anonymous: true, corsOrigins: [origin()] });
-    ({ context, close } = await startBrowser());
+    cloud = await startTestCloud();
+    ({ context, close } = await startBrowser(["--host-resolver-rules=MAP app.example 127.0.0.1"]));
   });
 
   afterAll(async () => {
@@ -154,13 +154,30 @@ describeWith("chromium", "in Chromium", () => {
     expect(name).toBe("AbortError");
     expect(await count()).toBe(before);
   });
+
+  test("an error names CORS and the origin to add where the API refuses the page", async () => {
+    const page = await open(origin("app.example"));
+    const message = await page.evaluate(
+      (baseUrl) =>
+        images
+          .createClient({ baseUrl, tries: 1 })
+          .upload(new Blob(["x"], { type: "image/png" }), { filename: "a.png" })
+          .then(
+            () => "uploaded",
+            (error: Error) => error.message,
+          ),
+      cloud.url,
+    );
+    expect(message).toContain(`No response from ${cloud.url}.`);
+    expect(message).toContain(`add ${origin("app.example")} to CORS_ORIGINS`);
+  });
 });
 
-const origin = () => `http://127.0.0.1:${(site.address() as AddressInfo).port}`;
+const origin = (host = "127.0.0.1") => `http://${host}:${(site.address() as AddressInfo).port}`;
 
-async function open(): Promise<Page> {
+async function open(url = origin()): Promise<Page> {
   const page = await context.newPage();
-  await page.goto(origin());
+  await page.goto(url);
   return page;
 }
 

@@ -166,17 +166,22 @@ test.each(["PORT", "S3_PORT", "DYNAMODB_PORT"])(
   },
 );
 
-test("with CORS_ORIGINS, pages of these origins and the gallery itself may upload, and no other", async () => {
+test("with CORS_ORIGINS, pages of these origins and of this machine may upload and call the API, and no other", async () => {
   const { url, s3Url } = await start({ CORS_ORIGINS: "https://app.example.com" });
-  const allowed = async (origin: string) => {
-    const headers = { origin, "access-control-request-method": "PUT" };
-    const response = await fetch(`${s3Url}/uploads/a.jpg`, { method: "OPTIONS", headers });
+  const allows = async (target: string, origin: string, method: string) => {
+    const headers = { origin, "access-control-request-method": method };
+    const response = await fetch(target, { method: "OPTIONS", headers });
     return response.ok && response.headers.get("access-control-allow-origin") === origin;
   };
-  for (const origin of ["https://app.example.com", url, url.replace("127.0.0.1", "localhost")])
-    expect([origin, await allowed(origin)]).toEqual([origin, true]);
-  for (const origin of ["http://localhost:9", "https://app.example.com.evil.example", "null"])
-    expect([origin, await allowed(origin)]).toEqual([origin, false]);
+  const allowed = async (origin: string) => [
+    origin,
+    await allows(`${s3Url}/uploads/a.jpg`, origin, "PUT"),
+    await allows(`${url}/images`, origin, "POST"),
+  ];
+  for (const origin of ["https://app.example.com", url, "http://localhost:5173", "http://127.0.0.1:9"])
+    expect(await allowed(origin)).toEqual([origin, true, true]);
+  for (const origin of ["http://localhost.example", "https://app.example.com.evil.example", "null"])
+    expect(await allowed(origin)).toEqual([origin, false, false]);
 });
 
 test("says which setting cannot be used, and why", async () => {

@@ -43,7 +43,9 @@ export function createApp(settings: AppSettings) {
       logRequest(c as typeof c & { var: Guarded["Variables"] }, started);
     },
   );
-  if (settings.corsOrigins.length > 0) root.use(crossOrigin(settings.corsOrigins));
+  const { corsOrigins } = settings;
+  if (typeof corsOrigins === "function") root.use(crossOrigin(corsOrigins));
+  else if (corsOrigins.length > 0) root.use(crossOrigin((origin) => corsOrigins.includes(origin)));
   root.use(limitBody(settings));
   root.onError(answer);
   root.notFound(notFound(root));
@@ -79,9 +81,9 @@ function limitBody(settings: AppSettings): MiddlewareHandler<Env> {
  * in the uploads bucket: Sentry and OpenTelemetry add `sentry-trace`, `baggage` and `traceparent` to a page's requests.
  * The API reads only the headers that it knows, and takes no credentials from cookies.
  */
-const crossOrigin = (origins: string[]) =>
+const crossOrigin = (isAllowed: (origin: string) => boolean) =>
   cors({
-    origin: origins,
+    origin: (origin) => (isAllowed(origin) ? origin : undefined),
     allowMethods: ["GET", "POST", "PATCH", "DELETE"],
     exposeHeaders: ["etag", "link", "location", "retry-after", "x-request-id"],
     maxAge: 7200,

@@ -17,8 +17,15 @@ export type Caller = {
   owner?: string;
 };
 
-/** The API's settings. `url` is the stage's origin; `stage` is `local` in embedded mode. */
-export type AppSettings = Settings.Pipeline & { url: string; stage: string };
+/**
+ * The API's settings. `url` is the stage's origin; `stage` is `local` in embedded mode. `corsOrigins` may be a function
+ * that returns true for the origins of web apps.
+ */
+export type AppSettings = Omit<Settings.Pipeline, "corsOrigins"> & {
+  url: string;
+  stage: string;
+  corsOrigins: readonly string[] | ((origin: string) => boolean);
+};
 
 /** The variables of every request. */
 export type Env = { Variables: { requestId: string; settings: AppSettings; verifyToken: TokenVerifier } };

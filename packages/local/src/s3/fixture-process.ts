@@ -10,7 +10,6 @@ const { url } = await startS3({
   buckets: ["uploads", "processed"],
   region: "us-east-1",
   ...keys,
-  corsOrigins: "any local",
   onEvent: (event) => say({ event }),
 });
 say({ url });

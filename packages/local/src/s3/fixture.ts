@@ -38,7 +38,6 @@ export async function serve(options: Partial<S3Options> = {}): Promise<Served> {
     buckets: ["uploads", "processed"],
     region: "us-east-1",
     ...keys,
-    corsOrigins: "any local",
     onEvent: (event) => {
       events.push(event);
     },

@@ -1,5 +1,6 @@
 /** Headers: those kept with an object, those returned, those refused, and CORS. */
 import type { IncomingHttpHeaders } from "node:http";
+import { isTrustedOrigin, type Trust } from "../isolation.ts";
 import { S3Error } from "./error.ts";
 import type { Meta } from "./object-file.ts";
 import type { S3Request, S3Response } from "./request.ts";
@@ -126,24 +127,15 @@ export function headerText(text: string): string {
   return Buffer.from(text).toString("latin1");
 }
 
-/** Origins that CORS allows: by name, or every page of this machine on any port. */
-export type Origins = readonly string[] | "any local";
-
-const local = /^https?:\/\/(localhost|[a-z0-9-]+\.localhost|127\.\d+\.\d+\.\d+|\[::1\])(:\d+)?$/i;
-
-/** Returns whether a page of an origin may read responses. */
-export const isAllowed = (origin: string, origins: Origins) =>
-  origins === "any local" ? local.test(origin) : origins.includes(origin);
-
 /**
  * Returns the CORS headers of a response, by the rule of the deployed bucket (`infra/storage.ts`). A browser needs `ETag`
  * exposed to complete a multipart upload. S3 sends the same three names in `Vary`.
  */
-export function corsHeaders(headers: IncomingHttpHeaders, origins: Origins): Record<string, string> {
+export function corsHeaders(headers: IncomingHttpHeaders, trust: Trust): Record<string, string> {
   const { origin } = headers;
   if (origin === undefined) return {};
   // Responses differ by origin, so a cache must keep them apart.
-  if (!isAllowed(origin, origins)) return { vary };
+  if (!isTrustedOrigin(origin, trust)) return { vary };
   return {
     vary,
     "access-control-allow-origin": origin,
@@ -155,11 +147,11 @@ const vary = "Origin, Access-Control-Request-Headers, Access-Control-Request-Met
 const methods = ["GET", "HEAD", "PUT", "POST", "DELETE"];
 
 /** Answers a CORS preflight, also of headers that S3 does not know. Throws `AccessForbidden`. */
-export function preflight(headers: IncomingHttpHeaders, origins: Origins): S3Response {
+export function preflight(headers: IncomingHttpHeaders, trust: Trust): S3Response {
   const method = headers["access-control-request-method"];
   if (!headers.origin || !method)
     throw new S3Error("AccessForbidden", "Insufficient information. Origin request header needed.");
-  if (!isAllowed(headers.origin, origins) || !methods.includes(method))
+  if (!isTrustedOrigin(headers.origin, trust) || !methods.includes(method))
     throw new S3Error("AccessForbidden", "CORSResponse: This CORS request is not allowed.");
   return {
     status: 200,

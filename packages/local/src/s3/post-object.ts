@@ -6,7 +6,7 @@ import { S3Error } from "./error.ts";
 import { type Bounds, checkPolicy, type Form, readForm } from "./form.ts";
 import { encryption, headerText, keptHeaders, refuseUnknown } from "./headers.ts";
 import type { Meta } from "./object-file.ts";
-import { bodyBytesMax, checkKey, parseTarget, type S3Response } from "./request.ts";
+import { bodyBytesMax, checkKey, parseTarget, placeOf, type S3Response } from "./request.ts";
 import { verifyPolicy } from "./sigv2.ts";
 import type { Store } from "./store.ts";
 import { checkToken, hmacHex, type Identity, same, scopeOf } from "./verify-signature.ts";
@@ -46,8 +46,8 @@ export async function postObject(
 
 function bucketIn(message: IncomingMessage): string {
   const { path, query } = parseTarget(message.url ?? "");
-  const bucket = /^\/([^/]+)\/?$/.exec(path)?.[1];
-  if (!bucket || query.length > 0)
+  const { bucket, key } = placeOf(path);
+  if (bucket === "" || key !== "" || query.length > 0)
     throw new S3Error("MethodNotAllowed", "A form is posted to a bucket: http://host/bucket.");
   return bucket;
 }

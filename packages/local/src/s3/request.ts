@@ -89,6 +89,19 @@ export function parseTarget(target: string): { path: string; query: [name: strin
   return { path, query };
 }
 
+/**
+ * Prefix of paths at the front door, where S3 shares a port with the API. The endpoint's own port accepts it too: no
+ * bucket has this name.
+ */
+export const prefix = "/s3";
+
+/** Splits a decoded path into bucket and key, without the prefix. Both are empty for the service itself. */
+export function placeOf(path: string): { bucket: string; key: string } {
+  const own = path.startsWith(`${prefix}/`) ? path.slice(prefix.length) : path;
+  const [, bucket = "", key = ""] = /^\/([^/]*)\/?(.*)$/s.exec(own) ?? [];
+  return { bucket, key };
+}
+
 /** Percent-encodes a path as Signature Version 4 does: everything but letters, digits, `-_.~` and `/`. */
 export const encodePath = (path: string): string =>
   path

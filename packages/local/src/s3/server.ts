@@ -1,20 +1,21 @@
 /** An S3 endpoint on this machine: path style, signatures verified, durable, over a folder. */
 import { randomBytes } from "node:crypto";
-import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from "node:http";
 import { type Duplex, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { every, systemClock } from "../clock.ts";
+import { isolated, type Refusal, type Trust, thisMachine } from "../isolation.ts";
 import { listen } from "../listen.ts";
 import { errorOf, S3Error } from "./error.ts";
 import type { ObjectEvent } from "./event.ts";
-import { corsHeaders, headerText, type Origins, preflight } from "./headers.ts";
+import { corsHeaders, headerText, preflight } from "./headers.ts";
 import { type Endpoint, perform } from "./operations.ts";
 import { openParts } from "./parts.ts";
 import { isForm, postObject } from "./post-object.ts";
-import { checkKey, parseTarget, type S3Request, type S3Response } from "./request.ts";
+import { checkKey, parseTarget, placeOf, type S3Request, type S3Response, type Signed } from "./request.ts";
 import { isSigned, verifyUrl } from "./sigv2.ts";
 import { openStore } from "./store.ts";
-import { type Identity, verify } from "./verify-signature.ts";
+import { type Identity, type SignedRequest, verify } from "./verify-signature.ts";
 import { errorDocument } from "./xml.ts";
 
 export type { ObjectEvent } from "./event.ts";
@@ -30,7 +31,10 @@ export type S3Options = {
   accessKeyId: string;
   secretAccessKey: string;
   sessionToken?: string;
-  corsOrigins: Origins;
+  /** Hosts and pages that may send requests besides this machine's. */
+  trust?: Trust;
+  /** The host that presigned URLs name, if a tunnel on the way to this endpoint replaces the `Host` header. */
+  publicHost?: string;
   /**
    * Receives an event for every write and removal, once it is durable and before it is acknowledged; events of one
    * key in order. If it throws, the request is answered with an error, and the client repeats it.
@@ -40,14 +44,18 @@ export type S3Options = {
   now?: () => number;
 };
 
+/** A running endpoint. */
+export type S3 = { url: string; serve: RequestListener; close(): Promise<void> };
+
 /** A multipart upload that is not completed within a day is aborted, as by the deployed bucket's lifecycle rule. */
 const abandoned = { ageMs: 86_400_000, everyMs: 3_600_000 };
 
 /**
  * Starts the endpoint on 127.0.0.1. Resolves when it serves; rejects with `EADDRINUSE` if the port is taken, before
- * it touches the folder. `close` lets requests that have begun end, for up to five seconds.
+ * it touches the folder. `serve` answers requests of another server, with paths under `/s3`. `close` lets requests that
+ * have begun end, for up to five seconds.
  */
-export async function startS3(options: S3Options): Promise<{ url: string; close(): Promise<void> }> {
+export async function startS3(options: S3Options): Promise<S3> {
   const { now = Date.now } = options;
   const underway = new Set<Promise<void>>();
   const server = createServer();
@@ -62,9 +70,14 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
     const work = answer(call, endpoint, options, now).finally(() => underway.delete(work));
     underway.add(work);
   };
-  server.on("request", (message, response) => onRequest(message, response));
+  const serve: RequestListener = (message, response) => onRequest(message, response);
+  const { trust = thisMachine } = options;
+  server.on("request", isolated(trust, refuse, serve));
   // `Expect: 100-continue`: a request that is refused by its headers costs the client no body.
-  server.on("checkContinue", (message, response) => onRequest(message, response, true));
+  server.on(
+    "checkContinue",
+    isolated(trust, refuse, (message, response) => onRequest(message, response, true)),
+  );
   let sweeping: () => void;
   try {
     const { parts } = await endpoint;
@@ -77,6 +90,7 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
   }
   return {
     url,
+    serve,
     async close() {
       sweeping();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
@@ -88,6 +102,12 @@ export async function startS3(options: S3Options): Promise<{ url: string; close(
     },
   };
 }
+
+/** Answers a request that the isolation policy refuses. */
+const refuse = ({ status, detail }: Refusal, response: ServerResponse) =>
+  response
+    .writeHead(status, { "content-type": "application/xml" })
+    .end(errorDocument({ Code: "AccessDenied", Message: detail }));
 
 /** Answers an incomplete or invalid HTTP request. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {
@@ -123,6 +143,12 @@ function continuing(response: ServerResponse): () => void {
   };
 }
 
+/** Keeps a browser from running an object as a page or a script of this origin: originals are untrusted. */
+const policy = {
+  "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
+  "x-content-type-options": "nosniff",
+};
+
 /** Answers a request, with an error response if anything throws. */
 async function answer(
   { message, response, proceed }: Call,
@@ -131,8 +157,9 @@ async function answer(
   now: () => number,
 ): Promise<void> {
   const id = randomBytes(8).toString("hex").toUpperCase();
-  const cors = message.method === "OPTIONS" ? {} : corsHeaders(message.headers, options.corsOrigins);
-  const headers = { "x-amz-request-id": id, ...cors };
+  const { trust = thisMachine } = options;
+  const cors = message.method === "OPTIONS" ? {} : corsHeaders(message.headers, trust);
+  const headers = { "x-amz-request-id": id, ...policy, ...cors };
   try {
     await send(
       message,
@@ -157,7 +184,7 @@ async function answerOf(
   options: S3Options,
   now: number,
 ): Promise<S3Response> {
-  if (message.method === "OPTIONS") return preflight(message.headers, options.corsOrigins);
+  if (message.method === "OPTIONS") return preflight(message.headers, options.trust ?? thisMachine);
   if (isForm(message)) {
     proceed(); // The signature is in the body.
     return await postObject(message, endpoint.store, { ...options, service: "s3" }, now);
@@ -181,7 +208,7 @@ async function authenticated(
   const payload = message.headers["x-amz-content-sha256"] ?? new Map(query).get("X-Amz-Content-Sha256");
   const signed = isSigned(new Map(query))
     ? verifyUrl(request, identity, now)
-    : await verify(request, identity, now, String(payload ?? "UNSIGNED-PAYLOAD"));
+    : await verifyAsSent(request, identity, now, String(payload ?? "UNSIGNED-PAYLOAD"), options.publicHost);
   if (message.headers.authorization && !message.headers["x-amz-content-sha256"])
     throw new S3Error(
       "MissingSecurityHeader",
@@ -194,7 +221,7 @@ async function authenticated(
     else if (/^(x-amz-|content-(type|md5)$)/i.test(name)) hoisted(name.toLowerCase(), value, headers);
     else parameters.set(name, value);
   for (const [name, values] of Object.entries(headersDistinct)) headers[name] = values?.join(", ");
-  const [, bucket = "", key = ""] = /^\/([^/]*)\/?(.*)$/s.exec(path) ?? [];
+  const { bucket, key } = placeOf(path);
   return {
     method,
     bucket,
@@ -204,6 +231,23 @@ async function authenticated(
     signed,
     message,
   };
+}
+
+/** Verifies a signature over the `Host` header as it arrived, or as it was before a tunnel replaced it. */
+async function verifyAsSent(
+  request: SignedRequest,
+  identity: Identity,
+  now: number,
+  payload: string,
+  publicHost: string | undefined,
+): Promise<Signed> {
+  try {
+    return await verify(request, identity, now, payload);
+  } catch (error) {
+    if (!publicHost || !(error instanceof S3Error && error.code === "SignatureDoesNotMatch")) throw error;
+    const headers = { ...request.headers, host: [publicHost] };
+    return await verify({ ...request, headers }, identity, now, payload);
+  }
 }
 
 /**

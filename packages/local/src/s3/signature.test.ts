@@ -368,13 +368,14 @@ describe("CORS", () => {
     },
   );
 
-  test("goes by the list where there is one", async () => {
-    const listed = await serve({ corsOrigins: ["https://app.example.com"] });
+  test("allows the origins of the settings as well", async () => {
+    const listed = await serve({ trust: { hosts: [], origins: ["https://app.example.com"] } });
     try {
       const ask = (origin: string) =>
         fetch(listed.url, { method: "OPTIONS", headers: { origin, "access-control-request-method": "GET" } });
       expect((await ask("https://app.example.com")).status).toBe(200);
-      expect((await ask("http://localhost:3000")).status).toBe(403);
+      expect((await ask("http://localhost:3000")).status).toBe(200);
+      expect((await ask("https://other.example.com")).status).toBe(403);
     } finally {
       await listed.end();
     }

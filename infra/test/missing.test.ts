@@ -9,6 +9,7 @@ import { pathToFileURL } from "node:url";
 import { AwsClient } from "aws4fetch";
 import { Hono } from "hono";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { thisMachine } from "../../packages/local/src/isolation.ts";
 import { createMedia } from "../../packages/local/src/media.ts";
 import { startS3 } from "../../packages/local/src/s3/server.ts";
 import { type EdgeRequest, pass } from "./edge.ts";
@@ -29,10 +30,10 @@ let bucket: Awaited<ReturnType<typeof startS3>>;
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "missing-"));
   const buckets = ["processed"];
-  const options = { dataDir: folder, port: 0, buckets, region, ...credentials, corsOrigins: [] };
+  const options = { dataDir: folder, port: 0, buckets, region, ...credentials };
   bucket = await startS3({ ...options, onEvent() {} });
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
-  app.route("/media", createMedia({ aws, s3Url: bucket.url, bucket: "processed", corsOrigins: [] }));
+  app.route("/media", createMedia({ aws, s3Url: bucket.url, bucket: "processed", trust: thisMachine }));
 });
 
 afterAll(async () => {

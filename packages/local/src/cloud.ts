@@ -8,6 +8,7 @@ import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import { ID } from "@image-pipeline/core/id";
+import type { Settings } from "@image-pipeline/core/settings";
 import { AwsClient } from "aws4fetch";
 import {
   type Credentials,
@@ -32,10 +33,10 @@ import { openBuckets, openTable } from "./stores.ts";
 
 /**
  * `endpoints`, `host` and `publicUrl` may be left out; `workers` is the number of images in progress at once, by default
- * one for each core.
+ * one for each core. `rebuild` moves the table aside: the comparison of bucket and table makes the records again.
  */
 export type Options = Omit<StartSettings, "endpoints" | "host" | "publicUrl"> &
-  Partial<StartSettings> & { workers?: number };
+  Partial<StartSettings> & { workers?: number; rebuild?: boolean };
 
 /**
  * A running cloud. `url` is the front door on this machine, `publicUrl` the one in URLs for callers. `settled` resolves when the queue is empty and idle. `stop` gives work in progress five
@@ -95,7 +96,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
 
   // Ports are opened first, because the handlers need the URLs; requests wait until the handlers are loaded.
   let processing: Processing | undefined;
-  const early: { body: string; group: string }[] = [];
+  const early: Early[] = [];
   const onEvent = (event: ObjectEvent) => {
     if (event.bucket !== names.uploads) return;
     const body = JSON.stringify({ Records: [eventRecord(event, region)] });
@@ -141,6 +142,9 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   await writeFile(found, JSON.stringify(variables({ ...places, pipeline })), { mode: 0o600 });
   stops.first.push(() => rm(found, { force: true }));
 
+  // Before the workers start: until then every lease is of a worker that ended with an earlier server.
+  if (!endpoints.dynamodb) early.push(...(await releaseLeases(pipeline)));
+
   const { processorTimeoutSeconds: timeoutSeconds } = pipeline;
   const running = startProcessing({ region, env, workers, timeoutSeconds, memoryMB });
   stops.first.push(() => running.close(graceMs));
@@ -177,6 +181,19 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
     notes: buckets.notes ?? [],
     settled,
   };
+}
+
+/** A message for the queue and the owner that it belongs to. */
+type Early = { body: string; group: string };
+
+/** Releases the leases of an earlier server's workers, and returns a message for each of their images. */
+async function releaseLeases(pipeline: Settings.Pipeline): Promise<Early[]> {
+  const { Restart } = await import("@image-pipeline/core/pipeline/restart");
+  const checks = await Restart.release(pipeline);
+  const [images, are] = checks.length === 1 ? ["image", "is"] : ["images", "are"];
+  if (checks.length > 0)
+    console.log(`${checks.length} ${images} in progress when the server last ended ${are} processed again.`);
+  return checks.map((check) => ({ body: JSON.stringify(check), group: ID.groupOf(check.key) }));
 }
 
 /**

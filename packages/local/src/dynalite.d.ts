@@ -5,6 +5,7 @@ declare module "dynalite" {
   export type Iterator = { close(): Promise<void> };
   export type Database = {
     open(): Promise<void>;
+    close(): Promise<void>;
     values(options?: object): Iterator;
     batch(operations: object[], done: (error?: Error) => void): void;
   };

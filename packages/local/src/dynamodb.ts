@@ -9,12 +9,10 @@
  *
  * dynalite has no transactions, streams, PartiQL or time to live. Only time to live is needed here: `table.ts` has it.
  */
-import { mkdir } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
-import dynalite from "dynalite";
-import { reasonOf, StartError } from "./environment.ts";
 import { isolated, type Refusal, type Trust, thisMachine } from "./isolation.ts";
 import { listen } from "./listen.ts";
+import { openFolder } from "./table-folder.ts";
 
 /** Milliseconds that requests in flight get to finish when the endpoint closes. */
 const graceMs = 2_000;
@@ -22,28 +20,22 @@ const graceMs = 2_000;
 /** A running endpoint. `close` lets requests in flight finish before it closes the files. */
 export type Dynamodb = { url: string; close(): Promise<void> };
 
-/** Starts the endpoint. Throws a `StartError` if another process has the folder open, or `EADDRINUSE` for the port. */
+/**
+ * Starts the endpoint; with `rebuild` over an empty table. Throws a `StartError` if the folder cannot be opened, or
+ * `EADDRINUSE` for the port.
+ */
 export async function startDynamodb({
   folder,
   port,
   trust = thisMachine,
+  rebuild,
 }: {
   folder?: string;
   port: number;
   trust?: Trust;
+  rebuild?: boolean;
 }): Promise<Dynamodb> {
-  if (folder) await mkdir(folder, { recursive: true });
-  const server = dynalite({ path: folder, createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
-  if (!server.store) throw new StartError("dynalite lacks its patch. Run `npm install` in the repository.");
-  try {
-    await server.store.db.open();
-  } catch (cause) {
-    const reason = reasonOf(cause);
-    const advice = /lock/i.test(reason)
-      ? " Another process uses it: stop that process, or set DATA_DIR."
-      : "";
-    throw new StartError(`The table's folder ${folder} cannot be opened: ${reason}.${advice}`, { cause });
-  }
+  const server = await openFolder(folder, rebuild);
   const [handle] = server.listeners("request");
   server.removeAllListeners("request");
   const serve = (request: IncomingMessage, response: ServerResponse) => {

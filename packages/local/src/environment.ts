@@ -10,6 +10,9 @@ export class StartError extends Error {
 
 type ResponseMetadata = { httpStatusCode?: number };
 
+/** True if `npm start` started this process. */
+export const isStartedByNpm = process.env.npm_lifecycle_event === "start";
+
 /** Returns the message of the innermost cause, which is that of LevelDB, the socket or DNS, or the SDK's with the status. */
 export function reasonOf(error: unknown): string {
   // The first address that was tried, if the host has several.

@@ -1,9 +1,11 @@
 /** `npm start`: the whole product on this machine, until Ctrl-C. */
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { VisibleError } from "@image-pipeline/core/error";
 import type { Settings } from "@image-pipeline/core/settings";
-import { type Cloud, startCloud } from "./cloud.ts";
-import { names, readSettings, StartError } from "./environment.ts";
+import { banner } from "./banner.ts";
+import { startCloud } from "./cloud.ts";
+import { isStartedByNpm, readSettings, reasonOf, StartError } from "./environment.ts";
 
 /** `.env` and DATA_DIR are relative to the repository, even if `npm start` runs in another folder. */
 process.chdir(fileURLToPath(new URL("../../../", import.meta.url)));
@@ -11,16 +13,30 @@ process.chdir(fileURLToPath(new URL("../../../", import.meta.url)));
 /** One Ctrl-C in a terminal can reach this process twice, once through npm: signals so close together are one. */
 const echoMs = 300;
 
+/** Milliseconds between two checks that npm, which started this process, still runs. */
+const parentEveryMs = 500;
+
 try {
   const settings = readSettings();
-  const cloud = await startCloud(settings).catch((error) => {
+  const cloud = await startCloud({ ...settings, rebuild: isRebuild() }).catch((error) => {
     throw startErrorOf(error, settings) ?? error;
   });
   stopOnSignal(cloud.stop);
-  console.log(banner(cloud, settings.dataDir));
+  console.log(banner(cloud, settings));
 } catch (error) {
   console.error(error instanceof VisibleError || error instanceof StartError ? error.message : error);
   process.exit(1);
+}
+
+/** Returns true if the command line has `--rebuild`. Throws a `StartError` for any other argument. */
+function isRebuild(): boolean {
+  try {
+    return parseArgs({ options: { rebuild: { type: "boolean", default: false } } }).values.rebuild;
+  } catch (cause) {
+    throw new StartError(`${reasonOf(cause)} \`npm start\` takes no argument but \`-- --rebuild\`.`, {
+      cause,
+    });
+  }
 }
 
 function stopOnSignal(stop: () => Promise<void>): void {
@@ -40,12 +56,28 @@ function stopOnSignal(stop: () => Promise<void>): void {
   };
   process.on("SIGINT", onSignal);
   process.on("SIGTERM", onSignal);
+  // The terminal was closed, and takes no more output. Without a terminal, `nohup` has the signal ignored.
+  if (process.stdout.isTTY) {
+    process.on("SIGHUP", onSignal);
+    for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
+  }
+  // npm forwards SIGTERM, but it cannot forward SIGKILL.
+  const parent = process.ppid;
+  const watch = setInterval(() => {
+    if (!isStartedByNpm || process.ppid === parent) return;
+    clearInterval(watch);
+    onSignal();
+  }, parentEveryMs).unref();
 }
 
 /** Translates an error of the network or the file system into one that names the setting to change. */
 function startErrorOf(error: unknown, settings: Settings.Local): StartError | undefined {
   if (!(error instanceof Error && "code" in error)) return undefined;
-  const { port, s3Port, dynamodbPort, dataDir } = settings;
+  const { host, port, s3Port, dynamodbPort, dataDir } = settings;
+  if (error.code === "EADDRNOTAVAIL" || ("hostname" in error && error.hostname === host))
+    return new StartError(
+      `HOST=${host} is not an address of this machine (${error.code}). Set HOST to one, or remove it.`,
+    );
   if ("port" in error) {
     const ports = { PORT: port, S3_PORT: s3Port, DYNAMODB_PORT: dynamodbPort };
     const name = Object.entries(ports).find(([, value]) => value === error.port)?.[0] ?? "PORT";
@@ -62,27 +94,4 @@ function startErrorOf(error: unknown, settings: Settings.Local): StartError | un
       `The data folder ${dataDir} cannot be used: ${error.message}. Set DATA_DIR to a folder that can be written.`,
     );
   return undefined;
-}
-
-/** The text that `npm start` prints when it is ready. */
-function banner({ url, s3Url, dynamodbUrl, region, credentials, notes }: Cloud, dataDir: string): string {
-  const { accessKeyId, secretAccessKey } = credentials;
-  const keys = `AWS_ACCESS_KEY_ID=${accessKeyId} AWS_SECRET_ACCESS_KEY=${secretAccessKey} AWS_DEFAULT_REGION=${region}`;
-  return `
-  The image pipeline is ready. Open ${url} and drop an image on the page.
-
-    Gallery      ${url}
-    API          ${url.padEnd(24)} reference at /docs, files at /media
-    S3           ${s3Url.padEnd(24)} buckets ${names.uploads} and ${names.processed}
-    DynamoDB     ${dynamodbUrl.padEnd(24)} table ${names.table}
-    Region       ${region.padEnd(24)} access key ${accessKeyId}, secret ${secretAccessKey}
-    Data         ${dataDir}
-${notes.map((note) => `\n  ${note}\n`).join("")}
-  Upload an image and list it:
-    ${keys} \\
-      aws --endpoint-url ${s3Url} s3 cp photo.jpg s3://${names.uploads}/photo.jpg
-    curl ${url}/images
-
-  Ctrl-C stops it. The data stays.
-`;
 }

@@ -18,6 +18,8 @@ export type Options = {
   /** URLs of other endpoints; without one the embedded endpoint is started. */
   endpoints: { s3?: string; dynamodb?: string };
   trust?: Trust;
+  /** Moves the table aside and starts with an empty one. */
+  rebuild?: boolean;
   /** The host in presigned URLs. */
   publicHost?: string;
   onEvent(event: ObjectEvent): void;
@@ -34,7 +36,12 @@ export async function openTable(options: Options): Promise<Store> {
   const { dataDir, dynamodbPort: port, endpoints, credentials, region } = options;
   const own = endpoints.dynamodb
     ? undefined
-    : await startDynamodb({ folder: join(dataDir, "dynamodb"), port, trust: options.trust });
+    : await startDynamodb({
+        folder: join(dataDir, "dynamodb"),
+        port,
+        trust: options.trust,
+        rebuild: options.rebuild,
+      });
   const url = own?.url ?? withoutSlash(endpoints.dynamodb);
   const client = createClient({ endpoint: url, region, credentials });
   await ensureTable(client, names.table).catch((cause) => {

@@ -1,20 +1,18 @@
 /** `npm start` as a process: start, stop, refused starts, and restarts with existing data. */
-import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import type { ChildProcessWithoutNullStreams } from "node:child_process";
 import { on, once } from "node:events";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request } from "node:http";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
 import { fixtures, photo } from "@image-pipeline/core/fixture";
 import type { Image } from "@image-pipeline/core/images/image";
 import { closeServer, listen } from "@image-pipeline/local/listen";
 import { AwsClient } from "aws4fetch";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { expect, test } from "vitest";
+import { dataDir, launch, npmStart, start } from "./main.fixture.ts";
 
-const main = fileURLToPath(new URL("../../../local/src/main.ts", import.meta.url));
 const aws = new AwsClient({
   accessKeyId: "local",
   secretAccessKey: "local-secret",
@@ -22,50 +20,6 @@ const aws = new AwsClient({
   service: "s3",
   retries: 0,
 });
-
-let dataDir: string;
-let children: ChildProcessWithoutNullStreams[];
-
-beforeEach(async () => {
-  dataDir = await mkdtemp(join(tmpdir(), "main-"));
-  children = [];
-});
-
-afterEach(async () => {
-  for (const child of children) if (child.exitCode === null) child.kill("SIGKILL");
-  await rm(dataDir, { recursive: true, force: true, maxRetries: 5 });
-});
-
-function launch(settings: Record<string, string> = {}) {
-  // No setting of the test runner reaches it.
-  const { PATH = "", HOME = "" } = process.env;
-  const ports = { PORT: "0", S3_PORT: "0", DYNAMODB_PORT: "0" };
-  const child = spawn(process.execPath, [main], {
-    cwd: tmpdir(),
-    env: { PATH, HOME, DATA_DIR: dataDir, ...ports, ...settings },
-  });
-  children.push(child);
-  return child;
-}
-
-/** Starts it and reads the URLs that it prints. */
-async function start(settings: Record<string, string> = {}) {
-  const child = launch(settings);
-  child.stderr.pipe(process.stderr);
-  let printed = "";
-  child.stdout.setEncoding("utf8").on("data", (part: string) => {
-    printed += part;
-  });
-  while (!printed.includes("Ctrl-C stops it"))
-    await Promise.race([once(child.stdout, "data"), failed(child)]);
-  const urlOf = (name: string) => new RegExp(`${name} +(http://[\\d.:]+)`).exec(printed)?.[1] ?? "";
-  return { child, printed, url: urlOf("API"), s3Url: urlOf("S3") };
-}
-
-async function failed(child: ChildProcessWithoutNullStreams): Promise<never> {
-  await once(child, "exit");
-  throw new Error("It ended before it was ready.");
-}
 
 /** Waits until a process that must not start has ended; returns its output and exit code. */
 async function refusal(child: ChildProcessWithoutNullStreams) {
@@ -254,13 +208,74 @@ test("processes after kill -9 what it had taken in", async () => {
   expect(ready.filter((key) => waiting.includes(key ?? ""))).toEqual([]);
 
   const second = await start();
-  const images = await when(second.url, (images) => {
+  await when(second.url, (images) => {
     const done = new Set(images.filter(isReady).map(({ source }) => source.key));
-    return waiting.every((key) => done.has(key));
+    return [...busy, ...waiting].every((key) => done.has(key));
   });
-  // Each large image is ready, or held by the lease of a dead worker, which expires.
-  for (const key of busy) {
-    const found = images.find(({ source }) => source.key === key);
-    expect(["ready", "processing"]).toContain(found?.status);
-  }
 }, 60_000);
+
+test("processes an image at once that a worker held at kill -9, and says so", async () => {
+  const first = await start();
+  await put(first.s3Url, "large.jpg", await photo({ width: 7000, height: 5000 }));
+  await when(first.url, (images) => images.some(({ status }) => status === "processing"));
+  first.child.kill("SIGKILL");
+  await once(first.child, "exit");
+  const second = await start();
+  expect(second.printed).toContain("1 image in progress when the server last ended is processed again.");
+  // Its lease lasts for 75 s.
+  await when(second.url, (images) => images.some(isReady));
+}, 60_000);
+
+test.each<NodeJS.Signals>(["SIGTERM", "SIGKILL"])(
+  "npm start ends with npm, on %s",
+  async (signal) => {
+    const { child, url } = await start({}, npmStart);
+    expect((await fetch(`${url}/health`)).status).toBe(200);
+    child.kill(signal);
+    await expect
+      .poll(
+        () =>
+          fetch(`${url}/health`).then(
+            ({ status }) => status,
+            () => "refused",
+          ),
+        { timeout: 15_000 },
+      )
+      .toBe("refused");
+    // Removed at a clean stop.
+    await expect.poll(() => readdir(dataDir), { timeout: 15_000 }).not.toContain("environment.json");
+  },
+  60_000,
+);
+
+test.each([/^MANIFEST-/, /^CURRENT$/])(
+  "says how to rebuild a table that lacks %s, and does it",
+  async (lost) => {
+    const first = await start();
+    await put(first.s3Url, "a.jpg", await photo({ width: 300, height: 200 }));
+    await when(first.url, (images) => images.some(isReady));
+    first.child.kill("SIGTERM");
+    await once(first.child, "exit");
+    for (const name of await readdir(join(dataDir, "dynamodb")))
+      if (lost.test(name)) await rm(join(dataDir, "dynamodb", name));
+
+    const { error, code } = await refusal(launch());
+    expect([code, error.trimEnd().split("\n")]).toEqual([
+      1,
+      [expect.stringMatching(/dynamodb cannot be opened.*npm start -- --rebuild/)],
+    ]);
+    const second = await start({}, ["--rebuild"]);
+    await when(second.url, (images) => images.some(isReady));
+    const folders = (await readdir(dataDir)).filter((name) => name.startsWith("dynamodb"));
+    expect(folders).toEqual(["dynamodb", expect.stringMatching(/^dynamodb-20\d\d-/)]);
+  },
+  90_000,
+);
+
+test("refuses to rebuild the table of a running server, and an unknown argument", async () => {
+  await start();
+  const [rebuild, unknown] = [await refusal(launch({}, ["--rebuild"])), await refusal(launch({}, ["--no"]))];
+  expect(rebuild.error).toMatch(/Another process uses it/);
+  expect(unknown.error).toMatch(/Unknown option '--no'.*--rebuild/);
+  expect(await readdir(dataDir)).toContain("dynamodb");
+});

@@ -156,7 +156,7 @@ export function preflight(headers: IncomingHttpHeaders, trust: Trust): S3Respons
   return {
     status: 200,
     headers: {
-      ...corsHeaders(headers, origins),
+      ...corsHeaders(headers, trust),
       "access-control-allow-methods": methods.join(", "),
       "access-control-allow-headers": headers["access-control-request-headers"],
       "access-control-max-age": "7200",

@@ -113,6 +113,14 @@ test("its key is refused for another request", async () => {
   expect(runs).toBe(1);
 });
 
+test("its response is forgotten with the key, after a day", async () => {
+  refused = ["UpdateItem"];
+  await expect(send()).rejects.toThrow("No.");
+  [refused, row] = [[], undefined];
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + 86_500_000 });
+  expect(await send("POST /images {2}").finally(() => vi.useRealTimers())).toEqual({ id: "img_2" });
+});
+
 test("where another process has taken the claim over, its response is the one that is returned", async () => {
   refused = ["UpdateItem"];
   await expect(send()).rejects.toThrow("No.");

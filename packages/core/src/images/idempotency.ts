@@ -20,7 +20,8 @@ const leaseSeconds = 60;
 /** Maximum number of responses kept in memory because the table did not accept them. */
 const unsavedMax = 100;
 
-type Finished = { requestHash: string; claimID: string; answer: Record<string, unknown> };
+/** `until`: end of the key's life, in milliseconds. */
+type Finished = { requestHash: string; claimID: string; answer: Record<string, unknown>; until: number };
 
 /** Responses of finished runs that could not be stored, by key. A retry stores and returns them. */
 const unsaved = new Map<string, Finished>();
@@ -42,7 +43,9 @@ export async function once<T extends Record<string, unknown>>(
   const id = { owner, keyHash: hash(key) };
   const requestHash = hash(request);
   const finished = unsaved.get(nameOf(id));
-  if (finished) return (await saveAgain(id, requestHash, finished)) as T;
+  if (finished && finished.until > Date.now()) return (await saveAgain(id, requestHash, finished)) as T;
+  unsaved.delete(nameOf(id));
+  const until = Date.now() + lifeSeconds * 1000;
   const claimed = await claim(id, requestHash);
   if ("answer" in claimed) return claimed.answer as T;
   const { claimID, workID, isFirst } = claimed;
@@ -57,7 +60,7 @@ export async function once<T extends Record<string, unknown>>(
     await save(id, claimID, answer);
   } catch (error) {
     // On a condition failure another process has taken the claim over: its response counts.
-    if (!isConditionFailure(error)) keep(id, { requestHash, claimID, answer });
+    if (!isConditionFailure(error)) keep(id, { requestHash, claimID, answer, until });
     throw error;
   }
   return answer;

@@ -51,11 +51,15 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
   const report: Report = { looked: 0, checks: 0, removed: 0, done: true };
   const after = await resume("compare");
   // Complete only if this run lists every object. Otherwise missing originals are looked up one by one.
-  const seen = after === undefined ? new Map<string, ImageRecord["status"]>() : undefined;
+  const seen: Counters.Scanned | undefined =
+    after === undefined ? { statuses: new Map(), recent: new Set() } : undefined;
+  const recentSince = new Date(Date.now() - Counters.lagMs).toISOString();
   const counted = seen && (await Counters.now());
-  // Expired records are invisible, and so not counted.
-  const saw = (record: ImageRecord) =>
-    seen?.set(record.imageID, Image.isVisible(record) ? record.status : "deleted");
+  const saw = (record: ImageRecord) => {
+    // Expired records are invisible, and so not counted.
+    seen?.statuses.set(record.imageID, Image.isVisible(record) ? record.status : "deleted");
+    if (record.updatedAt >= recentSince) seen?.recent.add(record.imageID);
+  };
   for await (const page of Storage.pages("uploads", after)) {
     const wrong = await unrecorded(page, self, saw);
     await Queue.send(wrong);
@@ -65,14 +69,14 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
     if (last && Date.now() > deadline) return suspend("compare", last.key, report);
   }
   for await (const { ids } of Scan.imageIDs()) {
-    const records = await readMany(ids.filter((imageID) => !seen?.has(imageID)));
+    const records = await readMany(ids.filter((imageID) => !seen?.statuses.has(imageID)));
     records.forEach(saw);
     const gone = await withoutOriginal(records, seen !== undefined);
     await Queue.send(gone.map(({ key, attempt }) => ({ key, attempt, by: self })));
     report.looked += ids.length;
     report.checks += gone.length;
   }
-  if (seen && counted) await Counters.repair(Counters.census([...seen.values()]), counted);
+  if (seen && counted) await Counters.repair(seen, counted);
   await finish("compare");
   return report;
 }

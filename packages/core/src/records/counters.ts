@@ -55,20 +55,27 @@ export async function now(): Promise<Census> {
   return (await since("9")).now;
 }
 
-/** Counts the visible statuses in a list. */
-export function census(statuses: readonly ImageRecord["status"][]): Census {
-  return censusOf((status) => statuses.filter((each) => each === status).length);
-}
+/**
+ * The longest time between a record's `updatedAt` and its count, in milliseconds: twice four attempts of 5 s, for the
+ * write and for the count, their backoff, and the difference between two clocks.
+ */
+export const lagMs = 120_000;
+
+/** Statuses of all images by id, as a complete scan read them, and the ids of those that had just been written. */
+export type Scanned = { statuses: Map<string, ImageRecord["status"]>; recent: Set<string> };
 
 /**
- * Corrects the current numbers after a scan that counted every image. `before` are the numbers from before the scan:
- * a count between them and the current numbers may be due to writes during the scan; only one outside is wrong.
+ * Corrects the current numbers after a scan that read every image. `before` are the numbers from before the scan, and
+ * `recent` the images written since `lagMs` before that: their counts may be in `before`, or only follow. So a number
+ * within their reach is left alone, and a later scan corrects it.
  */
-export async function repair(counted: Census, before: Census): Promise<void> {
-  const after = await now();
+export async function repair({ statuses, recent }: Scanned, before: Census): Promise<void> {
+  const counted = censusOf(() => 0);
+  for (const status of statuses.values()) if (isVisible(status)) counted[status]++;
   const wrong = censusOf((status) => {
-    const low = Math.min(before[status], after[status]);
-    const high = Math.max(before[status], after[status]);
+    const arrived = [...recent].filter((imageID) => statuses.get(imageID) === status).length;
+    const low = before[status] - (recent.size - arrived);
+    const high = before[status] + arrived;
     return counted[status] - Math.min(Math.max(counted[status], low), high);
   });
   await add(ID.shards[0], slotNow, wrong);
@@ -126,6 +133,9 @@ const isCode = (code: string | undefined): code is (typeof codes)[number] =>
 /** Sums one counter over several rows. */
 export const sum = (rows: readonly Row[], counter: Counter) =>
   rows.reduce((total, row) => total + (row[counter] ?? 0), 0);
+
+const isVisible = (status: ImageRecord["status"]): status is Visible =>
+  visibleStatuses.some((visible) => visible === status);
 
 const censusOf = (of: (status: Visible) => number) =>
   Object.fromEntries(visibleStatuses.map((status) => [status, of(status)])) as Census;

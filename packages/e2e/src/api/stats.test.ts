@@ -1,7 +1,7 @@
 import { photo } from "@image-pipeline/core/fixture";
 import type { Routes } from "@image-pipeline/functions/http/app";
 import { hc } from "hono/client";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { startWorld, type World } from "./fixture.ts";
 
 let world: World;
@@ -14,6 +14,9 @@ beforeAll(async () => {
   await world.settled();
 });
 afterAll(() => world.stop());
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 const stats = async (hours?: string) => (await api.stats.$get({ query: { hours } })).json();
 
@@ -73,13 +76,48 @@ describe("statistics", () => {
     // Imported late: these modules read where the cloud is when they are loaded.
     const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
     const { TallyEntity } = await import("@image-pipeline/core/table/tally-entity");
+    const { Counters } = await import("@image-pipeline/core/records/counters");
     const before = (await stats()).images;
     await TallyEntity.update({ shard: "3", slot: "now" }).add({ ready: 7, processing: 2, pending: -3 }).go();
     expect((await stats()).images).not.toEqual(before);
+    // Later than any count of the images above can follow.
+    vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + Counters.lagMs + 60_000 });
     await Reconcile.compare();
     expect((await stats()).images).toEqual(before);
     await Reconcile.compare();
     expect((await stats()).images).toEqual(before);
+  });
+
+  test("count an image once whose count follows only after the comparison", async () => {
+    const { Table } = await import("@image-pipeline/core/table/table");
+    const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
+    const before = (await stats()).images;
+    const compared = Promise.withResolvers<void>();
+    let held = 0;
+    const { middlewareStack } = Table.client();
+    middlewareStack.add(
+      (next, { commandName }) =>
+        async (args) => {
+          const isCount =
+            commandName === "UpdateItemCommand" && JSON.stringify(args.input).includes("slot_now");
+          // Only the first: the comparison may count, too.
+          if (isCount && held++ === 0) await compared.promise;
+          return next(args);
+        },
+      { step: "initialize", name: "holdCounts" },
+    );
+    try {
+      const added = add(await photo({ width: 300, height: 200 }), { send: false });
+      await expect.poll(() => held).toBe(1);
+      await Reconcile.compare();
+      middlewareStack.remove("holdCounts");
+      compared.resolve();
+      await added;
+    } finally {
+      compared.resolve();
+      middlewareStack.remove("holdCounts");
+    }
+    expect((await stats()).images).toEqual({ ...before, pending: before.pending + 1 });
   });
 
   test.each(["0", "49", "-1", "1.5", "many"])("refuse to look back %s hours", async (hours) => {

@@ -158,7 +158,7 @@ function tap({ config }: DynamoDBDocumentClient) {
   const handle: typeof real.handle = async (request, options) => {
     const operation = String(request.headers["x-amz-target"]).replace(/.*\./, "");
     seen.push(operation);
-    const key = operation + Buffer.from(request.body);
+    const key = operation + Buffer.copyBytesFrom(request.body);
     let answer = replaying ? known.get(key) : undefined;
     if (!answer) {
       const { response } = await real.handle(request, options);

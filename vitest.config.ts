@@ -20,7 +20,11 @@ const resources = {
 };
 
 /** Long tests: files that only these runs have, and tests that do more in them. */
-const proofs = ["packages/*/src/**/*.prove.ts", "packages/e2e/src/api/conformance.test.ts"];
+const proofs = [
+  "packages/*/src/**/*.prove.ts",
+  "packages/e2e/src/api/conformance.test.ts",
+  "packages/e2e/src/web/scroll.test.ts",
+];
 
 export default defineConfig({
   test: {

@@ -1,5 +1,5 @@
 import * as v from "valibot";
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { ID } from "./id.ts";
 
 describe("an image's id", () => {
@@ -19,10 +19,12 @@ describe("an image's id", () => {
     expect(ID.imageIDFromKey("uploads", "photo.jpg")).toBe("img_2HWHR4J0W2PWX89WRQVTW700SS");
   });
 
-  test("sorts by time when it is new", async () => {
+  test("sorts by time when it is new", () => {
+    vi.useFakeTimers({ toFake: ["Date"] });
     const first = ID.createImageID();
-    await new Promise((done) => setTimeout(done, 2));
+    vi.setSystemTime(Date.now() + 1);
     expect(first < ID.createImageID()).toBe(true);
+    vi.useRealTimers();
   });
 });
 

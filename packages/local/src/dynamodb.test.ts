@@ -5,7 +5,6 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { setTimeout as sleep } from "node:timers/promises";
 import type { DynamoDB } from "@aws-sdk/client-dynamodb";
 import { indexes } from "@image-pipeline/core/table/table-schema";
 import dynalite, { type Database, type Iterator } from "dynalite";
@@ -100,20 +99,24 @@ test("finds everything again after a restart, and closes while clients keep thei
 test("keeps every acknowledged write, and every index in agreement with the items, when it is killed while it writes", async () => {
   const acknowledged = new Map<number, number>();
   const attempted = new Map<number, number>();
+  const ids = Array.from({ length: 16 }, (_, id) => id);
   for (let round = 0; round < 4; round++) {
     const { client, child } = await openElsewhere();
+    const before = new Map(acknowledged);
+    const written = (id: number) => (acknowledged.get(id) ?? 0) - (before.get(id) ?? 0);
+    const enough = Promise.withResolvers<void>();
+    // Killed after some more writes than two of each item, another number in each round.
+    let more = round * 17;
     const write = async (id: number) => {
       for (let version = (attempted.get(id) ?? 0) + 1; ; version++) {
         attempted.set(id, version);
         await client.putItem({ TableName, Item: item(id, version) });
         acknowledged.set(id, version);
+        if (ids.every((each) => written(each) >= 2) && more-- === 0) enough.resolve();
       }
     };
-    const writers = Array.from({ length: 16 }, (_, id) => expect(write(id)).rejects.toThrow());
-    const before = new Map(acknowledged);
-    const written = (id: number) => (acknowledged.get(id) ?? 0) - (before.get(id) ?? 0);
-    while (writers.some((_, id) => written(id) < 2)) await sleep(10);
-    await sleep(Math.random() * 100);
+    const writers = ids.map((id) => expect(write(id)).rejects.toThrow());
+    await enough.promise;
     child.kill("SIGKILL");
     await Promise.all([once(child, "exit"), ...writers]);
 

@@ -116,8 +116,10 @@ describeWith("chromium", "in Chromium", () => {
     const page = await open();
     await throttle(page, 500_000);
     await page.exposeFunction("cut", async () => {
+      const failed = page.waitForEvent("requestfailed");
       await throttle(page, 0);
-      setTimeout(() => void throttle(page, 1e9), 700);
+      await failed;
+      await throttle(page, 1e9);
     });
     const { status, code, isCut } = await page.evaluate(async (baseUrl) => {
       const file = new File([new Uint8Array(1_500_000)], "grey.jpg", { type: "image/jpeg" });

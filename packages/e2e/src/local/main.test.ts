@@ -5,12 +5,11 @@ import { readdir, rm, writeFile } from "node:fs/promises";
 import { createServer, type IncomingMessage, request } from "node:http";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
-import { setTimeout as sleep } from "node:timers/promises";
 import { fixtures, photo } from "@image-pipeline/core/fixture";
 import type { Image } from "@image-pipeline/core/images/image";
 import { closeServer, listen } from "@image-pipeline/local/listen";
 import { AwsClient } from "aws4fetch";
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { dataDir, launch, npmStart, start } from "./main.fixture.ts";
 
 const aws = new AwsClient({
@@ -40,13 +39,15 @@ const list = async (url: string): Promise<Image.Info[]> =>
   (await (await fetch(`${url}/images?limit=100`)).json()).items;
 
 /** Polls the list until it satisfies `isThere`, for up to 20 s, and returns it. */
-async function when(url: string, isThere: (images: Image.Info[]) => boolean): Promise<Image.Info[]> {
-  for (const end = Date.now() + 20_000; ; await sleep(100)) {
-    const images = await list(url);
-    if (isThere(images)) return images;
-    if (Date.now() > end) throw new Error(`After 20 s: ${JSON.stringify(images)}`);
-  }
-}
+const when = (url: string, isThere: (images: Image.Info[]) => boolean): Promise<Image.Info[]> =>
+  vi.waitFor(
+    async () => {
+      const images = await list(url);
+      if (!isThere(images)) throw new Error(`After 20 s: ${JSON.stringify(images)}`);
+      return images;
+    },
+    { timeout: 20_000, interval: 100 },
+  );
 
 const isReady = ({ status }: Image.Info) => status === "ready";
 

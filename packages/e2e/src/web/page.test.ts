@@ -94,10 +94,10 @@ describeWith("chromium", "in Chromium", () => {
   test("an image that is first listed as pending is followed until it is ready", {
     timeout: 60_000,
   }, async () => {
+    // The page lists final images alone, and so polls none.
+    await world.settled();
     page = await open(world);
     await tiles().first().waitFor();
-    // All listed images are final by now: the page polls none.
-    await page.waitForTimeout(2500);
     const { bytes } = await picture(25);
     const body = { filename: "slow.jpg", contentType: "image/jpeg", bytes: bytes.length };
     const announced = await fetch(`${world.url}/images`, {

@@ -1,7 +1,6 @@
 import { mkdir, readdir, readFile, truncate, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { Readable } from "node:stream";
-import { setTimeout as sleep } from "node:timers/promises";
 import {
   CreateMultipartUploadCommand,
   DeleteObjectCommand,
@@ -168,7 +167,12 @@ test("closing lets a request that has begun end", async () => {
     yield Buffer.alloc(1000);
     await expect.poll(() => readdir(path.join(s3.dataDir, "tmp"))).toHaveLength(1); // It has begun.
     stopped = s3.stop();
-    await sleep(50);
+    const reachable = () =>
+      fetch(s3.url).then(
+        () => true,
+        () => false,
+      );
+    await expect.poll(reachable).toBe(false); // It is closing.
     yield Buffer.alloc(1000);
   })();
   const Body = Readable.from(slow);

@@ -24,7 +24,7 @@ const assumed = {
   waiterMB: 128,
   /** Seconds between look-ups: the API's `Retry-After`, and half of the client's jitter. */
   pollPauseSeconds: 1.125,
-  /** Three lines of the functions, measured: 830 bytes. Lambda's start and report of three runs, from its documentation. */
+  /** The functions' three lines, measured: 830 bytes. The start and report of three runs that Lambda writes are estimated. */
   logBytes: 2600,
   platformLogBytes: 1700,
   views: 20,
@@ -272,7 +272,7 @@ const text = `# Costs
 
 Written by \`npm run costs\`: list prices of us-east-1 beyond the free tier, CPU (the least of three rounds) and bytes measured on ${inputs.length} photos of 12 megapixels (${provenance()}), requests and the table's units counted in a run of the deployed bundles. Storage excludes noncurrent object versions, which production keeps for 30 days.
 
-Not yet measured on AWS. Assumptions: a Lambda core is as fast as a core of the measuring machine, ${assumed.waitSeconds * 1000} ms of waiting for S3 and DynamoDB per run, ${assumed.apiSeconds * 1000} ms per API response, ${assumed.logBytes} bytes of log per image, ${assumed.pollersPerQueue} pollers per queue with a wait time of ${assumed.pollSeconds} s on an empty queue.
+Not yet measured on AWS. Assumptions: a Lambda core is as fast as a core of the measuring machine, ${assumed.waitSeconds * 1000} ms of waiting for S3 and DynamoDB per run, ${assumed.apiSeconds * 1000} ms per API response, ${assumed.logBytes} bytes of log per image (two thirds of them are lines that Lambda writes, estimated), ${assumed.pollersPerQueue} pollers per queue with a wait time of ${assumed.pollSeconds} s on an empty queue.
 
 ## Processing a million images
 

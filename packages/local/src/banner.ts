@@ -20,7 +20,7 @@ export function banner(cloud: Cloud, { dataDir, host }: { dataDir: string; host:
 ${publicUrl === url ? "" : forOtherMachines(publicUrl, host)}${notes.map((note) => `\n  ${note}\n`).join("")}
   Upload an image and list it:
     ${keys} \\
-      aws --endpoint-url ${s3Url} s3 cp photo.jpg s3://${names.uploads}/photo.jpg
+      aws --endpoint-url ${s3Url} s3 cp docs/sample.jpg s3://${names.uploads}/sample.jpg
     curl ${url}/images
 
   Ctrl-C stops it. The data stays.

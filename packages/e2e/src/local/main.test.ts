@@ -55,7 +55,7 @@ test("prints its URLs, works, and stops cleanly on Ctrl-C", async () => {
   const { child, printed, url, s3Url } = await start();
   for (const word of ["uploads", "processed", "images", "us-east-1", "local-secret", dataDir])
     expect(printed).toContain(word);
-  expect(printed).toContain(`aws --endpoint-url ${s3Url} s3 cp photo.jpg s3://uploads/photo.jpg`);
+  expect(printed).toContain(`aws --endpoint-url ${s3Url} s3 cp docs/sample.jpg s3://uploads/sample.jpg`);
   expect((await fetch(`${url}/health`)).status).toBe(200);
   child.kill("SIGINT");
   expect((await once(child, "exit"))[0]).toBe(0);

@@ -1,11 +1,9 @@
 /** Runs the commands of README, and compares its settings and file names with the product. */
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { photo } from "@image-pipeline/core/fixture";
-import sharp from "sharp";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
 import { describeWith, lacks } from "../needs.ts";
@@ -25,20 +23,13 @@ const commands = [...readme.matchAll(/^```sh\n(.*?)^```/gms)].flatMap(([, block 
 
 const aws = lacks("aws");
 
-/** The commands that need only a running product and an image. */
-const tried = commands.filter((command) => /^(curl|export|aws|npm run image)\b/.test(command));
+/** The commands that need only a running product. */
+const tried = commands.filter((command) => /^(?:[A-Z_]+=|(?:curl|export|aws|npm run image)\b)/.test(command));
 
 let cloud: TestCloud;
-/** The variables of the reader's shell so far. */
-const shell: Record<string, string> = {};
 
 beforeAll(async () => {
   cloud = await startTestCloud();
-  const pictures = join(cloud.folder, "pictures");
-  await mkdir(pictures);
-  const jpeg = await photo({ width: 800, height: 600 });
-  for (const name of ["photo.jpg", "photo.JPG"]) await writeFile(join(pictures, name), jpeg);
-  await writeFile(join(pictures, "photo.png"), await sharp(jpeg).png().toBuffer());
 });
 
 afterAll(() => cloud.stop());
@@ -53,40 +44,22 @@ test("README's commands are all known to this test", () => {
 });
 
 describeWith("curl", "README's commands", () => {
-  // In README's order: a command may depend on those before it.
-  for (const command of tried) {
-    const lack = command.startsWith("aws") ? aws : undefined;
-    test.skipIf(lack)(`${command}${lack ?? ""}`, { timeout: 60_000 }, async () => {
-      const exported = /^export (.*)/.exec(command)?.[1];
-      if (exported) {
-        for (const pair of exported.split(" ")) {
-          const [name = "", value = ""] = pair.split("=");
-          shell[name] = value;
-        }
-        return;
-      }
-      const output = await type(command);
-      if (command.startsWith("curl -X POST")) {
-        const { id, upload } = JSON.parse(output);
-        Object.assign(shell, { ID: id, UPLOAD_URL: upload.url });
-      }
-      // A reader would type the next command after processing has finished.
-      if (command.startsWith("curl -T")) await fetch(`${cloud.url}/images/${shell.ID}?wait=20`);
-    });
-  }
-
-  test("leave the announced image ready and then deleted, and the others in the list", async () => {
+  test("run as they are pasted, one after the other in one shell", { timeout: 120_000 }, async () => {
+    const typed = aws === undefined ? tried : tried.filter((command) => !command.startsWith("aws"));
+    expect(typed.length).toBeGreaterThan(8);
+    const output = await type(typed);
+    const ID = /^ID: (img_\w+)$/m.exec(output)?.[1];
+    const { items: events } = await (await fetch(`${cloud.url}/images/${ID}/events`)).json();
+    expect(events.map(({ type }: { type: string }) => type)).toEqual(
+      expect.arrayContaining(["announced", "deleting"]),
+    );
     const ready = async () => {
       const { items } = await (await fetch(`${cloud.url}/images?status=ready`)).json();
       return items.map(({ filename, source }: Listed) => filename ?? source.key).sort();
     };
     await expect
       .poll(ready, { timeout: 20_000 })
-      .toEqual(aws === undefined ? ["any/key.JPG", "photo.jpg"] : ["photo.jpg"]);
-    const { items: events } = await (await fetch(`${cloud.url}/images/${shell.ID}/events`)).json();
-    expect(events.map(({ type }: { type: string }) => type)).toEqual(
-      expect.arrayContaining(["announced", "uploaded", "ready", "deleting"]),
-    );
+      .toEqual([...(aws === undefined ? ["any/key.jpg"] : []), "sample.jpg", "sample.jpg"]);
   });
 });
 
@@ -118,21 +91,16 @@ function asSaid(name: string, value: string): string {
   return value.replace(/\W/g, "").toLowerCase();
 }
 
-/** Runs a command in the folder with the reader's images, with the URLs of this run. Throws if it fails. */
-async function type(command: string): Promise<string> {
-  const here = command
+/** Runs commands in one shell in the repository's folder, with the URLs of this run. Throws if one of them fails. */
+async function type(lines: readonly string[]): Promise<string> {
+  const script = lines
+    .map((line) => line.replace(/\bcurl\b/, "curl --silent --show-error --fail-with-body"))
+    .join("\n")
     .replaceAll("http://127.0.0.1:3000", cloud.url)
-    .replaceAll("http://127.0.0.1:3001", cloud.s3Url)
-    .replace(/^curl/, "curl --silent --show-error --fail-with-body")
-    // npm runs a script in the project's folder, so image paths are relative to it.
-    .replace(
-      /^npm run (.*?)(photo\.\w+)?$/,
-      (_, rest, file) =>
-        `npm --prefix ${root} --silent run ${rest}${file ? join(cloud.folder, "pictures", file) : ""}`,
-    );
-  const { stdout } = await promisify(execFile)("bash", ["-c", here], {
-    cwd: join(cloud.folder, "pictures"),
-    env: { ...process.env, ...shell, IMAGE_API_URL: cloud.url, AWS_PAGER: "" },
+    .replaceAll("http://127.0.0.1:3001", cloud.s3Url);
+  const { stdout } = await promisify(execFile)("bash", ["-euc", `${script}\necho\necho "ID: $ID"`], {
+    cwd: root,
+    env: { ...process.env, IMAGE_API_URL: cloud.url, AWS_PAGER: "" },
   });
   return stdout;
 }

@@ -68,8 +68,10 @@ export const media: Row[] = [
     name: "media: a page that may not read a file",
     ...file,
     sent: { origin: foreign },
-    status: 200,
-    body: "file",
+    status: 403,
+    body: "problem",
+    headers: {},
+    differs: { as: "sites", deployed: { status: 200, body: "file" } },
   },
   ...(
     [

@@ -279,7 +279,9 @@ describe.each(bucketRows)("$name", (row) => {
 
   test("npm start", () => check(local, row));
   test("deployed", () => check(deployed, row));
-  test("alike", () => expect(comparable(local)).toEqual(comparable(deployed)));
+  // Without a domain per bucket, the embedded S3 keeps an uploaded page from running scripts.
+  const sandbox = ["content-security-policy", "x-content-type-options"];
+  test("alike", () => expect(comparable(local, sandbox)).toEqual(comparable(deployed, sandbox)));
 });
 
 test("docs/deploying.md lists every difference, and no row is left without one that it names", async () => {

@@ -31,6 +31,7 @@ export const differences = {
   methods: "Other methods than GET, HEAD and, for `/media`, OPTIONS",
   asset: "A missing file under `/assets`",
   brotli: "Compression",
+  sites: "Pages of other sites",
 } as const;
 
 /** A page that the stage names in `CORS_ORIGINS`. */

@@ -15,6 +15,8 @@ import {
 
 /** `npm run conformance` sets 20,000; every run prints how to repeat it. */
 const runs = Number(process.env.CONFORMANCE_RUNS ?? (process.env.PROVE ? 2000 : 300));
+/** Changes and reprocesses of an owner: more than the random requests make. */
+const perDay = Math.max(100, runs);
 const seed = Number(process.env.CONFORMANCE_SEED ?? 20_261_123);
 
 const document = JSON.parse(
@@ -55,7 +57,14 @@ async function send(operation: Operation, path: string, init: Ask): Promise<stri
 beforeAll(async () => {
   issuer = await startIssuer();
   issuer.state.down = true;
-  world = await startWorld({ ...issuer.settings, pendingMax: 40, uploadsPerDayMax: 0, bytesPerDayMax: 0 });
+  world = await startWorld({
+    ...issuer.settings,
+    pendingMax: 40,
+    uploadsPerDayMax: 0,
+    bytesPerDayMax: 0,
+    changesPerDayMax: perDay,
+    reprocessesPerDayMax: perDay,
+  });
   // Longer than the longest run.
   alice = await issuer.token("alice", { exp: Math.floor(Date.now() / 1000) + 86_400 });
   // While the issuer cannot be reached, a token is neither accepted nor rejected: the API answers 503.
@@ -192,7 +201,7 @@ describe(`random requests agree with the document (CONFORMANCE_SEED=${seed} CONF
         known,
         as: [alice, service, alice, service, alice, service, reader, "", "nonsense"],
       });
-      const enough = Math.min(numRuns / 10, 20);
+      const enough = Math.min(numRuns / 12, 20);
       const counts = { sent: 0, succeeded: 0 };
       reached.set(operation.operationId, counts);
       await world.settled();
@@ -317,6 +326,17 @@ describe("every documented error can be met", () => {
     expect(
       await send(by("signUpload"), "/uploads/sign", { json: { method: "POST", key: "a" }, as: greedy }),
     ).toBe("quota_exceeded");
+    for (const operationId of ["updateImage", "reprocessImage"]) {
+      const operation = by(operationId);
+      const init = { method: operation.method, as: greedy, ...(operation.requestBody ? { json: {} } : {}) };
+      const codes = new Set<string>();
+      // The quota counts requests for an unknown image as well.
+      for (let i = 0; i <= perDay; i++)
+        codes.add(
+          await send(operation, operation.path.replace("{id}", "img_00000000000000000000000000"), init),
+        );
+      expect([...codes]).toEqual(["image_not_found", "quota_exceeded"]);
+    }
   });
 
   test("by the key for idempotency", async () => {

@@ -103,11 +103,11 @@ export async function startS3(options: S3Options): Promise<S3> {
   };
 }
 
-/** Answers a request that the isolation policy refuses. */
+/** Answers a request that the isolation policy refuses, with the code that S3 has for pages its CORS rules refuse. */
 const refuse = ({ status, detail }: Refusal, response: ServerResponse) =>
   response
     .writeHead(status, { "content-type": "application/xml" })
-    .end(errorDocument({ Code: "AccessDenied", Message: detail }));
+    .end(errorDocument({ Code: "AccessForbidden", Message: detail }));
 
 /** Answers an incomplete or invalid HTTP request. */
 function refuseBroken(error: NodeJS.ErrnoException, socket: Duplex): void {

@@ -68,6 +68,8 @@ describe.each(all)("%s", (name, graph) => {
     expect(ending.map(([entity]) => entity).sort()).toEqual([
       "idempotency number",
       "image number",
+      "multipart number",
+      "slot number",
       "tally number",
       "usage number",
     ]);

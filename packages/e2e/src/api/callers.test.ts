@@ -82,7 +82,10 @@ const routes: Record<
     does: "write",
     about: "image",
     ok: 200,
-    ask: ({ key }) => ["/uploads/sign", { json: { method: "PUT", key, uploadId: "u", partNumber: 1 } }],
+    ask: ({ key }) => [
+      "/uploads/sign",
+      { json: { method: "PUT", key, uploadId: "u", partNumber: 1, bytes: 1 } },
+    ],
   },
   "DELETE /images/{id}": {
     does: "write",

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { StartError } from "./environment.ts";
+import { thisMachine } from "./isolation.ts";
 import { closeServer, listen } from "./listen.ts";
 import { type Options, openBuckets, openTable } from "./stores.ts";
 
@@ -82,7 +83,11 @@ test("browsers may upload to a named endpoint, and rules of other programs stay"
   const foreign = "<CORSRule><AllowedOrigin>https://a.example</AllowedOrigin></CORSRule>";
   const rules = `<CORSConfiguration>${foreign}</CORSConfiguration>`;
   const { url, cors } = await otherS3({ uploads: 200, processed: 200 }, { status: 200, rules });
-  const origins = { ...options, corsOrigins: ["http://localhost:5173"], endpoints: { s3: url } };
+  const origins = {
+    ...options,
+    trust: { ...thisMachine, origins: ["https://app.example"] },
+    endpoints: { s3: url },
+  };
   // Twice: a second start replaces its own rule.
   for (let start = 0; start < 2; start++) {
     const { notes } = await opened(openBuckets(origins));
@@ -90,7 +95,10 @@ test("browsers may upload to a named endpoint, and rules of other programs stay"
   }
   expect(cors.rules.match(/<AllowedOrigin>.*?<\/AllowedOrigin>/g)).toEqual([
     "<AllowedOrigin>https://a.example</AllowedOrigin>",
-    "<AllowedOrigin>http://localhost:5173</AllowedOrigin>",
+    "<AllowedOrigin>http://127.0.0.1:*</AllowedOrigin>",
+    "<AllowedOrigin>http://localhost:*</AllowedOrigin>",
+    "<AllowedOrigin>https://localhost:*</AllowedOrigin>",
+    "<AllowedOrigin>https://app.example</AllowedOrigin>",
   ]);
   expect(cors.rules).toContain("<AllowedMethod>PUT</AllowedMethod>");
 });

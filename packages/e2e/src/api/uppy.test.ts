@@ -124,10 +124,11 @@ describeWith("chromium", "Uppy 6, unmodified, in Chromium", () => {
     expect(await imageOf(keys[0])).toMatchObject({ filename: "boat.jpg", source: { bytes: file.length } });
   });
 
-  test("is refused by the store on a page of another origin", async () => {
+  // `attacks.test.ts` has the pages of other sites, which are refused.
+  test("calls the API from any origin of this machine", async () => {
     const page = await context.newPage();
     await page.goto(origin.replace("127.0.0.1", "localhost"));
-    const failure = await page.evaluate(
+    const answer = await page.evaluate(
       (api) =>
         fetch(`${api}/images`).then(
           () => "let in",
@@ -136,6 +137,6 @@ describeWith("chromium", "Uppy 6, unmodified, in Chromium", () => {
       world.url,
     );
     await page.close();
-    expect(failure).toMatch(/Failed to fetch/);
+    expect(answer).toBe("let in");
   });
 });

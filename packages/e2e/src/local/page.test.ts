@@ -57,25 +57,27 @@ test("HEAD has the length that GET has without compression, and no body", async 
   expect(await head.text()).toBe("");
 });
 
-test.each([
-  "/assets/",
-  "/assets/../index.html",
-  "/assets/%2e%2e/index.html",
-  "/assets/none.js",
-  "/assets/a/b.js",
-])("there is no file at %s", async (path) => {
-  const target = new URL(url);
-  const status = await new Promise<number | undefined>((done, fail) => {
-    // Not by `fetch`, which would tidy the path up first.
-    request({ host: target.hostname, port: target.port, path }, (response) => {
-      response.resume();
-      done(response.statusCode);
-    })
-      .on("error", fail)
-      .end();
-  });
-  expect(status).toBe(404);
+test("the folder of the assets leads to the gallery, as the deployed router does", async () => {
+  const response = await fetch(`${url}/assets/`, { redirect: "manual" });
+  expect([response.status, response.headers.get("location")]).toEqual([302, "/"]);
 });
+
+test.each(["/assets/../index.html", "/assets/%2e%2e/index.html", "/assets/none.js", "/assets/a/b.js"])(
+  "there is no file at %s",
+  async (path) => {
+    const target = new URL(url);
+    const status = await new Promise<number | undefined>((done, fail) => {
+      // Not by `fetch`, which would tidy the path up first.
+      request({ host: target.hostname, port: target.port, path }, (response) => {
+        response.resume();
+        done(response.statusCode);
+      })
+        .on("error", fail)
+        .end();
+    });
+    expect(status).toBe(404);
+  },
+);
 
 test.each([
   ["POST", "/"],

@@ -13,7 +13,7 @@ process.chdir(fileURLToPath(new URL("../../../", import.meta.url)));
 /** One Ctrl-C in a terminal can reach this process twice, once through npm: signals so close together are one. */
 const echoMs = 300;
 
-/** Milliseconds between two checks that npm, which started this process, still runs. */
+/** Milliseconds between two checks that the shell in which npm started this process still runs. */
 const parentEveryMs = 500;
 
 try {
@@ -61,7 +61,7 @@ function stopOnSignal(stop: () => Promise<void>): void {
     process.on("SIGHUP", onSignal);
     for (const stream of [process.stdout, process.stderr]) stream.on("error", () => {});
   }
-  // npm forwards SIGTERM, but it cannot forward SIGKILL.
+  // npm forwards SIGTERM to the shell between, which ends without forwarding it.
   const parent = process.ppid;
   const watch = setInterval(() => {
     if (!isStartedByNpm || process.ppid === parent) return;

@@ -35,13 +35,14 @@ export async function openFolder(folder: string | undefined, rebuild = false): P
 }
 
 async function opened(folder: string | undefined): Promise<Server> {
-  const server = serverOver(folder);
-  if (!server.store) throw new StartError("dynalite lacks its patch. Run `npm install` in the repository.");
   const refusal = (reason: string, advice: string, cause?: unknown) =>
     new StartError(`The table's folder ${folder} cannot be opened: ${reason}. ${advice}`, { cause });
   // LevelDB would create an empty database over the files of the old one.
   if (folder !== undefined && (await readdir(folder)).some(isData) && !existsSync(join(folder, "CURRENT")))
     throw refusal("the file CURRENT is missing", rebuildAdvice);
+  // Only now: dynalite's database opens by itself soon after it is created, and would create the folder again.
+  const server = serverOver(folder);
+  if (!server.store) throw new StartError("dynalite lacks its patch. Run `npm install` in the repository.");
   try {
     await server.store.db.open();
     return server;

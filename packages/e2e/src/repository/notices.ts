@@ -33,8 +33,18 @@ export type Package = { name: string; version: string; license: string; folder: 
 /** Returns every package that the product's rooms install without their development dependencies. */
 export function runtimePackages(): Package[] {
   const workspaces = rooms.flatMap((room) => ["--workspace", `packages/${room}`]);
-  const args = ["ls", "--omit=dev", "--all", "--parseable", "--include-workspace-root", ...workspaces];
-  const paths = execFileSync("npm", args, { cwd: root, encoding: "utf8" }).trim().split("\n");
+  const args = [
+    "ls",
+    "--omit=dev",
+    "--all",
+    "--parseable",
+    "--long",
+    "--include-workspace-root",
+    ...workspaces,
+  ];
+  const lines = execFileSync("npm", args, { cwd: root, encoding: "utf8" }).trim().split("\n");
+  // After the first install npm takes a helper of the package `node` for extraneous: nothing depends on those.
+  const paths = lines.flatMap((line) => (line.endsWith(":EXTRANEOUS") ? [] : (line.split(":")[0] ?? [])));
   return paths.filter((path) => path.includes("/node_modules/") && !isRoom(path)).map(packageIn);
 }
 

@@ -161,12 +161,15 @@ describe("a later run has the id of the first one, which its claim held before i
   beforeEach(() => void vi.useFakeTimers({ toFake: ["Date"] }));
   afterEach(() => void vi.useRealTimers());
 
-  test("after a run that threw, at once", async () => {
+  test.each([
+    ["that threw", new Error("S3 is down")],
+    ["whose image was deleted meanwhile", new VisibleError("image_not_found", "It was deleted.")],
+  ])("after a run %s, at once", async (_, error) => {
     const fail = Idempotency.once(request(), async (workID) => {
       seen.push(workID);
-      throw new Error("S3 is down");
+      throw error;
     });
-    await expect(fail).rejects.toThrow("S3 is down");
+    await expect(fail).rejects.toThrow(error.message);
     const { id } = await Idempotency.once(request(), run);
     expect(seen).toEqual([id, id]);
   });

@@ -52,7 +52,7 @@ export async function once<T extends Record<string, unknown>>(
   const answer = await run(workID).catch(async (error) => {
     // If this fails, the lease expires.
     await Promise.allSettled([
-      isFirst && error instanceof VisibleError ? release(id, claimID) : endLease(id, claimID),
+      isFirst && hasBegunNothing(error) ? release(id, claimID) : endLease(id, claimID),
     ]);
     throw error;
   });
@@ -165,6 +165,9 @@ const reused = () =>
     "idempotency_key_reused",
     "This idempotency key was used with another method, route or body. Use a new key for a new request.",
   );
+
+/** An error for the caller precedes the work, unless the image was created, and deleted before the run ended. */
+const hasBegunNothing = (error: unknown) => error instanceof VisibleError && error.code !== "image_not_found";
 
 /** Removes the claim of a run that has begun nothing. */
 const release = (id: Id, claimID: string) =>

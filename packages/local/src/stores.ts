@@ -53,19 +53,20 @@ export async function openTable(options: Options): Promise<Store> {
     );
   });
   let start: Key | undefined;
-  let closed = false;
-  const sweep = async () => {
-    try {
-      start = await expire(client, names.table, { start, limit: expiry.limit, now: Date.now() });
-    } catch (error) {
-      if (!closed) throw error; // Otherwise `close` has cut it off.
-    }
+  const expirePage = async () => {
+    start = await expire(client, names.table, { start, limit: expiry.limit, now: Date.now() });
+  };
+  let sweep: Promise<void> | undefined;
+  const run = () => {
+    sweep = expirePage();
+    return sweep;
   };
   // Another DynamoDB has time to live.
-  const cancel = own ? every(expiry.everyMs, sweep, systemClock) : () => {};
+  const cancel = own ? every(expiry.everyMs, run, systemClock) : () => {};
   const close = async () => {
-    closed = true;
     cancel();
+    // dynalite goes on with a request whose connection is cut, and would meet a closed database. `every` logs an error.
+    await sweep?.catch(() => undefined);
     client.destroy();
     await own?.close();
   };

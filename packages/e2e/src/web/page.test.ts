@@ -216,7 +216,7 @@ describeWith("chromium", "in Chromium", () => {
     await eventually(() => page.url()).toBe(first);
     await page.keyboard.press("Escape");
     await eventually(() => dialog.count()).toBe(0);
-    expect(await focused()).toBe("1");
+    await eventually(focused).toBe("1");
   });
 
   test("Back and Forward open and close an image", async () => {

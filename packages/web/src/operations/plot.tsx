@@ -75,28 +75,31 @@ export function Plot({ title, summary, ends, columns, bars }: Props) {
           <span>{ends[1]}</span>
         </div>
       </div>
-      <table class="hidden-label">
-        <caption>{title}</caption>
-        <thead>
-          <tr>
-            <th scope="col">{columns[0]}</th>
-            <th scope="col">{columns[1]}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {bars.map(({ label, value, failed = 0 }) =>
-            value + failed > 0 ? (
-              <tr key={label}>
-                <th scope="row">{label}</th>
-                <td>
-                  {value}
-                  {failed > 0 ? `, and ${failed} rejected or failed` : ""}
-                </td>
-              </tr>
-            ) : null,
-          )}
-        </tbody>
-      </table>
+      {/* A table grows to its content, also beyond the window: the element around it clips it. */}
+      <div class="hidden-label">
+        <table>
+          <caption>{title}</caption>
+          <thead>
+            <tr>
+              <th scope="col">{columns[0]}</th>
+              <th scope="col">{columns[1]}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {bars.map(({ label, value, failed = 0 }) =>
+              value + failed > 0 ? (
+                <tr key={label}>
+                  <th scope="row">{label}</th>
+                  <td>
+                    {value}
+                    {failed > 0 ? `, and ${failed} rejected or failed` : ""}
+                  </td>
+                </tr>
+              ) : null,
+            )}
+          </tbody>
+        </table>
+      </div>
     </figure>
   );
 }

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "esbuild";
-import { type BrowserContext, chromium, type Page } from "playwright-core";
+import { type BrowserContext, type CDPSession, chromium, type Page } from "playwright-core";
 
 /** The path of Chromium or Chrome, if one is installed that runs; `CHROME_PATH` overrides it. */
 export const chromiumPath = [
@@ -60,9 +60,13 @@ export async function bundle(): Promise<string> {
   return outputFiles[0]?.text ?? "";
 }
 
-/** Limits a page's network to `bytesPerSecond`, up and down; 0 disconnects it. */
+/** The session that limits a page's network: a limit set by another one would go on. */
+const throttles = new WeakMap<Page, CDPSession>();
+
+/** Limits a page's network to `bytesPerSecond`, up and down; 0 disconnects it, -1 lifts the limit. */
 export async function throttle(page: Page, bytesPerSecond: number): Promise<void> {
-  const session = await page.context().newCDPSession(page);
+  const session = throttles.get(page) ?? (await page.context().newCDPSession(page));
+  throttles.set(page, session);
   await session.send("Network.emulateNetworkConditions", {
     offline: bytesPerSecond === 0,
     latency: 0,

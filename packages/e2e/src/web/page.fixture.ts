@@ -71,8 +71,16 @@ export async function drop(page: Page, files: readonly Given[]): Promise<void> {
     await page.dispatchEvent("body", type, { dataTransfer: transfer });
 }
 
-/** Returns axe's serious and critical violations, one line each. */
+/** Returns axe's serious and critical violations, one line each, once no colour is in transition. */
 export async function faultsOf(page: Page): Promise<string[]> {
+  await page.evaluate(() =>
+    Promise.allSettled(
+      document
+        .getAnimations()
+        .filter((animation) => animation instanceof CSSTransition)
+        .map(({ finished }) => finished),
+    ),
+  );
   // Through the debugger, which the content security policy does not restrict.
   const session = await page.context().newCDPSession(page);
   await session.send("Runtime.evaluate", { expression: axe.source });

@@ -195,7 +195,11 @@ const days = [
     `${concurrency} functions all day (\`PROCESSOR_CONCURRENCY_MAX\`)`,
     ((concurrency * 86_400 * dearest) / processorTimeoutSeconds).toFixed(2),
   ],
-  ["replays of presigned forms", "each is a run and counts for the breaker", (perDay * perImage).toFixed(2)],
+  [
+    "replays of presigned forms",
+    "each counts in its owner's quota (`UPLOADS_PER_DAY_MAX`) and for the breaker",
+    (perDay * perImage).toFixed(2),
+  ],
   [
     "anonymous requests, a new account",
     "10 concurrent executions; beyond, `FIREWALL_REQUESTS_MAX`",
@@ -333,7 +337,7 @@ ${savings.map(([change, saves, why]) => `| ${change} | ${saves.toFixed(2)} | ${w
 
 - At most ${Settings.readCloud({}).processorConcurrencyMax} images at once (\`PROCESSOR_CONCURRENCY_MAX\`).
 - At most ${perDay.toLocaleString("en-GB")} runs a day (\`PROCESSED_PER_DAY_MAX\`): about $${((perDay / million) * total(make)).toFixed(2)} a day. Further images wait in the queue until midnight UTC, and an alarm fires. The limit is checked every five minutes; at full concurrency some ${Math.round(((Settings.readCloud({}).processorConcurrencyMax / runSeconds) * 420) / 1000)} thousand images can be processed in between.
-- Quotas per owner, checked when an upload is created (\`PENDING_MAX\`, \`UPLOADS_PER_DAY_MAX\`, \`BYTES_PER_DAY_MAX\`).
+- Quotas per owner, checked when an upload is created (\`PENDING_MAX\`, \`UPLOADS_PER_DAY_MAX\`, \`BYTES_PER_DAY_MAX\`). A presigned form that is used again takes other bytes from the same quota: one conditional update more ($0.63 per million), for such uploads alone.
 - An account budget with an e-mail at 80 % and when the forecast exceeds it (\`BUDGET_DOLLARS\`).
 - Deleted images are invalidated at the CDN, two paths each: the first 1,000 paths of a month are free, then $5 a thousand. At most 14 paths are sent every five minutes, $20 a day (\`INVALIDATED_IMAGES_MAX\`).
 - An AWS WAF, where \`FIREWALL_REQUESTS_MAX\` asks for it, costs $9 a month and $0.60 per million requests, and limits the requests of each IP address.

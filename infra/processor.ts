@@ -5,7 +5,7 @@ import { common } from "./function.ts";
 import { consume, deadLetters, processing } from "./queues.ts";
 import { settings } from "./settings.ts";
 import { processed, uploads } from "./storage.ts";
-import { images, recordRights } from "./table.ts";
+import { images, itemRight, recordRights } from "./table.ts";
 
 /** One message an invocation, so that a file that crashes the process fails alone. */
 const oneByOne = { size: 1, partialResponses: true };
@@ -28,6 +28,8 @@ export const processor = new sst.aws.Function("Processor", {
     { actions: ["s3:ListBucket"], resources: [uploads.arn] },
     { actions: ["s3:PutObject", "s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
     ...recordRights,
+    // Replayed uploads, in the owner's quota. It may add to a quota, and read or remove nothing of an owner.
+    itemRight(["dynamodb:UpdateItem"], "usage"),
   ],
 });
 

@@ -30,6 +30,8 @@ const kinds = {
   image: "$images#imageID_*",
   /** Quotas and idempotency keys of an owner. */
   owner: "$images#owner_*",
+  /** An owner's usage in a day, in which the processor counts. */
+  usage: "$images#owner_*#day_*",
   /** The sharded tally of all images. */
   tally: "$images#shard_*",
   /** Checkpoints of the reconciler's jobs. */

@@ -10,6 +10,7 @@ const rights: Record<string, string[]> = {
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#owner_*#day_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "s3:DeleteObject {Processed}/img_*",
     "s3:GetObject {Uploads}/*",

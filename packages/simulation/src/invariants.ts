@@ -28,6 +28,10 @@ export type State = {
   doomed: Set<string>;
   /** Images whose deletion the API has acknowledged. */
   erased: Set<string>;
+  /** Objects created, by key. */
+  puts: Map<string, number>;
+  /** Replayed uploads that were taken from a quota, and those whose events have changed a record. */
+  replays: { charged: number; claimed: number };
 };
 
 /** A world in which nothing moves any more. `count` counts an event for the report. */
@@ -77,7 +81,8 @@ export const invariants: Readonly<Record<string, Invariant>> = {
         else if (!["ready", "rejected", "failed"].includes(record.status))
           yield `an object is left ${record.status}`;
         else if (record.etag !== etag) yield "a record is of another upload";
-        else if (record.status === "rejected" && file?.color) yield "a good image was rejected";
+        else if (record.status === "rejected" && file?.color && !isOverQuota(record))
+          yield "a good image was rejected";
         else if (record.status === "failed") {
           count("good image ends failed");
           if (reconciler && record.dueAt) yield "a failed image is not tried again";
@@ -156,6 +161,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       if (change.of !== "record" || !change.before) return;
       const { before, after, job } = change;
       if (after.status !== "ready" && after.status !== "rejected") return;
+      if (isOverQuota(after)) return;
       if (before.status === after.status && before.attempt === after.attempt) return;
       if (before.status !== "processing") yield "an outcome was committed to an image without a worker";
       if (job?.attempt !== before.attempt) yield "a worker committed to another's attempt";
@@ -314,6 +320,23 @@ export const invariants: Readonly<Record<string, Invariant>> = {
           yield "one idempotency key has created two images";
     },
   },
+  I19: {
+    promise:
+      "An upload that replaces an earlier one by the same presigned form counts against the owner's quota once, before it is processed.",
+    heldBy: ["simulation", "replay.test.ts"],
+    *onChange(change, { replays }) {
+      if (change.of === "record" && replays.claimed > replays.charged)
+        yield "a replayed upload was not counted";
+    },
+    *atRest({ observer: { history, records, puts, replays } }) {
+      let again = 0;
+      for (const [imageID, [first]] of history) {
+        const key = records.get(imageID)?.key ?? `default/${imageID}`;
+        if (first?.type === "announced") again += Math.max((puts.get(key) ?? 0) - 1, 0);
+      }
+      if (replays.charged > again) yield "a replayed upload was counted twice";
+    },
+  },
 };
 
 /**
@@ -334,6 +357,9 @@ const isErased = (imageID: string, { history, erased }: State) => {
   const begun = erased.has(imageID) || transitions.some(({ type }) => type === "deleting");
   return begun && transitions[0]?.type === "announced";
 };
+
+/** Returns true for a replayed upload that was refused because the owner's quota was used up. */
+const isOverQuota = ({ error }: ImageRecord) => error?.code === "quota_exceeded";
 
 /** Every variant whose URL a client may hold: the record's own, and those that were replaced within a day. */
 function promised(record: ImageRecord, doomed: ReadonlySet<string>): string[] {

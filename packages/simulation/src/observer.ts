@@ -36,6 +36,8 @@ export function createObserver(files: readonly File[]): Observer {
     rows: new Map(),
     doomed: new Set(),
     erased: new Set(),
+    puts: new Map(),
+    replays: { charged: 0, claimed: 0 },
     keys: new Set(),
     writes: 0,
     violations: new Set(),
@@ -49,7 +51,7 @@ export function createObserver(files: readonly File[]): Observer {
     },
     expired,
   };
-  const { uploads, variants, records, history, rows, doomed, erased } = observer;
+  const { uploads, variants, records, history, rows, doomed, erased, puts, replays } = observer;
 
   function check(change: Change) {
     for (const [name, { onChange }] of Object.entries(invariants))
@@ -58,10 +60,16 @@ export function createObserver(files: readonly File[]): Observer {
 
   async function applied({ operation, input, job }: Applied): Promise<void> {
     if (operation === "PutObject") return wroteObject(input as Parameters<typeof wroteObject>[0]);
-    const { Key, Item } = input as { Key?: object; Item?: object };
+    const { Key, Item, ...rest } = input as {
+      Key?: object;
+      Item?: object;
+      ExpressionAttributeValues?: object;
+    };
     if (operation !== "UpdateItem" && operation !== "PutItem") return;
     const item = plain(Item ?? Key ?? {}) as { pk: string; sk: string; __edb_e__?: string };
     observer.keys.add(JSON.stringify([item.pk, item.sk]));
+    // The only set that the product writes.
+    if (Object.values(rest.ExpressionAttributeValues ?? {}).some((value) => "SS" in value)) replays.charged++;
     if (item.__edb_e__ === "image") wroteRecord(item as unknown as ImageRecord, job);
     if (item.__edb_e__ === "event") wroteRow(item as unknown as Row & { imageID: string; order: string });
   }
@@ -81,7 +89,10 @@ export function createObserver(files: readonly File[]): Observer {
     const removed = name === "ObjectRemoved:Delete";
     if (bucket === names.uploads) {
       if (removed) uploads.delete(key);
-      else uploads.set(key, { etag, sequencer });
+      else {
+        uploads.set(key, { etag, sequencer });
+        puts.set(key, (puts.get(key) ?? 0) + 1);
+      }
       return;
     }
     const before = variants.get(key)?.etag;
@@ -97,6 +108,7 @@ export function createObserver(files: readonly File[]): Observer {
     records.set(imageID, after);
     observer.writes++;
     if (entry) history.set(imageID, [...(history.get(imageID) ?? []), entry]);
+    if (history.get(imageID)?.[0]?.type === "announced" && isReplay(before, after)) replays.claimed++;
     if (status === "processing" && job) job.attempt = after.attempt;
     if (before && status === "deleted")
       for (const { keys } of after.superseded ?? []) for (const key of keys) doomed.add(key);
@@ -120,6 +132,12 @@ export function createObserver(files: readonly File[]): Observer {
 
   return observer;
 }
+
+/** Returns true for the claim of an upload whose event followed that of an earlier one. */
+const isReplay = (before: ImageRecord | undefined, after: ImageRecord) =>
+  after.status === "processing" &&
+  before?.sequencer !== undefined &&
+  (after.sequencer ?? "") > before.sequencer;
 
 type WireValue = { S?: string; N?: string; BOOL?: boolean; M?: Record<string, WireValue>; L?: WireValue[] };
 

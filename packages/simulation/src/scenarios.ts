@@ -27,6 +27,9 @@ const rules = { ...Protocol.rules };
 const dayMs = 86_400_000;
 const key = "photo.jpg";
 
+/** Makes each look at an event another event, in a mutant. */
+let uncounted = 0;
+
 /** By the name of the mutant. */
 export const scenarios: Record<string, Scenario> = {
   "ack-lost": {
@@ -434,6 +437,40 @@ export const scenarios: Record<string, Scenario> = {
         onDelete(record, ...given) {
           if (record.status === "deleted") return { do: "acknowledge", why: "mutant" };
           return rules.onDelete(record, ...given);
+        },
+      },
+    },
+  },
+  "uncounted-replay": {
+    rule: "counting an upload that replaces an earlier one",
+    title: "A presigned form that is used again is counted each time",
+    profile: full,
+    async play(world) {
+      const key = `default/${await announce(world, "POST")}`;
+      await put(world, "green", key);
+      await world.wait(1000);
+      await put(world, "red", key);
+      await world.wait(1000);
+    },
+    without: { rules: { replayOf: () => undefined } },
+  },
+  "replay-counted-twice": {
+    rule: "counting a replayed upload by its event",
+    title: "A replayed upload whose event comes twice, to two workers at once, is counted once",
+    profile: full,
+    fates: [[0], [0, 0]],
+    async play(world) {
+      const key = `default/${await announce(world, "POST")}`;
+      await put(world, "green", key);
+      const workers = [...running()];
+      for (const worker of workers) await runUntil(worker, /^UpdateItem .*usage/);
+      for (const worker of workers) await runToEnd(worker);
+    },
+    without: {
+      rules: {
+        replayOf(...given) {
+          const event = rules.replayOf(...given);
+          return event && `${event} ${uncounted++}`;
         },
       },
     },

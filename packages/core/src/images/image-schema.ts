@@ -197,7 +197,7 @@ export const Info = v.pipe(
           code: v.pipe(
             v.string(),
             v.description(
-              `Code of the rejection (\`${codes.join("`, `")}\`) or failure (\`processing_failed\`). More codes may be added.`,
+              `Code of the rejection (\`${codes.join("`, `")}\`, or \`quota_exceeded\` for a presigned form that was used again above the quota) or failure (\`processing_failed\`). More codes may be added.`,
             ),
           ),
           message: v.string(),

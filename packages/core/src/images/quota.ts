@@ -1,6 +1,7 @@
 /** Quotas of an owner, so that a stolen token is neither free storage nor free processing. */
 export * as Quota from "./quota.ts";
 
+import { createHash } from "node:crypto";
 import { VisibleError } from "../error.ts";
 import { isConditionFailure, readMany } from "../records/record.ts";
 import { UsageEntity } from "../table/usage-entity.ts";
@@ -19,6 +20,9 @@ export type Limits = {
 type Usage = Partial<Record<"uploads" | "bytes" | "reprocesses" | "changes", number>>;
 
 const dayMs = 86_400_000;
+
+/** Most replays of one owner in a day, whichever the limits: each adds 12 bytes to the row, and a row holds 400 KB. */
+const replaysMax = 10_000;
 
 /** Time in which the record of a new upload must follow its slot. */
 const graceMs = 60_000;
@@ -57,6 +61,52 @@ export const reprocess = (owner: string, limits: Limits): Promise<void> =>
 /** Takes one change of an image from an owner's quota of today. Throws like `take`. */
 export const change = (owner: string, limits: Limits): Promise<void> => count(owner, { changes: 1 }, limits);
 
+/**
+ * Takes a replayed upload of `bytes` from an owner's quota of today: an upload whose presigned form was used before. Each
+ * `event` counts once, however often it comes. Returns false if the quota is used up.
+ */
+export async function replay(
+  replayed: { owner: string; event: string; bytes: number },
+  limits: Pick<Limits, "uploadsPerDayMax" | "bytesPerDayMax">,
+): Promise<boolean> {
+  const { owner, event, bytes } = replayed;
+  const { uploadsPerDayMax, bytesPerDayMax } = limits;
+  if (uploadsPerDayMax === 0 && bytesPerDayMax === 0) return true;
+  const { day, expiresAt } = today();
+  const mark = createHash("sha256").update(event).digest("base64url").slice(0, 11);
+  try {
+    await UsageEntity.update({ owner, day })
+      .add({ uploads: 1, bytes, replays: [mark] })
+      .set({ expiresAt })
+      .where((row, { notExists, lte, size, value, notContains }) =>
+        [
+          ...(uploadsPerDayMax > 0
+            ? [`(${notExists(row.uploads)} OR ${lte(row.uploads, uploadsPerDayMax - 1)})`]
+            : []),
+          ...(bytesPerDayMax > 0
+            ? [`(${notExists(row.bytes)} OR ${lte(row.bytes, bytesPerDayMax - bytes)})`]
+            : []),
+          `(${notExists(row.replays)} OR (${notContains(row.replays, mark)} AND ${size(row.replays)} < ${value(row.uploads, replaysMax)}))`,
+        ].join(" AND "),
+      )
+      .go();
+    return true;
+  } catch (error) {
+    if (!isConditionFailure(error)) throw error;
+  }
+  // Used up, or counted before. A write tells which: the processor has no right to read an owner's items.
+  try {
+    await UsageEntity.update({ owner, day })
+      .set({ expiresAt })
+      .where((row, { contains }) => contains(row.replays, mark))
+      .go();
+    return true;
+  } catch (error) {
+    if (isConditionFailure(error)) return false;
+    throw error;
+  }
+}
+
 /** Finds the images that no longer wait for their bytes. An image that is pending for a reprocess has its bytes. */
 async function done(slots: Parameters<NonNullable<Slots.Wanted["done"]>>[0]): Promise<Set<string>> {
   const records = new Map(
@@ -82,9 +132,10 @@ async function count(owner: string, usage: Usage, limits: Limits): Promise<void>
   try {
     if (limited.some(([name, by]) => by > most[name])) throw exceeded(now, limited, most);
     // An `update` with its own condition: the first one of a day creates the row.
-    await UsageEntity.update({ owner, day: new Date(now).toISOString().slice(0, 10) })
+    const { day, expiresAt } = today(now);
+    await UsageEntity.update({ owner, day })
       .add(usage)
-      .set({ expiresAt: Math.ceil((now + 2 * dayMs) / 1000) })
+      .set({ expiresAt })
       .where((row, { notExists, lte }) =>
         limited
           .map(([name, by]) => `(${notExists(row[name])} OR ${lte(row[name], most[name] - by)})`)
@@ -95,6 +146,12 @@ async function count(owner: string, usage: Usage, limits: Limits): Promise<void>
     throw isConditionFailure(error) ? exceeded(now, limited, most) : error;
   }
 }
+
+/** The day (UTC) of a time, and when its row expires, in seconds since 1970. */
+const today = (now = Date.now()) => ({
+  day: new Date(now).toISOString().slice(0, 10),
+  expiresAt: Math.ceil((now + 2 * dayMs) / 1000),
+});
 
 function exceeded(now: number, limited: [keyof Usage, number][], most: Required<Usage>): VisibleError {
   const allowed = limited.map(([name]) => `${most[name]} ${name}`).join(" and ");

@@ -12,6 +12,7 @@ import { free } from "../engine/free.ts";
 import type { Name } from "../engine/recipe.ts";
 import { Rejection } from "../engine/rejection.ts";
 import { render } from "../engine/render.ts";
+import { Quota } from "../images/quota.ts";
 import type { Message } from "../records/message.ts";
 import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
@@ -35,7 +36,7 @@ export async function handle(
   const { imageID } = subject;
   const etag = message.kind === "check" ? await Storage.etagOfOriginal(message.key) : undefined;
   const { written, decision, record } = await carryOut(subject, settings, (record, context) =>
-    decide(record, message, etag, context),
+    charge(record, message, decide(record, message, etag, context), settings),
   );
   if (!written) {
     if (record && decision.do === "acknowledge") await cleanUp(record);
@@ -60,6 +61,23 @@ function decide(
     case "check":
       return Protocol.rules.onCheck(record, message, etag, context);
   }
+}
+
+/**
+ * Takes what a claim costs from the owner's quota, before it is written: a crash in between counts the event once all the
+ * same. Refuses the claim if the quota is used up.
+ */
+async function charge(
+  record: ImageRecord | undefined,
+  message: Message,
+  decision: Protocol.Decision,
+  settings: Settings.Pipeline,
+): Promise<Protocol.Decision> {
+  const event = Protocol.rules.replayOf(record, message);
+  if (decision.do !== "claim" || !record || event === undefined) return decision;
+  const bytes = record.declared?.bytes ?? settings.bytesMax;
+  if (await Quota.replay({ owner: record.owner, event, bytes }, settings)) return decision;
+  return { do: "write", ...Protocol.rules.onOverQuota(record, decision.draft, Date.now()) };
 }
 
 async function work(

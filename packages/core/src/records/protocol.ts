@@ -111,6 +111,43 @@ export function onCheck(
   };
 }
 
+/**
+ * Rule 13: an upload that replaces an earlier one under the key of an announced image, as a presigned form allows until
+ * it expires. Returns the name of the event, by which it counts against the owner's quota once; undefined for any other
+ * message. Only events count: that of an upload which a check found first comes later, or was lost.
+ */
+export function replayOf(record: ImageRecord | undefined, message: Message): string | undefined {
+  if (message.kind !== "created" || !record || !isAnnounced(record)) return undefined;
+  const { imageID, sequencer } = record;
+  return sequencer !== undefined && message.sequencer > sequencer
+    ? `${imageID} ${message.sequencer}`
+    : undefined;
+}
+
+/**
+ * Rule 13: refuses a claim, because the owner's quota is used up. The object is replaced already, so that the record
+ * cannot stay `ready`: it would name variants of bytes that are gone. Reprocessing makes variants of the new bytes.
+ */
+export function onOverQuota(record: ImageRecord, claim: Draft, now: number): { draft: Draft; entry: Entry } {
+  const code = "quota_exceeded";
+  const { attempt, etag = "" } = claim;
+  const message =
+    "The presigned form was used again, and the owner's upload quota for today is used up. Reprocess the image tomorrow (UTC).";
+  return {
+    draft: {
+      ...withoutContent(claim),
+      status: "rejected",
+      leaseUntil: undefined,
+      dueAt: undefined,
+      processedAt: iso(now),
+      error: { code, message },
+      failures: undefined,
+      superseded: superseded(record, now),
+    },
+    entry: { type: "rejected", by: "processor", detail: { attempt, code, etag } },
+  };
+}
+
 /** The result of the work. `gone`: the object was removed meanwhile; `changed`: another upload replaced it. */
 export type Outcome =
   | { is: "ready"; result: Result }
@@ -439,6 +476,8 @@ export const rules = {
   onCreated,
   onRemoved,
   onCheck,
+  replayOf,
+  onOverQuota,
   onOutcome,
   onDeadLetter,
   onDelete,

@@ -18,6 +18,8 @@ export const UsageEntity = Table.onTable(
       bytes: { type: "number" },
       reprocesses: { type: "number" },
       changes: { type: "number" },
+      // Hashes of the replayed uploads that are in `uploads` and `bytes`: an event that comes twice counts once.
+      replays: { type: "set", items: "string" },
       expiresAt: { type: "number" },
     },
     indexes: {

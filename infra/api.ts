@@ -42,7 +42,7 @@ export const api = new sst.aws.Function("Api", {
     itemRight(["dynamodb:BatchGetItem"], "image"),
     itemRight(["dynamodb:GetItem"], "owner", "key"),
     itemRight(["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], "owner"),
-    itemRight(["dynamodb:Query"], "image", "owner", "tally"),
+    itemRight(["dynamodb:Query"], "image", "term", "owner", "tally"),
     { actions: ["dynamodb:Query"], resources: [indexArn("gsi1"), indexArn("gsi2"), indexArn("gsi3")] },
     // For presigned uploads, whose keys are `owner/image`.
     {

@@ -23,6 +23,7 @@ export const reconciler = new sst.aws.Function("Reconciler", {
     { actions: ["s3:DeleteObjectVersion"], resources: [$interpolate`${uploads.arn}/*`] },
     { actions: ["s3:DeleteObjectVersion"], resources: [$interpolate`${processed.arn}/img_*`] },
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"], "image"),
+    itemRight(["dynamodb:PutItem", "dynamodb:DeleteItem"], "term"),
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "job"),
     itemRight(["dynamodb:UpdateItem", "dynamodb:Query"], "tally"),
     { actions: ["dynamodb:Query"], resources: [indexArn("gsi3"), indexArn("gsi4")] },

@@ -26,8 +26,10 @@ export const indexArn = (name: keyof typeof indexes) => $interpolate`${images.ar
 
 /** Prefixes of partition keys, by the entities under them. */
 const kinds = {
-  /** Images, with their events and tags. */
+  /** Images, with their events. */
   image: "$images#imageID_*",
+  /** Term rows, by which images are found. */
+  term: "$images#kind_*",
   /** Quotas and idempotency keys of an owner. */
   owner: "$images#owner_*",
   /** An owner's usage in a day, in which the processor counts. */
@@ -53,8 +55,9 @@ export const itemRight = (actions: `dynamodb:${string}`[], ...of: (keyof typeof 
   ],
 });
 
-/** The permissions to write and delete image records, events and tags, and to update the tally. */
+/** The permissions to write and delete image records, events and term rows, and to update the tally. */
 export const recordRights = [
-  itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "image"),
+  itemRight(["dynamodb:GetItem", "dynamodb:PutItem"], "image"),
+  itemRight(["dynamodb:PutItem", "dynamodb:DeleteItem"], "term"),
   itemRight(["dynamodb:UpdateItem"], "tally"),
 ];

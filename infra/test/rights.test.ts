@@ -7,9 +7,10 @@ import { allowing, rightsOf } from "./rights.ts";
 /** The permissions of every function, complete. */
 const rights: Record<string, string[]> = {
   Processor: [
-    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#owner_*#day_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "s3:DeleteObject {Processed}/img_*",
@@ -21,9 +22,10 @@ const rights: Record<string, string[]> = {
     "sqs:ReceiveMessage {Processing}",
   ],
   DeadLetter: [
-    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "s3:DeleteObject {Processed}/img_*",
     "sqs:DeleteMessage {DeadLetters}",
@@ -33,9 +35,11 @@ const rights: Record<string, string[]> = {
   Reconciler: [
     "dynamodb:BatchGetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#job_*",
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#job_*",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#job_*",
     "dynamodb:Query {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "dynamodb:Query {Images}/index/gsi3",
@@ -54,13 +58,14 @@ const rights: Record<string, string[]> = {
   ],
   Api: [
     "dynamodb:BatchGetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
-    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#owner_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#owner_* or $images",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#owner_*",
-    "dynamodb:Query {Images} if dynamodb:LeadingKeys is $images#imageID_* or $images#owner_* or $images#shard_*",
+    "dynamodb:Query {Images} if dynamodb:LeadingKeys is $images#imageID_* or $images#kind_* or $images#owner_* or $images#shard_*",
     "dynamodb:Query {Images}/index/gsi1",
     "dynamodb:Query {Images}/index/gsi2",
     "dynamodb:Query {Images}/index/gsi3",

@@ -22,17 +22,18 @@ let core: Awaited<ReturnType<typeof load>>;
 async function load() {
   const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
   const { EventEntity } = await import("@image-pipeline/core/table/event-entity");
-  const { TagEntity } = await import("@image-pipeline/core/table/tag-entity");
+  const { TermEntity } = await import("@image-pipeline/core/table/term-entity");
   const { readMany, write } = await import("@image-pipeline/core/records/record");
   const { CheckpointEntity } = await import("@image-pipeline/core/table/checkpoint-entity");
   const { KeyEntity } = await import("@image-pipeline/core/table/key-entity");
   const { Idempotency } = await import("@image-pipeline/core/images/idempotency");
   const { Quota } = await import("@image-pipeline/core/images/quota");
-  const { Tag } = await import("@image-pipeline/core/records/tags");
+  const { Posting } = await import("@image-pipeline/core/records/postings");
+  const { Term } = await import("@image-pipeline/core/records/terms");
   const { shardOf } = await import("@image-pipeline/core/id");
   const { TallyEntity } = await import("@image-pipeline/core/table/tally-entity");
-  const entities = { ImageEntity, EventEntity, TagEntity, CheckpointEntity, KeyEntity, TallyEntity };
-  return { ...entities, shardOf, readMany, write, Idempotency, Quota, Tag };
+  const entities = { ImageEntity, EventEntity, TermEntity, CheckpointEntity, KeyEntity, TallyEntity };
+  return { ...entities, shardOf, readMany, write, Idempotency, Quota, Posting, Term };
 }
 
 beforeAll(async () => {
@@ -274,17 +275,28 @@ describe("the index", () => {
     expect(idsOf(page)).toEqual([made.imageID]);
   });
 
-  test("byTag lists a tag's images newest first, one row to each", async () => {
-    const row = { owner: "tagger", tagHash: "cat", tag: "cat" };
+  test("byTerm lists a term's images newest first, one row to each", async () => {
+    const row = { owner: "tagger", kind: "tag" as const, term: "cat" };
     const rows = [1, 2, 3].map((n) => ({
       ...row,
       imageID: `img_tag${n}`,
       createdAt: `2026-11-23T10:00:0${n}.000Z`,
       version: 1,
     }));
-    for (const each of [...rows, ...rows]) await core.TagEntity.put(each).go();
-    await core.TagEntity.delete({ imageID: "img_tag2", tagHash: "cat" }).go();
-    const page = await core.TagEntity.query.byTag({ owner: "tagger", tagHash: "cat" }).go({ order: "desc" });
+    for (const each of [...rows, ...rows]) await core.TermEntity.put(each).go();
+    await core.TermEntity.put({
+      ...row,
+      term: "cats",
+      imageID: "img_tag4",
+      createdAt: "2026",
+      version: 1,
+    }).go();
+    const [, second] = rows;
+    if (second) await core.TermEntity.delete(second).go();
+    const page = await core.TermEntity.query
+      .byTerm({ owner: "tagger", kind: "tag" })
+      .between({ term: "cat", createdAt: "0", imageID: "0" }, { term: "cat", createdAt: "~", imageID: "~" })
+      .go({ order: "desc", consistent: true });
     expect(idsOf(page)).toEqual(["img_tag3", "img_tag1"]);
   });
 
@@ -305,17 +317,17 @@ describe("the index", () => {
 });
 
 describe("beside images", () => {
-  test("a tag's row stays for the later version after a late addition or removal", async () => {
+  test("a term's row stays for the later version after a late addition or removal", async () => {
     const image = { imageID: "img_tagged", owner: "late", createdAt: "2026-11-23T10:00:00.000Z" };
-    const { Tag, TagEntity } = core;
-    const found = async () =>
-      idsOf(await TagEntity.query.byTag({ owner: "late", tagHash: Tag.hashOf("dog") }).go());
-    await Tag.add({ ...image, version: 7 }, ["dog"]);
-    await Tag.add({ ...image, version: 5 }, ["dog"]);
-    await Tag.remove({ ...image, version: 6 }, ["dog"]);
+    const { Posting, Term, TermEntity } = core;
+    const dog = [Term.ofTag("dog")];
+    const found = async () => idsOf(await TermEntity.query.byTerm({ owner: "late", kind: "tag" }).go());
+    await Posting.add({ ...image, version: 7 }, dog);
+    await Posting.add({ ...image, version: 5 }, dog);
+    await Posting.remove({ ...image, version: 6 }, dog);
     expect(await found()).toEqual(["img_tagged"]);
-    await Tag.remove({ ...image, version: 7 }, ["dog"]);
-    await Tag.remove({ ...image, version: 7 }, ["dog"]);
+    await Posting.remove({ ...image, version: 7 }, dog);
+    await Posting.remove({ ...image, version: 7 }, dog);
     expect(await found()).toEqual([]);
   });
 

@@ -3,6 +3,7 @@
  * moves any more. docs/reliability.md lists them; a test compares the two.
  */
 import { Protocol } from "@image-pipeline/core/records/protocol";
+import { Term } from "@image-pipeline/core/records/terms";
 import type { Transition } from "@image-pipeline/core/table/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { names } from "@image-pipeline/local/environment";
@@ -22,6 +23,8 @@ export type State = {
   records: Map<string, ImageRecord>;
   /** The transitions of each image, in order. */
   history: Map<string, Transition[]>;
+  /** Keys of the term rows that exist, by which images are found. */
+  terms: Set<string>;
   /** The rows of its audit trail, by version. */
   rows: Map<string, Map<number, Row>>;
   /** Variants of deleted images: no longer promised to clients, even if the image comes back. */
@@ -39,6 +42,8 @@ type AtRest = {
   observer: State;
   environment: Pick<Environment, "app" | "counters">;
   count(what: string): void;
+  /** Returns whether no job was killed and no request met a fault. */
+  isUnharmed(): boolean;
 };
 
 /**
@@ -48,6 +53,7 @@ type AtRest = {
 export type Change =
   | { of: "record"; before?: ImageRecord; after: ImageRecord; entry?: Transition; job?: Job }
   | { of: "row"; before?: Row; after: Row }
+  | { of: "term"; imageID: string }
   | { of: "put"; bucket: string; bytes: number }
   | { of: "variant"; key: string; before?: string; after?: string }
   | { of: "answer"; request: string; id: string; version?: number; other: boolean };
@@ -233,22 +239,46 @@ export const invariants: Readonly<Record<string, Invariant>> = {
     },
   },
   I14: {
-    promise: "Walking a list returns each image once. An image is found by its tags.",
-    heldBy: ["simulation", "lists.test.ts"],
+    promise:
+      "Walking a list returns each image once. An image is found by its tags, words, metadata, format and time of capture from the moment that its record has them, and not by those that it has no longer.",
+    heldBy: ["simulation", "lists.test.ts", "queries.test.ts"],
+    *onChange(change, { records, terms }) {
+      if (change.of !== "record" && change.of !== "term") return;
+      const record = change.of === "record" ? change.after : records.get(change.imageID);
+      if (!record || record.status === "deleting" || record.status === "deleted") return;
+      for (const term of Term.of(record))
+        if (!terms.has(termKeyOf(record, term))) yield `the row of a ${Term.partsOf(term).kind} is missing`;
+    },
     async *atRest(world, { api }) {
+      const { terms, records } = world.observer;
+      const live = [...records.values()].filter(({ status }) => status !== "deleted");
+      const wanted = new Set(
+        live.flatMap((record) => Term.of(record).map((term) => termKeyOf(record, term))),
+      );
+      // A crash may leave rows.
+      if (world.isUnharmed())
+        for (const key of terms) if (!wanted.has(key)) yield "the row of a term is left";
       if (!api) return;
-      const visible = [...world.observer.records.values()].filter(
+      const visible = [...records.values()].filter(
         ({ owner, status, expiresAt = Number.POSITIVE_INFINITY }) =>
           owner === "default" && !["deleting", "deleted"].includes(status) && expiresAt * 1000 > now(),
       );
       const limit = visible.length > 30 ? 100 : 3;
-      if (idsOf(visible) !== (await walk(world, `/images?limit=${limit}`)))
-        yield "the list does not return every image once";
-      for (const tag of ["cat", "dog"]) {
-        const tagged = visible.filter(({ tags }) => tags?.includes(tag));
-        if (idsOf(tagged) !== (await walk(world, `/images?limit=${limit}&tag=${tag}`)))
-          yield "an image is not found by its tag";
-      }
+      const isProcessed = ({ source, processedAt, status }: ImageRecord) =>
+        source !== undefined || processedAt !== undefined || status === "failed";
+      const lists: [query: string, has: (record: ImageRecord) => unknown][] = [
+        ["", () => true],
+        ["tag=cat", ({ tags }) => tags?.includes("cat")],
+        ["tag=dog", ({ tags }) => tags?.includes("dog")],
+        ["tag=cat&tag=dog&order=asc", ({ tags }) => tags?.includes("cat") && tags.includes("dog")],
+        ["tag=cat&status=ready", ({ tags, status }) => status === "ready" && tags?.includes("cat")],
+        ["q=title", ({ title }) => title?.startsWith("title")],
+        ["format=png", ({ source }) => source?.format === "png"],
+        ["orderBy=takenAt", isProcessed],
+      ];
+      for (const [query, has] of lists)
+        if (idsOf(visible.filter(has)) !== (await walk(world, `/images?limit=${limit}&${query}`)))
+          yield `the list ${query} does not return every image once`;
     },
   },
   I15: {
@@ -369,6 +399,12 @@ function promised(record: ImageRecord, doomed: ReadonlySet<string>): string[] {
   const replaced = recent.flatMap(({ keys }) => keys).filter((key) => !doomed.has(key));
   return [...Protocol.keysOf(record), ...replaced];
 }
+
+/** The key of a term row, of what is in the key and not in its format. */
+export const termKeyOf = (
+  image: Pick<ImageRecord, "imageID" | "owner" | "createdAt">,
+  term: Term.Term,
+): string => JSON.stringify([image.imageID, image.owner, image.createdAt, term]);
 
 const idsOf = (records: readonly { imageID: string }[]) =>
   records

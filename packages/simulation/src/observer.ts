@@ -2,12 +2,13 @@
  * Observes every write that took effect, in order, and checks the invariants at each. Reads the requests
  * themselves, independently of the protocol and the product's readers.
  */
+import type { Term } from "@image-pipeline/core/records/terms";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { names } from "@image-pipeline/local/environment";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
 import type { Applied } from "./faults.ts";
 import { type File, look, type Seen } from "./image-files.ts";
-import { type Change, invariants, type Row, type State } from "./invariants.ts";
+import { type Change, invariants, type Row, type State, termKeyOf } from "./invariants.ts";
 import { type Job, now } from "./scheduler.ts";
 
 export type Observer = State & {
@@ -33,6 +34,7 @@ export function createObserver(files: readonly File[]): Observer {
     variants: new Map(),
     records: new Map(),
     history: new Map(),
+    terms: new Set(),
     rows: new Map(),
     doomed: new Set(),
     erased: new Set(),
@@ -51,7 +53,7 @@ export function createObserver(files: readonly File[]): Observer {
     },
     expired,
   };
-  const { uploads, variants, records, history, rows, doomed, erased, puts, replays } = observer;
+  const { uploads, variants, records, history, terms, rows, doomed, erased, puts, replays } = observer;
 
   function check(change: Change) {
     for (const [name, { onChange }] of Object.entries(invariants))
@@ -65,12 +67,14 @@ export function createObserver(files: readonly File[]): Observer {
       Item?: object;
       ExpressionAttributeValues?: object;
     };
+    if (operation === "DeleteItem") return removedTerm(plain(Key ?? {}) as Keys);
     if (operation !== "UpdateItem" && operation !== "PutItem") return;
     const item = plain(Item ?? Key ?? {}) as { pk: string; sk: string; __edb_e__?: string };
     observer.keys.add(JSON.stringify([item.pk, item.sk]));
     // The only set that the product writes.
     if (Object.values(rest.ExpressionAttributeValues ?? {}).some((value) => "SS" in value)) replays.charged++;
     if (item.__edb_e__ === "image") wroteRecord(item as unknown as ImageRecord, job);
+    if (item.__edb_e__ === "term") terms.add(termKey(item));
     if (item.__edb_e__ === "event") wroteRow(item as unknown as Row & { imageID: string; order: string });
   }
 
@@ -115,6 +119,10 @@ export function createObserver(files: readonly File[]): Observer {
     check({ of: "record", before, after, entry, job });
   }
 
+  function removedTerm(key: Keys) {
+    if (terms.delete(termKey(key))) check({ of: "term", imageID: termOf(key).imageID });
+  }
+
   function wroteRow({ imageID, order, type, at, by, detail }: Row & { imageID: string; order: string }) {
     const filed = rows.get(imageID) ?? new Map<number, Row>();
     rows.set(imageID, filed);
@@ -138,6 +146,21 @@ const isReplay = (before: ImageRecord | undefined, after: ImageRecord) =>
   after.status === "processing" &&
   before?.sequencer !== undefined &&
   (after.sequencer ?? "") > before.sequencer;
+
+type Keys = { pk: string; sk: string };
+
+/** Returns the image and the term in the key of a term row; empty texts for any other key. */
+function termOf({ pk, sk }: Keys) {
+  const [, kind = "", owner = ""] = /^\$images#kind_(\w+)#owner_(\w+)$/.exec(pk) ?? [];
+  const [, term = "", createdAt = "", imageID = ""] =
+    /^\$term_1#term_(.+)#createdAt_(.+)#imageID_(.+)$/.exec(sk) ?? [];
+  return { imageID, owner, createdAt, term: `${kind}:${term}` as Term.Term };
+}
+
+function termKey(key: Keys): string {
+  const { term, ...image } = termOf(key);
+  return termKeyOf(image, term);
+}
 
 type WireValue = { S?: string; N?: string; BOOL?: boolean; M?: Record<string, WireValue>; L?: WireValue[] };
 

@@ -308,7 +308,7 @@ export const scenarios: Record<string, Scenario> = {
     },
   },
   "late-untagging": {
-    rule: "the version on the row of a tag",
+    rule: "the version on the row of a term",
     title: "A late removal of a tag does not undo that it was set again",
     profile: full,
     async play(world) {
@@ -325,7 +325,49 @@ export const scenarios: Record<string, Scenario> = {
       await runToEnd(other(slow));
       await runToEnd(slow);
     },
-    without: { broken: on("DeleteItem", "tag", "unconditionally") },
+    without: { broken: on("DeleteItem", "term", "unconditionally") },
+  },
+  "terms-last": {
+    rule: "writing the rows of new terms before the record",
+    title: "An image is found by each of its terms from the moment that it has them",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      world.api("PATCH", pathIn(world), { tags: ["cat"], title: "title", metadata: { postId: "42" } });
+      await world.wait(0);
+    },
+    without: { broken: on("PutItem", "term", "late") },
+  },
+  "terms-left": {
+    rule: "removing the rows of dropped terms after the record was written",
+    title: "No row is left of the terms that an image had",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      const path = pathIn(world);
+      world.api("PATCH", path, { tags: ["cat"], title: "title one" });
+      await world.wait(0);
+      world.api("PATCH", path, { tags: ["dog"], title: "title two" });
+      await world.wait(0);
+      world.api("DELETE", path);
+      await world.wait(1000);
+    },
+    without: { broken: on("DeleteItem", "term", "never") },
+  },
+  "terms-unchecked": {
+    rule: "checking the row of a term against the record",
+    title: "A row that a crash has left does not bring an image into a list",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      world.api("PATCH", pathIn(world), { tags: ["cat"] });
+      await runUntil(only(), /^PutItem .*image_1/);
+      only().kill();
+    },
+    without: { rules: { confirms: () => true } },
   },
   "reopened-by-event": {
     rule: "closing the key of a deleted image to the events of late bytes",

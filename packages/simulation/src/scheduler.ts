@@ -38,6 +38,11 @@ let changed = Promise.withResolvers<void>();
 /** The job that runs this code, if any. */
 export const currentJob = (): Job | undefined => current.getStore();
 
+let harm = 0;
+
+/** Number of jobs that were killed and of requests that met a fault, in the life of the process. */
+export const harms = (): number => harm;
+
 /** The jobs that have not ended, in the order in which they were started. */
 export const running = (): readonly Job[] => jobs;
 
@@ -56,7 +61,9 @@ export function start<T>(
     return true;
   };
   const kill = () => {
-    if (end("dead")) reject(new Error("The process was killed."));
+    if (!end("dead")) return;
+    harm++;
+    reject(new Error("The process was killed."));
   };
   const job: Job = { name, startedAt, skewMs, gates: [], state: "running", kill };
   jobs = [...jobs, job];
@@ -111,6 +118,7 @@ export async function step(job: Job, choice = 0, fault: Fault = "none"): Promise
   const chosen = gates[choice % gates.length];
   if (!chosen) throw new Error(`${job.name} has no request to let through.`);
   job.gates = job.gates.filter((gate) => gate !== chosen);
+  if (fault !== "none") harm++;
   await chosen.pass(fault);
   await settle();
   return chosen.label;

@@ -14,6 +14,7 @@ import {
   advance,
   clearTimers,
   clock,
+  harms,
   hasTimers,
   killAll,
   nextTimer,
@@ -65,6 +66,8 @@ export type World = {
   /** The presigned requests of created uploads, by image. */
   created: Map<string, { upload: Upload; file: File }>;
   count(what: string): void;
+  /** Returns whether no job was killed and no request met a fault in this world. */
+  isUnharmed(): boolean;
   put(key: string, file: File): Promise<void>;
   remove(key: string): Promise<void>;
   /** Creates an upload with the file's SHA-256, under an idempotency key. */
@@ -199,6 +202,7 @@ function openWorld(
   listen: (audience: Omit<Audience, "broken">) => void,
 ): World {
   const observer = createObserver(files);
+  const harmsBefore = harms();
   let queue: Queue;
   let deadLetters: Queue;
   let skews: readonly number[] = [0];
@@ -298,6 +302,7 @@ function openWorld(
     isOfScene: (name) => !earlier.has(name),
     created,
     count,
+    isUnharmed: () => harms() === harmsBefore,
     async put(key, file) {
       const response = await environment.put(key, file.bytes);
       if (!response.ok)

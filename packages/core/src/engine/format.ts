@@ -1,7 +1,8 @@
 /** Content sniffing: the format by the magic bytes alone, because clients control filenames and declared types. */
 
 /** Recognised formats; `Settings.Pipeline.formats` lists the accepted ones. */
-export type Format = "jpeg" | "png" | "webp" | "avif" | "heic" | "gif" | "tiff";
+export const formats = ["jpeg", "png", "webp", "avif", "heic", "gif", "tiff"] as const;
+export type Format = (typeof formats)[number];
 
 /** Returns the format by its magic bytes; undefined if it is not recognised. */
 export function sniff(bytes: Uint8Array): Format | undefined {

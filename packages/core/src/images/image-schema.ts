@@ -3,7 +3,6 @@ import * as v from "valibot";
 import { type Format, formats, type Name, names } from "../engine/recipe.ts";
 import { codes } from "../engine/rejection.ts";
 import { ID } from "../id.ts";
-import { Tag } from "../records/tags.ts";
 import { visibleStatuses } from "../table/image-entity.ts";
 import { Text } from "../text.ts";
 
@@ -91,9 +90,23 @@ export const Source = v.pipe(
 export const filename = text(255, "The client's name for the file.");
 export const title = text(200, "Title.");
 export const alt = text(1000, "Alternative text for screen readers.");
+
+/** Tag: 1–64 characters in Unicode's composed form (NFC), so that tags that look the same are the same. */
+export const tag = v.pipe(
+  v.string(),
+  Text.wellFormed,
+  v.transform((given) => given.normalize("NFC")),
+  v.trim(),
+  v.minLength(1),
+  v.maxLength(64),
+);
+
+/** Most tags of one image. */
+const tagsMax = 20;
+
 export const tags = v.pipe(
-  v.array(Tag.Info),
-  v.maxLength(Tag.tagsMax),
+  v.array(tag),
+  v.maxLength(tagsMax),
   v.description("Tags to find the image by."),
   v.transform((given) => [...new Set(given)]),
 );
@@ -110,6 +123,9 @@ const metadataName = v.pipe(
   v.check((name) => name !== "__proto__", "`__proto__` is reserved. Use another name."),
 );
 const metadataValue = v.pipe(v.string(), Text.wellFormed, v.maxLength(512));
+
+/** One entry of metadata: its name and its value. */
+export const metadataEntry = v.tuple([metadataName, metadataValue]);
 
 /** Entries with any other name. Valibot's `record` drops `constructor` and `prototype` without an issue. */
 function metadataOf<V extends v.GenericSchema<string | null, string | null>>(

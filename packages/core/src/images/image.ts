@@ -12,12 +12,11 @@ import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
 import { Protocol } from "../records/protocol.ts";
 import { apply, type Change, hasDone, read } from "../records/record.ts";
-import { Tag } from "../records/tags.ts";
 import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
 import { Changes, type Info, metadataMax } from "./image-schema.ts";
 
-export { alt, Changes, filename, Info, metadata, tags, title } from "./image-schema.ts";
+export { alt, Changes, filename, Info, metadata, metadataEntry, tag, tags, title } from "./image-schema.ts";
 
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 
@@ -88,22 +87,16 @@ export const update = fn(
   async ({ id, owner, by, version, changes, merge }): Promise<Info> => {
     const fields = Object.entries(changes).filter(([, value]) => value !== undefined);
     if (fields.length === 0) return fromID({ id, owner });
-    const added = changes.tags ?? [];
-    let dropped: string[] = [];
-    const after = await change({ id, owner }, async (record) => {
+    const after = await change({ id, owner }, (record) => {
       mustBe(version, record);
-      const kept = changes.tags === undefined ? (record.tags ?? []) : added;
-      dropped = (record.tags ?? []).filter((tag) => !kept.includes(tag));
       const { version: _, ...draft } = record;
       const changed = Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined]));
       if (changes.metadata) changed.metadata = patched(merge ? record.metadata : {}, changes.metadata);
-      await Tag.add({ ...record, version: record.version + 1 }, added);
       return {
         draft: { ...draft, ...changed },
         entry: { type: "updated", by, detail: { fields: fields.map(([name]) => name).join(", ") } },
       };
     });
-    await Tag.remove(after, dropped);
     return serialize(after);
   },
 );

@@ -6,7 +6,6 @@ import { Presign } from "../aws/presign.ts";
 import { VisibleError } from "../error.ts";
 import { ID } from "../id.ts";
 import { type Draft, read, readMany, write } from "../records/record.ts";
-import { Tag } from "../records/tags.ts";
 import { ImageEntity, type ImageRecord } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
 import { ContentType } from "./content-type.ts";
@@ -188,7 +187,6 @@ async function createPending(pending: Pending, creator: Creator, bytes: number):
   const seconds = limits.uploadSecondsMax;
   await Quota.take({ owner, imageID, bytes, seconds: seconds + pendingSeconds }, limits);
   const createdAt = new Date(now).toISOString();
-  await Tag.add({ imageID, owner, createdAt, version: 1 }, pending.tags ?? []);
   const draft: Draft = {
     imageID,
     owner,

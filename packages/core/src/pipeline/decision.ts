@@ -6,9 +6,10 @@ import { Resource } from "sst";
 import { Storage } from "../aws/storage.ts";
 import { ID } from "../id.ts";
 import type { Message } from "../records/message.ts";
+import { Posting } from "../records/postings.ts";
 import { Protocol } from "../records/protocol.ts";
 import { type Applied, apply, keep, read, write } from "../records/record.ts";
-import { Tag } from "../records/tags.ts";
+import { Term } from "../records/terms.ts";
 import type { Settings } from "../settings.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 
@@ -67,13 +68,13 @@ export async function onDeadLetter(
 
 /**
  * Cleans up after a deletion: writes the tombstone's last transition to the audit trail and removes its variants and
- * tags. Idempotent. Does nothing to a record that needs no cleanup.
+ * the rows of its terms. Idempotent. Does nothing to a record that needs no cleanup.
  */
 export async function cleanUp(record: ImageRecord): Promise<void> {
   if (!Protocol.needsCleanup(record)) return;
   await keep(record);
   await Storage.removeVariants(Protocol.keysToCleanUp(record));
-  await Tag.remove(record, record.tags ?? []);
+  await Posting.remove(record, Term.of(record));
   // After a conflicting write, that writer or the reconciler cleans up the rest.
   await write(record, Protocol.onCleanedUp(record).draft);
 }

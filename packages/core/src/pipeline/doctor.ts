@@ -27,6 +27,7 @@ export const kinds = {
   stuck: "warning",
   orphan: "warning",
   stale: "warning",
+  unindexed: "warning",
 } as const satisfies Record<string, "error" | "warning">;
 export type Kind = keyof typeof kinds;
 
@@ -40,10 +41,13 @@ export type Finding = {
   repair?: Repair;
 };
 
-/** Repair of a finding: a check through the queue, the same for a stuck image, a reprocess, or removing orphans. */
+/**
+ * Repair of a finding: a check through the queue, the same for a stuck image, a reprocess, adding an image to the search
+ * index, or removing orphans.
+ */
 export type Repair =
   | { do: "check"; check: Queue.Sent }
-  | { do: "resend" | "reprocess"; imageID: string }
+  | { do: "resend" | "reprocess" | "index"; imageID: string }
   | { do: "remove"; keys: string[] };
 
 /** One step of an inspection: how many objects and images it read, and its findings. */
@@ -70,7 +74,8 @@ export async function* inspect(graceMs = 60_000): AsyncGenerator<Step> {
     const findings = settled.flatMap((record) =>
       gone.has(record) ? originalMissing(record) : faultsOf(record, withVariants),
     );
-    yield { looked: records.length, findings };
+    const unindexed = records.filter((record) => !Reconcile.isIndexed(record)).map(notIndexed);
+    yield { looked: records.length, findings: [...findings, ...unindexed] };
   }
   for await (const { records } of Scan.due(before)) {
     const stuck = records.filter(({ status }) => status !== "failed");
@@ -91,6 +96,11 @@ export async function repair(repair: Repair): Promise<void> {
     case "reprocess":
       await Image.reprocess({ id: repair.imageID, by });
       return;
+    case "index": {
+      const record = await read(repair.imageID);
+      if (record && !Reconcile.isIndexed(record)) await Reconcile.index(record);
+      return;
+    }
     case "remove":
       return Storage.removeVariants(repair.keys);
   }
@@ -172,6 +182,13 @@ const overdue = ({ imageID, key, status, dueAt }: ImageRecord): Finding =>
     imageID,
     message: `It is ${status} and has been due since ${dueAt}.`,
     repair: { do: "resend", imageID },
+  });
+
+const notIndexed = ({ imageID, key }: ImageRecord): Finding =>
+  finding("unindexed", key, {
+    imageID,
+    message: "It is from before the search index, so that filters do not find it.",
+    repair: { do: "index", imageID },
   });
 
 const variantMissing = ({ imageID, key }: ImageRecord, missing: readonly string[]): Finding =>

@@ -15,6 +15,7 @@ import { Counters } from "../records/counters.ts";
 import { Protocol } from "../records/protocol.ts";
 import { keep, read, readMany, write } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
+import { Term } from "../records/terms.ts";
 import { CheckpointEntity } from "../table/checkpoint-entity.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 
@@ -45,7 +46,8 @@ export async function stuck(deadline = Number.POSITIVE_INFINITY): Promise<Report
 
 /**
  * Compares the uploads bucket with the table, in both directions: every object must have a record with its ETag, and
- * every record an object. A run that reads every image also corrects the counters.
+ * every record an object. Adds the term rows of images from before the index. A run that reads every image also corrects
+ * the counters.
  */
 export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Report> {
   const report: Report = { looked: 0, checks: 0, removed: 0, done: true };
@@ -55,7 +57,9 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
     after === undefined ? { statuses: new Map(), recent: new Set() } : undefined;
   const recentSince = new Date(Date.now() - Counters.lagMs).toISOString();
   const counted = seen && (await Counters.now());
+  const unindexed: ImageRecord[] = [];
   const saw = (record: ImageRecord) => {
+    if (!isIndexed(record)) unindexed.push(record);
     // Expired records are invisible, and so not counted.
     seen?.statuses.set(record.imageID, Image.isVisible(record) ? record.status : "deleted");
     if (record.updatedAt >= recentSince) seen?.recent.add(record.imageID);
@@ -63,6 +67,7 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
   for await (const page of Storage.pages("uploads", after)) {
     const wrong = await unrecorded(page, self, saw);
     await Queue.send(wrong);
+    for (const record of unindexed.splice(0)) await index(record);
     report.looked += page.length;
     report.checks += wrong.length;
     const last = page.at(-1);
@@ -71,6 +76,7 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
   for await (const { ids } of Scan.imageIDs()) {
     const records = await readMany(ids.filter((imageID) => !seen?.statuses.has(imageID)));
     records.forEach(saw);
+    for (const record of unindexed.splice(0)) await index(record);
     const gone = await withoutOriginal(records, seen !== undefined);
     await Queue.send(gone.map(({ key, attempt }) => ({ key, attempt, by: self })));
     report.looked += ids.length;
@@ -79,6 +85,16 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
   if (seen && counted) await Counters.repair(seen, counted);
   await finish("compare");
   return report;
+}
+
+/** Returns whether a record's term rows exist, as far as it needs any. */
+export const isIndexed = (record: ImageRecord): boolean =>
+  record.indexed === Term.scheme || !Image.isVisible(record);
+
+/** Writes a record as it is, which adds its term rows. A conflicting write has added them. */
+export async function index(record: ImageRecord): Promise<void> {
+  const { version, ...draft } = record;
+  await write(record, draft);
 }
 
 /** Removes variants that are over a day old and that no record names. */

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { fingerprint } from "../engine/recipe.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 import { Protocol } from "./protocol.ts";
+import { Term } from "./terms.ts";
 
 const record: ImageRecord = {
   imageID: "img_00000000000000000000000000",
@@ -87,7 +88,7 @@ test("what comes back under a deleted image's key is a new image, in the old one
     status: "deleted",
     sequencer: "3",
     attempt: 4,
-    tags: ["cat"],
+    terms: [Term.ofTag("cat"), Term.ofMetadata("shown", "yes"), "word:old"],
     superseded: [{ keys: ["k"], at: "2026-01-01T00:10:00.000Z" }],
     dueAt: "2026-01-01T00:10:00.000Z",
     expiresAt: Date.parse("2026-01-31T00:10:00Z") / 1000,
@@ -100,6 +101,7 @@ test("what comes back under a deleted image's key is a new image, in the old one
   expect(back.draft).toMatchObject({ attempt: 5, sequencer: "4", createdAt: "2026-01-01T00:11:00.000Z" });
   expect(back.draft).not.toHaveProperty("title");
   expect(back.draft).not.toHaveProperty("tags");
+  expect(back.draft).not.toHaveProperty("terms");
 });
 
 /** The draft that a decision writes. Throws if it writes none. */

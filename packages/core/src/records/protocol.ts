@@ -8,6 +8,7 @@ import { fingerprint, type Name } from "../engine/recipe.ts";
 import type { ImageRecord, StoredVariant, Superseded } from "../table/image-entity.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
 import type { Draft, Entry } from "./record.ts";
+import { Term } from "./terms.ts";
 
 /** The input of every rule besides the record. `leaseSeconds` is longer than the longest run of a worker. */
 export type Context = { imageID: string; owner: string; now: number; leaseSeconds: number };
@@ -346,12 +347,12 @@ export function onReprocess(
 export const workOf = (claim: { workID?: string }): string | undefined => claim.workID;
 
 /**
- * Clears what the clean-up of a tombstone has finished: `superseded`, `tags` and `dueAt`. The tombstone of a permanent
+ * Clears what the clean-up of a tombstone has finished: `superseded`, `terms` and `dueAt`. The tombstone of a permanent
  * deletion stays due until the reconciler has removed the object versions.
  */
 export function onCleanedUp(record: ImageRecord): { draft: Draft } {
   const dueAt = record.purge ? record.dueAt : undefined;
-  return { draft: { ...keptOf(record), superseded: undefined, tags: undefined, dueAt } };
+  return { draft: { ...keptOf(record), superseded: undefined, terms: undefined, dueAt } };
 }
 
 /** Completes a permanent deletion: no object version is left. `purge` stays, for bytes that come late. */
@@ -360,8 +361,8 @@ export function onPurged(record: ImageRecord): { draft: Draft } {
 }
 
 /** Returns whether only the object versions of a permanently deleted image are left to remove. */
-export const needsPurge = ({ status, purge, dueAt, superseded, tags = [] }: ImageRecord): boolean =>
-  status === "deleted" && purge === true && dueAt !== undefined && !superseded && tags.length === 0;
+export const needsPurge = ({ status, purge, dueAt, superseded, terms = [] }: ImageRecord): boolean =>
+  status === "deleted" && purge === true && dueAt !== undefined && !superseded && terms.length === 0;
 
 /** Rule 2: returns true if a message may be acknowledged: its record is settled for its sequencer, or has a newer one. */
 export function mayAcknowledge(record: ImageRecord | undefined, message: Message): boolean {
@@ -384,6 +385,18 @@ export const isLeased = (record: ImageRecord, now: number) =>
 /** Returns true if the record has a final status, which only a newer upload, a request or a retry changes. */
 export const isSettled = ({ status }: ImageRecord) =>
   status === "ready" || status === "rejected" || status === "failed" || status === "deleted";
+
+/**
+ * Rule 13: a row of an image is in a list only while its record confirms it: it has the row's creation time, and the
+ * terms of the search. Rows of dropped terms may be left after a crash.
+ */
+export function confirms(
+  record: ImageRecord,
+  row: { createdAt: string },
+  isSought: (terms: readonly Term.Term[]) => boolean,
+): boolean {
+  return record.createdAt === row.createdAt && isSought(Term.of(record));
+}
 
 /** Every key in the processed bucket that clients may hold: the record's own, and those replaced within a day. */
 export function keysInUse(record: ImageRecord, now: number): Set<string> {
@@ -439,7 +452,7 @@ function tombstone(record: ImageRecord | undefined, key: string, context: Contex
     sequencer: record?.sequencer,
     attempt: (record?.attempt ?? 0) + 1,
     superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
-    tags: record?.tags,
+    terms: record && Term.of(record),
     purge: record?.purge,
     announced: (record && isAnnounced(record)) || undefined,
     closed: record?.closed,
@@ -467,7 +480,7 @@ function withoutContent(draft: Draft): Draft {
 }
 
 function keptOf(record: ImageRecord): Draft {
-  const { version, updatedAt, last, writeID, ...rest } = record;
+  const { version, updatedAt, last, writeID, indexed, ...rest } = record;
   return rest;
 }
 
@@ -485,6 +498,7 @@ export const rules = {
   pathOf,
   keysInUse,
   workOf,
+  confirms,
 };
 export type Rules = typeof rules;
 

@@ -5,19 +5,26 @@
  * The audit trail needs no transaction: a record holds its newest transition as `last`, and the write that replaces it
  * first puts the previous one into the audit trail, under a key derived from its version. A crash between the two
  * repeats that put, which is idempotent.
+ *
+ * The rows by which an image is found need none either: a write first adds those of new terms, and last removes those of
+ * dropped ones. A crash in between leaves rows that readers ignore.
  */
 import { randomUUID } from "node:crypto";
-import { ElectroError } from "electrodb";
 import { EventEntity, type Transition } from "../table/event-entity.ts";
 import { ImageEntity, type ImageRecord } from "../table/image-entity.ts";
+import { Table } from "../table/table.ts";
 import { backoff } from "../time.ts";
 import { Counters } from "./counters.ts";
+import { Posting } from "./postings.ts";
+import { Term } from "./terms.ts";
+
+export { isConditionFailure } from "../table/table.ts";
 
 /** Entry for the audit trail; `write` adds its time and version. */
 export type Entry = Pick<Transition, "type" | "by" | "detail">;
 
 /** Content of a record; `write` adds the bookkeeping. */
-export type Draft = Omit<ImageRecord, "version" | "updatedAt" | "last" | "writeID">;
+export type Draft = Omit<ImageRecord, "version" | "updatedAt" | "last" | "writeID" | "indexed">;
 
 /** Reads the current record, tombstones included, by one consistent GetItem; undefined if there is none. */
 export async function read(imageID: string): Promise<ImageRecord | undefined> {
@@ -65,7 +72,10 @@ export async function write(
     last,
     updatedAt: now,
     writeID: randomUUID(),
+    indexed: Term.scheme,
   };
+  const { added, dropped } = Posting.changesOf(before, draft);
+  await Posting.add(after, added);
   try {
     if (before) {
       await ImageEntity.put(after)
@@ -75,12 +85,16 @@ export async function write(
       await ImageEntity.create(after).go();
     }
   } catch (error) {
-    if (!isConditionFailure(error)) throw error;
+    if (!Table.isConditionFailure(error)) throw error;
     // A write that timed out may have been applied. Its retry then fails its own condition.
     const current = await read(draft.imageID);
-    if (current?.writeID !== after.writeID) return undefined;
+    if (current?.writeID !== after.writeID) {
+      await Posting.remove(after, Posting.unconfirmed(after, added, current));
+      return undefined;
+    }
   }
   await Counters.count(before, after);
+  if (before) await Posting.remove({ ...before, version }, dropped);
   return after;
 }
 
@@ -143,12 +157,3 @@ export async function hasDone({ imageID, last }: ImageRecord, request: string): 
 
 /** Formats a version for a sort key. */
 export const orderOf = (version: number) => String(version).padStart(10, "0");
-
-/** Returns whether DynamoDB refused a write because of its condition. */
-export function isConditionFailure(error: unknown): boolean {
-  return (
-    error instanceof ElectroError &&
-    error.cause instanceof Error &&
-    error.cause.name === "ConditionalCheckFailedException"
-  );
-}

@@ -29,6 +29,8 @@ export const full: Required<ImageRecord> = {
   sequencer: "0a",
   etag: "e",
   superseded: [{ keys: ["x", "y"], at: createdAt }],
+  indexed: 1,
+  terms: ["tag:ab", "word:cat"],
   expiresAt: 4_102_444_800,
   purge: true,
   announced: true,

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { EventEntity } from "./event-entity.ts";
 import { full, record } from "./fixture-record.ts";
 import { ImageEntity, type ImageRecord } from "./image-entity.ts";
-import { TagEntity } from "./tag-entity.ts";
+import { TermEntity } from "./term-entity.ts";
 
 const { imageID, createdAt } = record;
 
@@ -127,8 +127,13 @@ describe("every access pattern", () => {
     ["stuck", ImageEntity.query.stuck({ shard: "3" }).lt({ dueOrder: createdAt }).params()],
     ["byContent", ImageEntity.query.byContent({ owner: "default", content: "ab" }).params()],
     ["events byImage", EventEntity.query.byImage({ imageID }).params()],
-    ["tags byImage", TagEntity.query.byImage({ imageID }).params()],
-    ["byTag", TagEntity.query.byTag({ owner: "default", tagHash: "ab" }).between(at, at).params()],
+    [
+      "byTerm",
+      TermEntity.query
+        .byTerm({ owner: "default", kind: "word" })
+        .between({ term: "cat", ...at, imageID }, { term: "cat", ...at, imageID })
+        .params(),
+    ],
   ])("%s asks by key and never scans", (_, params) => {
     expect(params).toMatchSnapshot();
   });

@@ -126,6 +126,9 @@ export const ImageEntity = Table.onTable(
           },
         },
       },
+      // The derivation of the terms whose rows exist. `terms`: those that the clean-up of a tombstone has to remove.
+      indexed: { type: "number" },
+      terms: { type: "list", items: { type: "string" } },
       expiresAt: { type: "number" },
       // A permanent deletion: no object version may be left.
       purge: { type: "boolean" },

@@ -3,6 +3,7 @@ export * as Table from "./table.ts";
 
 import { DynamoDBClient } from "@aws-sdk/client-dynamodb";
 import { DynamoDBDocumentClient } from "@aws-sdk/lib-dynamodb";
+import { ElectroError } from "electrodb";
 import { Resource } from "sst";
 import { limits } from "../aws/limits.ts";
 
@@ -38,4 +39,13 @@ export function onTable<E extends Bindable>(entity: E): E {
   entity.setClient(lazy);
   entity.getTableName = name;
   return entity;
+}
+
+/** Returns whether DynamoDB refused a write because of its condition. */
+export function isConditionFailure(error: unknown): boolean {
+  return (
+    error instanceof ElectroError &&
+    error.cause instanceof Error &&
+    error.cause.name === "ConditionalCheckFailedException"
+  );
 }

@@ -167,7 +167,11 @@ export function request(
         const value = (values as Record<string, unknown>)[name];
         if (place === "path") path = path.replace(`{${name}}`, encode(String(value)));
         else if (!given.includes(name)) continue;
-        else if (place === "query") for (const each of [value].flat()) query.append(name, String(each));
+        else if (place === "query")
+          // An object's entries are parameters, `metadata.NAME=VALUE`.
+          for (const each of [value].flat())
+            if (typeof each !== "object" || each === null) query.append(name, String(each));
+            else for (const [key, text] of Object.entries(each)) query.append(`${name}.${key}`, String(text));
         // The HTTP client refuses other characters in a header.
         else if (/^[\x20-\x7e]*$/.test(String(value))) headers[name] = String(value);
       }

@@ -104,7 +104,7 @@ describe("bad requests end as problems, and nothing else", () => {
     ],
     [
       "two filters that no index answers",
-      () => get("/images?status=ready&tag=sea"),
+      () => get("/images?orderBy=takenAt&tag=sea"),
       "invalid_request",
       [{ parameter: "tag" }],
     ],
@@ -253,6 +253,7 @@ test("every route of the API declares a scope, and all but four authenticate the
       "GET /images/:id images:read",
       "GET /images/:id/events images:read",
       "GET /images/:id/original images:read",
+      "GET /images/count images:read",
       "GET /openapi.json open",
       "GET /stats service",
       "PATCH /images/:id images:write",

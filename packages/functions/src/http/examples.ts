@@ -127,6 +127,7 @@ export const Example = {
   pending,
   announced: { ...pending, upload },
   page: { items: [image], nextCursor: "XCcjLRkekKluljLoFodx3lsiMjAyNi0xMS0yM1Qx" },
+  count: { count: 42, estimate: false },
   changes: { title: "The lighthouse", alt: null },
   events: { items: events },
   signing,

@@ -3,7 +3,9 @@
 import { ID } from "@image-pipeline/core/id";
 import { Audit } from "@image-pipeline/core/images/audit";
 import { Image } from "@image-pipeline/core/images/image";
-import { fromIDs, type Page as ListPage, list } from "@image-pipeline/core/images/list";
+import { List } from "@image-pipeline/core/images/list";
+import { PostingLists } from "@image-pipeline/core/images/posting-lists";
+import { Query } from "@image-pipeline/core/images/query";
 import { Quota } from "@image-pipeline/core/images/quota";
 import { Upload } from "@image-pipeline/core/images/upload";
 import { Waiting } from "@image-pipeline/core/images/waiting";
@@ -16,6 +18,8 @@ import { Example } from "./examples.ts";
 import { formType, receiveForm } from "./form.ts";
 import { once } from "./idempotency.ts";
 import {
+  Count,
+  CountQuery,
   Created,
   DeleteQuery,
   Events,
@@ -24,6 +28,7 @@ import {
   ImageInput,
   ListQuery,
   LookUpQuery,
+  metadataParameter,
   Page,
   Path,
 } from "./images-schema.ts";
@@ -100,8 +105,11 @@ export const images = new Hono<Env>()
       operationId: "listImages",
       tag: "Images",
       summary: "List images",
-      description:
-        "Lists images, newest first. `status` and `tag` cannot be combined. With `id`, returns the images with these ids in one page and in their order; ids without an image are left out.",
+      description: `Lists images, newest first. \`status\`, \`tag\`, \`format\`, \`metadata.NAME\`, \`q\`, \`createdAfter\` and \`createdBefore\` work together, up to ${Query.listsMax} tags, words, metadata entries, formats and statuses; only images that match all of them are returned. \`orderBy=takenAt\`, \`takenAfter\` and \`takenBefore\` work together, and with \`order\` only. Without an owner, only \`createdAfter\` and \`createdBefore\`. Any other combination is \`invalid_request\`.
+
+A page may have fewer images than \`limit\`, and even none: only a page without \`nextCursor\` is the last. A page reads the rows that it returns; a combination of filters ends a page after ${PostingLists.queriesMax} reads of an index.
+
+With \`id\`, returns the images with these ids in one page and in their order; ids without an image are left out.`,
       scope: "images:read",
       responses: {
         200: {
@@ -112,16 +120,38 @@ export const images = new Hono<Env>()
         },
       },
       errors: ["invalid_request", "invalid_cursor"],
+      parameters: [metadataParameter],
     }),
     validator("query", ListQuery),
     async (c) => {
       const { id, owner: wanted, ...query } = c.req.valid("query");
       const owner = actingFor(c.var.caller, wanted);
-      const page: ListPage = id
-        ? { items: await fromIDs({ ids: id, owner }) }
-        : await list({ ...query, owner });
+      const page: List.Page = id
+        ? { items: await List.fromIDs({ ids: id, owner }) }
+        : await List.list({ ...query, owner });
       if (page.nextCursor) c.header("link", nextLink(c.req.url, page.nextCursor));
       return c.json(page, 200);
+    },
+  )
+  .get(
+    "/images/count",
+    route({
+      operationId: "countImages",
+      tag: "Images",
+      summary: "Count images",
+      description: `Counts the images that \`GET /images\` lists with the same filters. Counting ends at ${List.countMax.toLocaleString("en-GB")} and reads each image that it counts, which costs up to $0.0002.`,
+      scope: "images:read",
+      responses: {
+        200: { description: "The number of images.", schema: Count, example: Example.count },
+      },
+      errors: ["invalid_request"],
+      parameters: [metadataParameter],
+    }),
+    validator("query", CountQuery),
+    async (c) => {
+      const { owner: wanted, ...query } = c.req.valid("query");
+      const owner = actingFor(c.var.caller, wanted);
+      return c.json(await List.count({ ...query, owner }), 200);
     },
   )
   .get(

@@ -30,6 +30,8 @@ export type Declaration = {
   errors: readonly Code[];
   /** The request headers that the route reads in addition to `Authorization`. */
   headers?: readonly (keyof typeof headerTexts)[];
+  /** Query parameters that the schema of the route's validator cannot describe. */
+  parameters?: readonly object[];
   /** An example of the JSON request body. */
   body?: unknown;
   /** Further content types of the request body. The validator of the route declares JSON. */
@@ -95,8 +97,10 @@ export function declared(app: Pick<Hono, "routes">): Declared[] {
   });
 }
 
+type RouteDescription = Parameters<typeof describeRoute>[0];
+
 /** The declaration as hono-openapi takes it. */
-function describe(declaration: Declaration): Parameters<typeof describeRoute>[0] {
+function describe(declaration: Declaration): RouteDescription {
   const {
     operationId,
     tag,
@@ -106,6 +110,7 @@ function describe(declaration: Declaration): Parameters<typeof describeRoute>[0]
     responses,
     errors,
     headers = [],
+    parameters = [],
     bodies,
   } = declaration;
   const codes = [...errors, ...(scope === "open" ? [] : guardedErrors)];
@@ -116,7 +121,9 @@ function describe(declaration: Declaration): Parameters<typeof describeRoute>[0]
     summary,
     ...(description ? { description } : {}),
     security: scope === "open" ? [] : [{ bearer: [scope] }],
-    ...(headers.length > 0 ? { parameters: headers.map(headerParameter) } : {}),
+    ...(headers.length + parameters.length > 0
+      ? { parameters: [...parameters, ...headers.map(headerParameter)] as RouteDescription["parameters"] }
+      : {}),
     ...(bodies ? { requestBody: { required: true, content: contentOf(bodies) } } : {}),
     responses: {
       ...Object.fromEntries(

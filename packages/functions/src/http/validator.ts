@@ -43,12 +43,22 @@ export function validator<T extends Target, S extends v.GenericSchema>(
       if (Array.isArray(result.data))
         throw new InvalidRequest([{ pointer: "", detail: "Must be an object." }]);
     }
-    if (result.success) return;
+    if (result.success) {
+      const unknown = target === "query" ? droppedOf(c.req.url) : [];
+      if (unknown.length === 0) return;
+      throw new InvalidRequest(unknown.map((parameter) => ({ parameter, detail: "Unknown parameter." })));
+    }
     if (target === "param") throw new VisibleError("image_not_found", "No image has an id of this form.");
     throw new InvalidRequest(faultsOf(target, result.error as v.BaseIssue<unknown>[]));
   });
   return middleware as MiddlewareHandler<Env, string, Read<T, S>>;
 }
+
+/** Parameters that valibot's objects drop without an issue, unless they are strict. */
+const dropped = ["__proto__", "constructor", "prototype"];
+
+const droppedOf = (url: string) =>
+  [...new URL(url).searchParams.keys()].filter((name) => dropped.includes(name));
 
 /** Returns the faults of a request that these issues of its validation are. */
 export const faultsOf = (target: Target, issues: readonly v.BaseIssue<unknown>[]): Fault[] =>

@@ -18,6 +18,7 @@ export const codes = [
   "request_in_progress",
   "quota_exceeded",
   "identity_unavailable",
+  "storage_unavailable",
   "internal_error",
 ] as const;
 
@@ -35,4 +36,12 @@ export class VisibleError extends Error {
     this.code = code;
     this.retryAfterSeconds = options?.retryAfterSeconds;
   }
+}
+
+/**
+ * A store that did not answer, or answered with 5xx, after every retry. Not a `VisibleError`, because the work may have
+ * begun. The API answers `storage_unavailable`.
+ */
+export class StorageError extends Error {
+  override readonly name = "StorageError";
 }

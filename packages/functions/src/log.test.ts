@@ -74,7 +74,7 @@ test("a failure of DynamoDB is logged with its code, and without the caller's AP
   await request("GET", "/images", "", { authorization: `Bearer ${key}` });
   expect(lines).toMatchObject([
     { level: "ERROR", message: "failed", requestId: "lambda-1", error: { stack: expect.any(String) } },
-    { level: "INFO", message: "request", status: 500 },
+    { level: "INFO", message: "request", status: 503 },
   ]);
   expect(JSON.stringify(lines)).toContain("ECONNREFUSED");
   expect(JSON.stringify(lines)).not.toContain(secret);

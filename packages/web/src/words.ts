@@ -64,6 +64,7 @@ const byCode: Record<string, Words | undefined> = {
   invalid_cursor: { what: "The list has expired.", help: "Reload the page." },
   network_error: { what: "The server cannot be reached.", help: "The page reconnects automatically." },
   upload_refused: { what: "S3 refused the upload.", help: "Try again." },
+  storage_unavailable: { what: "The server's storage is unavailable.", help: "Try again soon." },
   internal_error: { what: "Internal server error.", help: "Try again." },
 };
 

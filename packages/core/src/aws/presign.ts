@@ -7,6 +7,7 @@ export * as Presign from "./presign.ts";
 import { createHmac } from "node:crypto";
 import { AwsClient } from "aws4fetch";
 import { Resource } from "sst";
+import { StorageError } from "../error.ts";
 import { backoff } from "../time.ts";
 import { limits } from "./limits.ts";
 import { Queue } from "./queue.ts";
@@ -135,7 +136,7 @@ export async function send({ url, headers }: Pick<Presigned, "url"> & Partial<Pr
   );
   const text = await response.text();
   if (response.ok || response.status === 412) return;
-  throw new Error(`S3 refused an original of ${bytes.length} bytes: ${response.status} ${text}`);
+  throw refusal(`S3 refused an original of ${bytes.length} bytes`, response, text);
 }
 
 /** An original to copy, with the ETag (without quotes) of its bytes. */
@@ -167,21 +168,26 @@ export async function abortMultipart(key: string, uploadID: string): Promise<voi
   const aws = await signer();
   const response = await retried((signal) => aws.fetch(url, { method: "DELETE", signal }));
   if (response.ok || response.status === 404) return;
-  throw new Error(`S3 refused to abort an upload of ${key}: ${response.status} ${await response.text()}`);
+  throw refusal(`S3 refused to abort an upload of ${key}`, response, await response.text());
 }
 
 /** Deletes an original. Idempotent. Retries with backoff after network errors, 429 and 5xx. Throws if S3 refused. */
 export async function removeOriginal(key: string): Promise<void> {
   const aws = await signer();
   const response = await retried((signal) => aws.fetch(urlOf(key), { method: "DELETE", signal }));
-  if (!response.ok && response.status !== 404) {
-    throw new Error(`S3 refused to delete the original ${key}: ${response.status} ${await response.text()}`);
-  }
+  if (response.ok || response.status === 404) return;
+  throw refusal(`S3 refused to delete the original ${key}`, response, await response.text());
+}
+
+/** Returns the error for a response of S3: a `StorageError` if the request may be repeated. */
+function refusal(what: string, { status }: Response, text: string): Error {
+  const message = `${what}: ${status} ${text}`;
+  return status >= 500 ? new StorageError(message) : new Error(message);
 }
 
 /**
  * Sends a request up to four times, with backoff after a network error or a timeout, which the signal ends. aws4fetch
- * itself retries only after 429 and 5xx.
+ * itself retries only after 429 and 5xx. Throws a `StorageError`.
  */
 async function retried(
   request: (signal: AbortSignal) => Promise<Response>,
@@ -191,7 +197,7 @@ async function retried(
     try {
       return await request(AbortSignal.timeout(timeoutMs));
     } catch (error) {
-      if (attempt >= limits.maxAttempts) throw error;
+      if (attempt >= limits.maxAttempts) throw new StorageError("S3 did not answer.", { cause: error });
       await backoff(attempt);
     }
   }

@@ -1,8 +1,10 @@
 import { createHash } from "node:crypto";
+import { once } from "node:events";
 import { readFileSync } from "node:fs";
+import { createServer } from "node:http";
 import { photo } from "@image-pipeline/core/fixture";
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { type Ask, codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
 import {
   codesOf,
@@ -414,8 +416,22 @@ describe("every documented error can be met", () => {
     return readyImages();
   }
 
-  test("by a fault of ours, when the table is gone", async () => {
-    await world.stop();
+  test.each([
+    ["storage_unavailable", "when no store answers"],
+    ["internal_error", "by a fault of ours, when the table is gone"],
+  ])("by %s %s", async (code) => {
+    if (code === "storage_unavailable") await world.stop();
+    const table = createServer((_, response) => {
+      response.writeHead(400).end('{"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException"}');
+    });
+    if (code === "internal_error") {
+      const { port } = new URL(process.env.AWS_ENDPOINT_URL_DYNAMODB ?? "");
+      await once(table.listen(Number(port), "127.0.0.1"), "listening");
+    }
+    onTestFinished(() => {
+      table.close();
+      table.closeAllConnections();
+    });
     const { createApp } = await import("@image-pipeline/functions/http/app");
     const { linkedSettings } = await import("@image-pipeline/functions/api");
     const app = createApp(linkedSettings());
@@ -435,12 +451,10 @@ describe("every documented error can be met", () => {
         body,
       });
       const text = await response.clone().text();
-      expect([operation.operationId, await codeOf(response.clone())]).toEqual([
-        operation.operationId,
-        "internal_error",
-      ]);
+      expect([operation.operationId, await codeOf(response.clone())]).toEqual([operation.operationId, code]);
+      expect(response.headers.get("retry-after")).toBe(code === "storage_unavailable" ? "5" : null);
       expect(check(operation, response.status, response.headers.get("content-type"), text)).toBeUndefined();
-      seen.get(operation.operationId)?.add("internal_error");
+      seen.get(operation.operationId)?.add(code);
     }
   });
 

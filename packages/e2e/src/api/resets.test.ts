@@ -155,7 +155,7 @@ test("a deletion whose request to S3 fails for good is completed by its repetiti
     throw new TypeError("fetch failed");
   };
   try {
-    expect(await codeOf(await world.ask(`/images/${id}`, { method: "DELETE" }))).toBe("internal_error");
+    expect(await codeOf(await world.ask(`/images/${id}`, { method: "DELETE" }))).toBe("storage_unavailable");
   } finally {
     globalThis.fetch = realFetch;
   }

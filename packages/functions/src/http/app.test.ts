@@ -183,12 +183,12 @@ describe("bad requests end as problems, and nothing else", () => {
     // Nothing listens where the table should be.
     const response = await app.request("/images");
     const text = await response.text();
-    expect(response.status).toBe(500);
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
     expect(JSON.parse(text)).toEqual({
-      type: "http://127.0.0.1:9/docs#internal_error",
-      ...problems.internal_error,
-      detail: "The error is logged under this request id.",
-      code: "internal_error",
+      type: "http://127.0.0.1:9/docs#storage_unavailable",
+      ...problems.storage_unavailable,
+      detail: expect.stringContaining("The cause is logged under this request id."),
+      code: "storage_unavailable",
       requestId: response.headers.get("x-request-id"),
     });
     expect(text).not.toMatch(/ECONNREFUSED|127\.0\.0\.1:(?!9\/docs)|node_modules|at /);

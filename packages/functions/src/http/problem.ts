@@ -1,5 +1,6 @@
 /** Errors as RFC 9457 problems with a code of a closed set. Stacks, keys and internal messages are never sent. */
-import { type Code, VisibleError } from "@image-pipeline/core/error";
+import { type Code, StorageError, VisibleError } from "@image-pipeline/core/error";
+import { isServerError, isThrottlingError, isTransientError } from "@smithy/core/retry";
 import type { Context } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
@@ -30,6 +31,7 @@ export const problems = {
   idempotency_key_reused: { status: 422, title: "Idempotency key reused for a different request." },
   quota_exceeded: { status: 429, title: "Quota exceeded." },
   identity_unavailable: { status: 503, title: "Identity provider unavailable." },
+  storage_unavailable: { status: 503, title: "Storage unavailable." },
   internal_error: { status: 500, title: "Internal server error." },
 } as const satisfies Record<Code, { status: ContentfulStatusCode; title: string }>;
 
@@ -100,5 +102,22 @@ function visible(error: unknown, requestId: string): VisibleError {
     return new VisibleError("malformed_json", "The body could not be parsed as JSON.", { cause: error });
   }
   logger().error("failed", { requestId, error });
+  if (isStorageFault(error)) {
+    return new VisibleError(
+      "storage_unavailable",
+      "DynamoDB, S3 or SQS did not answer, or is overloaded; on one machine the disk may be full. Send the request again after `Retry-After` seconds. The cause is logged under this request id.",
+      { retryAfterSeconds: 5 },
+    );
+  }
   return new VisibleError("internal_error", "The error is logged under this request id.");
 }
+
+/** Returns whether an error, or one of its causes, is a fault of a store: a 5xx, throttling or no answer. */
+function isStorageFault(error: unknown): boolean {
+  if (!isError(error)) return false;
+  if (error instanceof StorageError || isServerError(error) || isThrottlingError(error)) return true;
+  return isTransientError(error) || isStorageFault(error.cause);
+}
+
+/** An `Error`, with the properties that the SDK's errors may have. */
+const isError = (given: unknown): given is Parameters<typeof isServerError>[0] => given instanceof Error;

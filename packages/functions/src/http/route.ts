@@ -53,6 +53,7 @@ const guardedErrors: readonly Code[] = [
   "unauthenticated",
   "forbidden",
   "identity_unavailable",
+  "storage_unavailable",
   "internal_error",
 ];
 

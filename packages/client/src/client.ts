@@ -12,11 +12,21 @@ import { createRequest, type Options } from "./request.ts";
 import type { Stats } from "./types.ts";
 import { createUpload } from "./upload.ts";
 
-export type { Changes, Query } from "./images.ts";
+export type { Changes, Filters, Query } from "./images.ts";
 export { isFinal } from "./images.ts";
 export { ClientError, type Code } from "./problem.ts";
 export type { Options } from "./request.ts";
-export type { Event, Image, Page, Stats, Status, Variant, VariantName } from "./types.ts";
+export type {
+  Count,
+  Event,
+  Image,
+  Page,
+  SourceFormat,
+  Stats,
+  Status,
+  Variant,
+  VariantName,
+} from "./types.ts";
 export type { Progress, Source, Ticket, UploadOptions } from "./upload.ts";
 
 /**

@@ -2,19 +2,34 @@
 import { ClientError } from "./problem.ts";
 import type { Request } from "./request.ts";
 import { sleep } from "./retry.ts";
-import type { Description, Event, Events, Image, Page, Status } from "./types.ts";
+import type { Count, Description, Event, Events, Image, Page, SourceFormat, Status } from "./types.ts";
 
 /**
- * Filters of a list, newest first unless `order` is `asc`. Times are RFC 3339; `createdAfter` is inclusive,
- * `createdBefore` exclusive. `status` and `tag` cannot be combined.
+ * Filters of images; several must all match. Times are RFC 3339: `createdAfter` and `takenAfter` are inclusive,
+ * `createdBefore` and `takenBefore` exclusive. `takenAfter` and `takenBefore` work with each other only.
  */
-export type Query = {
+export type Filters = {
   status?: Status;
-  tag?: string;
+  /** One tag, or several that an image must all have. */
+  tag?: string | readonly string[];
+  /** Format of the original. */
+  format?: SourceFormat;
+  /** Words of the title, file name and alternative text; one may end with `*` and is a prefix. */
+  q?: string;
+  /** Entries of custom metadata. */
+  metadata?: Record<string, string>;
   createdAfter?: string;
   createdBefore?: string;
+  takenAfter?: string;
+  takenBefore?: string;
+};
+
+/** Filters of a list, newest first unless `order` is `asc`. */
+export type Query = Filters & {
+  /** `takenAt` lists by the time of capture, images without one last; it works with `takenAfter` and `takenBefore` only. */
+  orderBy?: "createdAt" | "takenAt";
   order?: "asc" | "desc";
-  /** Images per page, 1 to 100 (default 20). */
+  /** Images per page, 1 to 100 (default 20). A page may have fewer and still not be the last. */
   limit?: number;
 };
 
@@ -36,7 +51,7 @@ const pauseSeconds = 1;
 /** Creates the image operations on top of a `Request`. */
 export function createImages(request: Request) {
   const page = (query: Query & { cursor?: string } = {}, { signal }: Cancel = {}): Promise<Page> =>
-    request("GET", "/images", { query, signal });
+    request("GET", "/images", { query: parametersOf(query), signal });
 
   const get = (id: string, { signal, wait }: Cancel & { wait?: number } = {}): Promise<Image> =>
     request("GET", pathOf(id), { query: { wait }, signal });
@@ -69,6 +84,13 @@ export function createImages(request: Request) {
         cursor = nextCursor;
       } while (cursor !== undefined);
     },
+
+    /**
+     * Counts the images that `list` returns with these filters: exactly up to 1,000; with `estimate`, there are at least
+     * so many. Throws `invalid_request` for filters that no index serves together.
+     */
+    count: (filters: Filters = {}, { signal }: Cancel = {}): Promise<Count> =>
+      request("GET", "/images/count", { query: parametersOf(filters), signal }),
 
     /**
      * Returns an image. With `wait` (seconds, up to 20) the API holds the response until the image is final or the
@@ -161,6 +183,12 @@ export function createImages(request: Request) {
     remove: (id: string, { signal, permanent }: Cancel & { permanent?: boolean } = {}): Promise<void> =>
       request("DELETE", pathOf(id), { query: { permanent: permanent ? "true" : undefined }, signal }),
   };
+}
+
+/** Returns filters as parameters of the API. */
+function parametersOf<Given extends Filters>({ metadata = {}, ...rest }: Given) {
+  const entries = Object.entries(metadata).map(([name, value]) => [`metadata.${name}`, value]);
+  return { ...rest, ...Object.fromEntries(entries) };
 }
 
 /** Returns true if an image is `ready`, `rejected` or `failed`: its status no longer changes by itself. */

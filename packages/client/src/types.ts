@@ -19,6 +19,12 @@ export type Variant = NonNullable<NonNullable<Image["variants"]>[VariantName]>;
 /** One page of a list. Without `nextCursor` it is the last page. */
 export type Page = { items: Image[]; nextCursor?: string };
 
+/** Response of `GET /images/count`. `estimate`: there are at least so many images. */
+export type Count = InferResponseType<Api["images"]["count"]["$get"], 200>;
+
+/** Format of an original. */
+export type SourceFormat = NonNullable<InferRequestType<Api["images"]["$get"]>["query"]["format"]>;
+
 /** Body of `POST /images`: file name, content type, size in bytes and optional description. */
 export type ImageInput = InferRequestType<Api["images"]["$post"]>["json"];
 

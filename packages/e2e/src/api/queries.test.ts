@@ -1,3 +1,4 @@
+import { createClient } from "@image-pipeline/client/client";
 import { randomFrom } from "@image-pipeline/core/fixture-random";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -422,6 +423,27 @@ describe("a count", () => {
       estimate: false,
     });
   });
+});
+
+test("the client sends every filter, several tags and metadata among them, and counts", async () => {
+  const { images } = createClient({ baseUrl: world.url, token: alice, fetch: world.fetch });
+  const all = await walk("limit=100");
+  const filters = {
+    tag: ["sea", "sky"],
+    q: "sun*",
+    metadata: { postId: "1" },
+    createdAfter: "2000-01-01T00:00:00Z",
+  };
+  const query = "tag=sea&tag=sky&q=sun*&metadata.postId=1";
+  const ids = idsOf(expected(all, `${query}&order=asc`));
+  expect(ids.length).toBeGreaterThan(0);
+  const found: string[] = [];
+  for await (const { id } of images.list({ ...filters, order: "asc", limit: 2 })) found.push(id);
+  expect(found).toEqual(ids);
+  expect(await images.count(filters)).toEqual({ count: ids.length, estimate: false });
+  const timeline: string[] = [];
+  for await (const { id } of images.list({ orderBy: "takenAt" })) timeline.push(id);
+  expect(timeline).toEqual(idsOf(expected(all, "orderBy=takenAt")));
 });
 
 test("an image from before the index is found after its next write, or the reconciler's comparison", async () => {

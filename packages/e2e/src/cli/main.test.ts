@@ -91,6 +91,45 @@ test("lists newest first, shows one with its history, and deletes it once confir
   expect((await image("delete", id, "--yes")).code).toBe(0);
 });
 
+test("finds images by tags, words, format and the time of capture, and counts them", async () => {
+  await image(
+    "upload",
+    await photo("Harbour view.jpg", 300, 200),
+    "--tag",
+    "sea",
+    "--tag",
+    "summer",
+    "--json",
+  );
+  await image("upload", await photo("harbour-wall.png", 300, 200), "--tag", "sea", "--json");
+  const names = async (...filters: string[]) =>
+    jsonLines<Line & { filename: string }>((await image("list", ...filters, "--json")).stdout)
+      .map(({ filename }) => filename)
+      .sort();
+  expect(await names("--tag", "sea", "--tag", "summer")).toEqual(["Harbour view.jpg"]);
+  expect(await names("--search", "harb*", "--format", "png")).toEqual(["harbour-wall.png"]);
+  expect(await names("--search", "harbour", "--created-after", "2000-01-01", "--order", "asc")).toHaveLength(
+    2,
+  );
+  expect(await names("--taken-after", "2000-01-01")).toEqual([]);
+  expect(await names("--order-by", "takenAt", "--limit", "0")).toContain("harbour-wall.png");
+  expect(await names("--metadata", "postId=42")).toEqual([]);
+  expect((await image("list", "--tag", "sea", "--count")).stdout).toBe("2\n");
+  expect((await image("list", "--tag", "sea", "--count", "--json")).stdout).toBe(
+    '{"count":2,"estimate":false}\n',
+  );
+
+  const refused = await image("list", "--taken-after", "2000-01-01", "--tag", "sea");
+  expect(refused).toMatchObject({ code: 1, stdout: "" });
+  expect(refused.stderr).toContain("cannot be combined with");
+  for (const wrong of [
+    ["--metadata", "postId"],
+    ["--taken-after", "yesterday"],
+    ["--order-by", "size"],
+  ])
+    expect(await image("list", ...wrong)).toMatchObject({ code: 2, stdout: "" });
+});
+
 test("a command line that is not understood exits with 2 and runs nothing", async () => {
   const { code, stdout, stderr } = await run(["backfill", "--dry-rnu", "--yes"]);
   expect({ code, stdout }).toEqual({ code: 2, stdout: "" });

@@ -222,7 +222,7 @@ test("dead letters: a look that failed, and the end of an image with its variant
 });
 
 test("the reconciler finds what was lost, finishes what was begun, and goes on where it stopped", async () => {
-  const [lost, begun] = [await upload(), await upload()];
+  const [lost, begun, unindexed] = [await upload(), await upload(), await upload()];
   // Resembles the key of an upload that the API created, but no such upload was created.
   await put(`other/${begun}`, new Uint8Array(bytes));
   await cloud.settled();
@@ -233,6 +233,10 @@ test("the reconciler finds what was lost, finishes what was begun, and goes on w
   await ImageEntity.remove({ imageID: lost }).go();
   const deleting = { ...record, status: "deleting" as const, dueAt: "2026-01-01T00:00:00.000Z" };
   await ImageEntity.put(deleting).go();
+  const before = await recordOf(unindexed);
+  if (!before) throw new Error("An image that is ready has a record.");
+  const { indexed: _, ...older } = before;
+  await ImageEntity.put(older).go();
 
   for (const job of ["stuck", "compare", "compare", "sweep", "sweep"]) {
     expect(await cloud.invoke("Reconciler", { job })).toMatchObject({ looked: expect.any(Number) });
@@ -240,6 +244,7 @@ test("the reconciler finds what was lost, finishes what was begun, and goes on w
   await cloud.settled();
   expect((await aws.fetch(`${cloud.s3Url}/uploads/${record.key}`, { method: "HEAD" })).status).toBe(404);
   expect(await (await ask(`/images/${lost}?wait=20`)).json()).toMatchObject({ status: "ready" });
+  expect(await recordOf(unindexed)).toMatchObject({ indexed: 1, version: before.version + 1 });
 });
 
 test("a permanent deletion ends in the reconciler, which leaves no file of any attempt", async () => {
@@ -270,6 +275,8 @@ test("a permanent deletion ends in the reconciler, which leaves no file of any a
 /** Permissions that this run does not use. */
 const later: Record<string, string[]> = {
   Reconciler: [
+    // The rows of an image that another writer changed while it was added to the index.
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     // A wrong count is corrected by a run over every image, and these runs stop before the end.
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     // Orphaned variants are removed when they are a day old.

@@ -1,4 +1,4 @@
-/** Identifiers of images, owners and shards. Database keys contain only these and hashes. */
+/** Identifiers of images, owners and shards. Of free text database keys contain only hashes, and words of letters and digits. */
 export * as ID from "./id.ts";
 
 import { createHash } from "node:crypto";

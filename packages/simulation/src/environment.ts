@@ -17,6 +17,7 @@ import { createClient, ensureTable, expire, type Key } from "@image-pipeline/loc
 import { AwsClient } from "aws4fetch";
 import type dynalite from "dynalite";
 import { injectFaults, type Wire } from "./faults.ts";
+import { bytesMax } from "./image-files.ts";
 import { installClock, now } from "./scheduler.ts";
 import { connect, keepTables } from "./table.ts";
 import { installTransport, serverAt } from "./transport.ts";
@@ -68,7 +69,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
     url,
     queuePath,
     cursorKey: "a key for tests alone",
-    pipeline: { ...Settings.pipelineDefaults, anonymous: true },
+    pipeline: { ...Settings.pipelineDefaults, anonymous: true, bytesMax },
   });
 
   // After the settings above, which the product's modules read when they are loaded.

@@ -19,7 +19,10 @@ const colors: Record<string, Color> = {
 /** Lossy encoding moves a flat colour by a few steps. These four are over a hundred apart. */
 const nearMax = 40;
 
-/** Makes four good files of 8 × 8 pixels, one that is not an image, and one that is truncated. */
+/** `BYTES_MAX` of the simulation. One file has more. */
+export const bytesMax = 20_000;
+
+/** Makes four good files of 8 × 8 pixels, one that is not an image, one that is truncated, and one that is too large. */
 export async function makeFiles(): Promise<File[]> {
   const good = await Promise.all(
     Object.entries(colors).map(async ([name, color]) => {
@@ -29,7 +32,12 @@ export async function makeFiles(): Promise<File[]> {
     }),
   );
   const cut = good[0]?.bytes.subarray(0, -30) ?? Buffer.alloc(0);
-  return [...good, fileOf("text", Buffer.from("not an image")), fileOf("cut", cut)];
+  return [
+    ...good,
+    fileOf("text", Buffer.from("not an image")),
+    fileOf("cut", cut),
+    fileOf("large", Buffer.alloc(bytesMax + 1)),
+  ];
 }
 
 function fileOf(name: string, bytes: Buffer, color?: Color): File {

@@ -97,11 +97,17 @@ export const invariants: Readonly<Record<string, Invariant>> = {
     },
   },
   I2: {
-    promise: "A record without an upload is a tombstone. A `pending` record whose upload never came expires.",
+    promise:
+      "A record without an upload is a tombstone, or was rejected for its size. A `pending` record whose upload never came expires.",
     heldBy: ["simulation", "kills"],
     *atRest({ observer: { uploads, records } }, { reconciler }) {
-      for (const { key, status } of records.values())
-        if (!uploads.has(key) && status !== "deleted" && (reconciler || status !== "pending"))
+      for (const { key, status, discarded } of records.values())
+        if (
+          !uploads.has(key) &&
+          status !== "deleted" &&
+          !(status === "rejected" && discarded) &&
+          (reconciler || status !== "pending")
+        )
           yield `a record without an upload is left ${status}`;
     },
   },
@@ -365,6 +371,22 @@ export const invariants: Readonly<Record<string, Invariant>> = {
         if (first?.type === "announced") again += Math.max((puts.get(key) ?? 0) - 1, 0);
       }
       if (replays.charged > again) yield "a replayed upload was counted twice";
+    },
+  },
+  I20: {
+    promise:
+      "The bytes of an upload that the API announced and that is too large are removed, and its rejection is not lost with them.",
+    heldBy: ["simulation", "deletion.test.ts"],
+    *onChange(change) {
+      if (change.of !== "record" || !change.before) return;
+      const { before, after, entry } = change;
+      if (before.discarded && before.status === "rejected" && entry?.type === "deleted")
+        yield `a rejection was lost with its bytes, and is ${after.status}`;
+    },
+    *atRest({ observer: { records, uploads } }, { reconciler }) {
+      for (const { status, discarded, key, etag } of records.values())
+        if (reconciler && status === "rejected" && discarded && uploads.get(key)?.etag === etag)
+          yield "the bytes of a rejected upload are left";
     },
   },
 };

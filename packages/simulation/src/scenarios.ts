@@ -483,6 +483,19 @@ export const scenarios: Record<string, Scenario> = {
       },
     },
   },
+  "rejection-lost": {
+    rule: "telling the removal of a discarded original from a deletion",
+    title: "An announced upload that is too large is removed, and its image stays rejected",
+    profile: full,
+    async play(world) {
+      const id = await announce(world);
+      await put(world, "large", `default/${id}`);
+      await world.untilQuiet();
+      world.reconcile("stuck", 900);
+      await world.untilQuiet();
+    },
+    without: { rules: { isDiscarded: () => false } },
+  },
   "uncounted-replay": {
     rule: "counting an upload that replaces an earlier one",
     title: "A presigned form that is used again is counted each time",

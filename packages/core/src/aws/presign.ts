@@ -171,11 +171,15 @@ export async function abortMultipart(key: string, uploadID: string): Promise<voi
   throw refusal(`S3 refused to abort an upload of ${key}`, response, await response.text());
 }
 
-/** Deletes an original. Idempotent. Retries with backoff after network errors, 429 and 5xx. Throws if S3 refused. */
-export async function removeOriginal(key: string): Promise<void> {
+/**
+ * Deletes an original; with `etag` only that upload. Idempotent. Retries with backoff after network errors, 429 and 5xx.
+ * Throws if S3 refused.
+ */
+export async function removeOriginal(key: string, etag?: string): Promise<void> {
   const aws = await signer();
-  const response = await retried((signal) => aws.fetch(urlOf(key), { method: "DELETE", signal }));
-  if (response.ok || response.status === 404) return;
+  const headers: Record<string, string> = etag ? { "if-match": `"${etag}"` } : {};
+  const response = await retried((signal) => aws.fetch(urlOf(key), { method: "DELETE", headers, signal }));
+  if (response.ok || response.status === 404 || response.status === 412) return;
   throw refusal(`S3 refused to delete the original ${key}`, response, await response.text());
 }
 

@@ -114,8 +114,8 @@ export const removeVariants = (keys: readonly string[]): Promise<void> =>
     keys.map((Key) => ({ Key })),
   );
 
-/** Version of an object: `current` if a GET returns it. A delete marker is never `current`. */
-export type Version = { key: string; current: boolean };
+/** Version of an object: `current` if a GET returns it. A delete marker is never `current`, and has no `etag`. */
+export type Version = { key: string; current: boolean; etag?: string };
 
 /**
  * Deletes for good those versions under a key prefix that `which` selects, then the delete markers, so that no older
@@ -134,8 +134,8 @@ export async function removeVersions(
     const page: ListObjectVersionsCommandOutput = await client().send(
       new ListObjectVersionsCommand({ Bucket, Prefix: prefix, ...next }),
     );
-    for (const { Key = "", VersionId, IsLatest = false } of page.Versions ?? [])
-      if (which({ key: Key, current: IsLatest })) versions.push({ Key, VersionId });
+    for (const { Key = "", VersionId, IsLatest = false, ETag = "" } of page.Versions ?? [])
+      if (which({ key: Key, current: IsLatest, etag: unquoted(ETag) })) versions.push({ Key, VersionId });
     for (const { Key = "", VersionId } of page.DeleteMarkers ?? [])
       if (which({ key: Key, current: false })) markers.push({ Key, VersionId });
     next = page.IsTruncated

@@ -58,14 +58,16 @@ export const Original = v.pipe(
 
 /**
  * Presigns the download of the original for `seconds`. Throws `image_not_found`, `image_not_ready` before its bytes
- * have arrived.
+ * have arrived, and if they were discarded.
  */
 export const original = fn(
   v.object({ ...Reference.entries, seconds: v.number() }),
   async ({ seconds, ...reference }): Promise<v.InferOutput<typeof Original>> => {
-    const { key, filename, etag } = await find(reference);
+    const record = await find(reference);
+    const { key, filename, etag } = record;
     if (etag === undefined)
       throw new VisibleError("image_not_ready", "The original has not been uploaded yet.");
+    if (Protocol.isDiscarded(record)) throw new VisibleError("image_not_ready", discarded);
     const expiresAt = wholeSeconds(new Date(Date.now() + seconds * 1000).toISOString());
     return { url: await Presign.download(key, filename, seconds), expiresAt };
   },
@@ -112,9 +114,12 @@ function patched(before: Record<string, string> = {}, changes: Record<string, st
   );
 }
 
+const discarded =
+  "The original had more bytes than are accepted and was removed. Upload a smaller file as a new image.";
+
 /**
  * Sends an image through the pipeline again, once for each `request` id: a repetition sends only its message again.
- * Throws `image_not_found`, `image_not_ready` while it is processed.
+ * Throws `image_not_found`, `image_not_ready` while it is processed, and if its original was discarded.
  */
 export const reprocess = fn(
   v.object({ ...Reference.entries, by: v.string(), request: v.optional(v.string()) }),
@@ -129,6 +134,7 @@ export const reprocess = fn(
           `The image is ${before.status}; reprocess it when it is ready, rejected or failed.`,
         );
       }
+      if (Protocol.isDiscarded(before)) throw new VisibleError("image_not_ready", discarded);
       return Protocol.onReprocess(before, by, Date.now(), request);
     });
     const after = mustSee(reference, record);

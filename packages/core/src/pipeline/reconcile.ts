@@ -144,7 +144,8 @@ export async function withoutOriginal(
 ): Promise<ImageRecord[]> {
   const gone = [];
   for (const record of records) {
-    if (!Protocol.isSettled(record) || record.status === "deleted") continue;
+    if (!Protocol.isSettled(record) || record.status === "deleted" || Protocol.rules.isDiscarded(record))
+      continue;
     if (listed || (await Storage.etagOfOriginal(record.key)) === undefined) gone.push(record);
   }
   return gone;
@@ -169,7 +170,8 @@ export function orphansAmong(page: readonly Listed[], records: ReadonlyMap<strin
 
 /**
  * Sends a check for an unfinished record that is due, after it has removed the original of a deletion. Removes the
- * object versions of a permanent deletion whose clean-up is complete. Returns whether it sent a check: not if the record
+ * object versions of a permanent deletion whose clean-up is complete, and the original of an image that was rejected for
+ * its size. Returns whether it sent a check: not if the record
  * is not due, or another writer was faster.
  */
 export async function resend(record: ImageRecord, by: string): Promise<boolean> {
@@ -185,9 +187,28 @@ export async function resend(record: ImageRecord, by: string): Promise<boolean> 
     await purge(next);
     return false;
   }
+  if (Protocol.needsDiscard(next)) {
+    await discard(next);
+    return false;
+  }
   if (next.status === "deleting") await Presign.removeOriginal(next.key);
   await Queue.send([{ key: next.key, attempt: next.attempt, by }]);
   return true;
+}
+
+/**
+ * Removes an original that was rejected for its size, with its versions: like `purge`, a right of the reconciler alone.
+ * Leaves an upload that has replaced it meanwhile.
+ */
+async function discard(record: ImageRecord): Promise<void> {
+  const { key, etag = "" } = record;
+  await Presign.removeOriginal(key, etag);
+  await Storage.removeVersions(
+    "uploads",
+    key,
+    (version) => version.key === key && version.etag === etag && !version.current,
+  );
+  await write(record, Protocol.onDiscarded(record).draft);
 }
 
 /**

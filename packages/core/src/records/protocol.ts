@@ -68,7 +68,8 @@ export function onCreated(record: ImageRecord | undefined, event: Created, conte
 
 /**
  * Rule 7: an object was removed. The tombstone keeps the event's sequencer, so that a late event cannot revive the
- * image. If a check found the removal first, only the sequencer is added, without a second entry.
+ * image. If a check found the removal first, only the sequencer is added, without a second entry. Rule 15: an image
+ * whose original was discarded stays `rejected`.
  */
 export function onRemoved(record: ImageRecord | undefined, event: Removed, context: Context): Decision {
   if (record && (record.sequencer ?? "") >= event.sequencer) {
@@ -77,6 +78,7 @@ export function onRemoved(record: ImageRecord | undefined, event: Removed, conte
       why: record.status === "deleted" ? "already deleted" : "a newer event was seen",
     };
   }
+  if (record && rules.isDiscarded(record)) return { do: "acknowledge", why: "its original was discarded" };
   return {
     do: "write",
     draft: { ...tombstone(record, event.key, context), sequencer: event.sequencer },
@@ -99,6 +101,7 @@ export function onCheck(
     return { do: "acknowledge", why: "another worker holds the lease" };
   if (etag === undefined) {
     if (!record || record.status === "deleted") return { do: "acknowledge", why: "nothing is there" };
+    if (rules.isDiscarded(record)) return { do: "acknowledge", why: "its original was discarded" };
     return { do: "write", draft: tombstone(record, key, context), entry: { type: "deleted", by } };
   }
   if (record?.status === "deleting") return { do: "acknowledge", why: "the original is about to be deleted" };
@@ -192,6 +195,8 @@ export function onOutcome(
       };
     case "rejected": {
       const { code, message, bytes, sha256 } = outcome;
+      // Rule 15: the API accepted an upload of fewer bytes. What an S3 client put under a key of its choice is kept.
+      const discarded = (code === "too_many_bytes" && isAnnounced(record)) || undefined;
       return {
         draft: {
           ...withoutContent(kept),
@@ -203,8 +208,14 @@ export function onOutcome(
           error: { code, message },
           failures: undefined,
           superseded: superseded(record, context.now),
+          discarded,
+          dueAt: discarded && processedAt,
         },
-        entry: { type: "rejected", by: "processor", detail: { attempt, code } },
+        entry: {
+          type: "rejected",
+          by: "processor",
+          detail: { attempt, code, ...(discarded && { discarded }) },
+        },
       };
     }
     case "gone":
@@ -355,6 +366,19 @@ export function onCleanedUp(record: ImageRecord): { draft: Draft } {
   return { draft: { ...keptOf(record), superseded: undefined, terms: undefined, dueAt } };
 }
 
+/** Returns whether the original of a rejected image is not kept, because it was larger than accepted. */
+export const isDiscarded = ({ status, discarded }: ImageRecord): boolean =>
+  status === "rejected" && discarded === true;
+
+/** Returns whether the original of a rejected image is still to be removed. */
+export const needsDiscard = (record: ImageRecord): boolean =>
+  isDiscarded(record) && record.dueAt !== undefined;
+
+/** Rule 15: the original is removed. `discarded` stays, so that its removal is not taken for a deletion. */
+export function onDiscarded(record: ImageRecord): { draft: Draft } {
+  return { draft: { ...keptOf(record), dueAt: undefined } };
+}
+
 /** Completes a permanent deletion: no object version is left. `purge` stays, for bytes that come late. */
 export function onPurged(record: ImageRecord): { draft: Draft } {
   return { draft: { ...keptOf(record), dueAt: undefined } };
@@ -387,7 +411,7 @@ export const isSettled = ({ status }: ImageRecord) =>
   status === "ready" || status === "rejected" || status === "failed" || status === "deleted";
 
 /**
- * Rule 13: a row of an image is in a list only while its record confirms it: it has the row's creation time, and the
+ * Rule 14: a row of an image is in a list only while its record confirms it: it has the row's creation time, and the
  * terms of the search. Rows of dropped terms may be left after a crash.
  */
 export function confirms(
@@ -437,6 +461,7 @@ function claimed(
     dueAt: leaseUntil,
     expiresAt: undefined,
     purge: undefined,
+    discarded: undefined,
     error: undefined,
   };
 }
@@ -489,6 +514,7 @@ export const rules = {
   onCreated,
   onRemoved,
   onCheck,
+  isDiscarded,
   replayOf,
   onOverQuota,
   onOutcome,

@@ -33,6 +33,7 @@ export const full: Required<ImageRecord> = {
   terms: ["tag:ab", "word:cat"],
   expiresAt: 4_102_444_800,
   purge: true,
+  discarded: true,
   announced: true,
   closed: true,
   filename: "photo.jpg",

@@ -132,6 +132,8 @@ export const ImageEntity = Table.onTable(
       expiresAt: { type: "number" },
       // A permanent deletion: no object version may be left.
       purge: { type: "boolean" },
+      // Rejected for its size: the reconciler removes the original, or has done so.
+      discarded: { type: "boolean" },
       // The API created the image. `closed`: and it was deleted through the API, so that its key takes no upload any more.
       announced: { type: "boolean" },
       closed: { type: "boolean" },

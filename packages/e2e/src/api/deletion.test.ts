@@ -3,6 +3,8 @@ import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { codeOf, type Issuer, startIssuer, startWorld, type World } from "./fixture.ts";
 
+const bytesMax = 100_000;
+
 let world: World;
 let issuer: Issuer;
 let alice: string;
@@ -11,7 +13,7 @@ let s3: AwsClient;
 
 beforeAll(async () => {
   issuer = await startIssuer();
-  world = await startWorld({ ...issuer.settings, anonymous: true, pendingMax: 0 });
+  world = await startWorld({ ...issuer.settings, anonymous: true, pendingMax: 0, bytesMax });
   alice = await issuer.token("alice");
   bytes = await photo({ width: 320, height: 240 });
   const { AWS_ACCESS_KEY_ID: accessKeyId = "", AWS_SECRET_ACCESS_KEY: secretAccessKey = "" } = process.env;
@@ -170,5 +172,57 @@ describe("a repeated deletion", () => {
     expect(await remove(id)).toBe("204");
     expect(await remove(id, bob)).toBe("image_not_found");
     expect(await remove(`img_${"0".repeat(26)}`)).toBe("image_not_found");
+  });
+});
+
+describe("an original of more bytes than accepted", () => {
+  const large = new Uint8Array(bytesMax + 1);
+
+  /** Runs the reconciler's jobs, and lets what they send be processed. */
+  async function reconcile() {
+    const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
+    for (const job of [Reconcile.stuck, Reconcile.compare, Reconcile.stuck]) {
+      await job();
+      await world.settled();
+    }
+  }
+
+  test("is removed if the API announced the image, which stays rejected", async () => {
+    const { id, source } = await announce();
+    await s3.fetch(urlOf(source.key), { method: "PUT", body: large });
+    await world.settled();
+    await reconcile();
+    expect(await object(source.key)).toBe(404);
+    const image = await (await world.ask(`/images/${id}`, { as: alice })).json();
+    expect(image).toMatchObject({ status: "rejected", error: { code: "too_many_bytes" } });
+    for (const [method, path] of [
+      ["GET", "original"],
+      ["POST", "reprocess"],
+    ] as const)
+      expect(await codeOf(await world.ask(`/images/${id}/${path}`, { method, as: alice }))).toBe(
+        "image_not_ready",
+      );
+    const { items } = (await (await world.ask(`/images/${id}/events`, { as: alice })).json()) as {
+      items: { type: string; detail?: object }[];
+    };
+    expect(items.at(-1)).toMatchObject({ type: "rejected", detail: { discarded: "true" } });
+    expect(await remove(id)).toBe("204");
+  });
+
+  test("is replaced by an upload that came meanwhile, which is kept", async () => {
+    const { id, source } = await announce();
+    await s3.fetch(urlOf(source.key), { method: "PUT", body: large });
+    await world.settled();
+    await s3.fetch(urlOf(source.key), { method: "PUT", body: body() });
+    await reconcile();
+    await ready(id);
+    expect(await object(source.key)).toBe(200);
+  });
+
+  test("is kept if an S3 client put it under a key of its choice", async () => {
+    await s3.fetch(urlOf("any/large.jpg"), { method: "PUT", body: large });
+    await world.settled();
+    await reconcile();
+    expect(await object("any/large.jpg")).toBe(200);
   });
 });

@@ -115,15 +115,15 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   }
   const url = `http://127.0.0.1:${port}`;
   const publicUrl = publicUrlOf(exposure, port);
-  const publicHost = publicUrl === url ? undefined : new URL(publicUrl).host;
-  const stores = { ...options, endpoints, credentials, region, trust, publicHost, onEvent };
+  const otherUrl = publicUrl === url ? undefined : publicUrl;
+  const stores = { ...options, endpoints, credentials, region, trust, publicUrl: otherUrl, onEvent };
   const table = await openTable(stores);
   stops.last.push(table.close);
   const buckets = await openBuckets(stores);
   stops.last.push(buckets.close);
 
   // Clients that need PUBLIC_URL reach one port. Otherwise uploads have another origin than the API, as on a stage.
-  const onePort = publicHost !== undefined && !endpoints.s3;
+  const onePort = otherUrl !== undefined && !endpoints.s3;
   const s3PublicUrl = onePort ? publicUrl + prefix : buckets.url;
   const queuePath = `/000000000000/${names.queue}`;
   const places = {

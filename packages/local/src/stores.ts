@@ -20,8 +20,8 @@ export type Options = {
   trust?: Trust;
   /** Moves the table aside and starts with an empty one. */
   rebuild?: boolean;
-  /** The host in presigned URLs. */
-  publicHost?: string;
+  /** The origin that presigned URLs name, if it is not the endpoint's own. */
+  publicUrl?: string;
   onEvent(event: ObjectEvent): void;
 };
 
@@ -78,11 +78,11 @@ export async function openTable(options: Options): Promise<Store> {
  * `StartError` about the named one.
  */
 export async function openBuckets(options: Options): Promise<Store & Partial<S3>> {
-  const { dataDir, s3Port: port, endpoints, credentials, region, trust, publicHost, onEvent } = options;
+  const { dataDir, s3Port: port, endpoints, credentials, region, trust, publicUrl, onEvent } = options;
   const buckets = [names.uploads, names.processed];
   if (!endpoints.s3) {
     const dir = join(dataDir, "s3");
-    return await startS3({ dataDir: dir, port, buckets, region, ...credentials, trust, publicHost, onEvent });
+    return await startS3({ dataDir: dir, port, buckets, region, ...credentials, trust, publicUrl, onEvent });
   }
   const url = withoutSlash(endpoints.s3);
   const other = { url, region, credentials };

@@ -1,11 +1,14 @@
 /** Clients on other machines: an address of the network, an emulator, and tunnels that replace the `Host` header. */
+import { createHash } from "node:crypto";
 import { createServer, type IncomingMessage, request } from "node:http";
 import type { AddressInfo } from "node:net";
 import { networkInterfaces } from "node:os";
 import { text } from "node:stream/consumers";
 import { ListObjectsV2Command, PutObjectCommand, S3Client } from "@aws-sdk/client-s3";
+import { createPresignedPost } from "@aws-sdk/s3-presigned-post";
 import { photo } from "@image-pipeline/core/fixture";
 import type { Image } from "@image-pipeline/core/images/image";
+import { AwsClient } from "aws4fetch";
 import { afterEach, describe, expect, test } from "vitest";
 import { launch, start } from "./main.fixture.ts";
 
@@ -172,6 +175,59 @@ describe("PUBLIC_URL", () => {
       421,
     );
   });
+
+  test.each([
+    ["keeps the host", undefined],
+    ["replaces the host", "localhost:3000"],
+  ])(
+    "is in the Location of a completed multipart upload and of a form, behind a tunnel that %s",
+    async (_, host) => {
+      const publicUrl = "https://abc-3000.app.example.dev";
+      const { port, to } = await tunnel(host);
+      const { url } = await start({ PUBLIC_URL: publicUrl });
+      to(url);
+      const signer = new AwsClient({
+        accessKeyId: "local",
+        secretAccessKey: "local-secret",
+        region: "us-east-1",
+        service: "s3",
+      });
+      const object = `${publicUrl}/s3/uploads/a%20b/c.jpg`;
+      const send = async (method: string, query: string, body?: string) => {
+        const signed = await signer.sign(`${object}?${query}`, { method, aws: { signQuery: true } });
+        const answer = await ask(signed.url, port, { method, body });
+        expect(answer.status).toBe(200);
+        return answer.body;
+      };
+      const inside = (name: string, xml: string) =>
+        new RegExp(`<${name}>(.*?)</${name}>`).exec(xml)?.[1] ?? "";
+      const uploadId = inside("UploadId", await send("POST", "uploads="));
+      await send("PUT", `partNumber=1&uploadId=${uploadId}`, "x");
+      const etag = createHash("md5").update("x").digest("hex");
+      const list = `<CompleteMultipartUpload><Part><PartNumber>1</PartNumber><ETag>${etag}</ETag></Part></CompleteMultipartUpload>`;
+      expect(inside("Location", await send("POST", `uploadId=${uploadId}`, list))).toBe(object);
+
+      const s3 = new S3Client({
+        endpoint: `${publicUrl}/s3`,
+        region: "us-east-1",
+        credentials: { accessKeyId: "local", secretAccessKey: "local-secret" },
+        forcePathStyle: true,
+      });
+      stops.push(async () => s3.destroy());
+      const Fields = { success_action_status: "201" };
+      const form = await createPresignedPost(s3, { Bucket: "uploads", Key: "d.jpg", Fields });
+      const data = new FormData();
+      for (const [name, value] of Object.entries(form.fields)) data.append(name, value);
+      data.append("file", new Blob(["x"]), "d.jpg");
+      const encoded = new Response(data);
+      const headers = { "content-type": encoded.headers.get("content-type") };
+      const body = Buffer.from(await encoded.arrayBuffer());
+      const posted = await ask(form.url, port, { method: "POST", headers, body });
+      expect(posted.status).toBe(201);
+      expect(inside("Location", posted.body)).toBe(`${publicUrl}/s3/uploads/d.jpg`);
+    },
+    60_000,
+  );
 
   test("serves S3 clients under /s3 of the front door", async () => {
     const { url } = await start({ PUBLIC_URL: "http://localhost:3000" });

@@ -201,10 +201,10 @@ async function completedBefore(
 }
 
 /** Uppy counts an upload as failed without Location and Key. */
-const answer = ({ bucket, key, headers }: S3Request, { etag, checksum }: Meta): S3Response => ({
+const answer = ({ bucket, key, endpointUrl }: S3Request, { etag, checksum }: Meta): S3Response => ({
   status: 200,
   body: document("CompleteMultipartUploadResult", {
-    Location: locationOf(headers.host, bucket, key),
+    Location: locationOf(endpointUrl, bucket, key),
     Bucket: bucket,
     Key: key,
     ETag: `"${etag}"`,
@@ -215,9 +215,9 @@ const answer = ({ bucket, key, headers }: S3Request, { etag, checksum }: Meta): 
   }),
 });
 
-/** Returns the URL of an object. */
-export const locationOf = (host: string | undefined, bucket: string, key: string): string =>
-  `http://${host}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
+/** Returns the URL of an object at the endpoint that the client uses. */
+export const locationOf = (endpointUrl: string, bucket: string, key: string): string =>
+  `${endpointUrl}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
 
 const withoutChecksums = (headers: S3Request["headers"]): S3Request["headers"] =>
   Object.fromEntries(Object.entries(headers).filter(([name]) => !name.startsWith("x-amz-checksum-")));

@@ -21,6 +21,7 @@ export async function postObject(
   message: IncomingMessage,
   store: Store,
   identity: Identity,
+  endpointUrl: string,
   now: number,
 ): Promise<S3Response> {
   const bucket = bucketIn(message);
@@ -36,7 +37,7 @@ export async function postObject(
       const received = await receiveFile(form, headers, bounds, draft.write);
       const meta = metaOf(received, key, keptHeaders(headers), now);
       await store.publish(bucket, meta, draft, "ObjectCreated:Post", () => {});
-      return answer(fields, locationOf(message.headers.host, bucket, key), bucket, meta);
+      return answer(fields, locationOf(endpointUrl, bucket, key), bucket, meta);
     });
   } finally {
     // Drains the rest of the body without the form reader, which would wait until the file is consumed.

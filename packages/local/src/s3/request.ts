@@ -24,6 +24,8 @@ export type S3Request = {
   /** By lower-case name, `x-amz-*` parameters of the query among them: S3 takes those from either place. */
   headers: Readonly<Record<string, string | undefined>>;
   signed: Signed;
+  /** The URL under which the client reaches this endpoint, without a slash at the end. */
+  endpointUrl: string;
   /** The body is read from here, through `receive`. */
   message: IncomingMessage;
   /** Sends `100 Continue` to a client that waits for it. Called once a request is accepted, before its body is read. */
@@ -101,6 +103,18 @@ export function placeOf(path: string): { bucket: string; key: string } {
   const [, bucket = "", key = ""] = /^\/([^/]*)\/?(.*)$/s.exec(own) ?? [];
   return { bucket, key };
 }
+
+/**
+ * Returns the URL under which a client reaches the endpoint. The front door's is `publicUrl` where one is set: a tunnel
+ * ends TLS and may replace the `Host` header.
+ */
+export const endpointUrlOf = (
+  { url = "", headers }: IncomingMessage,
+  publicUrl: string | undefined,
+): string =>
+  url.startsWith(`${prefix}/`)
+    ? `${publicUrl ?? `http://${headers.host}`}${prefix}`
+    : `http://${headers.host}`;
 
 /** Percent-encodes a path as Signature Version 4 does: everything but letters, digits, `-_.~` and `/`. */
 export const encodePath = (path: string): string =>

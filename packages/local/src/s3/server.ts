@@ -12,7 +12,15 @@ import { corsHeaders, headerText, preflight } from "./headers.ts";
 import { type Endpoint, perform } from "./operations.ts";
 import { openParts } from "./parts.ts";
 import { isForm, postObject } from "./post-object.ts";
-import { checkKey, parseTarget, placeOf, type S3Request, type S3Response, type Signed } from "./request.ts";
+import {
+  checkKey,
+  endpointUrlOf,
+  parseTarget,
+  placeOf,
+  type S3Request,
+  type S3Response,
+  type Signed,
+} from "./request.ts";
 import { isSigned, verifyUrl } from "./sigv2.ts";
 import { openStore } from "./store.ts";
 import { type Identity, type SignedRequest, verify } from "./verify-signature.ts";
@@ -33,8 +41,8 @@ export type S3Options = {
   sessionToken?: string;
   /** Hosts and pages that may send requests besides this machine's. */
   trust?: Trust;
-  /** The host that presigned URLs name, if a tunnel on the way to this endpoint replaces the `Host` header. */
-  publicHost?: string;
+  /** The origin that presigned URLs name, if clients reach this endpoint by another than its own, as through a tunnel. */
+  publicUrl?: string;
   /**
    * Receives an event for every write and removal, once it is durable and before it is acknowledged; events of one
    * key in order. If it throws, the request is answered with an error, and the client repeats it.
@@ -187,7 +195,8 @@ async function answerOf(
   if (message.method === "OPTIONS") return preflight(message.headers, options.trust ?? thisMachine);
   if (isForm(message)) {
     proceed(); // The signature is in the body.
-    return await postObject(message, endpoint.store, { ...options, service: "s3" }, now);
+    const endpointUrl = endpointUrlOf(message, options.publicUrl);
+    return await postObject(message, endpoint.store, { ...options, service: "s3" }, endpointUrl, now);
   }
   return await perform({ ...(await authenticated(message, options, now)), proceed }, endpoint);
 }
@@ -208,7 +217,7 @@ async function authenticated(
   const payload = message.headers["x-amz-content-sha256"] ?? new Map(query).get("X-Amz-Content-Sha256");
   const signed = isSigned(new Map(query))
     ? verifyUrl(request, identity, now)
-    : await verifyAsSent(request, identity, now, String(payload ?? "UNSIGNED-PAYLOAD"), options.publicHost);
+    : await verifyAsSent(request, identity, now, String(payload ?? "UNSIGNED-PAYLOAD"), options.publicUrl);
   if (message.headers.authorization && !message.headers["x-amz-content-sha256"])
     throw new S3Error(
       "MissingSecurityHeader",
@@ -229,6 +238,7 @@ async function authenticated(
     query: parameters,
     headers,
     signed,
+    endpointUrl: endpointUrlOf(message, options.publicUrl),
     message,
   };
 }
@@ -239,13 +249,13 @@ async function verifyAsSent(
   identity: Identity,
   now: number,
   payload: string,
-  publicHost: string | undefined,
+  publicUrl: string | undefined,
 ): Promise<Signed> {
   try {
     return await verify(request, identity, now, payload);
   } catch (error) {
-    if (!publicHost || !(error instanceof S3Error && error.code === "SignatureDoesNotMatch")) throw error;
-    const headers = { ...request.headers, host: [publicHost] };
+    if (!publicUrl || !(error instanceof S3Error && error.code === "SignatureDoesNotMatch")) throw error;
+    const headers = { ...request.headers, host: [new URL(publicUrl).host] };
     return await verify({ ...request, headers }, identity, now, payload);
   }
 }

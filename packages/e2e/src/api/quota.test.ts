@@ -14,6 +14,7 @@ beforeAll(async () => {
     bytesPerDayMax: 10_000_000,
     reprocessesPerDayMax: 2,
     changesPerDayMax: 3,
+    waitingMax: 3,
     waitingPerOwnerMax: 2,
   });
 });
@@ -100,6 +101,34 @@ describe("an owner", () => {
     await world.ask(`/images/${id}`, { method: "DELETE", as });
     for (const each of waiting) expect(await codeOf(await each)).toBe("image_not_found");
     expect(await held()).toBe(0);
+  });
+
+  test("shares the waiting requests of a process with the others; one more is answered at once", async () => {
+    const { SlotEntity } = await import("@image-pipeline/core/table/slot-entity");
+    const pending = async (who: string) => {
+      const as = await issuer.token(who);
+      const { id } = (await (await announce(who)).json()) as { id: string };
+      const { owner } = (await (await world.ask(`/images/${id}`, { as })).json()) as { owner: string };
+      const held = async () =>
+        (await SlotEntity.query.byOwner({ owner, kind: "waiting" }).go({ consistent: true })).data.length;
+      const wait = (seconds = 20) => world.ask(`/images/${id}?wait=${seconds}`, { as });
+      return { id, held, wait, remove: () => world.ask(`/images/${id}`, { method: "DELETE", as }) };
+    };
+    const [jon, kim, lea] = await Promise.all(["jon", "kim", "lea"].map(pending));
+    if (!jon || !kim || !lea) throw new Error("Three uploads were created.");
+    const waiting = [jon.wait(), jon.wait(), kim.wait()];
+    await expect.poll(async () => [await jon.held(), await kim.held()]).toEqual([2, 1]);
+    const response = await lea.wait();
+    expect(response.headers.get("retry-after")).not.toBeNull();
+    expect(await response.json()).toMatchObject({ id: lea.id, status: "pending" });
+    await kim.remove();
+    expect(await codeOf((await waiting[2]) as Response)).toBe("image_not_found");
+    // The place that became free is taken again.
+    const next = lea.wait();
+    await expect.poll(lea.held).toBe(1);
+    await Promise.all([jon.remove(), lea.remove()]);
+    for (const each of [...waiting.slice(0, 2), next])
+      expect(await codeOf(await each)).toBe("image_not_found");
   });
 
   test("may create a number of uploads a day; the refusal says when the next day begins", async () => {

@@ -309,7 +309,7 @@ A row, one write unit, for each word of the first 50, each tag, metadata entry, 
 | each word of a title, an alternative text or a file name, each tag, each metadata entry | ${perMillion(1).toFixed(2)} |
 | all removed again, of an image with ${life.termUnits} rows | ${perMillion(life.termUnits).toFixed(2)} |
 
-Changing one tag costs two units, not those of the others; a new status none. A page of 20 reads two units of rows and one of each image: $${(22 * million * prices.tableRead).toFixed(2)} per million pages. A count of 1,000 images reads them: $${(1066 * 1000 * prices.tableRead).toFixed(2)} per thousand counts. An intersection that finds nothing reads at most 100 blocks of up to 101 rows, seven units each: $${(700 * 1000 * prices.tableRead).toFixed(2)} per thousand pages.
+Changing one tag costs two units, not those of the others; a new status none. A page of 20 reads two units of rows and one of each image: $${(22 * million * prices.tableRead).toFixed(2)} per million pages. A count of 1,000 images reads them: $${(1066 * 1000 * prices.tableRead).toFixed(2)} per thousand counts. An intersection that finds nothing reads at most 100 blocks of up to 101 rows, or 25 records of a status, eight units each: $${(800 * 1000 * prices.tableRead).toFixed(2)} per thousand pages.
 
 ## ${assumed.views} million views
 

@@ -25,6 +25,9 @@ export const queriesMax = 100;
 /** Most words that begin with a prefix. */
 export const wordsMax = 50;
 
+/** Most rows that are read at a time of a status: its index projects whole records, which are ten times as large. */
+const recordsMax = 25;
+
 /** Fewest rows that are read at a time of a word with a prefix: they are as expensive as one, which is billed as 4 KB. */
 const shareMin = 10;
 
@@ -53,7 +56,7 @@ export async function intersect(
   const share = words && Math.min(block, Math.max(shareMin, Math.ceil((2 * block) / words.length)));
   const lists = [
     ...terms.map((term) => listOf(postings(walk, term))),
-    ...(status ? [listOf(statusList(walk, status))] : []),
+    ...(status ? [listOf(statusList(walk, status), Math.min(block, recordsMax))] : []),
     ...(words
       ? [
           union(

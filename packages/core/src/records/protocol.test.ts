@@ -209,3 +209,12 @@ test("a failed image is retried three times, after one, six and seventeen hours"
   }
   expect(hours).toEqual([1, 6, 17, undefined]);
 });
+
+test("a row is confirmed by the record of its creation time that has the terms", () => {
+  const tagged = { ...record, tags: ["cat"] };
+  const isSought = (terms: readonly Term.Term[]) => terms.includes(Term.ofTag("cat"));
+  expect(Protocol.confirms(tagged, record, isSought)).toBe(true);
+  expect(Protocol.confirms(record, record, isSought)).toBe(false);
+  // The image under this key was deleted and came back: the row is of the one before.
+  expect(Protocol.confirms(tagged, { createdAt: "2025-12-31T00:00:00.000Z" }, isSought)).toBe(false);
+});

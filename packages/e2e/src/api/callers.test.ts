@@ -40,6 +40,7 @@ const routes: Record<
   "POST /images": { does: "write", about: "own", ok: 201, ask: () => ["/images", { json: file }] },
   "GET /images": { does: "read", about: "own", ok: 200, ask: () => ["/images", {}] },
   "GET /images?id": { does: "read", about: "own", ok: 200, ask: ({ id }) => [`/images?id=${id}`, {}] },
+  "GET /images/count": { does: "read", about: "own", ok: 200, ask: () => ["/images/count", {}] },
   "GET /images/{id}": { does: "read", about: "image", ok: 200, ask: ({ id }) => [`/images/${id}`, {}] },
   "GET /images/{id}?wait": {
     does: "read",

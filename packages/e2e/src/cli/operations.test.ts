@@ -94,6 +94,25 @@ test("doctor tells warnings from errors by its exit code", async () => {
   expect(await doctor()).toMatchObject({ code: 0 });
 });
 
+test("doctor --fix adds an image from before the search index", async () => {
+  const { id } = await uploaded(15);
+  const { read } = await core();
+  const record = await read(id);
+  if (!record) throw new Error("The image has no record.");
+  const { Posting } = await import("@image-pipeline/core/records/postings");
+  const { Term } = await import("@image-pipeline/core/records/terms");
+  const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
+  await Posting.remove(record, Term.of(record));
+  const { indexed: _, ...older } = record;
+  await ImageEntity.put(older).go();
+  const listed = async () => (await image("list", "--search", record.filename ?? "", "--json")).stdout;
+  expect(await listed()).not.toContain(id);
+  expect(findingsIn((await doctor()).stdout)).toMatchObject([{ kind: "unindexed", imageID: id }]);
+  expect(findingsIn((await doctor("--fix")).stdout)).toMatchObject([{ kind: "unindexed", repaired: true }]);
+  expect(await doctor()).toMatchObject({ code: 0 });
+  expect(await listed()).toContain(id);
+});
+
 test("reprocess --stale sends what an older recipe made and nothing else", async () => {
   const [old, current] = [(await uploaded(12)).id, (await uploaded(13)).id];
   await change(old, { recipe: "00000000" });

@@ -7,6 +7,8 @@
 declare module "sst" {
   export interface Resource {
     "Allowance": {
+      "idleMetric": string
+      "idleNamespace": string
       "mapping": string
       "perDayMax": number
       "processor": string
@@ -103,6 +105,7 @@ declare module "sst" {
       "location": boolean
       "pendingMax": number
       "pixelsMax": number
+      "processedPerOwnerMax": number
       "processorTimeoutSeconds": number
       "progressivePixelsMax": number
       "reprocessesPerDayMax": number

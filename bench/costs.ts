@@ -319,7 +319,7 @@ ${table(head, rows(show))}
 
 ## Fixed costs
 
-A production stage at rest costs about $${(watched * prices.alarmMetric + prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own, and ${(emptyReceives / million).toFixed(1)} million receives on three empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metric is $${prices.ownMetric.toFixed(2)}. Schedules are within the free tier.
+A production stage at rest costs about $${(watched * prices.alarmMetric + 2 * prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own two, and ${(emptyReceives / million).toFixed(1)} million receives on three empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metrics are $${(2 * prices.ownMetric).toFixed(2)}. Schedules are within the free tier.
 
 ## Worst day
 
@@ -350,6 +350,7 @@ ${savings.map(([change, saves, why]) => `| ${change} | ${saves.toFixed(2)} | ${w
 - At most ${Settings.readCloud({}).processorConcurrencyMax} images at once (\`PROCESSOR_CONCURRENCY_MAX\`).
 - At most ${perDay.toLocaleString("en-GB")} runs a day (\`PROCESSED_PER_DAY_MAX\`): about $${((perDay / million) * total(make)).toFixed(2)} a day. Further images wait in the queue until midnight UTC, and an alarm fires. The limit is checked every five minutes; at full concurrency some ${Math.round(((Settings.readCloud({}).processorConcurrencyMax / runSeconds) * 420) / 1000)} thousand images can be processed in between.
 - Quotas per owner, checked when an upload is created (\`PENDING_MAX\`, \`UPLOADS_PER_DAY_MAX\`, \`BYTES_PER_DAY_MAX\`). A presigned form that is used again takes other bytes from the same quota: one conditional update more ($0.63 per million), for such uploads alone.
+- A quarter of those runs for the images of one user (\`PROCESSED_PER_OWNER_MAX\`); further ones wait until midnight UTC. Counting takes one conditional update a run ($0.63 per million), for images of users and of keys with an owner. A run that only defers an image decodes nothing: it costs about $2 per million, and the breaker leaves it out.
 - An account budget with an e-mail at 80 % and when the forecast exceeds it (\`BUDGET_DOLLARS\`).
 - Deleted images are invalidated at the CDN, two paths each: the first 1,000 paths of a month are free, then $5 a thousand. At most 14 paths are sent every five minutes, $20 a day (\`INVALIDATED_IMAGES_MAX\`).
 - An AWS WAF, where \`FIREWALL_REQUESTS_MAX\` asks for it, costs $9 a month and $0.60 per million requests, and limits the requests of each IP address.

@@ -16,6 +16,9 @@ export const pausedMetric = {
   dimensions: { service: `${$app.name}-${$app.stage}` },
 };
 
+/** The number of runs that decoded nothing, from the processor's log. */
+const idleRuns = { idleNamespace: "ImagePipeline", idleMetric: `${$app.name}-${$app.stage}-idle-runs` };
+
 /** Under `sst dev` images are processed on the developer's machine, at no cost. */
 const isLimited = cloud.processedPerDayMax > 0 && !$dev;
 
@@ -24,7 +27,26 @@ export const breaker = isLimited ? create() : undefined;
 
 function create() {
   const allowance = new sst.Linkable("Allowance", {
-    properties: { perDayMax: cloud.processedPerDayMax, processor: processor.name, mapping: mappingArn },
+    properties: {
+      perDayMax: cloud.processedPerDayMax,
+      processor: processor.name,
+      mapping: mappingArn,
+      ...idleRuns,
+    },
+  });
+  new aws.cloudwatch.LogMetricFilter("IdleRuns", {
+    logGroupName: processor.nodes.logGroup.apply((group) => {
+      if (!group)
+        throw new Error("The processor has no log group, from which the breaker counts its idle runs.");
+      return group.name;
+    }),
+    pattern: '{ $.message = "handled" && $.idle IS TRUE }',
+    metricTransformation: {
+      namespace: idleRuns.idleNamespace,
+      name: idleRuns.idleMetric,
+      value: "1",
+      unit: "Count",
+    },
   });
   const fn = new sst.aws.Function("Breaker", {
     ...common,

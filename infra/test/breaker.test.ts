@@ -11,11 +11,16 @@ import { allowing, rightsOf } from "./rights.ts";
 const graph = await graphOf("production");
 const build = graph.builds.find(({ functionID }) => functionID === "Breaker");
 if (!build) throw new Error("Production has no breaker.");
-const allowance = build.links.Allowance as { perDayMax: number; mapping: string };
+const allowance = build.links.Allowance as {
+  perDayMax: number;
+  mapping: string;
+  idleNamespace: string;
+  idleMetric: string;
+};
 const { perDayMax, mapping } = allowance;
 
 /** The responses of CloudWatch and Lambda: the processor's invocations today, and the state of its event source mapping. */
-let world: { runs: number; state: string };
+let world: { runs: number; idle?: number; state: string };
 const asked: { action: string; resource: string }[] = [];
 let server: Server;
 let url: string;
@@ -33,7 +38,9 @@ beforeAll(async () => {
     if (path === "/") {
       const action = String(headers["x-amz-target"]).replace("GraniteServiceVersion20100801.", "cloudwatch:");
       asked.push({ action, resource: "*" });
-      response.end(JSON.stringify({ Datapoints: [{ Sum: world.runs }] }));
+      const { idle = 0, runs } = world;
+      const isIdle = JSON.parse(body).MetricName === allowance.idleMetric;
+      response.end(JSON.stringify({ Datapoints: [{ Sum: isIdle ? idle : runs + idle }] }));
     } else if (path.startsWith("/2017-03-31/tags/")) {
       of({ GET: "ListTags", POST: "TagResource", DELETE: "UntagResource" });
       response.end(JSON.stringify({ Tags: { "paused-by": "image-pipeline-breaker" } }));
@@ -82,6 +89,22 @@ test("what is deployed stops the processor at the day's allowance, and has it go
   world.runs = 0;
   expect((await run()).answer).toEqual({ runs: 0, did: "resumed" });
   expect(world.state).toBe("Enabled");
+});
+
+test("runs that decode nothing do not count", async () => {
+  world = { runs: perDayMax - 1, idle: 10 * perDayMax, state: "Enabled" };
+  expect((await run()).answer).toMatchObject({ runs: perDayMax - 1 });
+  expect(world.state).toBe("Enabled");
+});
+
+test("the idle runs are those of the processor's log, and its share is a part of the limit", () => {
+  const { idleNamespace, idleMetric } = allowance;
+  const { logGroupName, pattern, metricTransformation } = argsOf(graph, /logMetricFilter:/i, "IdleRuns");
+  expect(metricTransformation).toMatchObject({ namespace: idleNamespace, name: idleMetric, value: "1" });
+  expect(logGroupName).toContain("Processor");
+  expect(pattern).toBe('{ $.message = "handled" && $.idle IS TRUE }');
+  const processor = graph.builds.find(({ functionID }) => functionID === "Processor");
+  expect(processor?.links.Settings).toMatchObject({ processedPerOwnerMax: perDayMax / 4 });
 });
 
 test("it needs the rights that its role has, and no others", () => {

@@ -38,7 +38,12 @@ describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (stage, graph) =
 
   test("functions get the settings that the stage was given, and refuse anonymous callers unless those allow them", () => {
     const { env }: Stage = stages[stage as keyof typeof stages];
-    expect(graph.links.Settings).toEqual(Settings.readPipeline(env ?? {}));
+    const { processedPerDayMax } = Settings.readCloud(env ?? {});
+    expect(graph.links.Settings).toEqual({
+      ...Settings.readPipeline(env ?? {}),
+      // No stage of these sets it: a quarter of the breaker's limit.
+      processedPerOwnerMax: Math.ceil(processedPerDayMax / 4),
+    });
     expect(graph.links.Settings?.anonymous).toBe(false);
   });
 

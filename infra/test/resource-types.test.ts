@@ -47,15 +47,17 @@ const everywhere = [
 ];
 const kept = ["aws:s3 BucketVersioning"];
 const alarms = ["aws:cloudwatch MetricAlarm"];
+const breaker = ["aws:cloudwatch LogMetricFilter"];
 const mail = ["aws:sns Topic", "aws:sns TopicSubscription"];
 
 const more: Record<string, string[]> = {
-  development: [],
-  production: [...kept, ...alarms],
+  development: breaker,
+  production: [...kept, ...alarms, ...breaker],
   "sst dev": [],
   configured: [
     ...kept,
     ...alarms,
+    ...breaker,
     ...mail,
     "aws:acm Certificate",
     "aws:acm CertificateValidation",

@@ -101,6 +101,12 @@ const pipeline = {
     1_000_000_000,
     "Most changes (PATCH) that a user, or a key with an owner, may make in a day (UTC). 0: no limit.",
   ),
+  processedPerOwnerMax: whole(
+    0,
+    0,
+    1_000_000_000,
+    "Runs of the processor for the images of one user, or key with an owner, in a day (UTC), after which that owner's images wait until the next day. 0: a quarter of PROCESSED_PER_DAY_MAX in a deployed stage, no limit with `npm start`.",
+  ),
   waitingMax: whole(
     100,
     0,

@@ -23,14 +23,26 @@ const tag = { key: "paused-by", value: "image-pipeline-breaker" };
 let sharedLambda: LambdaClient | undefined;
 let sharedCloudWatch: CloudWatchClient | undefined;
 
+/** A metric of CloudWatch, by its namespace, name and dimensions. */
+type Metric = { Namespace: string; MetricName: string; Dimensions?: { Name: string; Value: string }[] };
+
 /** Returns the number of invocations of a function since a time. CloudWatch lags by a minute or two. */
-export async function invocationsSince(functionName: string, since: Date): Promise<number> {
-  sharedCloudWatch ??= new CloudWatchClient({ ...limits });
-  const { Datapoints = [] } = await sharedCloudWatch.send(
-    new GetMetricStatisticsCommand({
+export const invocationsSince = (functionName: string, since: Date): Promise<number> =>
+  sumSince(
+    {
       Namespace: "AWS/Lambda",
       MetricName: "Invocations",
       Dimensions: [{ Name: "FunctionName", Value: functionName }],
+    },
+    since,
+  );
+
+/** Returns the sum of a metric since a time. CloudWatch lags by a minute or two. */
+export async function sumSince(metric: Metric, since: Date): Promise<number> {
+  sharedCloudWatch ??= new CloudWatchClient({ ...limits });
+  const { Datapoints = [] } = await sharedCloudWatch.send(
+    new GetMetricStatisticsCommand({
+      ...metric,
       StartTime: since,
       EndTime: new Date(),
       Period: 3600,

@@ -6,7 +6,7 @@ const mapping = "arn:aws:lambda:us-east-1:123456789012:event-source-mapping:0a1b
 const midnight = Date.parse(`${new Date().toISOString().slice(0, 10)}T00:00:00.000Z`) / 1000;
 
 /** The state of Lambda and CloudWatch that the handler reads; `refused` is an operation that fails. */
-let cloud: { sums: number[]; state: string; tags: Record<string, string>; refused: string };
+let cloud: { sums: number[]; idle: number[]; state: string; tags: Record<string, string>; refused: string };
 const operations: string[] = [];
 let resets = 0;
 let server: Server;
@@ -27,6 +27,8 @@ beforeAll(async () => {
     perDayMax: 100,
     processor: "the-processor",
     mapping,
+    idleNamespace: "ImagePipeline",
+    idleMetric: "idle",
   });
   spendLimit = await import("./spend-limit.ts");
 });
@@ -34,7 +36,7 @@ beforeAll(async () => {
 afterAll(() => void server.close());
 
 beforeEach(() => {
-  cloud = { sums: [], state: "Enabled", tags: {}, refused: "" };
+  cloud = { sums: [], idle: [], state: "Enabled", tags: {}, refused: "" };
   operations.length = 0;
   resets = 0;
 });
@@ -52,6 +54,8 @@ async function respond(request: IncomingMessage): Promise<[number, object]> {
   if (operation === cloud.refused) return invalid(`${operation} refused`);
   switch (operation) {
     case "GetMetricStatistics":
+      if (body.StartTime === midnight && body.Namespace === "ImagePipeline" && body.MetricName === "idle")
+        return [200, { Datapoints: cloud.idle.map((Sum) => ({ Sum, Unit: "Count" })) }];
       expect(body).toMatchObject({ Dimensions: [{ Name: "FunctionName", Value: "the-processor" }] });
       if (body.StartTime !== midnight) return invalid("another day");
       return [200, { Datapoints: cloud.sums.map((Sum) => ({ Sum, Unit: "Count" })) }];
@@ -90,6 +94,13 @@ test("the queue is read below the day's limit", async () => {
   cloud.sums = [60, 39];
   expect(await spendLimit.handler()).toEqual({ runs: 99, did: "nothing" });
   expect(cloud.state).toBe("Enabled");
+});
+
+test("runs that decode nothing do not count", async () => {
+  Object.assign(cloud, { sums: [600, 399], idle: [500, 400] });
+  expect(await spendLimit.handler()).toEqual({ runs: 99, did: "nothing" });
+  cloud.idle = [899];
+  expect(await spendLimit.handler()).toEqual({ runs: 100, did: "paused" });
 });
 
 test("the queue is paused at the day's limit, and resumed the next day", async () => {
@@ -147,5 +158,10 @@ test("a mapping in transition is not changed", async () => {
   cloud.state = "Disabling";
   cloud.tags = { "paused-by": "image-pipeline-breaker" };
   expect(await spendLimit.handler()).toEqual({ runs: 0, did: "nothing" });
-  expect(operations).toEqual(["GetMetricStatistics", "ListTags", "GetEventSourceMapping"]);
+  expect(operations).toEqual([
+    "GetMetricStatistics",
+    "GetMetricStatistics",
+    "ListTags",
+    "GetEventSourceMapping",
+  ]);
 });

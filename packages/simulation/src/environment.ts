@@ -34,7 +34,11 @@ const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
 const queuePath = `/000000000000/${names.queue}`;
 
 /** Starts everything over an empty folder. `audience` returns the current audience. Once in a process. */
-export async function openEnvironment(dataDir: string, audience: () => Audience) {
+export async function openEnvironment(
+  dataDir: string,
+  audience: () => Audience,
+  settings: Partial<Settings.Pipeline> = {},
+) {
   installClock();
   installTransport();
   const table = await startDynamodb({ port: 0 });
@@ -69,7 +73,7 @@ export async function openEnvironment(dataDir: string, audience: () => Audience)
     url,
     queuePath,
     cursorKey: "a key for tests alone",
-    pipeline: { ...Settings.pipelineDefaults, anonymous: true, bytesMax },
+    pipeline: { ...Settings.pipelineDefaults, anonymous: true, bytesMax, ...settings },
   });
 
   // After the settings above, which the product's modules read when they are loaded.

@@ -19,6 +19,12 @@ export const notUploaded = {
   help: "The upload was interrupted. Choose the file again, or delete the image.",
 };
 
+/** Texts for an image that waits for the next day. */
+export const deferred = {
+  what: "Waiting",
+  help: "The daily limit of processed images is reached. The image is processed after midnight UTC.",
+};
+
 const formats = "Supported formats: JPEG, PNG, WebP, AVIF, GIF and HEIC.";
 
 /** Texts by error code of the API and the client. A newer API may send other codes. */

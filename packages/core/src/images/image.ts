@@ -236,6 +236,7 @@ export function serialize(record: ImageRecord): Info {
     createdAt: wholeSeconds(record.createdAt),
     updatedAt: wholeSeconds(record.updatedAt),
     processedAt: record.processedAt && wholeSeconds(record.processedAt),
+    deferredUntil: status === "pending" ? record.deferredUntil : undefined,
     error,
   };
 }

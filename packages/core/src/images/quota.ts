@@ -3,6 +3,7 @@ export * as Quota from "./quota.ts";
 
 import { createHash } from "node:crypto";
 import { VisibleError } from "../error.ts";
+import { ID } from "../id.ts";
 import { isConditionFailure, readMany } from "../records/record.ts";
 import { UsageEntity } from "../table/usage-entity.ts";
 import { Slots } from "./slots.ts";
@@ -99,6 +100,30 @@ export async function replay(
     await UsageEntity.update({ owner, day })
       .set({ expiresAt })
       .where((row, { contains }) => contains(row.replays, mark))
+      .go();
+    return true;
+  } catch (error) {
+    if (isConditionFailure(error)) return false;
+    throw error;
+  }
+}
+
+/**
+ * Counts one run of the processor for an image of this owner. Returns false if the owner's share of today is used up: then
+ * the image waits. Every run counts, retries included, because each has its cost. Images of the owner `default` are those
+ * of the operator's own keys and S3 clients, and have no share.
+ */
+export async function run(
+  owner: string,
+  { processedPerOwnerMax: most }: { processedPerOwnerMax: number },
+): Promise<boolean> {
+  if (most === 0 || owner === ID.ownerDefault) return true;
+  const { day, expiresAt } = today();
+  try {
+    await UsageEntity.update({ owner, day })
+      .add({ runs: 1 })
+      .set({ expiresAt })
+      .where((row, { notExists, lte }) => `${notExists(row.runs)} OR ${lte(row.runs, most - 1)}`)
       .go();
     return true;
   } catch (error) {

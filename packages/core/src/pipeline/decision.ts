@@ -13,8 +13,11 @@ import { Term } from "../records/terms.ts";
 import type { Settings } from "../settings.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 
-/** The result of a message, for the log. Only `acknowledge: true` deletes it from the queue. */
-export type Report = { acknowledge: boolean; imageID: string; did: string };
+/**
+ * The result of a message, for the log. Only `acknowledge: true` deletes it from the queue. `idle`: nothing was decoded, so
+ * that the spend breaker does not count the run.
+ */
+export type Report = { acknowledge: boolean; imageID: string; did: string; idle?: boolean };
 
 /** A message's image and its record as read. */
 export type Subject = { imageID: string; owner: string; record: ImageRecord | undefined };

@@ -40,11 +40,11 @@ export async function handle(
   );
   if (!written) {
     if (record && decision.do === "acknowledge") await cleanUp(record);
-    return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why };
+    return { acknowledge: decision.do === "acknowledge", imageID, did: decision.why, idle: true };
   }
   if (decision.do === "claim") return work(record, message, settings, memoryMB);
   await cleanUp(record);
-  return { acknowledge: true, imageID, did: `wrote ${record.status}` };
+  return { acknowledge: true, imageID, did: `wrote ${record.status}`, idle: true };
 }
 
 function decide(
@@ -64,8 +64,9 @@ function decide(
 }
 
 /**
- * Takes what a claim costs from the owner's quota, before it is written: a crash in between counts the event once all the
- * same. Refuses the claim if the quota is used up.
+ * Takes what a claim costs from the owner's quota and share of the processor, before it is written: a crash in between
+ * counts the event once all the same, and the run once more. Refuses the claim if the quota is used up, and defers it if
+ * the share is.
  */
 async function charge(
   record: ImageRecord | undefined,
@@ -73,11 +74,15 @@ async function charge(
   decision: Protocol.Decision,
   settings: Settings.Pipeline,
 ): Promise<Protocol.Decision> {
+  if (decision.do !== "claim") return decision;
+  const { draft } = decision;
+  const { owner } = draft;
   const event = Protocol.rules.replayOf(record, message);
-  if (decision.do !== "claim" || !record || event === undefined) return decision;
-  const bytes = record.declared?.bytes ?? settings.bytesMax;
-  if (await Quota.replay({ owner: record.owner, event, bytes }, settings)) return decision;
-  return { do: "write", ...Protocol.rules.onOverQuota(record, decision.draft, Date.now()) };
+  const bytes = record?.declared?.bytes ?? settings.bytesMax;
+  if (record && event !== undefined && !(await Quota.replay({ owner, event, bytes }, settings)))
+    return { do: "write", ...Protocol.rules.onOverQuota(record, draft, Date.now()) };
+  if (await Quota.run(owner, settings)) return decision;
+  return { do: "write", ...Protocol.rules.onOverShare(draft, Date.now()) };
 }
 
 async function work(

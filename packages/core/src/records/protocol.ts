@@ -49,6 +49,7 @@ export function onCreated(record: ImageRecord | undefined, event: Created, conte
     if (isSettled(record) || record.status === "deleting")
       return { do: "acknowledge", why: `already ${record.status}` };
     if (isLeased(record, context.now)) return { do: "retry", why: "another worker holds the lease" };
+    if (isDeferred(record, context.now)) return { do: "acknowledge", why: "deferred to the next day" };
     return { do: "claim", draft: claimed(record, { key, sequencer, etag }, context) };
   }
   if (record?.closed) return lateBytes(record, { by: "storage", etag, sequencer }, context);
@@ -151,6 +152,23 @@ export function onOverQuota(record: ImageRecord, claim: Draft, now: number): { d
     entry: { type: "rejected", by: "processor", detail: { attempt, code, etag } },
   };
 }
+
+/**
+ * Rule 14: defers a claim to the next day (UTC), because the owner's share of the processor is used up. The image is due
+ * then, so that the reconciler sends it again. Variants of an earlier upload stay readable until they are replaced.
+ */
+export function onOverShare(claim: Draft, now: number): { draft: Draft; entry: Entry } {
+  const until = iso((Math.floor(now / day) + 1) * day);
+  const { etag = "" } = claim;
+  return {
+    draft: { ...claim, status: "pending", leaseUntil: undefined, dueAt: until, deferredUntil: until },
+    entry: { type: "deferred", by: "processor", detail: { etag, until } },
+  };
+}
+
+/** Returns true if an image waits for the next day. */
+const isDeferred = ({ status, deferredUntil }: ImageRecord, now: number) =>
+  status === "pending" && deferredUntil !== undefined && Date.parse(deferredUntil) > now;
 
 /** The result of the work. `gone`: the object was removed meanwhile; `changed`: another upload replaced it. */
 export type Outcome =
@@ -322,6 +340,7 @@ const deleting = (record: ImageRecord, dueAt: string): Draft => ({
   attempt: record.attempt + 1,
   leaseUntil: undefined,
   dueAt,
+  deferredUntil: undefined,
   expiresAt: undefined,
 });
 
@@ -459,6 +478,7 @@ function claimed(
     attempt: (record?.attempt ?? 0) + 1,
     leaseUntil,
     dueAt: leaseUntil,
+    deferredUntil: undefined,
     expiresAt: undefined,
     purge: undefined,
     discarded: undefined,
@@ -517,6 +537,7 @@ export const rules = {
   isDiscarded,
   replayOf,
   onOverQuota,
+  onOverShare,
   onOutcome,
   onDeadLetter,
   onDelete,

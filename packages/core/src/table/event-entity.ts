@@ -12,6 +12,7 @@ import { primary } from "./table-schema.ts";
 export const types = [
   "announced",
   "uploaded",
+  "deferred",
   "ready",
   "rejected",
   "failed",

@@ -25,6 +25,7 @@ export const full: Required<ImageRecord> = {
   processedAt: createdAt,
   leaseUntil: createdAt,
   dueAt: createdAt,
+  deferredUntil: createdAt,
   failures: 1,
   sequencer: "0a",
   etag: "e",

@@ -105,6 +105,8 @@ export const ImageEntity = Table.onTable(
       attempt: { type: "number", required: true },
       leaseUntil: { type: "string" },
       dueAt: { type: "string" },
+      // The owner's share of the processor is used up until then.
+      deferredUntil: { type: "string" },
       key: { type: "string", required: true },
       failures: { type: "number" },
       sequencer: { type: "string" },

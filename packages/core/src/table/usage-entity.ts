@@ -1,5 +1,5 @@
 /**
- * Usage of one owner in one day (UTC), for quotas.
+ * Usage of one owner in one day (UTC), for quotas and the owner's share of the processor.
  *
  * | index | question                          | partition  | order |
  * | byDay | an owner's usage today            | owner, day | -     |
@@ -18,6 +18,8 @@ export const UsageEntity = Table.onTable(
       bytes: { type: "number" },
       reprocesses: { type: "number" },
       changes: { type: "number" },
+      // Runs of the processor for the owner's images.
+      runs: { type: "number" },
       // Hashes of the replayed uploads that are in `uploads` and `bytes`: an event that comes twice counts once.
       replays: { type: "set", items: "string" },
       expiresAt: { type: "number" },

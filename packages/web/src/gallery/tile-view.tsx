@@ -6,7 +6,7 @@ import { format } from "../route.ts";
 import { route } from "../router.ts";
 import { isInterrupted } from "../upload/interrupted.ts";
 import { transferOf } from "../upload/transfers.ts";
-import { notUploaded, statusNames, wordsFor } from "../words.ts";
+import { deferred, notUploaded, statusNames, wordsFor } from "../words.ts";
 import type { Box } from "./layout.ts";
 import { isSelecting, selected, toggle } from "./selection.tsx";
 import { isUnfinished, previewOf, type Tile } from "./tile.ts";
@@ -106,7 +106,7 @@ function Picture({ tile, width }: { tile: Tile; width: number }) {
           ref={showIfComplete}
           onLoad={show}
         />
-        {isUnfinished(tile) ? <Badge>Processing</Badge> : null}
+        {isUnfinished(tile) ? <Badge>{tile.deferredUntil ? deferred.what : "Processing"}</Badge> : null}
       </>
     );
   }
@@ -114,7 +114,7 @@ function Picture({ tile, width }: { tile: Tile; width: number }) {
     return (
       <>
         {preview ? <Preview key={preview} src={preview} alt={alt} /> : <Unknown label={label} />}
-        <Badge>{statusNames[status]}</Badge>
+        <Badge>{tile.deferredUntil ? deferred.what : statusNames[status]}</Badge>
       </>
     );
   }

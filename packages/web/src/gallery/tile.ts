@@ -9,6 +9,8 @@ export type Tile = {
   status: Image["status"];
   version: number;
   createdAt: string;
+  /** The image waits for the next day, because its owner's share of the day's processing is used up. */
+  deferredUntil?: string;
   tags: readonly string[];
   /** Width over height. Absent until the original has been inspected. */
   ratio?: number;
@@ -28,7 +30,18 @@ export type Tile = {
 
 /** Converts an image of the API to a tile. */
 export function tileOf(image: Image): Tile {
-  const { id, status, version, createdAt, tags = [], source, placeholder, variants, error } = image;
+  const {
+    id,
+    status,
+    version,
+    createdAt,
+    deferredUntil,
+    tags = [],
+    source,
+    placeholder,
+    variants,
+    error,
+  } = image;
   const label = nameOf(image);
   const { width, height } = source;
   return {
@@ -36,6 +49,7 @@ export function tileOf(image: Image): Tile {
     status,
     version,
     createdAt,
+    deferredUntil,
     tags,
     ...(width && height ? { ratio: width / height } : {}),
     alt: image.alt ?? label,

@@ -8,7 +8,7 @@ import { nameOf, previewOf, type Tile } from "../gallery/tile.ts";
 import { closeImage, go, route } from "../router.ts";
 import { isInterrupted } from "../upload/interrupted.ts";
 import { transferOf } from "../upload/transfers.ts";
-import { notUploaded, statusNames, type Words, wordsFor, wordsOf } from "../words.ts";
+import { deferred, notUploaded, statusNames, type Words, wordsFor, wordsOf } from "../words.ts";
 import { Actions, Describe } from "./edit.tsx";
 import { Facts, History } from "./facts.tsx";
 import { Code, Variants } from "./files.tsx";
@@ -110,18 +110,20 @@ function Heading({ image, name }: { image: Image; name: string }) {
   const isMissing = isInterrupted(image);
   const why: Words | undefined = isMissing
     ? notUploaded
-    : error
-      ? wordsFor(error.code, error.message)
-      : undefined;
+    : image.deferredUntil
+      ? deferred
+      : error
+        ? wordsFor(error.code, error.message)
+        : undefined;
   return (
     <header>
       <h2>{name}</h2>
       <p class={`status ${isMissing ? "failed" : status}`} role="status">
-        {isMissing ? notUploaded.what : statusNames[status]}
+        {isMissing ? notUploaded.what : image.deferredUntil ? deferred.what : statusNames[status]}
       </p>
       {why ? (
         <p class="why">
-          {isMissing ? null : why.what} {why.help}
+          {isMissing || image.deferredUntil ? null : why.what} {why.help}
           {error && error.message !== why.what ? <small>{error.message}</small> : null}
         </p>
       ) : null}

@@ -50,6 +50,7 @@ const megapixels = (pixels: number) =>
 const names: Record<string, string | undefined> = {
   announced: "Created",
   uploaded: "Uploaded",
+  deferred: "Deferred",
   ready: "Ready",
   rejected: "Rejected",
   failed: "Failed",

@@ -35,8 +35,9 @@ export function isInterrupted({
   id,
   status,
   createdAt,
-}: Pick<Image, "id" | "status" | "createdAt">): boolean {
-  if (status !== "pending") return false;
+  deferredUntil,
+}: Pick<Image, "id" | "status" | "createdAt" | "deferredUntil">): boolean {
+  if (status !== "pending" || deferredUntil !== undefined) return false;
   const transfer = transferOf.value.get(id);
   if (transfer) return !isSending(transfer.state.value);
   return interrupted.has(id) || Date.now() - Date.parse(createdAt) > abandonedMs;

@@ -1,7 +1,7 @@
 /** The API client of the commands, and API errors as text. */
 import { existsSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { type Client, ClientError, createClient } from "@image-pipeline/client/client";
+import { type Client, ClientError, createClient } from "@image-pipeline/client";
 import { printable } from "./format.ts";
 
 /** The root folder of the product. */

@@ -1,5 +1,5 @@
 /** `delete`: deletes images with their variants. */
-import { ClientError } from "@image-pipeline/client/client";
+import { ClientError } from "@image-pipeline/client";
 import { command, jsonOption, program, urlOption, yesOption } from "./command.ts";
 import { confirm } from "./confirm.ts";
 import { connect, explain } from "./connect.ts";

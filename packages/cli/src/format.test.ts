@@ -1,5 +1,5 @@
 import { stripVTControlCharacters } from "node:util";
-import type { Image } from "@image-pipeline/client/client";
+import type { Image } from "@image-pipeline/client";
 import stringWidth from "string-width";
 import { expect, test } from "vitest";
 import { duration, fit, header, printable, row, size } from "./format.ts";

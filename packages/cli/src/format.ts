@@ -1,6 +1,6 @@
 /** Images, sizes and durations as text for a terminal. */
 import { styleText } from "node:util";
-import type { Image, Variant } from "@image-pipeline/client/client";
+import type { Image, Variant } from "@image-pipeline/client";
 import cliTruncate from "cli-truncate";
 import stringWidth from "string-width";
 

@@ -1,5 +1,5 @@
 /** `get`: shows images with their variants, or their events. */
-import { type Client, ClientError } from "@image-pipeline/client/client";
+import { type Client, ClientError } from "@image-pipeline/client";
 import { command, jsonOption, program, urlOption } from "./command.ts";
 import { connect, explain } from "./connect.ts";
 import { printable, red, summary } from "./format.ts";

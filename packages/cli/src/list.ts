@@ -1,6 +1,6 @@
 /** `list`: lists or counts images, newest first. */
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
-import type { Filters, Query } from "@image-pipeline/client/client";
+import type { Filters, Query } from "@image-pipeline/client";
 import { collect, command, jsonOption, program, UsageError, urlOption, whole } from "./command.ts";
 import { connect } from "./connect.ts";
 import { dim, header, row } from "./format.ts";

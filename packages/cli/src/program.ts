@@ -1,6 +1,6 @@
 /** The program: its commands, and its errors as messages and exit codes. */
 import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/extra-typings";
-import { ClientError } from "@image-pipeline/client/client";
+import { ClientError } from "@image-pipeline/client";
 import { configure, program, UsageError } from "./command.ts";
 import { explain } from "./connect.ts";
 import { deletion } from "./delete.ts";

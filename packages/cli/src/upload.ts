@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, openAsBlob } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join, relative } from "node:path";
-import { type Client, ClientError, type Image } from "@image-pipeline/client/client";
+import { type Client, ClientError, type Image } from "@image-pipeline/client";
 import { ContentType } from "@image-pipeline/core/images/content-type";
 import pMap from "p-map";
 import { collect, command, jsonOption, program, UsageError, urlOption, whole } from "./command.ts";

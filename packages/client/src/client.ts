@@ -18,7 +18,9 @@ export { ClientError, type Code } from "./problem.ts";
 export type { Options } from "./request.ts";
 export type {
   Count,
+  CreatedImage,
   Event,
+  Fault,
   Image,
   Page,
   SourceFormat,

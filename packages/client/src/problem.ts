@@ -1,11 +1,11 @@
 /** Errors of the client, by code. */
-import type { Problem as ApiProblem, Fault, problems } from "@image-pipeline/functions/http/problem";
+import type { ApiCode, ApiProblem, Fault } from "./types.ts";
 
 /** Codes of errors that do not come from the API: no response, an upload that S3 refused, a timeout, a foreign response. */
 export type LocalCode = "network_error" | "upload_refused" | "timed_out" | "unexpected_answer";
 
 /** Error codes of the API and of this client. An open set: a newer API may send others. */
-export type Code = keyof typeof problems | LocalCode | (string & {});
+export type Code = ApiCode | LocalCode | (string & {});
 
 /** Details of a `ClientError`. */
 export type Details = {

@@ -1,5 +1,6 @@
 /** Request and response types, inferred from the API's routes. Types only: no code of the API is bundled. */
 import type { Routes } from "@image-pipeline/functions/http/app";
+import type { Fault as FaultOfApi, Problem, problems } from "@image-pipeline/functions/http/problem";
 import type { hc, InferRequestType, InferResponseType } from "hono/client";
 
 type Api = ReturnType<typeof hc<Routes>>;
@@ -45,3 +46,12 @@ export type Events = InferResponseType<Api["images"][":id"]["events"]["$get"], 2
 
 /** Response of `POST /uploads/sign`: a presigned request to S3. */
 export type Signed = InferResponseType<Api["uploads"]["sign"]["$post"], 200>;
+
+/** Error codes that the API of this version sends. */
+export type ApiCode = keyof typeof problems;
+
+/** An invalid field or parameter of an `invalid_request`. */
+export type Fault = FaultOfApi;
+
+/** Body of an unsuccessful response (RFC 9457). */
+export type ApiProblem = Problem;

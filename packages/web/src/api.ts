@@ -1,5 +1,5 @@
 /** The API's client for this page, and the state of its connection. */
-import { createClient } from "@image-pipeline/client/client";
+import { createClient } from "@image-pipeline/client";
 import { signal } from "@preact/signals";
 import { mustSignIn, token } from "./sign-in.tsx";
 

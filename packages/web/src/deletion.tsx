@@ -1,5 +1,5 @@
 /** Deletions with ten seconds to undo them. Until then no request is sent. */
-import { ClientError } from "@image-pipeline/client/client";
+import { ClientError } from "@image-pipeline/client";
 import { signal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { api } from "./api.ts";

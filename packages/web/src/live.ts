@@ -1,5 +1,5 @@
 /** Publishes changes of images to subscribers, and polls images that are not final. */
-import type { Image } from "@image-pipeline/client/client";
+import type { Image } from "@image-pipeline/client";
 import { api, isReachable } from "./api.ts";
 
 /** A view that shows images. */

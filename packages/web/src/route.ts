@@ -1,5 +1,5 @@
 /** Routes in the URL's hash, so that one static file serves them all, and the filters of the gallery. */
-import type { Image, Query, Status } from "@image-pipeline/client/client";
+import type { Image, Query, Status } from "@image-pipeline/client";
 
 /**
  * Filter of the gallery. `status` and `tag` exclude each other, as in the API. `from` and `to` are days (`2026-11-23`) in

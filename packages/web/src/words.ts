@@ -1,5 +1,5 @@
 /** Texts of the page for states and errors of the API. */
-import { ClientError, type Status } from "@image-pipeline/client/client";
+import { ClientError, type Status } from "@image-pipeline/client";
 
 /** Names of the states, as the page shows them. */
 export const statusNames: Record<Status, string> = {

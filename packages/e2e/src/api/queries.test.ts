@@ -1,4 +1,4 @@
-import { createClient } from "@image-pipeline/client/client";
+import { createClient } from "@image-pipeline/client";
 import { randomFrom } from "@image-pipeline/core/fixture-random";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,6 +1,6 @@
 /** Every free text of a caller: returned as it was stored, stored as it was returned, and never an internal error. */
 import { randomUUID } from "node:crypto";
-import { createClient } from "@image-pipeline/client/client";
+import { createClient } from "@image-pipeline/client";
 import { EventEntity } from "@image-pipeline/core/table/event-entity";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";

@@ -1,6 +1,6 @@
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { createClient, type Image } from "@image-pipeline/client/client";
+import { createClient, type Image } from "@image-pipeline/client";
 import { fingerprint } from "@image-pipeline/core/engine/recipe";
 import { photo } from "@image-pipeline/core/fixture";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";

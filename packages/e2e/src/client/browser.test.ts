@@ -1,6 +1,6 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import type * as Client from "@image-pipeline/client/client";
+import type * as Client from "@image-pipeline/client";
 import type * as Placeholder from "@image-pipeline/client/placeholder";
 import type * as Show from "@image-pipeline/client/show";
 import type { BrowserContext, Page } from "playwright-core";

@@ -1,11 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import {
-  type Client,
-  createClient,
-  type Image,
-  type Progress,
-  type Ticket,
-} from "@image-pipeline/client/client";
+import { type Client, createClient, type Image, type Progress, type Ticket } from "@image-pipeline/client";
 import { srcset } from "@image-pipeline/client/show";
 import sharp from "sharp";
 import { afterAll, afterEach, beforeAll, expect, test, vi } from "vitest";

@@ -1,5 +1,5 @@
 /** Fills a table with ready images without processing each of them. */
-import type { Client } from "@image-pipeline/client/client";
+import type { Client } from "@image-pipeline/client";
 import { scene } from "./scenes.ts";
 
 /** Writes `count` ready images, a minute apart: `pictures` of them are processed, the others are copies of their records. */

@@ -6,7 +6,7 @@ import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { createClient } from "@image-pipeline/client/client";
+import { createClient } from "@image-pipeline/client";
 import sharp from "sharp";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { chromiumPath, startBrowser, throttle } from "../browser.fixture.ts";

@@ -1,4 +1,4 @@
-import { createClient } from "@image-pipeline/client/client";
+import { createClient } from "@image-pipeline/client";
 import type { Settings } from "@image-pipeline/core/settings";
 import axe from "axe-core";
 import type { BrowserContext, Page } from "playwright-core";

@@ -1,4 +1,4 @@
-import { createClient } from "@image-pipeline/client/client";
+import { createClient } from "@image-pipeline/client";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { chromiumPath } from "../browser.fixture.ts";
 import { describeWith } from "../needs.ts";

@@ -1,4 +1,4 @@
-import { ClientError } from "@image-pipeline/client/client";
+import { ClientError } from "@image-pipeline/client";
 import { codes } from "@image-pipeline/core/engine/rejection";
 import { Settings } from "@image-pipeline/core/settings";
 import { wordsFor, wordsOf } from "@image-pipeline/web/words";

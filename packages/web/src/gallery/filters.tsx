@@ -1,5 +1,5 @@
 /** Filters of the gallery by status, tag and day. They are part of the URL, so that a filtered gallery can be shared. */
-import type { Status } from "@image-pipeline/client/client";
+import type { Status } from "@image-pipeline/client";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../controls.tsx";
 import type { Filter } from "../route.ts";

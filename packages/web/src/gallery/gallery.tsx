@@ -1,5 +1,5 @@
 /** The gallery: filters, grid, and its empty, loading and error states. */
-import { ClientError } from "@image-pipeline/client/client";
+import { ClientError } from "@image-pipeline/client";
 import { go, route } from "../router.ts";
 import { mustSignIn } from "../sign-in.tsx";
 import { Pickers } from "../upload/input.tsx";

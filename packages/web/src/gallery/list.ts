@@ -1,5 +1,5 @@
 /** The images of the current filter, loaded page by page and kept up to date. */
-import type { Image, Query } from "@image-pipeline/client/client";
+import type { Image, Query } from "@image-pipeline/client";
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import { api, isReachable } from "../api.ts";
 import { pendingDelete } from "../deletion.tsx";

@@ -1,5 +1,5 @@
 /** Selected images, and the bar with what can be done with them: tag, download, delete. */
-import { ClientError, type Image } from "@image-pipeline/client/client";
+import { ClientError, type Image } from "@image-pipeline/client";
 import { effect, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { api } from "../api.ts";

@@ -1,5 +1,5 @@
 /** View model of an image in the grid: the few fields that a tile needs, so that many images fit into a page's memory. */
-import type { Image } from "@image-pipeline/client/client";
+import type { Image } from "@image-pipeline/client";
 import { thumbhashURL } from "@image-pipeline/client/placeholder";
 import { srcset } from "@image-pipeline/client/show";
 

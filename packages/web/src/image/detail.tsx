@@ -1,5 +1,5 @@
 /** One image over the grid, with its details and actions. */
-import type { Image } from "@image-pipeline/client/client";
+import type { Image } from "@image-pipeline/client";
 import { srcset } from "@image-pipeline/client/show";
 import { useEffect, useRef } from "preact/hooks";
 import { Dialog, Icon } from "../controls.tsx";

@@ -1,5 +1,5 @@
 /** Unsaved changes to images' title, alternative text and tags. They outlive the form, so that closing it loses nothing. */
-import { type Changes, ClientError, type Image } from "@image-pipeline/client/client";
+import { type Changes, ClientError, type Image } from "@image-pipeline/client";
 import { effect, signal } from "@preact/signals";
 import { api, isReachable } from "../api.ts";
 import { publish } from "../live.ts";

@@ -1,5 +1,5 @@
 /** Changes to an image: the form for title, alternative text and tags, and the actions Reprocess and Delete. */
-import { type Image, isFinal } from "@image-pipeline/client/client";
+import { type Image, isFinal } from "@image-pipeline/client";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.ts";
 import { Icon } from "../controls.tsx";

@@ -1,5 +1,5 @@
 /** Read-only details of an image: its metadata and its audit trail. */
-import type { Event, Image } from "@image-pipeline/client/client";
+import type { Event, Image } from "@image-pipeline/client";
 import { bytes, clock, exact, formatName, moment, number, taken } from "../format.ts";
 import { wordsFor } from "../words.ts";
 

@@ -1,5 +1,5 @@
 /** Files of an image: its variants with their URLs, and code that shows them in an app. */
-import type { Image } from "@image-pipeline/client/client";
+import type { Image } from "@image-pipeline/client";
 import { signal } from "@preact/signals";
 import { Copy } from "../controls.tsx";
 import { bytes, formatName } from "../format.ts";

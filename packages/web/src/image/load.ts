@@ -1,5 +1,5 @@
 /** Loads an image and its audit trail and keeps them up to date. */
-import { type Event, type Image, isFinal } from "@image-pipeline/client/client";
+import { type Event, type Image, isFinal } from "@image-pipeline/client";
 import { type Signal, useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { api, isReachable } from "../api.ts";

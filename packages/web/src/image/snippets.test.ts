@@ -1,4 +1,4 @@
-import type { Image } from "@image-pipeline/client/client";
+import type { Image } from "@image-pipeline/client";
 import { expect, test } from "vitest";
 import { snippetsOf } from "./snippets.ts";
 

@@ -1,5 +1,5 @@
 /** Code that shows an image, for HTML, React, Swift and Kotlin. */
-import type { Image } from "@image-pipeline/client/client";
+import type { Image } from "@image-pipeline/client";
 import { srcset } from "@image-pipeline/client/show";
 
 /** A snippet and the platform's name. */
@@ -19,7 +19,7 @@ export function snippetsOf(image: Image): Snippet[] {
   width="${width}" height="${height}"
   alt="${escapeHTML(alt)}"
 />`;
-  const react = `import { createClient } from "@image-pipeline/client/client";
+  const react = `import { createClient } from "@image-pipeline/client";
 import { srcset } from "@image-pipeline/client/show";
 
 const { images } = createClient({ baseUrl: "${new URL(url).origin}", token });

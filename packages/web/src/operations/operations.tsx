@@ -1,5 +1,5 @@
 /** Operations view: counters, queue depths, rates and rejections, from `GET /stats`. */
-import { ClientError, type Stats } from "@image-pipeline/client/client";
+import { ClientError, type Stats } from "@image-pipeline/client";
 import { useSignal } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { api, isReachable } from "../api.ts";

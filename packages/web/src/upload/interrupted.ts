@@ -1,5 +1,5 @@
 /** Uploads that ended with the page: images which this tab created and whose bytes it did not send before a reload. */
-import type { Image } from "@image-pipeline/client/client";
+import type { Image } from "@image-pipeline/client";
 import { effect } from "@preact/signals";
 import { isSending, transferOf } from "./transfers.ts";
 

@@ -1,5 +1,5 @@
 /** Uploads of this page: a queue of files, each uploaded and followed until its image is final. */
-import { ClientError, type Image, isFinal } from "@image-pipeline/client/client";
+import { ClientError, type Image, isFinal } from "@image-pipeline/client";
 import { batch, computed, type Signal, signal } from "@preact/signals";
 import { onUnreachable, uploadApi, uploadTries } from "../api.ts";
 import { publish, subscribe } from "../live.ts";

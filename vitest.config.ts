@@ -23,6 +23,7 @@ const resources = {
 const proofs = [
   "packages/*/src/**/*.prove.ts",
   "packages/e2e/src/api/conformance.test.ts",
+  "packages/e2e/src/client/uploads.test.ts",
   "packages/e2e/src/web/scroll.test.ts",
 ];
 

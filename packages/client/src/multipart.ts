@@ -25,6 +25,11 @@ export type Parts = {
   onSent?: (bytes: number) => void;
   signal?: AbortSignal;
   tries?: number;
+  /**
+   * Parts in flight.
+   * @default 3
+   */
+  parallel?: number;
 };
 
 /**
@@ -65,7 +70,7 @@ export async function sendInParts(options: Parts): Promise<void> {
         report(number, body.size);
       }
     };
-    await Promise.all(Array.from({ length: atOnce }, worker));
+    await Promise.all(Array.from({ length: options.parallel ?? atOnce }, worker));
     // ETags come from ListParts: a browser reads a part's ETag header only if the bucket's CORS rules expose it.
     const list = partsIn((await step("GET", upload)).text).map(
       ({ part, etag }) => `<Part><PartNumber>${part}</PartNumber><ETag>${etag}</ETag></Part>`,

@@ -1,8 +1,17 @@
 /** Errors of the client, by code. */
 import type { ApiCode, ApiProblem, Fault } from "./types.ts";
 
-/** Codes of errors that do not come from the API: no response, an upload that S3 refused, a timeout, a foreign response. */
-export type LocalCode = "network_error" | "upload_refused" | "timed_out" | "unexpected_answer";
+/**
+ * Codes of errors that do not come from the API: no response, an upload that S3 refused, a timeout, a foreign response, a
+ * queued file that the device no longer has, a store of the upload queue that failed.
+ */
+export type LocalCode =
+  | "network_error"
+  | "upload_refused"
+  | "timed_out"
+  | "unexpected_answer"
+  | "file_missing"
+  | "store_failed";
 
 /** Error codes of the API and of this client. An open set: a newer API may send others. */
 export type Code = ApiCode | LocalCode | (string & {});

@@ -94,7 +94,9 @@ export function accept(answer: Answer): Answer {
   const { status, text } = answer;
   const [, code] = /<Code>([^<]*)<\/Code>/.exec(text) ?? [];
   // CompleteMultipartUpload may return 200 and an error in the body.
-  if (status >= 200 && status < 300 && code === undefined) return answer;
+  // A captive portal returns its sign-in page with 200.
+  const isForeign = /<(!doctype )?html/i.test(text);
+  if (status >= 200 && status < 300 && code === undefined && !isForeign) return answer;
   const message = `S3 refused the upload with ${status} ${code ?? "and no error code"}.`;
   // 409: an earlier attempt of the same upload is still in progress.
   const isTransient = status < 300 || status === 409 || status >= 500;

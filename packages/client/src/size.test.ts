@@ -36,3 +36,10 @@ test("placeholders bring in the thumbhash package and nothing else", async () =>
   expect(foreign).toEqual([expect.stringMatching(/node_modules\/thumbhash\/thumbhash\.js$/)]);
   expect(bytes, `${bytes} bytes`).toBeLessThan(2000);
 });
+
+test("the upload queue is under 9 KB gzipped, in a bundle separate from the client's", async () => {
+  const { bytes, foreign } = await bundle("uploads");
+  expect(foreign.filter((path) => !path.startsWith("queue/"))).toEqual([]);
+  expect(bytes, `${bytes} bytes`).toBeLessThan(9000);
+  expect((await bundle("client", "show")).foreign).toEqual([]);
+});

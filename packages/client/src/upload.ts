@@ -65,7 +65,7 @@ export type UploadOptions = Description & {
 export type Upload = (file: Source, options?: UploadOptions) => Promise<Image>;
 
 /** Larger `Blob`s are uploaded in parts. */
-const wholeBytesMax = 16_000_000;
+export const wholeBytesMax = 16_000_000;
 
 /** Creates `upload` on top of a `Request`. */
 export function createUpload(request: Request, images: Images): Upload {
@@ -132,7 +132,11 @@ async function whole(
   );
 }
 
-function inputOf(file: Source, options: UploadOptions): ImageInput {
+/** Returns the body of `POST /images` for a file. */
+export function inputOf(
+  file: { name?: string; type: string; size: number },
+  options: UploadOptions,
+): ImageInput {
   const { filename, contentType, sha256, title, alt, tags, metadata } = options;
   return {
     filename: filename ?? file.name ?? "image",

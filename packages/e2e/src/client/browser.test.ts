@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type * as Client from "@image-pipeline/client";
 import type * as Placeholder from "@image-pipeline/client/placeholder";
 import type * as Show from "@image-pipeline/client/show";
+import type * as Queue from "@image-pipeline/client/uploads";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { bundle, startBrowser, throttle } from "../browser.fixture.ts";
@@ -10,7 +11,7 @@ import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
 import { describeWith } from "../needs.ts";
 
 /** Global name of the client's bundle in the page. */
-declare const images: typeof Client & typeof Show & typeof Placeholder;
+declare const images: typeof Client & typeof Show & typeof Placeholder & typeof Queue;
 
 const site = createServer((request, response) => {
   const isScript = request.url === "/images.js";
@@ -34,6 +35,28 @@ describeWith("chromium", "in Chromium", () => {
     await close();
     await cloud.stop();
     await new Promise((resolve) => site.close(resolve));
+  });
+
+  test("a queued Blob survives a reload of the page, and two tabs upload it once", async () => {
+    const before = await count();
+    const page = await open();
+    await page.evaluate(async () => {
+      // No server listens here: the page is closed before the upload can begin.
+      const uploads = images.createUploads({ baseUrl: "http://127.0.0.1:9", store: images.indexedDBStore() });
+      await uploads.add(new File(["bytes"], "kept.jpg", { type: "image/jpeg" }), { title: "Kept" });
+    });
+    await page.reload();
+    const run = async (baseUrl: string) => {
+      const uploads = images.createUploads({ baseUrl, store: images.indexedDBStore() });
+      await uploads.ready;
+      const [upload] = uploads.list();
+      return upload && (await uploads.settled(upload.id));
+    };
+    const other = await open();
+    const done = await Promise.all([page, other].map((tab) => tab.evaluate(run, cloud.url)));
+    expect(done).toMatchObject([{ state: "uploaded" }, { state: "uploaded" }]);
+    expect(done[0]?.imageID).toBe(done[1]?.imageID);
+    expect(await count()).toBe(before + 1);
   });
 
   test("uploads a canvas, and shows its thumbnail and its placeholder", async () => {

@@ -427,6 +427,35 @@ describe("a count", () => {
       estimate: false,
     });
   });
+
+  test("ends at 1,000, and says so", async () => {
+    const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
+    const { TermEntity } = await import("@image-pipeline/core/table/term-entity");
+    const { Term } = await import("@image-pipeline/core/records/terms");
+    const { ID } = await import("@image-pipeline/core/id");
+    // In batches: writing each like the API takes half a minute.
+    const add = async (images: number) => {
+      const at = new Date().toISOString();
+      const records = Array.from({ length: images }, (): ImageRecord => {
+        const imageID = ID.createImageID();
+        const last = { version: 1, type: "announced", at, by: "test" } as const;
+        const of = { imageID, owner: "many", key: ID.keyOf("many", imageID), tags: ["many"] };
+        const state = { status: "pending", version: 1, attempt: 0, writeID: "w", last } as const;
+        return { ...of, ...state, createdAt: at, updatedAt: at };
+      });
+      const row = { ...Term.partsOf(Term.ofTag("many")), version: 1 };
+      await ImageEntity.put(records).go();
+      await TermEntity.put(
+        records.map(({ imageID, owner, createdAt }) => ({ ...row, imageID, owner, createdAt })),
+      ).go();
+    };
+    await add(1_000);
+    for (const query of ["?owner=many", "?owner=many&tag=many"])
+      expect([query, await countOf(query, service)]).toEqual([query, { count: 1_000, estimate: false }]);
+    await add(1);
+    for (const query of ["?owner=many", "?owner=many&tag=many"])
+      expect([query, await countOf(query, service)]).toEqual([query, { count: 1_000, estimate: true }]);
+  }, 60_000);
 });
 
 test("the client sends every filter, several tags and metadata among them, and counts", async () => {
@@ -448,6 +477,33 @@ test("the client sends every filter, several tags and metadata among them, and c
   const timeline: string[] = [];
   for await (const { id } of images.list({ orderBy: "takenAt" })) timeline.push(id);
   expect(timeline).toEqual(idsOf(expected(all, "orderBy=takenAt")));
+});
+
+test("rows that a crash has left bring an image neither into a list nor twice into one", async () => {
+  const { read } = await import("@image-pipeline/core/records/record");
+  const { Posting } = await import("@image-pipeline/core/records/postings");
+  const { Term } = await import("@image-pipeline/core/records/terms");
+  const id = await create({ title: "Real", tags: ["real"] });
+  await process(id, { format: "png", takenAt: "1999-01-01T00:00:00" });
+  const record = await read(id);
+  if (!record) throw new Error(id);
+  const left = [
+    Term.ofTag("ghost"),
+    Term.ofWord("ghostly"),
+    Term.ofMetadata("ghost", "1"),
+    Term.ofFormat("gif"),
+  ];
+  await Posting.add(record, [...left, "taken:1998-01-01T00:00:00.000Z", "taken:-"]);
+  await Posting.add({ ...record, createdAt: "2020-01-01T00:00:00.000Z" }, Term.of(record));
+  for (const query of ["tag=ghost", "q=ghostly", "q=ghost*", "metadata.ghost=1", "format=gif"])
+    expect([query, await walk(query)]).toEqual([query, []]);
+  expect(idsOf(await walk("tag=real"))).toEqual([id]);
+  expect(idsOf(await walk("takenBefore=2000-01-01T00:00:00Z"))).toEqual([id]);
+  expect(idsOf(await walk("orderBy=takenAt")).filter((each) => each === id)).toEqual([id]);
+  expect(await (await world.ask("/images/count?tag=ghost", { as: alice })).json()).toEqual({
+    count: 0,
+    estimate: false,
+  });
 });
 
 test("an image from before the index is found after its next write, or the reconciler's comparison", async () => {

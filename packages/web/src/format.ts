@@ -47,6 +47,17 @@ export const clock = (iso: string) => timeOfDay.format(new Date(iso));
 /** Formats an RFC 3339 timestamp as a time of day without seconds. */
 export const hour = (iso: string) => hourOfDay.format(new Date(iso));
 
+const monthOfYear = { month: "long", year: "numeric" } as const;
+
+/** Formats an RFC 3339 timestamp as its month: `November 2026`. */
+export const month = (iso: string) => new Intl.DateTimeFormat(undefined, monthOfYear).format(new Date(iso));
+
+/** Formats a camera's timestamp as its month, as recorded. */
+export const monthTaken = (iso: string) =>
+  new Intl.DateTimeFormat(undefined, { ...monthOfYear, timeZone: "UTC" }).format(
+    new Date(`${iso.slice(0, 19)}Z`),
+  );
+
 /** Formats a camera's timestamp. It has no time zone and is shown as recorded. */
 export const taken = (iso: string) =>
   new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "short", timeZone: "UTC" }).format(

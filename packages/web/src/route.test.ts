@@ -9,9 +9,17 @@ const routes: [string, Route][] = [
   [`#/images/${imageID}`, { page: "gallery", imageID, filter: {} }],
   ["#/?status=rejected", { page: "gallery", filter: { status: "rejected" } }],
   [
-    "#/?tag=caf%C3%A9+%26+bar&from=2026-11-01&to=2026-11-30",
-    { page: "gallery", filter: { tag: "café & bar", from: "2026-11-01", to: "2026-11-30" } },
+    "#/?tag=caf%C3%A9+%26+bar&tag=sea&status=ready&from=2026-11-01&to=2026-11-30",
+    {
+      page: "gallery",
+      filter: { tags: ["café & bar", "sea"], status: "ready", from: "2026-11-01", to: "2026-11-30" },
+    },
   ],
+  [
+    "#/?q=old+har&format=png&sort=oldest",
+    { page: "gallery", filter: { q: "old har", format: "png", sort: "oldest" } },
+  ],
+  ["#/?from=2026-11-01&sort=taken", { page: "gallery", filter: { from: "2026-11-01", sort: "taken" } }],
 ];
 
 describe("a hash", () => {
@@ -28,7 +36,8 @@ describe("a hash", () => {
     ["#/nowhere", { page: "unknown", filter: {} }],
     ["#/images/..%2f..%2fetc", { page: "unknown", filter: {} }],
     ["#/?status=deleted&from=2026-13-45&to=soon", { page: "gallery", filter: {} }],
-    ["#/?status=ready&tag=sea", { page: "gallery", filter: { tag: "sea" } }],
+    ["#/?status=ready&tag=sea&sort=taken", { page: "gallery", filter: { sort: "taken" } }],
+    ["#/?format=exe&q=+&sort=size", { page: "gallery", filter: {} }],
   ])("%s is parsed without its invalid parts", (hash, route) => {
     expect(parse(hash)).toEqual(route);
   });
@@ -51,18 +60,39 @@ describe("a filter, in New York", () => {
     });
   });
 
+  test("has days of capture in no time zone, because cameras record none", () => {
+    expect(queryOf({ sort: "taken", from: "2026-11-01", to: "2026-11-01" })).toEqual({
+      orderBy: "takenAt",
+      takenAfter: "2026-11-01T00:00:00Z",
+      takenBefore: "2026-11-02T00:00:00Z",
+    });
+  });
+
+  test.each([
+    ["sunse", "sunse*"],
+    ["old sunse", "old sunse*"],
+    ["sunset ", "sunset"],
+    ["s", "s"],
+    ["sun*", "sun*"],
+  ])("searches %o as %o: the last word may not be finished", (q, sent) => {
+    expect(queryOf({ q })).toEqual({ q: sent });
+  });
+
   test.each([
     [{}, true],
     [{ status: "ready" }, true],
     [{ status: "failed" }, false],
-    [{ tag: "sea" }, true],
-    [{ tag: "se" }, false],
+    [{ tags: ["sea"] }, true],
+    [{ tags: ["se"] }, false],
+    [{ tags: ["sea", "sun"] }, false],
+    [{ format: "jpeg" }, true],
+    [{ format: "png" }, false],
     [{ from: "2026-11-23", to: "2026-11-23" }, true],
     [{ from: "2026-11-24" }, false],
     [{ to: "2026-11-22" }, false],
   ] as const)("%o matches a ready image with the tag sea: %s", (filter, isMatch) => {
-    expect(matches(filter, { status: "ready", createdAt: "2026-11-23T10:50:09Z", tags: ["sea"] })).toBe(
-      isMatch,
-    );
+    expect(
+      matches(filter, { status: "ready", createdAt: "2026-11-23T10:50:09Z", format: "jpeg", tags: ["sea"] }),
+    ).toBe(isMatch);
   });
 });

@@ -2,6 +2,7 @@ import { createClient } from "@image-pipeline/client";
 import type { Settings } from "@image-pipeline/core/settings";
 import axe from "axe-core";
 import type { BrowserContext, Page } from "playwright-core";
+import { expect } from "vitest";
 import { startBrowser } from "../browser.fixture.ts";
 import { startTestCloud } from "../cloud.fixture.ts";
 
@@ -53,6 +54,10 @@ export async function open(
   await page.getByRole("link", { name: "Operations" }).waitFor();
   return page;
 }
+
+/** `expect.poll` with a timeout for a busy machine. */
+export const eventually: typeof expect.poll = (run, options) =>
+  expect.poll(run, { timeout: 15_000, ...options });
 
 /** Drops files onto the page. */
 export async function drop(page: Page, files: readonly Given[]): Promise<void> {

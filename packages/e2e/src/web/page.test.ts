@@ -2,7 +2,7 @@ import { wordsFor } from "@image-pipeline/web/words";
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
 import { describeWith } from "../needs.ts";
-import { drop, faultsOf, type Given, open, startWorld, type World } from "./page.fixture.ts";
+import { drop, eventually, faultsOf, type Given, open, startWorld, type World } from "./page.fixture.ts";
 import { scene } from "./scenes.ts";
 
 let world: World;
@@ -43,9 +43,6 @@ async function add(seed: number, title?: string): Promise<string> {
   const file = new File([new Uint8Array(bytes)], name, { type });
   return (await world.client.upload(file, { title })).id;
 }
-
-/** `expect.poll` with a timeout for a busy machine. */
-const eventually: typeof expect.poll = (run, options) => expect.poll(run, { timeout: 15_000, ...options });
 
 const tiles = () => page.locator(".tile");
 const tray = () => page.getByRole("region", { name: "Uploads" });
@@ -121,7 +118,7 @@ describeWith("chromium", "in Chromium", () => {
     await page.getByRole("radio", { name: "Rejected" }).check();
     await eventually(() => tiles().count()).toBe(2);
     expect(new URL(page.url()).hash).toBe("#/?status=rejected");
-    await page.getByRole("button", { name: "Filters" }).click();
+    await page.getByRole("button", { name: "Filter & sort" }).click();
     await page.getByLabel("From").fill("2100-01-01");
     await page.getByRole("heading", { name: "No image matches" }).waitFor();
     expect(await faultsOf(page)).toEqual([]);

@@ -1,6 +1,6 @@
 /**
  * Screenshots of the page at three widths and in both colour schemes: `npm run screenshots -w packages/e2e` writes them
- * to `packages/e2e/screenshots`.
+ * to `packages/e2e/screenshots`; `npm run screenshots -w packages/e2e -- gallery image` only these views.
  */
 import { mkdir } from "node:fs/promises";
 import type { Page } from "playwright-core";
@@ -8,6 +8,9 @@ import { drop, open, startWorld, type World } from "./page.fixture.ts";
 import { scene } from "./scenes.ts";
 
 const folder = new URL("../../screenshots/", import.meta.url);
+
+/** Names of the views; none: all. */
+const wanted = process.argv.slice(2);
 
 const sizes = [
   { width: 360, height: 780 },
@@ -20,6 +23,19 @@ type View = { route: string; go: (page: Page) => Promise<unknown> };
 
 const full: Record<string, View> = {
   gallery: { route: "#/", go: (page) => page.locator(".tile img.shown").nth(5).waitFor() },
+  filters: {
+    route: "#/?q=frost&tag=hills&sort=oldest",
+    go: (page) => page.locator(".tile img.shown").first().waitFor(),
+  },
+  // Scrolled, with the month of the images in the window.
+  month: {
+    route: "#/",
+    go: async (page) => {
+      await page.locator(".tile img.shown").nth(5).waitFor();
+      await page.mouse.wheel(0, 700);
+      await page.locator(".date-here").waitFor();
+    },
+  },
   image: { route: "#/", go: openImage },
   // The lower end of an image's panel.
   actions: {
@@ -97,6 +113,7 @@ try {
 /** Takes a screenshot of each view at each size and in both colour schemes. */
 async function shoot(from: World, views: Record<string, View>) {
   for (const [name, { route, go }] of Object.entries(views)) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
     for (const colorScheme of ["light", "dark"] as const) {
       for (const size of sizes) {
         const page = await open(from, route, size);

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { chromiumPath } from "../browser.fixture.ts";
 import { describeWith } from "../needs.ts";
 import { fill } from "./fill.fixture.ts";
-import { open, startWorld, type World } from "./page.fixture.ts";
+import { faultsOf, open, startWorld, type World } from "./page.fixture.ts";
 
 const count = process.env.PROVE ? 2000 : 600;
 const pageSize = 100;
@@ -76,6 +76,21 @@ describeWith("chromium", "in Chromium", () => {
     await expect.poll(focused).toEqual({ index, isVisible: false });
     await page.keyboard.press("ArrowRight");
     await expect.poll(focused).toEqual({ index: index + 1, isVisible: true });
+  });
+
+  test("the number of all images is shown, and, once scrolled, their month and the way to another day", async () => {
+    const page = await open(world);
+    await page.getByText(`${count.toLocaleString("en-US")} images`, { exact: true }).waitFor();
+    const month = new Intl.DateTimeFormat("en-US", { month: "long", year: "numeric" }).format(new Date());
+    const chip = page.getByRole("button", { name: month });
+    expect(await chip.count()).toBe(0);
+    await page.mouse.move(640, 500);
+    await page.mouse.wheel(0, 3000);
+    await chip.waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.locator(".date-here input").fill("2020-01-01");
+    await page.getByRole("heading", { name: "No image matches" }).waitFor();
+    expect(new URL(page.url()).hash).toBe("#/?to=2020-01-01");
   });
 
   test("loading images causes no layout shift", async () => {

@@ -1,11 +1,13 @@
-/** Filters of the gallery by status, tag and day. They are part of the URL, so that a filtered gallery can be shared. */
+/** Filters of the gallery by status, words, tags, format and day, and its order. They are part of the URL, so that a filtered gallery can be shared. */
 import type { Status } from "@image-pipeline/client";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../controls.tsx";
-import type { Filter } from "../route.ts";
+import { formatName, number } from "../format.ts";
+import { compatible, type Filter, formats, sorts } from "../route.ts";
 import { go, route } from "../router.ts";
+import { TagField } from "../tag-field.tsx";
 import { statusNames } from "../words.ts";
-import { knownTags } from "./list.ts";
+import { knownTags, list } from "./list.ts";
 import { clearSelection, isSelecting } from "./selection.tsx";
 
 const choices: readonly (Status | undefined)[] = [
@@ -17,19 +19,42 @@ const choices: readonly (Status | undefined)[] = [
   "failed",
 ];
 
+const sortNames = {
+  oldest: "Oldest first",
+  taken: "Taken, newest first",
+  "taken-oldest": "Taken, oldest first",
+} satisfies Record<(typeof sorts)[number], string>;
+
+/** Most tags that the page filters by: each makes a page cost more. */
+const tagsMax = 5;
+
+/** Pause in typing after which a search is sent. */
+const typingMs = 350;
+
+/** Changes the filter. Filters by words, tags, status or format leave the order of capture, which the API cannot combine. */
+function set(change: Filter): void {
+  const { filter } = route.peek();
+  const looksUp = change.status ?? change.tags ?? change.q ?? change.format;
+  const { sort, ...others } = { ...filter, ...change };
+  const isKept = sort === "oldest" || change.sort || !looksUp;
+  go({ filter: compatible({ ...others, ...(isKept ? { sort } : {}) }) }, { replace: true });
+}
+
 /** The filter bar. */
 export function Filters() {
   const { filter } = route.value;
-  const set = (change: Filter) => go({ filter: clean({ ...filter, ...change }) }, { replace: true });
   const chosen = useRef<HTMLInputElement>(null);
   // On a phone the bar scrolls sideways: keeps the selected status visible.
   useEffect(() => chosen.current?.scrollIntoView({ block: "nearest", inline: "center" }), [filter.status]);
-  const isFiltered = Object.keys(filter).length > 0;
-  const more = [filter.tag, filter.from, filter.to].filter(Boolean).length;
+  const isFiltered = Object.keys(filter).some((name) => name !== "sort");
+  const more = [...(filter.tags ?? []), filter.format, filter.from, filter.to, filter.sort].filter(
+    Boolean,
+  ).length;
   // The other filters are closed at first: fewer tab stops before the first image, and one row on a phone.
   const [isOpen, setOpen] = useState(more > 0);
   return (
     <search class="filters">
+      <Search q={filter.q ?? ""} />
       <fieldset class="segments">
         <legend class="hidden-label">Status</legend>
         {choices.map((status) => (
@@ -37,9 +62,9 @@ export function Filters() {
             <input
               type="radio"
               name="status"
-              checked={filter.status === status && (status !== undefined || !filter.tag)}
+              checked={filter.status === status}
               ref={filter.status === status ? chosen : undefined}
-              onChange={() => set({ status, tag: undefined })}
+              onChange={() => set({ status })}
             />
             <span>{status ? statusNames[status] : "All"}</span>
           </label>
@@ -52,7 +77,7 @@ export function Filters() {
         aria-controls="more-filters"
         onClick={() => setOpen(!isOpen)}
       >
-        <Icon name="filter" /> {more > 0 ? `Filters (${more})` : "Filters"}
+        <Icon name="filter" /> {more > 0 ? `Filter & sort (${more})` : "Filter & sort"}
       </button>
       <button
         type="button"
@@ -70,9 +95,40 @@ export function Filters() {
           <Icon name="close" /> Clear
         </button>
       ) : null}
+      <Total />
       {isOpen ? (
         <div id="more-filters">
-          <TagFilter key={filter.tag} tag={filter.tag} onChange={(tag) => set({ tag, status: undefined })} />
+          <label class="field">
+            <span>Order</span>
+            <select
+              value={filter.sort ?? ""}
+              onChange={({ currentTarget: { value } }) => set({ sort: sorts.find((sort) => sort === value) })}
+            >
+              <option value="">Newest first</option>
+              {sorts.map((sort) => (
+                <option key={sort} value={sort}>
+                  {sortNames[sort]}
+                </option>
+              ))}
+            </select>
+          </label>
+          <TagField tags={filter.tags ?? []} max={tagsMax} onChange={(tags) => set({ tags })} />
+          <label class="field">
+            <span>Format</span>
+            <select
+              value={filter.format ?? ""}
+              onChange={({ currentTarget: { value } }) =>
+                set({ format: formats.find((each) => each === value) })
+              }
+            >
+              <option value="">Any</option>
+              {formats.map((each) => (
+                <option key={each} value={each}>
+                  {formatName(each)}
+                </option>
+              ))}
+            </select>
+          </label>
           <label class="field">
             <span>From</span>
             <input
@@ -102,34 +158,53 @@ export function Filters() {
   );
 }
 
-function TagFilter({ tag, onChange }: { tag?: string; onChange: (tag: string) => void }) {
-  const [text, setText] = useState(tag ?? "");
-  const submit = () => {
-    if (text.trim() !== (tag ?? "")) onChange(text.trim());
+/** The search field. Searches while a person types, and at once with Enter. */
+function Search({ q }: { q: string }) {
+  const [text, setText] = useState(q);
+  const sent = useRef(q);
+  const send = () => {
+    sent.current = text;
+    set({ q: text });
   };
+  useEffect(() => {
+    if (text === sent.current) return;
+    const timer = setTimeout(send, typingMs);
+    return () => clearTimeout(timer);
+  }, [text]);
+  // Clear, Back and Forward change it as well.
+  useEffect(() => {
+    if (q === sent.current.trim()) return;
+    sent.current = q;
+    setText(q);
+  }, [q]);
   return (
     <form
+      class="sought"
       onSubmit={(event) => {
         event.preventDefault();
-        submit();
+        send();
       }}
     >
-      <label class="field">
-        <span>Tag</span>
-        <input
-          type="text"
-          inputMode="search"
-          placeholder="Any"
-          list="known-tags"
-          maxLength={64}
-          value={text}
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-          onBlur={submit}
-        />
-      </label>
+      <input
+        type="search"
+        aria-label="Search"
+        placeholder="Search titles, file names and alternative texts"
+        maxLength={200}
+        value={text}
+        onInput={({ currentTarget }) => setText(currentTarget.value)}
+      />
     </form>
   );
 }
 
-const clean = (filter: Filter): Filter =>
-  Object.fromEntries(Object.entries(filter).filter(([, value]) => value)) as Filter;
+/** The number of images that match the filter. */
+function Total() {
+  const total = list.value.total.value;
+  if (!total || total.count === 0) return null;
+  const shown = `${number(total.count)}${total.estimate ? "+" : ""}`;
+  return (
+    <p class="total" role="status">
+      {total.count === 1 ? "1 image" : `${shown} images`}
+    </p>
+  );
+}

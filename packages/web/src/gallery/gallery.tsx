@@ -53,7 +53,7 @@ function Foot() {
     );
   }
   if (!isEmpty || !isComplete.value) return null;
-  return Object.keys(route.value.filter).length > 0 ? <NothingFound /> : <Welcome />;
+  return Object.keys(route.value.filter).some((name) => name !== "sort") ? <NothingFound /> : <Welcome />;
 }
 
 /** Skeleton of the first rows. */
@@ -84,7 +84,7 @@ function NothingFound() {
   return (
     <section class="empty">
       <h2>No image matches</h2>
-      <p>No image has this status, tag or date.</p>
+      <p>No image has all that the filters ask for.</p>
       <button type="button" class="button" onClick={() => go({ filter: {} })}>
         Show all images
       </button>

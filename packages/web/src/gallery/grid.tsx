@@ -13,6 +13,7 @@ import {
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
 import { remove } from "../deletion.tsx";
 import { transferOf } from "../upload/transfers.ts";
+import { DateHere } from "./date-here.tsx";
 import { type Frame, type Layout, layOut, neighbour } from "./layout.ts";
 import { list, tiles } from "./list.ts";
 import { clearSelection, isSelecting, selectAll, toggle } from "./selection.tsx";
@@ -99,37 +100,41 @@ export function Grid() {
     setActiveID(next.id);
   };
 
+  const top = isAtTop ? undefined : all[layout.rows[startIndex]?.first ?? 0];
   return (
-    <ul
-      ref={element}
-      class={isSelecting.value ? "grid selecting" : "grid"}
-      aria-label="Images, newest first"
-      aria-describedby="grid-keys"
-      style={{ height: `${layout.height}px` }}
-      onKeyDown={onKeyDown}
-      onFocusIn={({ target }) => {
-        const index = target instanceof HTMLElement ? Number(target.dataset.index ?? active) : active;
-        setActiveID(all[index]?.id);
-      }}
-    >
-      {rows.flatMap((row) => {
-        const { first = 0, end = 0 } = layout.rows[row] ?? {};
-        return all.slice(first, end).map((tile, i) => {
-          const index = first + i;
-          const box = layout.boxes[index];
-          return box ? (
-            <TileView
-              key={tile.id}
-              tile={tile}
-              box={box}
-              index={index}
-              count={list.value.isComplete.value ? all.length : -1}
-              isActive={index === active}
-            />
-          ) : null;
-        });
-      })}
-    </ul>
+    <>
+      {top ? <DateHere tile={top} /> : null}
+      <ul
+        ref={element}
+        class={isSelecting.value ? "grid selecting" : "grid"}
+        aria-label="Images"
+        aria-describedby="grid-keys"
+        style={{ height: `${layout.height}px` }}
+        onKeyDown={onKeyDown}
+        onFocusIn={({ target }) => {
+          const index = target instanceof HTMLElement ? Number(target.dataset.index ?? active) : active;
+          setActiveID(all[index]?.id);
+        }}
+      >
+        {rows.flatMap((row) => {
+          const { first = 0, end = 0 } = layout.rows[row] ?? {};
+          return all.slice(first, end).map((tile, i) => {
+            const index = first + i;
+            const box = layout.boxes[index];
+            return box ? (
+              <TileView
+                key={tile.id}
+                tile={tile}
+                box={box}
+                index={index}
+                count={list.value.isComplete.value ? all.length : -1}
+                isActive={index === active}
+              />
+            ) : null;
+          });
+        })}
+      </ul>
+    </>
   );
 }
 

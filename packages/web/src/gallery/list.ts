@@ -1,5 +1,5 @@
 /** The images of the current filter, loaded page by page and kept up to date. */
-import type { Image, Query } from "@image-pipeline/client";
+import type { Count, Image, Query } from "@image-pipeline/client";
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import { api, isReachable } from "../api.ts";
 import { pendingDelete } from "../deletion.tsx";
@@ -30,6 +30,10 @@ function createList(filter: Filter) {
   const known = new Set<string>();
   const stopped = new AbortController();
   const { signal: abort } = stopped;
+  /** The number of images on the server, once the API has counted them: more than one page is not loaded at once. */
+  const counted = signal<Count | undefined>(undefined);
+  /** Other orders would insert new images far below the window. */
+  const isNewestFirst = filter.sort === undefined;
   let cursor: string | undefined;
   let mayInsert = true;
 
@@ -42,13 +46,18 @@ function createList(filter: Filter) {
     });
     try {
       const isFirst = cursor === undefined;
-      const page = await api.images.page({ ...query, cursor }, { signal: abort });
-      cursor = page.nextCursor;
-      const fresh = page.items.map(tileOf).filter(isNew);
+      const fresh: Tile[] = [];
+      // A page of a search may be empty and not the last.
+      do {
+        const page = await api.images.page({ ...query, cursor }, { signal: abort });
+        cursor = page.nextCursor;
+        fresh.push(...page.items.map(tileOf).filter(isNew));
+      } while (fresh.length === 0 && cursor !== undefined);
+      if (isFirst && cursor !== undefined) void count();
       const all = [...tiles.peek(), ...fresh];
       batch(() => {
         // Uploads from this page may have been inserted before the first page arrived.
-        tiles.value = isFirst ? all.sort(byAge) : all;
+        tiles.value = isFirst && isNewestFirst ? all.sort(byAge) : all;
         isComplete.value = cursor === undefined;
       });
       if (fresh.some(isUnfinished)) poll();
@@ -57,6 +66,12 @@ function createList(filter: Filter) {
     } finally {
       isLoading.value = false;
     }
+  }
+
+  /** Counts the images. Without a count the gallery shows none. */
+  async function count(): Promise<void> {
+    const { order: _, limit: __, orderBy: ___, ...filters } = query;
+    counted.value = await api.images.count(filters, { signal: abort }).catch(() => undefined);
   }
 
   /** Loads images that are newer than the newest known one. */
@@ -70,9 +85,15 @@ function createList(filter: Filter) {
   function insert(given: readonly Tile[]) {
     const fresh = given.filter(isNew);
     if (fresh.length === 0) return;
+    adjust(fresh.length);
     const target = mayInsert ? tiles : waiting;
     target.value = [...fresh, ...target.peek()].sort(byAge);
     if (fresh.some(isUnfinished)) poll();
+  }
+
+  function adjust(change: number) {
+    const before = counted.peek();
+    if (before) counted.value = { ...before, count: before.count + change };
   }
 
   function isNew({ id }: Tile): boolean {
@@ -85,12 +106,13 @@ function createList(filter: Filter) {
     const tile = tileOf(image);
     if (!matches(filter, tile)) return onDeleted(tile.id);
     const index = tiles.peek().findIndex(({ id }) => id === tile.id);
-    if (index < 0) return insert([tile]);
+    // The API finds those of a search, with the next refresh.
+    if (index < 0) return isNewestFirst && !filter.q ? insert([tile]) : undefined;
     if ((tiles.peek()[index]?.version ?? 0) < tile.version) tiles.value = tiles.peek().with(index, tile);
   }
 
   function onDeleted(id: string) {
-    known.delete(id);
+    if (known.delete(id)) adjust(-1);
     for (const list of [tiles, waiting]) {
       if (list.peek().some((tile) => tile.id === id))
         list.value = list.peek().filter((tile) => tile.id !== id);
@@ -104,7 +126,8 @@ function createList(filter: Filter) {
       .map(({ id }) => id);
 
   const timer = setInterval(() => {
-    if (document.visibilityState !== "visible" || !isReachable.peek() || isLoading.peek()) return;
+    if (!isNewestFirst || document.visibilityState !== "visible" || !isReachable.peek() || isLoading.peek())
+      return;
     if (tiles.peek().length === 0 && !isComplete.peek()) return;
     // A failed refresh is repeated by the next tick.
     refresh().catch(() => undefined);
@@ -114,6 +137,12 @@ function createList(filter: Filter) {
   return {
     tiles,
     waiting,
+    /** Number of images that match; `estimate`: there are at least so many. Undefined until it is known. */
+    total: computed(() =>
+      isComplete.value
+        ? { count: tiles.value.length + waiting.value.length, estimate: false }
+        : counted.value,
+    ),
     isLoading,
     isComplete,
     error,

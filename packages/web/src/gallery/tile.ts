@@ -11,6 +11,11 @@ export type Tile = {
   createdAt: string;
   /** The image waits for the next day, because its owner's share of the day's processing is used up. */
   deferredUntil?: string;
+
+  /** Time of capture, without a time zone. Absent until the original has been inspected, and without EXIF. */
+  takenAt?: string;
+  /** Format of the original. */
+  format?: string;
   tags: readonly string[];
   /** Width over height. Absent until the original has been inspected. */
   ratio?: number;
@@ -50,6 +55,9 @@ export function tileOf(image: Image): Tile {
     version,
     createdAt,
     deferredUntil,
+
+    takenAt: source.takenAt,
+    format: source.format,
     tags,
     ...(width && height ? { ratio: width / height } : {}),
     alt: image.alt ?? label,

@@ -5,12 +5,15 @@ import { api } from "../api.ts";
 import { Icon } from "../controls.tsx";
 import { remove, removeNow } from "../deletion.tsx";
 import { publish } from "../live.ts";
-import { format } from "../route.ts";
+import { TagField } from "../tag-field.tsx";
 import { PickAgain } from "../upload/input.tsx";
 import { isInterrupted } from "../upload/interrupted.ts";
 import { type Words, wordsOf } from "../words.ts";
 import { download } from "./download.ts";
 import { descriptionOf, discard, drafts, edit, save, savedID } from "./draft.ts";
+
+/** Maximum number of tags that the API accepts. */
+const tagsMax = 20;
 
 /** Form for the description. Each field is saved when it loses the focus, and when the dialog is closed. */
 export function Describe({ image }: { image: Image }) {
@@ -49,8 +52,9 @@ export function Describe({ image }: { image: Image }) {
           onInput={({ currentTarget }) => edit(image, { alt: currentTarget.value })}
         />
       </label>
-      <Tags
+      <TagField
         tags={tags}
+        max={tagsMax}
         onChange={(next) => {
           edit(image, { tags: next });
           void save(id);
@@ -104,60 +108,6 @@ function Conflict({ other }: { other: Image }) {
         </button>
       </span>
     </section>
-  );
-}
-
-/** Maximum number of tags that the API accepts. */
-const tagsMax = 20;
-
-function Tags({ tags, onChange }: { tags: readonly string[]; onChange: (tags: readonly string[]) => void }) {
-  const [text, setText] = useState("");
-  const addTags = (given: string) => {
-    const fresh = given.split(",").map((tag) => tag.trim());
-    const next = [...new Set([...tags, ...fresh])].filter(Boolean).slice(0, tagsMax);
-    if (next.length > tags.length) onChange(next);
-    setText("");
-  };
-  return (
-    <div class="tags">
-      <label>
-        Tags
-        <input
-          type="text"
-          maxLength={64}
-          value={text}
-          disabled={tags.length >= tagsMax}
-          placeholder="Enter or a comma ends a tag"
-          list="known-tags"
-          onInput={({ currentTarget: { value } }) => (value.includes(",") ? addTags(value) : setText(value))}
-          onBlur={() => addTags(text)}
-          onKeyDown={(event) => {
-            // In an empty field Enter submits the form.
-            if (event.key !== "Enter" || !text.trim()) return;
-            event.preventDefault();
-            addTags(text);
-          }}
-        />
-      </label>
-      {tags.length > 0 ? (
-        <ul>
-          {tags.map((tag) => (
-            <li key={tag}>
-              <a class="tag truncate" href={format({ page: "gallery", filter: { tag } })}>
-                {tag}
-              </a>
-              <button
-                type="button"
-                aria-label={`Remove the tag ${tag}`}
-                onClick={() => onChange(tags.filter((other) => other !== tag))}
-              >
-                <Icon name="close" />
-              </button>
-            </li>
-          ))}
-        </ul>
-      ) : null}
-    </div>
   );
 }
 

@@ -112,6 +112,15 @@ test("finds images by tags, words, format and the time of capture, and counts th
     2,
   );
   expect(await names("--taken-after", "2000-01-01")).toEqual([]);
+  const dated = join(cloud.folder, "dated.jpg");
+  const exif = { IFD2: { DateTimeOriginal: "2024:05:01 23:30:00", OffsetTimeOriginal: "-02:00" } };
+  await sharp(await photo("plain.jpg", 310, 200))
+    .withExif(exif)
+    .toFile(dated);
+  await image("upload", dated, "--json");
+  // Half past one in UTC.
+  expect(await names("--taken-after", "2024-05-02", "--taken-before", "2024-05-03")).toEqual(["dated.jpg"]);
+  expect(await names("--taken-before", "2024-05-02")).toEqual([]);
   expect(await names("--order-by", "takenAt", "--limit", "0")).toContain("harbour-wall.png");
   expect(await names("--metadata", "postId=42")).toEqual([]);
   expect((await image("list", "--tag", "sea", "--count")).stdout).toBe("2\n");

@@ -25,17 +25,19 @@ const canMount =
   spawnSync(namespace[0], [namespace[1], "mount", "-t", "tmpfs", "tmpfs", tmpdir()], { stdio: "ignore" })
     .status === 0;
 
+const main = fileURLToPath(new URL("../../../local/src/main.ts", import.meta.url));
+const { PATH = "", HOME = "" } = process.env;
+const environment = { PATH, HOME, PORT: "0", S3_PORT: "0", DYNAMODB_PORT: "0" };
+const needs = canMount ? "" : " (needs user namespaces)";
+
 test.skipIf(!canMount)(
-  `a full disk is a 503 that may be repeated, and nothing is lost${canMount ? "" : " (needs user namespaces)"}`,
+  `a full disk is a 503 that may be repeated, and nothing is lost${needs}`,
   { timeout: 60_000 },
   async () => {
     const folder = await mkdtemp(join(tmpdir(), "disk-"));
     onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    const main = fileURLToPath(new URL("../../../local/src/main.ts", import.meta.url));
-    const { PATH = "", HOME = "" } = process.env;
-    const ports = { PORT: "0", S3_PORT: "0", DYNAMODB_PORT: "0" };
     const shell = spawn(namespace[0], [namespace[1], "sh", "-c", smallDisk, "sh", process.execPath, main], {
-      env: { PATH, HOME, DATA_DIR: folder, ...ports },
+      env: { ...environment, DATA_DIR: folder },
     });
     let printed = "";
     shell.stdout.setEncoding("utf8").on("data", (part: string) => {
@@ -79,5 +81,25 @@ test.skipIf(!canMount)(
     expect(await (await send("PATCH", `/images/${id}`, { title: "Free" })).json()).toMatchObject({
       title: "Free",
     });
+  },
+);
+
+test.skipIf(!canMount)(
+  `a read-only data folder ends the start, with a message that names it${needs}`,
+  async () => {
+    const folder = await mkdtemp(join(tmpdir(), "disk-"));
+    onTestFinished(() => rm(folder, { recursive: true, force: true }));
+    const readOnly = 'mount -t tmpfs -o ro tmpfs "$0" && exec "$@"';
+    for (const dataDir of [folder, join(folder, "new")]) {
+      const { status, stderr, stdout } = spawnSync(
+        namespace[0],
+        [namespace[1], "sh", "-c", readOnly, folder, process.execPath, main],
+        { env: { ...environment, DATA_DIR: dataDir }, encoding: "utf8" },
+      );
+      expect([status, stdout]).toEqual([1, ""]);
+      expect(stderr).toContain(`The data folder ${dataDir} cannot be used: EROFS: read-only file system`);
+      expect(stderr).toContain("Set DATA_DIR to a folder that can be written.");
+      expect(stderr.trim().split("\n")).toHaveLength(1);
+    }
   },
 );

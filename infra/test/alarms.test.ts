@@ -156,6 +156,8 @@ describe("the breaker", () => {
         perDayMax,
         processor: expect.stringMatching(/-ProcessorFunction-/),
         mapping: expect.stringMatching(/ProcessingSubscriber\w+EventSourceMapping$/),
+        idleNamespace: "ImagePipeline",
+        idleMetric: expect.stringMatching(/^image-pipeline-.+-idle-runs$/),
       });
     }
   });

@@ -98,6 +98,17 @@ export function step(
   };
 }
 
+/** Delay of a `Retry-After`, to be stored: `until` in milliseconds since 1970 by the device's clock. */
+export type Hold = { until: number; delayMs: number };
+
+/**
+ * Returns the milliseconds that are left of a delay after a restart. A clock that was put back cannot extend it beyond
+ * `delayMs`; one that was put forward costs a request that the API refuses again.
+ */
+export function remainingMs({ until, delayMs }: Hold, now: number = Date.now()): number {
+  return Math.min(Math.max(until - now, 0), delayMs);
+}
+
 function delayOf(attempts: number, outcome: Outcome | undefined, random: number): number {
   const { baseMs, maxMs, retryAfterMaxMs } = table.backoff;
   const pause = Math.min(baseMs * 2 ** attempts, maxMs) * (0.5 + random / 2);

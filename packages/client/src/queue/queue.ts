@@ -3,7 +3,7 @@ import { ClientError } from "../problem.ts";
 import type { Description } from "../types.ts";
 import type { Source } from "../upload.ts";
 import { inputOf } from "../upload.ts";
-import { type Input, type State, step, type Transition } from "./machine.ts";
+import { type Hold, type Input, remainingMs, type State, step, type Transition } from "./machine.ts";
 import type { Entry } from "./store.ts";
 import { create, type Parts, type Result, remove, transfer } from "./work.ts";
 
@@ -65,7 +65,11 @@ export function createQueue(options: QueueOptions) {
   async function load(): Promise<void> {
     const entries = await stored(() => store.entries());
     for (const entry of entries.toSorted((a, b) => a.order - b.order)) {
-      if (!jobs.has(entry.id)) jobs.set(entry.id, { entry: restarted(entry), sent: 0 });
+      if (jobs.has(entry.id)) continue;
+      const delayMs = entry.hold ? remainingMs(entry.hold) : 0;
+      const job: Job = { entry: delayMs > 0 ? entry : restarted(entry), sent: 0 };
+      jobs.set(entry.id, job);
+      if (delayMs > 0) later(job, delayMs);
     }
     changed();
   }
@@ -149,7 +153,8 @@ export function createQueue(options: QueueOptions) {
     const transition = step(job.entry, input);
     if (!transition) return;
     const { state, attempts, refusals, actions } = transition;
-    Object.assign(job.entry, { state, attempts, refusals });
+    const hold = holdOf(input, transition);
+    Object.assign(job.entry, { state, attempts, refusals, hold });
     if (actions.includes("abort")) job.abort?.abort();
     if (actions.includes("renewKey")) {
       const { generation } = job.entry;
@@ -160,8 +165,11 @@ export function createQueue(options: QueueOptions) {
     if (state === "uploaded") job.sent = job.entry.input.bytes;
     clearTimeout(job.timer);
     job.timer = undefined;
-    await persist(job, transition);
-    changed();
+    try {
+      await persist(job, transition);
+    } finally {
+      changed();
+    }
   }
 
   async function persist(job: Job, { actions, delayMs }: Transition): Promise<void> {
@@ -250,10 +258,10 @@ export function createQueue(options: QueueOptions) {
     async pause(): Promise<void> {
       isPaused = true;
       for (const job of jobs.values()) {
-        if (job.entry.state === "creating" || job.entry.state === "sending") {
-          job.abort?.abort();
-          await apply(job, "restart");
-        }
+        const { state } = job.entry;
+        // `queued` with a lock that it waits for is about to start as well.
+        if (state === "queued" || state === "creating" || state === "sending") job.abort?.abort();
+        if (state === "creating" || state === "sending") await apply(job, "restart");
       }
     },
     /** Continues after `pause`. */
@@ -292,6 +300,11 @@ export function createQueue(options: QueueOptions) {
 }
 
 const isSending = ({ entry }: Job): boolean => entry.state === "sending";
+
+function holdOf(input: Input, { delayMs }: Transition): Hold | undefined {
+  if (typeof input === "string" || !input.retryAfterSeconds || delayMs === undefined) return undefined;
+  return { until: Date.now() + delayMs, delayMs };
+}
 
 function restarted(entry: Entry): Entry {
   const transition = step(entry, "restart");

@@ -2,7 +2,7 @@
 import { ClientError } from "../problem.ts";
 import type { ImageInput } from "../types.ts";
 import type { Source } from "../upload.ts";
-import type { Position } from "./machine.ts";
+import type { Hold, Position } from "./machine.ts";
 
 /**
  * Durable part of a queued upload: plain JSON, without the file and without presigned URLs. `generation` is part of the
@@ -18,6 +18,8 @@ export type Entry = Position & {
   key?: string;
   /** Id of an open multipart upload. */
   uploadID?: string;
+  /** Delay that a `Retry-After` asked for, which a restart does not shorten. */
+  hold?: Hold;
   error?: { code: string; message: string };
 };
 

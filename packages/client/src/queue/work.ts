@@ -3,7 +3,7 @@ import { sendInParts } from "../multipart.ts";
 import { ClientError } from "../problem.ts";
 import type { Request } from "../request.ts";
 import { accept, type Body, type send, type Target } from "../send.ts";
-import type { Events, Image } from "../types.ts";
+import type { Events, Image, Signed } from "../types.ts";
 import { type Source, wholeBytesMax } from "../upload.ts";
 import type { Input, Outcome } from "./machine.ts";
 import type { Entry, Store } from "./store.ts";
@@ -82,14 +82,29 @@ export async function transfer(
   }
 }
 
-/** Deletes the image of a cancelled upload. */
-export async function remove({ request }: Parts, { imageID }: Entry): Promise<Result> {
+/** Deletes the image of a cancelled upload, and aborts its multipart upload: S3 bills the parts of an open one. */
+export async function remove(parts: Parts, { imageID, key, uploadID }: Entry): Promise<Result> {
+  const { request } = parts;
   if (imageID === undefined) return { input: "removed" };
   try {
+    // First, because the API signs nothing for an image that was deleted.
+    if (key !== undefined && uploadID !== undefined) await abortParts(parts, key, uploadID);
     await request("DELETE", `/images/${imageID}`);
     return { input: "removed" };
   } catch (error) {
     return { input: outcomeOf(error), error };
+  }
+}
+
+/** Throws transient errors alone. After any other, S3's lifecycle rule aborts the multipart upload. */
+async function abortParts({ request, send }: Parts, key: string, uploadID: string): Promise<void> {
+  try {
+    const body = { key, method: "DELETE", uploadId: uploadID };
+    const { url, headers } = await request<Signed>("POST", "/uploads/sign", { body });
+    accept(await send({ method: "DELETE", url, headers }));
+  } catch (error) {
+    if (error instanceof ClientError && !error.isTransient) return;
+    throw error;
   }
 }
 

@@ -1,17 +1,12 @@
 /** The npm package of the client, packed and installed outside the repository. */
-import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { publint } from "publint";
-import sharp from "sharp";
 import { build } from "vite";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
+import { installClient, printed, root, run } from "./package.fixture.ts";
 
-const run = promisify(execFile);
-const root = join(import.meta.dirname, "../../../..");
 const bin = (name: string) => join(root, "node_modules/.bin", name);
 
 let app: string;
@@ -19,14 +14,7 @@ let tarball: string;
 let cloud: TestCloud;
 
 beforeAll(async () => {
-  app = await mkdtemp(join(tmpdir(), "client-package-"));
-  await run("npm", ["run", "build", "--workspace", "@image-pipeline/client"], { cwd: root });
-  const packed = await run("npm", ["pack", "--json", "--pack-destination", app], {
-    cwd: join(root, "packages/client/dist"),
-  });
-  tarball = join(app, JSON.parse(packed.stdout)[0].filename);
-  await writeFile(join(app, "package.json"), JSON.stringify({ type: "module", private: true }));
-  await run("npm", ["install", "--no-audit", "--no-fund", "--prefer-offline", tarball], { cwd: app });
+  ({ app, tarball } = await installClient());
   cloud = await startTestCloud();
 }, 180_000);
 
@@ -43,7 +31,9 @@ test("publint finds nothing to improve", async () => {
 test("every entry resolves with its types for ESM and for bundlers", async () => {
   const attw = await run(bin("attw"), [tarball, "--profile", "esm-only", "--format", "json"]);
   const { analysis, problems } = JSON.parse(attw.stdout);
-  expect(Object.keys(analysis.entrypoints)).toEqual(expect.arrayContaining([".", "./placeholder", "./show"]));
+  expect(Object.keys(analysis.entrypoints)).toEqual(
+    expect.arrayContaining([".", "./placeholder", "./show", "./uploads"]),
+  );
   // A CommonJS module loads ESM by `import()`, or by `require` since Node 20.19.
   const { CJSResolvesToESM: _, ...others } = problems ?? {};
   expect(others).toEqual({});
@@ -88,18 +78,9 @@ test("the declarations import nothing of the server and type an image", async ()
   }
 }, 120_000);
 
-test("uploads an image from Node", async () => {
-  await writeFile(join(app, "photo.jpg"), await sharp({ create }).jpeg().toBuffer());
-  const script = `
-    import { readFile } from "node:fs/promises";
-    import { createClient } from "@image-pipeline/client";
-    const { upload } = createClient({ baseUrl: process.argv[2] });
-    const { status } = await upload(new File([await readFile("photo.jpg")], "photo.jpg", { type: "image/jpeg" }));
-    console.log(status);
-  `;
-  await writeFile(join(app, "upload.mjs"), script);
+test("uploads an image from Node and reads its variants", async () => {
   const { stdout } = await run(process.execPath, ["upload.mjs", cloud.url], { cwd: app });
-  expect(stdout.trim()).toBe("ready");
+  expect(stdout.trim()).toBe(printed);
 }, 60_000);
 
 test("Vite bundles what a page imports and leaves out the rest", async () => {
@@ -113,5 +94,3 @@ test("Vite bundles what a page imports and leaves out the rest", async () => {
   expect(bundled).toContain("rejected");
   expect(bundled).not.toContain("idempotency");
 }, 60_000);
-
-const create = { width: 640, height: 480, channels: 3, background: "teal" } as const;

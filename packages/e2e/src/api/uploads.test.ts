@@ -196,9 +196,9 @@ describe("signing for uploaders", () => {
     expect(await part(1)).toBe("invalid_request");
     expect(await part(1, size + 1)).toBe("too_many_bytes");
     const codes = await Promise.all([1, 2, 3].map((number) => part(number, 5_500_000)));
-    expect(codes.sort()).toEqual(["200", "200", "too_many_bytes"]);
+    expect(codes.toSorted()).toEqual(["200", "200", "too_many_bytes"]);
     // A part that is signed again does not count twice.
-    expect(await part(codes[0] === "200" ? 1 : 2, 5_500_000)).toBe("200");
+    expect(await part(codes.indexOf("200") + 1, 5_500_000)).toBe("200");
     expect(await codeOf(await ask({ method: "POST", key, uploadId: "another" }))).toBe("invalid_request");
   });
 

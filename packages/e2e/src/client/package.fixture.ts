@@ -22,7 +22,7 @@ const script = `
   console.log(status, Object.keys(variants).sort().join());
 `;
 
-/** What the script prints. */
+/** The output of the script. */
 export const printed = "ready large,medium,small,thumbnail";
 
 /**

@@ -229,6 +229,6 @@ describeWith("chromium", "in Chromium", () => {
     let stops = 0;
     const isTile = () => page.evaluate(() => document.activeElement?.classList.contains("tile") ?? false);
     for (; stops < 20 && !(await isTile()); stops++) await page.keyboard.press("Tab");
-    expect(stops).toBeLessThanOrEqual(11);
+    expect(stops).toBeLessThanOrEqual(10);
   });
 });

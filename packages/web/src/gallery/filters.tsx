@@ -81,7 +81,7 @@ export function Filters() {
       </button>
       <button
         type="button"
-        class="quiet"
+        class="quiet touch"
         aria-pressed={isSelecting.value}
         onClick={() => {
           if (isSelecting.value) clearSelection();

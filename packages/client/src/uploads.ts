@@ -15,8 +15,9 @@ import { send as sendWithProgress } from "./send.ts";
 
 export { ClientError, type Code } from "./problem.ts";
 export { indexedDBStore } from "./queue/indexed-db.ts";
+export type { Upload } from "./queue/list.ts";
 export type { State } from "./queue/machine.ts";
-export type { Details, Lock, Upload, Uploads } from "./queue/queue.ts";
+export type { Details, Lock, Uploads } from "./queue/queue.ts";
 export { type SQLite, sqliteStore } from "./queue/sqlite.ts";
 export { type AsyncStorage, asyncStorageStore, type Entry, memoryStore, type Store } from "./queue/store.ts";
 export type { Source } from "./upload.ts";

@@ -1,7 +1,7 @@
 /** Conformance of the interpreter: the vectors that an implementation in another language runs as well. */
 import { expect, test } from "vitest";
 import table from "./machine.json" with { type: "json" };
-import { eventOf, type Input, type Position, remainingMs, step } from "./machine.ts";
+import { eventOf, holdOf, type Input, type Outcome, type Position, remainingMs, step } from "./machine.ts";
 import file from "./vectors.json" with { type: "json" };
 
 type Step = {
@@ -41,22 +41,20 @@ test("the vectors pass through every state, and every transition leads to a stat
   }
 });
 
-test.each([
-  [{ from: "api", status: 403, code: "forbidden" }, "refused"],
-  [{ from: "api", status: 400, code: "invalid_request" }, "refused"],
-  [{ from: "api", status: 409, code: "request_in_progress" }, "transient"],
-  [{ from: "api", status: 409, code: "image_not_ready" }, "transient"],
-  [{ from: "api", status: 502, isJson: false }, "transient"],
-  [{ from: "s3", status: 400 }, "refused"],
-  [{ from: "s3", status: 503 }, "transient"],
-] as const)("the outcome %o is the event %s", (outcome, event) => {
-  expect(eventOf(outcome)).toBe(event);
-});
+test.each(file.outcomes.map(({ outcome, event }) => [outcome as Outcome, event] as const))(
+  "the outcome %o is the event %s",
+  (outcome, event) => {
+    expect(eventOf(outcome)).toBe(event);
+  },
+);
 
-test.each([
-  ["the clock went on", 4000, 6000],
-  ["the delay is over", 60_000, 0],
-  ["the clock was put back: not longer than the delay", -86_400_000, 10_000],
-] as const)("after a restart, what is left of a Retry-After if %s", (_name, passedMs, left) => {
-  expect(remainingMs({ until: 1_000_000 + 10_000, delayMs: 10_000 }, 1_000_000 + passedMs)).toBe(left);
-});
+test.each(file.holds.map((vector) => [vector.name, vector] as const))(
+  "a Retry-After over a restart: %s",
+  (_name, { outcome, until, delayMs, restarts }) => {
+    const now = file.now;
+    const transition = step({ state: "creating", attempts: 0, refusals: 0 }, outcome as Outcome, 0);
+    const hold = transition && holdOf(outcome as Outcome, transition, now);
+    expect(hold).toEqual(until === undefined ? undefined : { until, delayMs });
+    for (const { at, leftMs } of restarts) expect(hold ? remainingMs(hold, at) : 0).toBe(leftMs);
+  },
+);

@@ -101,6 +101,12 @@ export function step(
 /** Delay of a `Retry-After`, to be stored: `until` in milliseconds since 1970 by the device's clock. */
 export type Hold = { until: number; delayMs: number };
 
+/** Returns the delay to store after a transition: that of an outcome with `Retry-After`, at `now` in milliseconds. */
+export function holdOf(input: Input, { delayMs }: Transition, now: number): Hold | undefined {
+  if (typeof input === "string" || !input.retryAfterSeconds || delayMs === undefined) return undefined;
+  return { until: now + delayMs, delayMs };
+}
+
 /**
  * Returns the milliseconds that are left of a delay after a restart. A clock that was put back cannot extend it beyond
  * `delayMs`; one that was put forward costs a request that the API refuses again.

@@ -1,23 +1,11 @@
 /** Upload queue: runs the state machine of each upload, in order, with bounded parallelism. */
-import { ClientError } from "../problem.ts";
 import type { Description } from "../types.ts";
 import type { Source } from "../upload.ts";
 import { inputOf } from "../upload.ts";
-import { type Hold, type Input, remainingMs, type State, step, type Transition } from "./machine.ts";
-import type { Entry } from "./store.ts";
+import { createList, describe, type Item, type Upload } from "./list.ts";
+import { holdOf, type Input, remainingMs, step, type Transition } from "./machine.ts";
+import { checked, type Entry } from "./store.ts";
 import { create, type Parts, type Result, remove, transfer } from "./work.ts";
-
-/** A queued upload. `sent` and `total` are bytes. `imageID` is known once the image is created. */
-export type Upload = {
-  id: string;
-  state: State;
-  filename: string;
-  sent: number;
-  total: number;
-  imageID?: string;
-  /** Last error. An upload that is `waiting` or `offline` is retried without help. */
-  error?: { code: string; message: string };
-};
 
 /** Description of an upload. `sha256` is the hash of the file in hex, if the app knows it. */
 export type Details = Description & { filename?: string; contentType?: string; sha256?: string };
@@ -31,30 +19,20 @@ export type QueueOptions = Parts & { parallel: number; lock: Lock; newID: () => 
 /** Object that `createUploads` returns. */
 export type Uploads = ReturnType<typeof createQueue>;
 
-type Job = { entry: Entry; sent: number; timer?: ReturnType<typeof setTimeout>; abort?: AbortController };
+type Job = Item & { timer?: ReturnType<typeof setTimeout>; abort?: AbortController };
 
 /** Pause before the lock of an upload that another tab sends is tried again. */
 const busyMs = 5000;
-const active: readonly State[] = [
-  "queued",
-  "creating",
-  "sending",
-  "waiting",
-  "offline",
-  "auth",
-  "cancelling",
-];
 
 /** Creates a queue and continues the uploads of its store. */
 export function createQueue(options: QueueOptions) {
-  const { store, parallel, lock, newID } = options;
+  const { parallel, lock, newID } = options;
+  const store = checked(options.store);
   const jobs = new Map<string, Job>();
-  const listeners = new Set<() => void>();
-  let snapshot: readonly Upload[] | undefined;
+  const uploads = createList(jobs);
   let running = 0;
   let isPaused = false;
   let isClosed = false;
-  let saving: Promise<unknown> = Promise.resolve();
   const onOnline = () => void all("online").catch(() => undefined);
   globalThis.addEventListener?.("online", onOnline);
 
@@ -63,7 +41,7 @@ export function createQueue(options: QueueOptions) {
   loaded.catch(() => undefined);
 
   async function load(): Promise<void> {
-    const entries = await stored(() => store.entries());
+    const entries = await store.entries();
     for (const entry of entries.toSorted((a, b) => a.order - b.order)) {
       if (jobs.has(entry.id)) continue;
       const delayMs = entry.hold ? remainingMs(entry.hold) : 0;
@@ -75,8 +53,7 @@ export function createQueue(options: QueueOptions) {
   }
 
   function changed(): void {
-    snapshot = undefined;
-    for (const listener of listeners) listener();
+    uploads.changed();
     pump();
   }
 
@@ -127,7 +104,7 @@ export function createQueue(options: QueueOptions) {
     if (signal.aborted || !isSending(job) || !file || !target) return;
     const onBegun = (uploadID: string) => {
       job.entry.uploadID = uploadID;
-      save(job).catch(() => undefined);
+      store.save(job.entry).catch(() => undefined);
     };
     const onSent = (bytes: number) => {
       job.sent = bytes;
@@ -141,7 +118,7 @@ export function createQueue(options: QueueOptions) {
   async function keep(job: Job, found: Partial<Entry> | undefined): Promise<void> {
     if (!found) return;
     Object.assign(job.entry, found);
-    await save(job);
+    await store.save(job.entry);
   }
 
   async function settle(job: Job, { input, error }: Result): Promise<void> {
@@ -153,7 +130,7 @@ export function createQueue(options: QueueOptions) {
     const transition = step(job.entry, input);
     if (!transition) return;
     const { state, attempts, refusals, actions } = transition;
-    const hold = holdOf(input, transition);
+    const hold = holdOf(input, transition, Date.now());
     Object.assign(job.entry, { state, attempts, refusals, hold });
     if (actions.includes("abort")) job.abort?.abort();
     if (actions.includes("renewKey")) {
@@ -177,12 +154,12 @@ export function createQueue(options: QueueOptions) {
     // The timer comes first: while it is set, `pump` leaves the upload alone.
     if (delayMs !== undefined) later(job, delayMs);
     if (actions.includes("forget")) {
-      await stored(() => store.remove(id));
+      await store.remove(id);
       drop(job);
       return;
     }
-    await save(job);
-    if (actions.includes("releaseFile")) await stored(() => store.removeFile(id));
+    await store.save(job.entry);
+    if (actions.includes("releaseFile")) await store.removeFile(id);
   }
 
   function later(job: Job, delayMs: number): void {
@@ -201,14 +178,6 @@ export function createQueue(options: QueueOptions) {
     changed();
   }
 
-  /** Writes in order: an older state never replaces a newer one. */
-  function save(job: Job): Promise<void> {
-    const entry = structuredClone(job.entry);
-    const written = saving.then(() => stored(() => store.save(entry)));
-    saving = written.catch(() => undefined);
-    return written;
-  }
-
   async function all(event: string): Promise<void> {
     await loaded;
     await Promise.all([...jobs.values()].map((job) => apply(job, event)));
@@ -220,15 +189,6 @@ export function createQueue(options: QueueOptions) {
     if (job) await apply(job, event);
   }
 
-  const list = (): readonly Upload[] => {
-    snapshot ??= [...jobs.values()].map(uploadOf);
-    return snapshot;
-  };
-  const subscribe = (listener: () => void): (() => void) => {
-    listeners.add(listener);
-    return () => void listeners.delete(listener);
-  };
-
   return {
     /** Resolves when the uploads of the store are loaded. Rejects with `store_failed`. */
     ready: loaded,
@@ -239,15 +199,15 @@ export function createQueue(options: QueueOptions) {
       const order = Date.now();
       const position = { state: "queued", attempts: 0, refusals: 0 } as const;
       const entry: Entry = { ...position, id, order, generation: 0, input };
-      await stored(() => store.add(entry, file));
+      await store.add(entry, file);
       jobs.set(id, { entry, sent: 0 });
       changed();
       return { id };
     },
     /** Returns all uploads, oldest first. The same array until something changes, as `useSyncExternalStore` needs. */
-    list,
+    list: uploads.list,
     /** Calls `listener` after each change, progress included. Returns a function that ends the subscription. */
-    subscribe,
+    subscribe: uploads.subscribe,
     /** Queues a `failed` upload again. */
     retry: (id: string): Promise<void> => tell(id, "retry"),
     /** Cancels an upload that is not complete, and deletes its image. */
@@ -276,16 +236,7 @@ export function createQueue(options: QueueOptions) {
     /** Resolves when the upload needs no more work, with undefined if it was cancelled. */
     async settled(id: string): Promise<Upload | undefined> {
       await loaded;
-      return new Promise((resolve) => {
-        const look = () => {
-          const upload = list().find((one) => one.id === id);
-          if (upload && active.includes(upload.state)) return;
-          stop();
-          resolve(upload);
-        };
-        const stop = subscribe(look);
-        look();
-      });
+      return uploads.settled(id);
     },
     /** Aborts transfers and timers. A new queue on the same store continues. */
     close(): void {
@@ -301,42 +252,7 @@ export function createQueue(options: QueueOptions) {
 
 const isSending = ({ entry }: Job): boolean => entry.state === "sending";
 
-function holdOf(input: Input, { delayMs }: Transition): Hold | undefined {
-  if (typeof input === "string" || !input.retryAfterSeconds || delayMs === undefined) return undefined;
-  return { until: Date.now() + delayMs, delayMs };
-}
-
 function restarted(entry: Entry): Entry {
   const transition = step(entry, "restart");
   return transition ? { ...entry, state: transition.state } : entry;
-}
-
-const uploadOf = ({ entry, sent }: Job): Upload => {
-  const { id, state, input, imageID, error } = entry;
-  const total = input.bytes;
-  return {
-    id,
-    state,
-    filename: input.filename,
-    sent: state === "uploaded" ? total : sent,
-    total,
-    imageID,
-    error,
-  };
-};
-
-function describe(error: unknown): { code: string; message: string } {
-  const code = error instanceof ClientError ? error.code : "unexpected_answer";
-  return { code, message: error instanceof Error ? error.message : String(error) };
-}
-
-async function stored<T>(run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (cause) {
-    if (cause instanceof ClientError) throw cause;
-    throw new ClientError("store_failed", `The store of the upload queue failed: ${String(cause)}`, {
-      cause,
-    });
-  }
 }

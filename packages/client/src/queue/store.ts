@@ -36,6 +36,38 @@ export type Store = {
   remove(id: string): Promise<void>;
 };
 
+/**
+ * Returns `store` with writes of entries in order, so that an older state never replaces a newer one, and with errors
+ * as `store_failed`. `save` writes the entry as it is at the call.
+ */
+export function checked(store: Store): Store {
+  let saving: Promise<unknown> = Promise.resolve();
+  return {
+    entries: () => stored(() => store.entries()),
+    entry: (id) => stored(() => store.entry(id)),
+    file: (id) => stored(() => store.file(id)),
+    add: (entry, file) => stored(() => store.add(entry, file)),
+    save(entry) {
+      const copy = structuredClone(entry);
+      const written = saving.then(() => stored(() => store.save(copy)));
+      saving = written.catch(() => undefined);
+      return written;
+    },
+    removeFile: (id) => stored(() => store.removeFile(id)),
+    remove: (id) => stored(() => store.remove(id)),
+  };
+}
+
+async function stored<T>(run: () => Promise<T>): Promise<T> {
+  try {
+    return await run();
+  } catch (cause) {
+    if (cause instanceof ClientError) throw cause;
+    const message = `The store of the upload queue failed: ${String(cause)}`;
+    throw new ClientError("store_failed", message, { cause });
+  }
+}
+
 /** Creates a store in memory, for tests and servers: it does not survive the process. */
 export function memoryStore(): Store {
   const entries = new Map<string, string>();

@@ -47,6 +47,13 @@ export type UploadOptions = Description & {
    */
   sha256?: string;
   /**
+   * Idempotency key: 1 to 255 printable ASCII characters without spaces. For a day, an upload of the same file and
+   * description under the same key continues the first one and returns its image. Another file or description throws
+   * `idempotency_key_reused`.
+   * @default a new key for each upload
+   */
+  idempotencyKey?: string;
+  /**
    * Seconds to wait for the variants. 0 returns the `pending` image as soon as its bytes are uploaded.
    * @default 120
    */
@@ -97,7 +104,7 @@ export function createUpload(request: Request, images: Images): Upload {
     file: Source,
     options: UploadOptions,
   ): Promise<Image & { upload?: CreatedImage["upload"] }> {
-    const headers = { "idempotency-key": randomKey() };
+    const headers = { "idempotency-key": options.idempotencyKey ?? randomKey() };
     return request("POST", "/images", {
       body: inputOf(file, options),
       headers,

@@ -1,6 +1,6 @@
 import type { Routes } from "@image-pipeline/functions/http/app";
 import { hc } from "hono/client";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { codeOf } from "./fixture.ts";
 import { createWorld, type MemoryWorld } from "./memory.fixture.ts";
 
@@ -60,6 +60,21 @@ describe("Idempotency-Key", () => {
     expect([a.status, b.status]).toEqual([201, 201]);
     expect(b.headers.get("location")).toBe(a.headers.get("location"));
     expect(await b.json()).toEqual(await a.json());
+  });
+
+  test("a replay after its presigned URL has expired brings a new URL for the same image", async () => {
+    type Created = Awaited<ReturnType<typeof announce>>;
+    const first = (await (await post("k5", jpeg())).json()) as Created;
+    vi.setSystemTime(Date.parse(first.upload.expiresAt));
+    try {
+      const response = await post("k5", jpeg());
+      const second = (await response.json()) as Created;
+      expect([response.status, second.id]).toEqual([201, first.id]);
+      expect(second.upload.url).not.toBe(first.upload.url);
+      expect(Date.parse(second.upload.expiresAt) - Date.now()).toBeGreaterThan(800_000);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   test("many at once make one image", async () => {

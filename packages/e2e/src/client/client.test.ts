@@ -41,6 +41,16 @@ test("uploads a file, reports progress and returns the image with its variants",
   expect(await sharp(await shown.arrayBuffer()).metadata()).toMatchObject({ width: 200, height: 200 });
 });
 
+test("an upload repeated under its idempotency key returns the same image; another file is refused", async () => {
+  const file = await photo(320, 240);
+  const options = { idempotencyKey: "a-photo-of-a-script" };
+  const first = await client.upload(file, options);
+  const second = await client.upload(file, options);
+  expect([second.id, second.status]).toEqual([first.id, "ready"]);
+  const other = client.upload(await photo(321, 240), options);
+  await expect(other).rejects.toMatchObject({ code: "idempotency_key_reused", status: 422 });
+});
+
 test("a file that is not an image is returned as rejected, with its code", async () => {
   const text = new File(["no picture"], "notes.jpg", { type: "image/jpeg" });
   const { status, error } = await client.upload(text);

@@ -89,11 +89,15 @@ export const images = new Hono<Env>()
     validator("json", ImageInput),
     async (c) => {
       const body = c.req.valid("json");
-      const image = await once(c, body, (imageID) => {
+      const create = (imageID?: string) => {
         const { owner: wanted, ...upload } = body;
         const owner = actingFor(c.var.caller, wanted) ?? ID.ownerDefault;
         return Upload.create(upload, { owner, by: c.var.caller.by, limits: c.var.settings, imageID });
-      });
+      };
+      const answer = await once(c, body, create);
+      // A replay outlives its presigned URL: by a day, against minutes.
+      const isExpired = answer.upload && Date.parse(answer.upload.expiresAt) <= Date.now();
+      const image = isExpired ? await create(answer.id) : answer;
       c.header("location", `/images/${image.id}`);
       const { upload, ...known } = image;
       return upload ? c.json({ ...known, upload }, 201) : c.json(known, 200);

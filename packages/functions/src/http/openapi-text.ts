@@ -113,7 +113,7 @@ ${table(
 
 ## Retries and concurrency
 
-Every response has \`X-Request-Id\`. After a 429 or 503, retry after \`Retry-After\` seconds. After a 500 or without a response, retry with backoff. Send a POST again with the same \`Idempotency-Key\`: it runs once, and gets the same response for a day. After a crash in the middle the repetition continues the same image, for at most a minute with a 409 \`request_in_progress\`. The same key with another body is a 422. GET, PATCH and DELETE may be sent again as they are.
+Every response has \`X-Request-Id\`. After a 429 or 503, retry after \`Retry-After\` seconds. After a 500 or without a response, retry with backoff. Send a POST again with the same \`Idempotency-Key\`: it runs once, and gets the same response for a day, with a new presigned URL once the first has expired. After a crash in the middle the repetition continues the same image, for at most a minute with a 409 \`request_in_progress\`. The same key with another body is a 422. GET, PATCH and DELETE may be sent again as they are.
 
 Every image has an \`ETag\`. With \`If-None-Match\`, getting an unchanged image is a 304 without a body. With \`If-Match\`, a change is made only if the image still has that version; otherwise the response is 412.
 

@@ -42,7 +42,7 @@ export type Declaration = {
 
 const headerTexts = {
   "Idempotency-Key":
-    "A unique text such as a UUID: 1 to 255 printable ASCII characters without spaces. A request that is sent again with the same key within a day does not run again and gets the first response.",
+    "A unique text such as a UUID: 1 to 255 printable ASCII characters without spaces. A request that is sent again with the same key within a day does not run again and gets the first response, with a new presigned URL once the first has expired.",
   "If-Match": "The ETag of the version to change. If the image has another version, the response is 412.",
   "If-None-Match":
     "The ETag of the version that the client has. If the image still has it, the response is 304.",

@@ -15,7 +15,7 @@ export type Upload = {
   error?: { code: string; message: string };
 };
 
-/** What the list reads of an upload: the stored entry and the bytes sent so far. */
+/** Part of an upload that the list reads: the stored entry and the bytes sent so far. */
 export type Item = { entry: Entry; sent: number };
 
 const active: readonly State[] = [

@@ -57,7 +57,11 @@ const mediaHeaders =
           },
         },
         customHeadersConfig: {
-          items: [{ header: "Cross-Origin-Resource-Policy", value: "cross-origin", override: true }],
+          items: [
+            { header: "Cross-Origin-Resource-Policy", value: "cross-origin", override: true },
+            // Caches behind CloudFront: `Accept` selects the file of a variant in several formats.
+            { header: "Vary", value: "Accept, Origin", override: true },
+          ],
         },
         // Showing an image needs no CORS; reading its pixels in a canvas does.
         ...(pipeline.corsOrigins.length > 0 && {

@@ -5,6 +5,7 @@
  * API's `Resource.Router.url` makes no circular dependency.
  */
 import { transform } from "esbuild";
+import { negotiate } from "../packages/core/src/images/negotiate.ts";
 import { cloud } from "./config.ts";
 import { firewall } from "./firewall.ts";
 import { mediaGroup, originGroups, origins } from "./media.ts";
@@ -12,11 +13,14 @@ import { apiCache, caching, headers } from "./policies.ts";
 import { originSecret } from "./settings.ts";
 import { serveFrom } from "./storage.ts";
 
-// CloudFront accepts 10,240 bytes, and SST's own code with its comments and indentation is more than that.
+// CloudFront accepts 10,240 bytes, and SST's own code with its comments and indentation is more than that. Without its
+// import, the code is a script to esbuild, which keeps the name of the handler.
 $transform(aws.cloudfront.Function, (args) => {
-  args.code = $output(args.code).apply(
-    async (code) => (await transform(code, { minifyWhitespace: true, legalComments: "none" })).code,
-  );
+  args.code = $output(args.code).apply(async (code) => {
+    const [imported = ""] = /^\s*import cf from "cloudfront";/.exec(code) ?? [];
+    const minify = { minifyWhitespace: true, minifyIdentifiers: true, legalComments: "none" } as const;
+    return imported.trim() + (await transform(code.slice(imported.length), minify)).code;
+  });
 });
 
 export const router = new sst.aws.Router("Router", {
@@ -33,7 +37,9 @@ export const router = new sst.aws.Router("Router", {
         const asked = sent.uri;
         // Files need no lookup: their origin is the behaviour's own.
         if (asked.startsWith("/media/")${cloud.domain ? ' && !sent.headers.host.value.includes("cloudfront.net")' : ""}) {
-          sent.uri = asked.slice("/media".length);
+          // Before the cache: its keys are the paths of files, for every value of Accept.
+          const accept = sent.headers.accept ? sent.headers.accept.value : "";
+          sent.uri = (${negotiate.toString()})(asked.slice("/media".length), accept);
           if (sent.method !== "OPTIONS") return sent;
           // S3 refuses the preflight of a bucket without CORS rules. Any page may send the request that follows; the
           // response says which origins may read it.

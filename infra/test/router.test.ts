@@ -3,6 +3,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { accepts } from "../../packages/core/src/images/fixture-accept.ts";
 import { pageHeaders } from "../../packages/web/src/headers.ts";
 import { type EdgeRequest, pass } from "./edge.ts";
 import { argsOf, resourcesOf } from "./graph.ts";
@@ -111,6 +112,12 @@ describe.each(all)("%s", (name, graph) => {
     ]);
     const { result, origin } = await pass(graph, `/media${image}`, { host });
     expect([(result as EdgeRequest).uri, origin]).toEqual([image, undefined]);
+  });
+
+  test.each(accepts)("$client gets the $extension file of a variant in three formats", async (each) => {
+    const headers: Record<string, { value: string }> = each.accept ? { accept: { value: each.accept } } : {};
+    const { result } = await pass(graph, "/media/img_01/1-abcd/medium.avif.webp.jpg", { host, headers });
+    expect((result as EdgeRequest).uri).toBe(`/img_01/1-abcd/medium.${each.extension}`);
   });
 
   test("a file is read from the bucket, signed; one that is missing is a 404 with a problem", async () => {
@@ -293,6 +300,7 @@ describe.each(all)("%s", (name, graph) => {
     });
     expect(customHeadersConfig.items).toEqual([
       { header: "Cross-Origin-Resource-Policy", value: "cross-origin", override: true },
+      { header: "Vary", value: "Accept, Origin", override: true },
     ]);
   });
 

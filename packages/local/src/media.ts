@@ -1,4 +1,5 @@
 /** `/media/*`: the objects of the processed bucket, as the CDN serves them. */
+import { negotiate } from "@image-pipeline/core/images/negotiate";
 import type { AwsClient } from "aws4fetch";
 import { type Context, Hono } from "hono";
 import { proxy } from "hono/proxy";
@@ -29,7 +30,7 @@ const policy = {
   "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox",
   "cross-origin-resource-policy": "cross-origin",
   "x-content-type-options": "nosniff",
-  vary: "Origin",
+  vary: "Accept, Origin",
 };
 
 /** The CDN's answer to a preflight: any page may send a request, and the response says which origins may read it. */
@@ -57,7 +58,7 @@ export function createMedia({ aws, s3Url, bucket, trust }: Options): Hono {
     c.header("access-control-expose-headers", "etag");
   });
   app.get("*", async (c) => {
-    const path = pathOf(new URL(c.req.url).pathname);
+    const path = pathOf(negotiate(new URL(c.req.url).pathname, c.req.header("accept") ?? ""));
     if (path === undefined) return missing(c);
     const found = await proxy(`${s3Url}/${bucket}/${path}`, {
       method: c.req.method,

@@ -3,6 +3,7 @@ import { request as httpRequest, type IncomingMessage } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { text } from "node:stream/consumers";
+import { accepts } from "@image-pipeline/core/images/fixture-accept";
 import { AwsClient } from "aws4fetch";
 import { Hono } from "hono";
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from "vitest";
@@ -50,6 +51,8 @@ beforeAll(async () => {
     "content-type": "image/webp",
     "cache-control": "public, max-age=31536000, immutable",
   });
+  for (const extension of ["avif", "webp", "jpg"])
+    await put(`processed/img_02/1-a/medium.${extension}`, { "content-type": `image/${extension}` });
   await put("processed/odd/a%20b%2Bc%25/%C3%A9.webp", { "content-type": "image/webp" });
   await put("uploads/secret.jpg", { "content-type": "image/jpeg" });
   stop = async () => {
@@ -166,13 +169,27 @@ describe("/media", () => {
     expect([response.statusCode, response.headers.allow]).toEqual([405, "GET, HEAD, OPTIONS"]);
   });
 
+  test.each(accepts)("$client gets the $extension file of a variant in three formats", async (each) => {
+    const headers: Record<string, string> = each.accept ? { accept: each.accept } : {};
+    const { statusCode, headers: answered } = await raw("/media/img_02/1-a/medium.avif.webp.jpg", headers);
+    expect([statusCode, answered["content-type"]]).toEqual([200, `image/${each.extension}`]);
+    expect(answered.vary).toBe("Accept, Origin");
+  });
+
+  test("a variant in several formats that does not exist is a 404, whichever format the client prefers", async () => {
+    for (const accept of ["image/avif", "*/*", "image/avif,".repeat(900)]) {
+      const missing = await raw("/media/img_02/1-a/none.avif.webp.jpg", { accept });
+      expect([missing.statusCode, missing.headers["cache-control"]]).toEqual([404, "no-store"]);
+    }
+  });
+
   test("lets in the pages that a setting names, and no others", async () => {
     const allowed = await raw(`/media/${key}`, { origin: "http://app.example" });
     expect(allowed.headers["access-control-allow-origin"]).toBe("http://app.example");
     const other = await raw(`/media/${key}`, { origin: "http://evil.example" });
     expect([other.statusCode, other.headers["access-control-allow-origin"]]).toEqual([403, undefined]);
     const none = await raw(`/media/${key}`);
-    expect([allowed.headers.vary, none.headers.vary]).toEqual(["Origin", "Origin"]);
+    expect([allowed.headers.vary, none.headers.vary]).toEqual(["Accept, Origin", "Accept, Origin"]);
   });
 });
 

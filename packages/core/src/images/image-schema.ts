@@ -40,7 +40,7 @@ export const Variant = v.pipe(
           >,
         ),
         v.description(
-          "The same image in each of its formats, if there are several; `url` is the format that most clients support.",
+          "The same image in each of its formats, if there are several. `url` then answers with the first of AVIF, WebP and JPEG that the request's `Accept` names, else with `format`, which most clients support.",
         ),
         v.metadata({ ref: "VariantFormats" }),
       ),

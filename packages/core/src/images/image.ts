@@ -15,6 +15,7 @@ import { apply, type Change, hasDone, read } from "../records/record.ts";
 import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
 import { Changes, type Info, metadataMax } from "./image-schema.ts";
+import { negotiated } from "./negotiate.ts";
 
 export { alt, Changes, filename, Info, metadata, metadataEntry, tag, tags, title } from "./image-schema.ts";
 
@@ -258,6 +259,7 @@ function variantsOf(stored: NonNullable<ImageRecord["variants"]>): Info["variant
       variants[name].formats = Object.fromEntries(
         [variant, ...also].map((file) => [file.format, fileOf(file)]),
       );
+      variants[name].url = media + negotiated([variant, ...also]);
     }
     some = true;
   }

@@ -1,20 +1,25 @@
-/** Loss of deriving small variants from larger ones: the engine's pixels against each size made from the original. */
+/**
+ * Loss of deriving small variants from larger ones: the engine's pixels against each size made from the original. Loss
+ * of encoding: the recipe's files against the engine's pixels.
+ */
 import { mkdirSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { inspect } from "../packages/core/src/engine/original.ts";
 import { type Name, recipe } from "../packages/core/src/engine/recipe.ts";
-import { rasters } from "../packages/core/src/engine/render.ts";
+import { rasters, render } from "../packages/core/src/engine/render.ts";
 import type { Raster } from "../packages/core/src/engine/sharp.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { mean as average, table } from "./measure.ts";
 import { animation, photos, provenance, screenshot } from "./photos.ts";
 import { difference, type Pixels, ssim, type Tile } from "./similarity.ts";
+import { ssimulacra2, ssimulacra2Missing } from "./ssimulacra2.ts";
 
 const limits = { ...Settings.pipelineDefaults, bytesMax: 100_000_000, decodeSecondsMax: 300 };
 const targets = { ssim: 0.99, tile: 2.3 };
 
+type Encoded = { name: Name; bytes: number; ssim: number; ssimulacra2: number | undefined };
 type Compared = { name: Name; ssim: number; mean: number; tile: number };
 
 /** Compares all variants and returns the table. */
@@ -28,8 +33,11 @@ export async function run(): Promise<string> {
   mkdirSync(dir, { recursive: true });
 
   const rows: (string | number)[][] = [];
+  const written: (string | number)[][] = [];
   for (const [original, files] of corpus) {
     const all: Compared[] = [];
+    const encoded: Encoded[] = [];
+    for (const bytes of files) encoded.push(...(await encodedOf(bytes)));
     for (const [i, bytes] of files.entries())
       all.push(...(await compare(bytes, join(dir, `${original.replaceAll(/\W+/g, "-")}-${i}`))));
     for (const name of Object.keys(recipe) as Name[]) {
@@ -45,6 +53,15 @@ export async function run(): Promise<string> {
         average(of.map((each) => each.mean)).toFixed(2),
         marked(tile.toFixed(2), tile <= targets.tile),
       ]);
+      const made = encoded.filter((each) => each.name === name);
+      const scores = made.flatMap((each) => each.ssimulacra2 ?? []);
+      written.push([
+        original,
+        `${name} (${made.length})`,
+        (average(made.map(({ bytes }) => bytes)) / 1000).toFixed(1),
+        average(made.map((each) => each.ssim)).toFixed(4),
+        ...(scores.length > 0 ? [average(scores).toFixed(1), Math.min(...scores).toFixed(1)] : ["–", "–"]),
+      ]);
     }
   }
   return [
@@ -56,7 +73,15 @@ export async function run(): Promise<string> {
     "SSIM of luma in windows of 11 px (σ 1.5). ΔE: CIE 1976 per pixel; 2.3 is just noticeable between two even areas. The",
     "worst tile is the largest mean of 64 × 64 pixels. Pairs of the worst tiles (direct, derived) are written at twice",
     "their size to image-pipeline-quality in the temporary folder.",
-  ].join("\n");
+    "",
+    "The recipe's files, decoded, against the same pixels before encoding:",
+    "",
+    table(["original", "variant (images)", "KB", "SSIM, mean", "SSIMULACRA2, mean", "worst"], written),
+    "",
+    ssimulacra2Missing,
+  ]
+    .join("\n")
+    .trim();
 }
 
 /** Compares all variants of one image and writes the pair of its worst tile. */
@@ -77,6 +102,27 @@ async function compare(bytes: Buffer, path: string): Promise<Compared[]> {
     const { mean, worst } = difference(direct, derived, 64);
     writeFileSync(`${path}-${name}.png`, await pairOf([direct, derived], worst));
     out.push({ name, ssim: ssim(direct, derived), mean, tile: worst.mean });
+  }
+  return out;
+}
+
+/** Encodes all variants by the recipe, and compares the first file of each with its pixels before encoding. */
+async function encodedOf(bytes: Buffer): Promise<Encoded[]> {
+  const { variants } = await render(bytes, limits);
+  const out: Encoded[] = [];
+  for await (const { name, size, raster } of rasters(await inspect(bytes, limits), limits, recipe)) {
+    const { pixels, width, height, channels } = raster;
+    const file = variants.find((variant) => variant.name === name)?.files[0];
+    if (!file) throw new Error(`The engine rendered no ${name}.`);
+    // `cover` keeps the centre.
+    const [left, top] = [Math.floor((width - size.width) / 2), Math.floor((height - size.height) / 2)];
+    const whole = sharp(pixels, { raw: { width, height, channels } });
+    const [before, after] = [
+      await plain(whole.extract({ left, top, ...size })),
+      await plain(sharp(file.bytes)),
+    ];
+    const score = await ssimulacra2(before, after);
+    out.push({ name, bytes: file.bytes.length, ssim: ssim(before, after), ssimulacra2: score });
   }
   return out;
 }

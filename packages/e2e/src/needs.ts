@@ -16,19 +16,23 @@ const programs = {
   curl: [() => runs("curl", "--version"), "curl"],
   chromium: [() => chromiumPath !== undefined, "chromium"],
   exiftool: [() => runs("exiftool", "-ver"), "libimage-exiftool-perl"],
+  jdk: [() => runs("javac", "-version"), "default-jdk-headless"],
+  maven: [() => runs("mvn", "--version"), "maven"],
   pillow: [() => runs(debianPython, "-c", "import PIL"), "python3-pil"],
   rclone: [() => runs("rclone", "version"), "rclone"],
   s3cmd: [() => runs("s3cmd", "--version"), "s3cmd"],
 } as const satisfies Record<string, readonly [() => boolean, string]>;
 
+type Program = keyof typeof programs;
+
 /** Returns nothing if a program is installed, otherwise the end of a title, which the reporter of skips reads. */
-export function lacks(program: keyof typeof programs): string | undefined {
+export function lacks(program: Program): string | undefined {
   const [isInstalled, debian] = programs[program];
   return isInstalled() ? undefined : ` (needs ${program}: apt-get install ${debian})`;
 }
 
-/** Groups tests that need a program, and skips them where it is not installed. */
-export function describeWith(program: keyof typeof programs, title: string, tests: () => void): void {
-  const lack = lacks(program);
+/** Groups tests that need one program or several, and skips them where one is not installed. */
+export function describeWith(needed: Program | readonly Program[], title: string, tests: () => void): void {
+  const lack = [needed].flat().map(lacks).find(Boolean);
   describe.skipIf(lack)(`${title}${lack ?? ""}`, tests);
 }

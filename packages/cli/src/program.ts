@@ -7,10 +7,11 @@ import { deletion } from "./delete.ts";
 import { red } from "./format.ts";
 import { get } from "./get.ts";
 import { list } from "./list.ts";
+import { similar } from "./similar.ts";
 import { enterStage, isUnreachable, NoStageError } from "./stage.ts";
 import { upload } from "./upload.ts";
 
-const images: CommandUnknownOpts[] = [upload, list, get, deletion];
+const images: CommandUnknownOpts[] = [upload, list, get, similar, deletion];
 
 /** Creates the program. Loads core only if one of its commands may run: AWS's clients take longer to load than `list`. */
 async function createProgram(name: string | undefined): Promise<Command> {

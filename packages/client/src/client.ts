@@ -23,6 +23,7 @@ export type {
   Fault,
   Image,
   Page,
+  Similar,
   SourceFormat,
   Stats,
   Status,

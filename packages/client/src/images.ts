@@ -1,8 +1,18 @@
-/** Operations on images: get, list, wait, update, reprocess, remove. */
+/** Operations on images: get, list, wait, find similar ones, update, reprocess, remove. */
 import { ClientError } from "./problem.ts";
 import type { Request } from "./request.ts";
 import { sleep } from "./retry.ts";
-import type { Count, Description, Event, Events, Image, Page, SourceFormat, Status } from "./types.ts";
+import type {
+  Count,
+  Description,
+  Event,
+  Events,
+  Image,
+  Page,
+  Similar,
+  SourceFormat,
+  Status,
+} from "./types.ts";
 
 /**
  * Filters of images; several must all match. Times are RFC 3339: `createdAfter` and `takenAfter` are inclusive,
@@ -147,6 +157,16 @@ export function createImages(request: Request) {
     /** Returns a presigned URL of the original file, valid for five minutes. Throws `image_not_found`, `image_not_ready`. */
     original: (id: string, { signal }: Cancel = {}): Promise<{ url: string; expiresAt: string }> =>
       request("GET", `${pathOf(id)}/original`, { signal }),
+
+    /**
+     * Returns the images of the same owner that look like an image, the closest first: their perceptual hashes differ in
+     * at most `distance` bits (0 to 10, default 8). `limit` is 1 to 100 (20). Throws `image_not_found`,
+     * `image_not_ready` before the image was processed.
+     */
+    similar: (
+      id: string,
+      { signal, distance, limit }: Cancel & { distance?: number; limit?: number } = {},
+    ): Promise<Similar> => request("GET", `${pathOf(id)}/similar`, { query: { distance, limit }, signal }),
 
     /** Returns the whole audit trail, oldest entry first, also of a deleted image. Throws `image_not_found`. */
     async events(id: string, { signal }: Cancel = {}): Promise<Event[]> {

@@ -23,6 +23,9 @@ export type Page = { items: Image[]; nextCursor?: string };
 /** Response of `GET /images/count`. `estimate`: there are at least so many images. */
 export type Count = InferResponseType<Api["images"]["count"]["$get"], 200>;
 
+/** Response of `GET /images/{id}/similar`: the closest first. `complete`: there are no others. */
+export type Similar = InferResponseType<Api["images"][":id"]["similar"]["$get"], 200>;
+
 /** Format of an original. */
 export type SourceFormat = NonNullable<InferRequestType<Api["images"]["$get"]>["query"]["format"]>;
 

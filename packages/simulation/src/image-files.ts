@@ -1,4 +1,7 @@
-/** Tiny images of one colour each, so that a variant shows which upload it was made from. */
+/**
+ * Tiny images of one colour each, so that a variant shows which upload it was made from. Blue ones become lighter to the
+ * right, so that their perceptual hash is not that of the others.
+ */
 import { createHash } from "node:crypto";
 import sharp from "sharp";
 
@@ -16,6 +19,9 @@ const colors: Record<string, Color> = {
   sand: [224, 208, 160],
 };
 
+/** Width and height of a good file in pixels. */
+const side = 8;
+
 /** Lossy encoding moves a flat colour by a few steps. These four are over a hundred apart. */
 const nearMax = 40;
 
@@ -27,8 +33,13 @@ export async function makeFiles(): Promise<File[]> {
   const good = await Promise.all(
     Object.entries(colors).map(async ([name, color]) => {
       const [r, g, b] = color;
-      const create = { width: 8, height: 8, channels: 3, background: { r, g, b } } as const;
-      return fileOf(name, await sharp({ create }).jpeg({ quality: 95 }).toBuffer(), color);
+      const slope = name === "blue" ? 3 : 0;
+      const row = Array.from({ length: side }, (_, x) =>
+        [r, g, b].map((each) => each + slope * (x - side / 2)),
+      );
+      const pixels = Buffer.from(Array.from({ length: side }, () => row).flat(2));
+      const raw = { width: side, height: side, channels: 3 } as const;
+      return fileOf(name, await sharp(pixels, { raw }).jpeg({ quality: 95 }).toBuffer(), color);
     }),
   );
   const cut = good[0]?.bytes.subarray(0, -30) ?? Buffer.alloc(0);

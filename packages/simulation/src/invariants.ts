@@ -246,7 +246,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
   },
   I14: {
     promise:
-      "Walking a list returns each image once. An image is found by its tags, words, metadata, format and time of capture from the moment that its record has them, and not by those that it has no longer.",
+      "Walking a list returns each image once. An image is found by its tags, words, metadata, format, time of capture and perceptual hash from the moment that its record has them, and not by those that it has no longer.",
     heldBy: ["simulation", "lists.test.ts", "queries.test.ts"],
     *onChange(change, { records, terms }) {
       if (change.of !== "record" && change.of !== "term") return;
@@ -285,6 +285,16 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       for (const [query, has] of lists)
         if (idsOf(visible.filter(has)) !== (await walk(world, `/images?limit=${limit}&${query}`)))
           yield `the list ${query} does not return every image once`;
+      if (visible.length > 100) return;
+      for (const image of visible.slice(0, 10)) {
+        const hash = image.source?.perceptualHash;
+        if (hash === undefined) continue;
+        const equal = visible.filter(
+          ({ imageID, source }) => source?.perceptualHash === hash && imageID !== image.imageID,
+        );
+        if (idsOf(equal) !== (await idsOfSimilar(world, image.imageID)))
+          yield "the similar images are not those with the same hash";
+      }
     },
   },
   I15: {
@@ -436,6 +446,16 @@ const idsOf = (records: readonly { imageID: string }[]) =>
 
 const trailOf = (entries: readonly Pick<Transition, "type" | "by">[]) =>
   entries.map(({ type, by }) => `${type} by ${by}`).join();
+
+/** The ids of an image's similar ones, sorted. The hashes of two files of a world are equal or far apart. */
+async function idsOfSimilar({ environment }: AtRest, imageID: string): Promise<string> {
+  const response = await environment.app.request(`/images/${imageID}/similar?limit=100`);
+  const { items } = (await response.json()) as { items: { image: { id: string } }[] };
+  return items
+    .map(({ image }) => image.id)
+    .sort()
+    .join();
+}
 
 /** The ids of all pages of a list, sorted. */
 async function walk({ environment }: AtRest, path: string): Promise<string> {

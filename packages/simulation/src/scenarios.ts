@@ -369,6 +369,26 @@ export const scenarios: Record<string, Scenario> = {
     },
     without: { rules: { confirms: () => true } },
   },
+  "similar-unchecked": {
+    rule: "checking the row of a perceptual hash against the record",
+    title: "A row that a crash has left does not make an image similar to another",
+    profile: full,
+    async play(world) {
+      await world.put("other.jpg", fileOf(world, "blue"));
+      await world.wait(1000);
+      await put(world, "red");
+      await world.wait(1000);
+      // The rows of the blue hash are written, and not the record.
+      await put(world, "blue");
+      const worker = only();
+      await runUntil(worker, /^PutItem .*hash/);
+      await runUntil(worker, /^PutItem .*image_1/);
+      await put(world, "green");
+      await runToEnd(other(worker));
+      worker.kill();
+    },
+    without: { rules: { confirms: () => true } },
+  },
   "reopened-by-event": {
     rule: "closing the key of a deleted image to the events of late bytes",
     title: "A presigned URL that is used again after the deletion brings nothing back",

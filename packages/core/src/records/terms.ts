@@ -4,13 +4,14 @@ export * as Term from "./terms.ts";
 import { createHash } from "node:crypto";
 import type { ImageRecord } from "../table/image-entity.ts";
 import type { Kind } from "../table/term-entity.ts";
+import { Bands } from "./bands.ts";
 import { Words } from "./words.ts";
 
 /** A term: its kind, and its value as in the key of its rows. */
 export type Term = `${Kind}:${string}`;
 
 /** Version of the derivation below. Records of another one get their rows at the next write, or from the reconciler. */
-export const scheme = 1;
+export const scheme = 2;
 
 /** The value of `taken` for images without a time of capture, which is sorted apart. */
 export const undated = "-";
@@ -33,6 +34,7 @@ export function of(record: Described): Term[] {
       ...Words.of(title, filename, alt).slice(0, Words.wordsMax).map(ofWord),
       ...(source ? [ofFormat(source.format)] : []),
       ...(taken ? [`taken:${taken}` as const] : []),
+      ...(source?.perceptualHash === undefined ? [] : Bands.of(source.perceptualHash).map(ofBand)),
     ]),
   ];
 }
@@ -41,6 +43,7 @@ export const ofTag = (tag: string): Term => `tag:${hashOf(tag)}`;
 export const ofMetadata = (name: string, value: string): Term =>
   `metadata:${hashOf(JSON.stringify([name, value]))}`;
 export const ofWord = (word: string): Term => `word:${word}`;
+export const ofBand = (band: string): Term => `hash:${band}`;
 export const ofFormat = (format: string): Term => `format:${format}`;
 
 /** Splits a term into its kind and its value. */

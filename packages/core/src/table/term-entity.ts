@@ -1,11 +1,12 @@
 /**
- * Term row: one image in the posting list of one term. A term is a tag, a word, a metadata entry, a format or a time of
- * capture. The rows of a term are its posting list, in the order of the lists of images, so that lists intersect.
+ * Term row: one image in the posting list of one term. A term is a tag, a word, a metadata entry, a format, a time of
+ * capture or a band of the perceptual hash. The rows of a term are its posting list, in the order of the lists of images, so that lists intersect.
  *
  * | index  | question                                   | partition   | order                    |
  * | byTerm | an owner's images with a term, by time     | kind, owner | term, createdAt, imageID |
  * | byTerm | an owner's words with a prefix             | kind, owner | term                     |
  * | byTerm | an owner's images by time of capture       | kind, owner | term, createdAt, imageID |
+ * | byTerm | an owner's images with similar hashes      | kind, owner | term, createdAt, imageID |
  *
  * A superfluous row is harmless, because readers check the image; a missing row would drop the image from the list. So
  * rows are written before the image and removed after it, and a late removal does not touch rows that were written for
@@ -19,7 +20,7 @@ import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
 
 /** Kinds of terms; each has its own partition of an owner. */
-export const kinds = ["tag", "word", "metadata", "format", "taken"] as const;
+export const kinds = ["tag", "word", "metadata", "format", "taken", "hash"] as const;
 export type Kind = (typeof kinds)[number];
 
 export const TermEntity = Table.onTable(

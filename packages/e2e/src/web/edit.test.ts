@@ -46,6 +46,20 @@ describeWith("chromium", "in Chromium", () => {
     expect((await world.client.images.get(older)).alt).toBeUndefined();
   });
 
+  test("an image shows its duplicates, which lead to one another", async () => {
+    const bytes = new Uint8Array(await scene(61, "webp"));
+    const file = new File([bytes], "copy.webp", { type: "image/webp" });
+    const copy = await world.client.upload(file, { title: "The copy" });
+    const id = await add(61, "The first");
+    page = await open(world, `#/images/${id}`);
+    const shown = page.getByRole("region", { name: "Similar images" });
+    await shown.getByRole("link", { name: "The copy" }).click();
+    await page.getByRole("heading", { name: "The copy" }).waitFor();
+    expect(page.url()).toContain(copy.id);
+    await shown.getByRole("link", { name: "The first" }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+  });
+
   test("Enter and a comma end a tag, and a pasted list is several", async () => {
     const id = await add(3);
     page = await open(world, `#/images/${id}`);

@@ -50,6 +50,7 @@ const image: Image.Info = {
     height: 3024,
     alpha: false,
     frames: 1,
+    perceptualHash: "c7f0f0f8f8d8f030",
     takenAt: "2026-08-02T18:41:07+02:00",
     camera: "Apple iPhone 15",
     sha256,
@@ -63,6 +64,12 @@ const image: Image.Info = {
   },
   updatedAt: "2026-11-23T10:50:11Z",
   processedAt: "2026-11-23T10:50:11Z",
+};
+
+const similar: Image.Info = {
+  ...image,
+  id: "img_01M83Z0T5Q8J2V4X6B9C1D3E5F",
+  source: { ...image.source, perceptualHash: "c7f0f0f8f8d0f432" },
 };
 
 function variant(name: string, width: number, height: number, bytes: number) {
@@ -127,6 +134,7 @@ export const Example = {
   pending,
   announced: { ...pending, upload },
   page: { items: [image], nextCursor: "XCcjLRkekKluljLoFodx3lsiMjAyNi0xMS0yM1Qx" },
+  similar: { items: [{ distance: 3, image: similar }], complete: true },
   count: { count: 42, estimate: false },
   changes: { title: "The lighthouse", alt: null },
   events: { items: events },

@@ -4,6 +4,7 @@ import { Audit } from "@image-pipeline/core/images/audit";
 import { Image } from "@image-pipeline/core/images/image";
 import { countMax } from "@image-pipeline/core/images/list";
 import { Query } from "@image-pipeline/core/images/query";
+import { Similar } from "@image-pipeline/core/images/similar";
 import { Upload } from "@image-pipeline/core/images/upload";
 import { visibleStatuses } from "@image-pipeline/core/table/image-entity";
 import * as v from "valibot";
@@ -292,6 +293,45 @@ export const Page = v.pipe(
     nextCursor,
   }),
   v.metadata({ ref: "ImageList" }),
+);
+
+export const SimilarQuery = v.strictObject({
+  distance: v.optional(
+    whole(
+      0,
+      Similar.distance.max,
+      "Most bits of 64 in which the perceptual hashes may differ: 0 finds copies, 8 also edited ones.",
+      { default: Similar.distance.default },
+    ),
+    String(Similar.distance.default),
+  ),
+  limit: v.optional(
+    whole(1, Similar.limit.max, "Maximum number of images.", { default: Similar.limit.default }),
+    String(Similar.limit.default),
+  ),
+});
+
+/** The response of `GET /images/{id}/similar`. */
+export const SimilarList = v.pipe(
+  v.object({
+    items: v.array(
+      v.pipe(
+        v.object({
+          distance: v.pipe(
+            v.number(),
+            v.integer(),
+            v.minValue(0),
+            v.metadata({ format: "int32" }),
+            v.description("Number of bits in which the perceptual hashes differ."),
+          ),
+          image: Image.Info,
+        }),
+        v.metadata({ ref: "SimilarImage" }),
+      ),
+    ),
+    complete: v.pipe(v.boolean(), v.description("`false` if there may be more similar images than these.")),
+  }),
+  v.metadata({ ref: "SimilarList" }),
 );
 
 export const EventsQuery = v.strictObject({

@@ -7,6 +7,7 @@ import { List } from "@image-pipeline/core/images/list";
 import { PostingLists } from "@image-pipeline/core/images/posting-lists";
 import { Query } from "@image-pipeline/core/images/query";
 import { Quota } from "@image-pipeline/core/images/quota";
+import { Similar } from "@image-pipeline/core/images/similar";
 import { Upload } from "@image-pipeline/core/images/upload";
 import { Waiting } from "@image-pipeline/core/images/waiting";
 import { Hono } from "hono";
@@ -31,6 +32,8 @@ import {
   metadataParameter,
   Page,
   Path,
+  SimilarList,
+  SimilarQuery,
 } from "./images-schema.ts";
 import { route } from "./route.ts";
 import { mediaTypeOf, mergePatch, validator } from "./validator.ts";
@@ -327,6 +330,28 @@ Shared caches drop the variants within about five minutes where the stage invali
       c.header("vary", "Accept", { append: true });
       const type = accepts(c, { header: "Accept", supports: ["*/*", "application/json"], default: "*/*" });
       return type === "application/json" ? c.json(original, 200) : c.redirect(original.url, 302);
+    },
+  )
+  .get(
+    "/images/:id/similar",
+    route({
+      operationId: "listSimilarImages",
+      tag: "Images",
+      summary: "List similar images",
+      description: `Lists the images of the same owner that look like this one, the closest first, and of those the newest: copies that were resized, re-encoded or slightly edited, not crops or rotated ones. Compares perceptual hashes, \`source.perceptualHash\`, which an image has once it was processed.
+
+A search reads at most about ${Similar.queriesMax} blocks of \`limit\` rows. \`complete\` is \`false\` if it ended there, or if there are more than \`limit\` images.`,
+      scope: "images:read",
+      responses: {
+        200: { description: "The similar images.", schema: SimilarList, example: Example.similar },
+      },
+      errors: ["invalid_request", "image_not_found", "image_not_ready"],
+    }),
+    validator("param", Path),
+    validator("query", SimilarQuery),
+    async (c) => {
+      const reference = { ...c.req.valid("param"), owner: c.var.caller.owner };
+      return c.json(await Similar.find({ ...reference, ...c.req.valid("query") }), 200);
     },
   )
   .get(

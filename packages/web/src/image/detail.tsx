@@ -14,6 +14,7 @@ import { Facts, History } from "./facts.tsx";
 import { Code, Variants } from "./files.tsx";
 import { isLightboxOpen, openLightbox } from "./lightbox.ts";
 import { useImage } from "./load.ts";
+import { Similar } from "./similar.tsx";
 
 /** The dialog of an image. Arrow keys move to its neighbours in the gallery. */
 export function Detail({ id }: { id: string }) {
@@ -86,6 +87,7 @@ export function Detail({ id }: { id: string }) {
               <Describe key={image.id} image={image} />
               <Actions image={image} name={name} onRemoved={closeImage} />
               <Facts image={image} />
+              <Similar image={image} />
               <Variants image={image} />
               <Code image={image} />
               <History events={events.value} />

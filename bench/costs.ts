@@ -282,7 +282,7 @@ Not yet measured on AWS. Assumptions: a Lambda core is as fast as a core of the 
 
 ${table(head, rows(make))}
 
-The writes include ${life.termUnits} rows by which the image is found (below): two words of its file name, its format and its time of capture. Each takes ${cpuSeconds.toFixed(2)} s of CPU for its four variants; ${processorMemoryMB} MB are ${vCPU.toFixed(2)} of a core.
+The writes include ${life.termUnits} rows by which the image is found (below): two words of its file name, its format, its time of capture and five bands of its perceptual hash. Each takes ${cpuSeconds.toFixed(2)} s of CPU for its four variants; ${processorMemoryMB} MB are ${vCPU.toFixed(2)} of a core.
 
 ## Waiting for a million images
 
@@ -301,15 +301,18 @@ ${table(head, rows(keep))}
 
 ## Finding images
 
-A row, one write unit, for each word of the first 50, each tag, metadata entry, the format and the time of capture, and another unit when it is removed ([docs/queries.md](queries.md)). Per million images:
+A row, one write unit, for each word of the first 50, each tag, metadata entry, the format and the time of capture, five for the bands of the perceptual hash, and another unit when it is removed ([docs/queries.md](queries.md)). Per million images:
 
 | index | US $ |
 | --- | --- |
 | \`IMG_2041.jpg\`, without title, tags and metadata: ${life.termUnits} rows | ${perMillion(life.termUnits).toFixed(2)} |
 | each word of a title, an alternative text or a file name, each tag, each metadata entry | ${perMillion(1).toFixed(2)} |
+| of these, similar images: five bands of the perceptual hash | ${perMillion(5).toFixed(2)} |
 | all removed again, of an image with ${life.termUnits} rows | ${perMillion(life.termUnits).toFixed(2)} |
 
 Changing one tag costs two units, not those of the others; a new status none. A page of 20 reads two units of rows and one of each image: $${(22 * million * prices.tableRead).toFixed(2)} per million pages. A count of 1,000 images reads them: $${(1066 * 1000 * prices.tableRead).toFixed(2)} per thousand counts. An intersection that finds nothing reads at most 100 blocks of up to 101 rows, or 25 records of a status, eight units each: $${(800 * 1000 * prices.tableRead).toFixed(2)} per thousand pages.
+
+Similar images of an owner with up to 100 images are one query of up to 29 KB, 4 units with the record: $${(4 * million * prices.tableRead).toFixed(2)} per million look-ups, and half a unit more for each image found, at most 100. Of a larger owner there are 52 further queries within a distance of 8 bits, half a unit each as long as they find few rows: $${(30 * million * prices.tableRead).toFixed(2)} per million. A search among any number of equal or nearly equal images ends after about 200 queries of 21 rows (6 KB, a unit): $${(200 * 1000 * prices.tableRead).toFixed(2)} per thousand look-ups, and five times that with \`limit=100\`.
 
 ## ${assumed.views} million views
 

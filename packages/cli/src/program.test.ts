@@ -34,6 +34,7 @@ test("every command has help", async () => {
     "upload",
     "list",
     "get",
+    "similar",
     "delete",
     ...["doctor", "backfill", "reprocess", "redrive", "key"],
     "help",

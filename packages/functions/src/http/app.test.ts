@@ -253,6 +253,7 @@ test("every route of the API declares a scope, and all but four authenticate the
       "GET /images/:id images:read",
       "GET /images/:id/events images:read",
       "GET /images/:id/original images:read",
+      "GET /images/:id/similar images:read",
       "GET /images/count images:read",
       "GET /openapi.json open",
       "GET /stats service",

@@ -16,11 +16,13 @@ const programs = {
   curl: [() => runs("curl", "--version"), "curl"],
   chromium: [() => chromiumPath !== undefined, "chromium"],
   exiftool: [() => runs("exiftool", "-ver"), "libimage-exiftool-perl"],
+  go: [() => runs("go", "version"), "golang-go"],
   jdk: [() => runs("javac", "-version"), "default-jdk-headless"],
   maven: [() => runs("mvn", "--version"), "maven"],
   pillow: [() => runs(debianPython, "-c", "import PIL"), "python3-pil"],
   rclone: [() => runs("rclone", "version"), "rclone"],
   s3cmd: [() => runs("s3cmd", "--version"), "s3cmd"],
+  venv: [() => runs("python3", "-c", "import ensurepip"), "python3-venv"],
 } as const satisfies Record<string, readonly [() => boolean, string]>;
 
 type Program = keyof typeof programs;

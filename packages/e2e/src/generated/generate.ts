@@ -1,6 +1,6 @@
 /** Generates a client from the API's OpenAPI document, by the command that docs/clients.md gives for the generator. */
 import { execFile } from "node:child_process";
-import { copyFile, mkdir, readFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
@@ -28,21 +28,31 @@ function commandLike(pattern: RegExp): string {
 /** The version of openapi-generator that the document installs. */
 const version = /version-manager set (\S+)$/.exec(commandLike(/version-manager set/))?.[1];
 
-/** Plugin of Maven that fetches single files and classpaths. */
-export const mavenDependency = "org.apache.maven.plugins:maven-dependency-plugin:3.9.0";
+/** The plugin of Maven that fetches single files and classpaths. */
+const dependencies = "org.apache.maven.plugins:maven-dependency-plugin:3.9.0";
+
+const maven = (folder: string, ...args: string[]) =>
+  run("mvn", ["--quiet", "--batch-mode", ...args], { cwd: folder });
+
+/** The generators that have a command in the document. */
+export type Generator = "kotlin" | "java" | "go" | "python";
 
 /**
  * Generates a client with openapi-generator into `client` in a folder. Needs Maven, which fetches the generator from
  * Maven Central once, and Java.
  */
-export async function generate(generator: "kotlin", folder: string): Promise<void> {
-  await mkdir(folder, { recursive: true });
+export async function generate(generator: Generator, folder: string): Promise<void> {
   await copyFile(join(root, "packages/functions/openapi.json"), join(folder, "openapi.json"));
-  const artifact = `org.openapitools:openapi-generator-cli:${version}`;
-  const copy = [`${mavenDependency}:copy`, `-Dartifact=${artifact}`, "-DoutputDirectory=generator"];
-  await run("mvn", ["--quiet", "--batch-mode", ...copy], { cwd: folder });
+  const artifact = `-Dartifact=org.openapitools:openapi-generator-cli:${version}`;
+  await maven(folder, `${dependencies}:copy`, artifact, "-DoutputDirectory=generator");
   const [, ...args] = commandLike(new RegExp(`^openapi-generator-cli generate .*-g ${generator} `)).split(
     " ",
   );
   await run("java", ["-jar", `generator/openapi-generator-cli-${version}.jar`, ...args], { cwd: folder });
+}
+
+/** Fetches the dependencies of a folder's pom.xml from Maven Central, and returns their classpath. */
+export async function fetchClasspath(folder: string): Promise<string> {
+  await maven(folder, `${dependencies}:build-classpath`, "-Dmdep.outputFile=classpath");
+  return readFile(join(folder, "classpath"), "utf8");
 }

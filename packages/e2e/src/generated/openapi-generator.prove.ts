@@ -1,28 +1,36 @@
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+/** Compiles the clients that openapi-generator writes, each with a program that uploads an image. */
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
 import { describeWith } from "../needs.ts";
-import { generate, mavenDependency, run } from "./generate.ts";
+import { fetchClasspath, type Generator, generate, run } from "./generate.ts";
 
 const photo = join(import.meta.dirname, "../../../../docs/sample.jpg");
 
 /** The output of every program: create, repeat with the same key, upload, wait, list, and an error's code. */
 const printed = ["created pending", "repeated true", "ready 200", "listed true", "404 image_not_found", ""];
 
+const timeout = 600_000;
 let cloud: TestCloud;
 let folder: string;
 
-/** Returns a copy of a language's program, with the generated client in `client`. */
-async function programWith(generator: Parameters<typeof generate>[0]): Promise<string> {
+/** Returns the folder of a language's program with the generated client in `client`. */
+async function programWith(generator: Generator): Promise<string> {
   const cwd = join(folder, generator);
   await cp(join(import.meta.dirname, generator), cwd, { recursive: true });
   await generate(generator, cwd);
   return cwd;
 }
 
-describeWith(["jdk", "maven"], "clients of openapi-generator", () => {
+/** Runs a program with the URL of the API and a photo, and expects its output. */
+async function expectUpload(cwd: string, command: string, ...args: string[]): Promise<void> {
+  const { stdout } = await run(command, [...args, cloud.url, photo], { cwd });
+  expect(stdout.split(/\r?\n/)).toEqual(printed);
+}
+
+describeWith(["jdk", "maven"], "a client of openapi-generator", () => {
   beforeAll(async () => {
     cloud = await startTestCloud();
     folder = await mkdtemp(join(tmpdir(), "generated-"));
@@ -33,12 +41,35 @@ describeWith(["jdk", "maven"], "clients of openapi-generator", () => {
     await rm(folder, { recursive: true });
   });
 
-  test("Kotlin compiles, and uploads an image", { timeout: 600_000 }, async () => {
+  test("in Kotlin compiles, and uploads an image", { timeout }, async () => {
     const cwd = await programWith("kotlin");
-    const classpath = [`${mavenDependency}:build-classpath`, "-Dmdep.outputFile=target/classpath"];
-    await run("mvn", ["--quiet", "--batch-mode", "compile", ...classpath], { cwd });
-    const classes = `target/classes:${await readFile(join(cwd, "target/classpath"), "utf8")}`;
-    const { stdout } = await run("java", ["-cp", classes, "MainKt", cloud.url, photo], { cwd });
-    expect(stdout.split("\n")).toEqual(printed);
+    await run("mvn", ["--quiet", "--batch-mode", "compile"], { cwd });
+    await expectUpload(cwd, "java", "-cp", `target/classes:${await fetchClasspath(cwd)}`, "MainKt");
+  });
+
+  test("in Java compiles, and uploads an image", { timeout }, async () => {
+    const cwd = await programWith("java");
+    const classpath = await fetchClasspath(cwd);
+    const sources = ["-sourcepath", "src:client/src/main/java", "src/Main.java"];
+    await run("javac", ["-d", "classes", "-cp", classpath, ...sources], { cwd });
+    await expectUpload(cwd, "java", "-cp", `classes:${classpath}`, "Main");
+  });
+
+  describeWith("go", "in Go", () => {
+    test("compiles, and uploads an image", { timeout }, async () => {
+      const cwd = await programWith("go");
+      await run("go", ["build", "-o", "app"], { cwd });
+      await expectUpload(cwd, "./app");
+    });
+  });
+
+  describeWith("venv", "in Python", () => {
+    test("has types that mypy accepts, and uploads an image", { timeout }, async () => {
+      const cwd = await programWith("python");
+      await run("python3", ["-m", "venv", "venv"], { cwd });
+      await run("venv/bin/pip", ["install", "--quiet", "./client", "mypy==2.4.1"], { cwd });
+      await run("venv/bin/mypy", ["--strict", "main.py"], { cwd });
+      await expectUpload(cwd, "venv/bin/python", "main.py");
+    });
   });
 });

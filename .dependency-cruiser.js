@@ -8,6 +8,8 @@ export const directions = {
   "packages/core": [],
   "packages/functions": ["packages/core"],
   "packages/client": [],
+  "packages/react": ["packages/client"],
+  "packages/publish": [],
   "packages/web": ["packages/client"],
   "packages/cli": ["packages/client", "packages/core"],
   "packages/local": ["packages/core", "packages/functions", "packages/web"],

@@ -29,6 +29,17 @@ test("a srcset keeps variants whose aspect ratio differs only by rounding to who
   expect(widthsOf(srcset(panorama))).toEqual(["480w", "1080w", "1920w"]);
 });
 
+test("an image as wide as its cropped thumbnail has a srcset of its whole file", () => {
+  const narrow = image({ thumbnail: [200, 200], small: [200, 300], medium: [200, 300], large: [200, 300] });
+  expect(srcset(narrow)).toContain("/small.webp 200w");
+});
+
+test("a srcset up to a variant has the files of its shape that are not wider", () => {
+  expect(widthsOf(srcset(photo, "medium"))).toEqual(["480w", "1080w"]);
+  expect(widthsOf(srcset(photo, "thumbnail"))).toEqual(["200w"]);
+  expect(widthsOf(srcset(image({ small: [480, 360] }), "large"))).toEqual(["480w"]);
+});
+
 test("a srcset of a square image includes the thumbnail", () => {
   expect(widthsOf(srcset(image({ thumbnail: [200, 200], small: [480, 480] })))).toEqual(["200w", "480w"]);
 });

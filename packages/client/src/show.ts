@@ -1,15 +1,15 @@
 /** Helpers to show an image: `srcset`, `<picture>` sources, a loader for `next/image`. */
-import type { Image, Variant } from "./types.ts";
+import type { Image, Variant, VariantName } from "./types.ts";
 
 /**
- * Returns an `srcset`, from which the browser picks the smallest file that is sharp enough. Empty if the image has no
- * variants.
+ * Returns an `srcset`, from which the browser picks the smallest file that is sharp enough: of the files in the shape of
+ * the variant `name` and at most as wide, or else of all files that are not cropped. Empty if the image has no variants.
  *
  * @example
  * <img srcset={srcset(image)} sizes="(min-width: 60rem) 50vw, 100vw" />
  */
-export function srcset(image: Pick<Image, "variants">): string {
-  return uncropped(image)
+export function srcset(image: Pick<Image, "variants">, name?: VariantName): string {
+  return sizesOf(image, name)
     .map(({ url, width }) => `${url} ${width}w`)
     .join(", ");
 }
@@ -19,10 +19,13 @@ const bySize = ["avif", "webp", "jpeg"] as const;
 
 /**
  * Returns the `<source type srcset>` elements of a `<picture>`, smallest files first, for variants in several formats.
- * They go before its `<img srcset={srcset(image)}>`. Empty if the variants have one format.
+ * They go before its `<img srcset={srcset(image, name)}>`. Empty if the variants have one format.
  */
-export function sources(image: Pick<Image, "variants">): { type: string; srcset: string }[] {
-  const variants = uncropped(image);
+export function sources(
+  image: Pick<Image, "variants">,
+  name?: VariantName,
+): { type: string; srcset: string }[] {
+  const variants = sizesOf(image, name);
   return bySize.flatMap((format) => {
     const files = variants.flatMap(({ width, formats }) => {
       const file = formats?.[format];
@@ -41,7 +44,7 @@ export function sources(image: Pick<Image, "variants">): { type: string; srcset:
  * else of the widest. The loader throws if the image has no variants: show its placeholder until it is `ready`.
  */
 export function nextLoader(image: Pick<Image, "id" | "variants">): (wanted: { width: number }) => string {
-  const variants = uncropped(image);
+  const variants = sizesOf(image);
   return ({ width }) => {
     const fitting = variants.find((variant) => variant.width >= width) ?? variants.at(-1);
     if (!fitting)
@@ -50,15 +53,22 @@ export function nextLoader(image: Pick<Image, "id" | "variants">): (wanted: { wi
   };
 }
 
-/** Variants that are not cropped, one per width, narrowest first. */
-function uncropped({ variants = {} }: Pick<Image, "variants">): Variant[] {
+/**
+ * Returns the variants that show the same in several widths, narrowest first: those in the shape of the variant `name`
+ * and at most as wide. Without `name`, or if the image has no such variant, those that are not cropped. Empty if the
+ * image has no variants.
+ */
+export function sizesOf({ variants = {} }: Pick<Image, "variants">, name?: VariantName): Variant[] {
   const all = Object.values(variants)
     .filter((variant) => variant !== undefined)
     .sort((a, b) => a.width - b.width);
-  const widest = all.at(-1);
-  // Variants are never enlarged, so several variants of a small image have its own width.
-  return all.filter(
-    (variant, index) => widest && isSameShape(variant, widest) && variant.width !== all[index - 1]?.width,
+  const widest = (name && variants[name]) ?? all.at(-1);
+  if (!widest) return [];
+  return (
+    all
+      .filter((variant) => variant.width <= widest.width && isSameShape(variant, widest))
+      // Variants are never enlarged, so several variants of a small image have its width.
+      .filter((variant, index, alike) => variant.width !== alike[index - 1]?.width)
   );
 }
 

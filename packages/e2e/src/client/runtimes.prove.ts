@@ -3,7 +3,7 @@ import { mkdir, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
-import { installClient, printed, run } from "./package.fixture.ts";
+import { installPackages, printed, run } from "./package.fixture.ts";
 
 /** The packages that hold the binaries, which their own installers would choose by a script. */
 const isProvided = process.platform === "linux" && process.arch === "x64";
@@ -22,7 +22,10 @@ let cloud: TestCloud;
 
 beforeAll(async () => {
   const binaries = isProvided ? Object.values(runtimes).map(([name]) => name) : [];
-  [{ app }, cloud] = await Promise.all([installClient([...binaries, ...bundlers]), startTestCloud()]);
+  [{ app }, cloud] = await Promise.all([
+    installPackages(["client", "react"], [...binaries, ...bundlers]),
+    startTestCloud(),
+  ]);
 }, 300_000);
 
 afterAll(async () => {

@@ -13,7 +13,7 @@ async function filesOf(document: string): Promise<Map<string, string>> {
   return new Map(blocks.map(([, name = "nameless", code = ""]) => [join(folder, name), code]));
 }
 
-test("the code for Expo and React Native in docs/mobile.md compiles against the client", async () => {
+test("the code for Expo and React Native in docs/mobile.md compiles against the client and its hooks", async () => {
   const files = await filesOf("docs/mobile.md");
   expect([...files.keys()].map((path) => basename(path))).toEqual([
     "upload.ts",
@@ -23,6 +23,7 @@ test("the code for Expo and React Native in docs/mobile.md compiles against the 
 
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
   const { options } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  options.jsxImportSource = "react";
   const host = ts.createCompilerHost(options);
   const { fileExists, directoryExists = () => true, getSourceFile, readFile: read } = host;
   host.directoryExists = (path) => path === folder || directoryExists(path);

@@ -22,15 +22,23 @@ declare module "expo-file-system" {
 }
 
 declare module "expo-image" {
-  import type { JSX } from "preact";
+  import type { ReactElement } from "react";
 
-  type ImageSource = { uri?: string; blurhash?: string; thumbhash?: string };
+  type ImageSource = {
+    uri?: string;
+    headers?: Record<string, string>;
+    width?: number | null;
+    height?: number | null;
+    blurhash?: string;
+    thumbhash?: string;
+    cacheKey?: string;
+  };
   export function Image(props: {
-    source?: ImageSource | string | number | null;
-    placeholder?: ImageSource | string | number | null;
+    source?: ImageSource | (string & {}) | number | ImageSource[] | string[] | null;
+    placeholder?: ImageSource | string | number | ImageSource[] | string[] | null;
     style?: { aspectRatio?: number | string };
     accessibilityLabel?: string;
-  }): JSX.Element;
+  }): ReactElement;
 }
 
 declare module "expo-image-picker" {
@@ -48,14 +56,10 @@ declare module "expo-image-picker" {
   }): Promise<{ canceled: false; assets: ImagePickerAsset[] } | { canceled: true; assets: null }>;
 }
 
-declare module "react" {
-  export { useState } from "preact/hooks";
-}
-
 declare module "react-native" {
-  import type { ComponentChildren, JSX } from "preact";
+  import type { ReactElement, ReactNode } from "react";
 
-  export function Button(props: { title: string; onPress?: () => void }): JSX.Element;
-  export function Text(props: { children?: ComponentChildren }): JSX.Element;
-  export function View(props: { children?: ComponentChildren }): JSX.Element;
+  export function Button(props: { title: string; onPress?: () => void }): ReactElement;
+  export function Text(props: { children?: ReactNode }): ReactElement;
+  export function View(props: { children?: ReactNode }): ReactElement;
 }

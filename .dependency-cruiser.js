@@ -15,9 +15,10 @@ export const directions = {
   "packages/local": ["packages/core", "packages/functions", "packages/web"],
   "packages/simulation": ["packages/core", "packages/functions", "packages/local"],
   infra: ["packages/core", "packages/web"],
+  examples: ["packages/local"],
 };
 
-const rooms = "^(packages/[^/]+|infra|bench)/";
+const rooms = "^(packages/[^/]+|infra|bench|examples)/";
 
 /** @type {import("dependency-cruiser").IConfiguration} */
 export default {
@@ -76,7 +77,7 @@ export default {
   ],
   options: {
     doNotFollow: { path: "node_modules" },
-    exclude: { path: "^(\\.sst|packages/[^/]+/dist)/" },
+    exclude: { path: "^(\\.sst|packages/[^/]+/dist|examples/[^/]+)/" },
     tsConfig: { fileName: "tsconfig.json" },
     tsPreCompilationDeps: true,
     enhancedResolveOptions: {

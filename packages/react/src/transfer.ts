@@ -60,8 +60,9 @@ export function createTransfer({ images, upload }: Pick<Client, "images" | "uplo
       return outcome;
     } catch (error) {
       if (signal.aborted) {
-        // The client keeps an image with a ticket. If this fails, the pending image expires.
-        if (current.ticket && !current.isSent) await images.remove(current.ticket.id).catch(() => undefined);
+        // Because of `onTicket` the client keeps the image. If this fails, the pending image expires.
+        if (current.created && !current.isSent)
+          await images.remove(current.created.id).catch(() => undefined);
         return idle;
       }
       const { sent } = state;

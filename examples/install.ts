@@ -2,17 +2,18 @@
 import { execFile } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 
 const run = promisify(execFile);
 const root = join(import.meta.dirname, "..");
 
-/** Folders of the published packages, by name. */
-const packages: Record<string, string> = {
-  "@image-pipeline/client": join(root, "packages/client"),
-};
+/** Folder of the tarballs. */
+const packed = join(import.meta.dirname, ".packages");
+
+/** The workspaces that are published, under the scope `@image-pipeline`. */
+const published = ["client", "react"];
 
 /** An example. `main` is the file of a script, `scripts.dev` the development server of a website or app. */
 export type Example = {
@@ -33,8 +34,9 @@ export class ExampleError extends Error {
 export async function listExamples(): Promise<Example[]> {
   const entries = await readdir(import.meta.dirname, { withFileTypes: true });
   const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith("."));
+  const names = folders.map(({ name }) => name);
   return Promise.all(
-    folders.map(async ({ name }) => {
+    names.sort().map(async (name) => {
       const folder = join(import.meta.dirname, name);
       const manifest = JSON.parse(await readFile(join(folder, "package.json"), "utf8"));
       return { scripts: {}, dependencies: {}, ...manifest, name, folder };
@@ -42,35 +44,37 @@ export async function listExamples(): Promise<Example[]> {
   );
 }
 
-/** Folders whose sources the published packages are made of, types included. */
-const sources = ["client", "core", "functions"].map((name) => join(root, "packages", name));
+/** Packages whose sources the published packages are made of, types included. */
+const sources = ["client", "core", "functions", "publish", "react"].map((name) =>
+  join(root, "packages", name),
+);
 
 /**
- * Builds the published packages that an example depends on, if a source is newer than the last build, and packs them into
- * `to`. Returns the paths of the tarballs.
+ * Returns the tarball of a published package. Builds it unless the last one is newer than every source. Several processes
+ * may do so at once.
  */
-async function pack(example: Example, to: string): Promise<string[]> {
+async function pack(name: string): Promise<string> {
+  const tarball = join(packed, `${name}.tgz`);
   const changedAt = Math.max(...(await Promise.all(sources.map(newestIn))));
-  const tarballs: string[] = [];
-  for (const [name, folder] of Object.entries(packages)) {
-    if (!(name in example.dependencies)) continue;
-    const built = join(folder, "dist/package.json");
-    if (!existsSync(built) || (await stat(built)).mtimeMs < changedAt)
-      await run("npm", ["run", "build"], { cwd: folder });
-    const options = ["--json", "--pack-destination", to];
-    const { stdout } = await run("npm", ["pack", ...options], { cwd: join(folder, "dist") });
-    tarballs.push(join(to, JSON.parse(stdout)[0].filename));
+  if (existsSync(tarball) && (await stat(tarball)).mtimeMs > changedAt) return tarball;
+  await mkdir(packed, { recursive: true });
+  const work = await mkdtemp(join(packed, ".build-"));
+  try {
+    const out = join(work, "dist");
+    await run("npm", ["run", "build", "--", out], { cwd: join(root, "packages", name) });
+    const { stdout } = await run("npm", ["pack", "--json", "--pack-destination", work], { cwd: out });
+    await rename(join(work, JSON.parse(stdout)[0].filename), tarball);
+  } finally {
+    await rm(work, { recursive: true });
   }
-  return tarballs;
+  return tarball;
 }
 
 /** Returns the time of the newest change of the sources of a package. */
 async function newestIn(folder: string): Promise<number> {
   const entries = await readdir(join(folder, "src"), { recursive: true });
   const paths = ["package.json", "src", ...entries.map((path) => join("src", path))];
-  const times = await Promise.all(
-    paths.map((path) => stat(join(folder, path)).then(({ mtimeMs }) => mtimeMs)),
-  );
+  const times = await Promise.all(paths.map(async (path) => (await stat(join(folder, path))).mtimeMs));
   return Math.max(...times);
 }
 
@@ -80,16 +84,13 @@ async function newestIn(folder: string): Promise<number> {
  * be reached.
  */
 export async function install(example: Example, folder: string): Promise<void> {
-  const packed = join(folder, ".packages");
-  await rm(packed, { recursive: true, force: true });
-  await mkdir(packed, { recursive: true });
-  const tarballs = await pack(example, packed);
+  const names = published.filter((name) => `@image-pipeline/${name}` in example.dependencies);
+  const tarballs = await Promise.all(names.map(pack));
   const hash = createHash("sha256");
   for (const file of [join(folder, "package.json"), ...tarballs]) hash.update(await readFile(file));
   const state = hash.digest("hex");
   const mark = join(folder, "node_modules/.example");
   if (existsSync(mark) && (await readFile(mark, "utf8")) === state) return;
-  // npm writes its errors to stdout with `--json` only; stderr has the code in every version.
   const options = ["--no-save", "--no-package-lock", "--no-audit", "--no-fund", "--prefer-offline"];
   await run("npm", ["install", ...options, ...tarballs], { cwd: folder }).catch((error: Error) => {
     throw new ExampleError(failureOf(error.message), { cause: error });

@@ -1,12 +1,13 @@
 /**
- * Builds the npm package of a workspace into its `dist`: ESM, self-contained declarations and the package.json that is
- * published. Run as the `build` script of the workspace, in its folder. `exports` of the workspace's package.json names
- * the sources, so that the monorepo needs no build; its keys are the entries of the build.
+ * Builds the npm package of a workspace into its `dist`, or into the folder that is its argument: ESM, self-contained
+ * declarations and the package.json that is published. Run as the `build` script of the workspace, in its folder.
+ * `exports` of the workspace's package.json names the sources, so that the monorepo needs no build; its keys are the
+ * entries of the build.
  */
 
 import { existsSync } from "node:fs";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { basename, join } from "node:path";
+import { basename, join, resolve } from "node:path";
 import { build } from "tsdown";
 import { printTypes } from "./print.ts";
 
@@ -23,8 +24,8 @@ type Manifest = {
 
 const packages = join(import.meta.dirname, "../..");
 
-/** Builds the package of the workspace in the folder `root`. Empties its `dist` first. */
-async function buildPackage(root: string): Promise<void> {
+/** Builds the package of the workspace in the folder `root` into the folder `out`, which it empties first. */
+async function buildPackage(root: string, out: string): Promise<void> {
   const manifest = await manifestOf(root);
   const entries = Object.entries(manifest.exports).map(([subpath, source]) => ({
     subpath,
@@ -34,7 +35,6 @@ async function buildPackage(root: string): Promise<void> {
 
   // The sources with written-out types, inside the workspace, so that dependencies resolve.
   const work = await mkdtemp(join(root, ".build-"));
-  const out = join(root, "dist");
   try {
     const isSource = (path: string) => !/\.test\.tsx?$|fixture/.test(path);
     await cp(join(root, "src"), join(work, "src"), { recursive: true, filter: isSource });
@@ -110,4 +110,5 @@ const compilerOptions = {
   types: [],
 };
 
-await buildPackage(process.cwd());
+const [out = "dist"] = process.argv.slice(2);
+await buildPackage(process.cwd(), resolve(out));

@@ -23,11 +23,15 @@ export type Command = {
   over: Promise<{ code: number | null; printed: string }>;
 };
 
-/** Starts `npm run example` without npm, with these settings. The test file's end ends it. */
+/** Starts `npm run example` without npm, with these settings. */
 export function example(args: readonly string[], settings: Record<string, string> = {}): Command {
   const { PATH = "", HOME = "" } = process.env;
-  const env = { PATH, HOME, ...settings };
-  const child = spawn(process.execPath, [join(root, "examples/run.ts"), ...args], { cwd: tmpdir(), env });
+  return launch([join(root, "examples/run.ts"), ...args], { PATH, HOME, ...settings }, tmpdir());
+}
+
+/** Starts a Node program. The end of the test file ends it. */
+export function launch(args: readonly string[], env: Record<string, string>, cwd: string): Command {
+  const child = spawn(process.execPath, args, { cwd, env });
   children.add(child);
   let text = "";
   for (const stream of [child.stdout, child.stderr])

@@ -1,10 +1,16 @@
+import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { photo } from "@image-pipeline/core/fixture";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
-import { example } from "./example.fixture.ts";
+import { example, freePort } from "./example.fixture.ts";
+
+const run = promisify(execFile);
+const examples = join(import.meta.dirname, "../../../../examples");
+const changes = async () => (await run("git", ["status", "--porcelain", "."], { cwd: examples })).stdout;
 
 let cloud: TestCloud;
 let folder: string;
@@ -49,3 +55,23 @@ test("uploads the images of a folder, reports a damaged one, and a second run se
   const { items } = (await (await fetch(`${cloud.url}/images`)).json()) as { items: object[] };
   expect(items).toHaveLength(4);
 }, 120_000);
+
+test("without an API the local stack is started, and ends with the example; git stays clean", async () => {
+  const before = await changes();
+  const ports = { PORT: await freePort(), S3_PORT: await freePort(), DYNAMODB_PORT: await freePort() };
+  const command = example(["node", join(folder, "holiday")], { ...ports, DATA_DIR: join(folder, ".data") });
+  const [, url = ""] = await command.until(/beach\.jpg\t(http\S+)/);
+  expect(url).toContain(`http://127.0.0.1:${ports.PORT}/media/`);
+  expect((await fetch(url)).headers.get("content-type")).toBe("image/webp");
+  await command.until(/until Ctrl-C/);
+  command.child.kill("SIGINT");
+  expect((await command.over).code).toBe(0);
+  await expect(fetch(url)).rejects.toThrow("fetch failed");
+  expect(await changes()).toBe(before);
+}, 120_000);
+
+test("the example compiles", async () => {
+  const check = run("npm", ["run", "check"], { cwd: join(examples, "node") });
+  const { code = 0, stdout } = await check.catch((error) => error);
+  expect({ code, faults: stdout.match(/.*error TS.*/g) }).toEqual({ code: 0, faults: null });
+}, 60_000);

@@ -1,0 +1,72 @@
+import { execFile } from "node:child_process";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { BrowserContext } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { startBrowser } from "../browser.fixture.ts";
+import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
+import { describeWith } from "../needs.ts";
+import { freePort, launch } from "./example.fixture.ts";
+import { boat, expectPicture, installExample, open } from "./site.fixture.ts";
+
+const run = promisify(execFile);
+
+let cloud: TestCloud;
+let url: string;
+let context: BrowserContext;
+let close: () => Promise<void>;
+let remove: () => Promise<void>;
+
+describeWith("chromium", "the example nextjs, built for production", () => {
+  beforeAll(async () => {
+    let folder: string;
+    [{ folder, remove }, cloud] = await Promise.all([installExample("nextjs"), startTestCloud()]);
+    const { PATH = "", HOME = "" } = process.env;
+    const env = { PATH, HOME, NEXT_TELEMETRY_DISABLED: "1", IMAGES_URL: cloud.url };
+    await run("npm", ["run", "build"], { cwd: folder, env });
+    const port = await freePort();
+    const next = join(folder, "node_modules/next/dist/bin/next");
+    await launch([next, "start", "--port", port], env, folder).until(/Ready/);
+    url = `http://127.0.0.1:${port}`;
+    ({ context, close } = await startBrowser());
+  }, 300_000);
+
+  afterAll(async () => {
+    await close();
+    await cloud.stop();
+    await remove();
+  });
+
+  test("an upload goes through the server's proxy, and its picture appears in the list of the server", async () => {
+    const { page, errors } = await open(context, url);
+    const requests: string[] = [];
+    page.on("request", (request) => requests.push(`${request.method()} ${new URL(request.url()).origin}`));
+    await page.getByLabel("Add photos").setInputFiles(await boat());
+    await expectPicture(page, ".grid img");
+    // The browser calls the API through its own site, and sends the bytes to S3.
+    expect(requests).toContain(`POST ${url}`);
+    expect(requests.filter((request) => request.startsWith("PUT"))).toHaveLength(1);
+    expect(requests).not.toContain(`POST ${new URL(cloud.url).origin}`);
+    expect(errors).toEqual([]);
+  }, 60_000);
+
+  test("the HTML of the server has the pictures, and nothing moves while they load", async () => {
+    expect(await (await fetch(url)).text()).toContain("/media/");
+    const { page, errors, shift } = await open(context, url);
+    await expectPicture(page, ".grid img");
+    expect(await shift()).toBe(0);
+    expect(errors).toEqual([]);
+  }, 60_000);
+
+  test("the proxy forwards the requests of an upload alone", async () => {
+    const statuses = [];
+    for (const [method, path] of [
+      ["GET", "images"],
+      ["GET", "stats"],
+      ["POST", "images/img_1/reprocess"],
+      ["DELETE", "images"],
+    ])
+      statuses.push((await fetch(`${url}/api/${path}`, { method })).status);
+    expect(statuses).toEqual([404, 404, 404, 404]);
+  });
+});

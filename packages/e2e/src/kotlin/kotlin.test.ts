@@ -97,11 +97,11 @@ async function killed(folder: string, add: string, properties: Record<string, st
   return lines;
 }
 
-describeWith("maven", "the Kotlin library", () => {
+describeWith(["jdk", "maven"], "the Kotlin library", () => {
   beforeAll(setUp, 500_000);
   afterAll(tearDown);
 
-  test("uploads a photo, and its own tests pass the shared vectors", async () => {
+  test("compiles as its README says, passes the shared vectors, and uploads a photo", async () => {
     const { folder, tag } = await added();
     const done = last(await phone.ask(`finish ${folder}`));
     expect(done).toMatchObject({ result: "success", state: "UPLOADED", files: "0" });

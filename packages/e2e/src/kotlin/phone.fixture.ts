@@ -4,19 +4,25 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { writeReadme } from "./readme.fixture.ts";
 
 const library = join(import.meta.dirname, "../../../../clients/kotlin");
 const run = promisify(execFile);
+const flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"];
 
 /** One JSON object that the phone printed. */
 export type Line = Record<string, string | null>;
 
-/** Builds the library, runs its own tests, and returns the class path of the phone. */
+/** Builds the library, compiles its README, runs its own tests, and returns the class path of the phone. */
 export async function build(): Promise<string> {
-  const goals = ["test", "dependency:build-classpath", "-Dmdep.outputFile=target/classpath"];
-  const { stdout } = await run("mvn", ["-B", "-ntp", ...goals, "-Dmdep.includeScope=test"], {
+  await writeReadme(library);
+  const goals = ["test", "dependency:build-classpath", "--activate-profiles", "readme"];
+  const options = ["-Dmdep.outputFile=target/classpath", "-Dmdep.excludeScope=system"];
+  const { stdout } = await run("mvn", ["--batch-mode", "--no-transfer-progress", ...goals, ...options], {
     cwd: library,
     maxBuffer: 1e8,
+    // A JVM that lives for seconds spends most of its time in the optimizing compiler otherwise.
+    env: { ...process.env, MAVEN_OPTS: flags.join(" ") },
   }).catch((error: { stdout?: string }) => {
     throw new Error(`mvn failed:\n${error.stdout?.slice(-4000)}`);
   });
@@ -32,15 +38,14 @@ export type Phone = { ask: (command: string) => Promise<Line[]>; stop: () => Pro
 /** Starts a phone. `properties` are system properties of the JVM. */
 export function startPhone(classpath: string, properties: Record<string, string | number> = {}): Phone {
   const defines = Object.entries(properties).map(([name, value]) => `-D${name}=${value}`);
-  const flags = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-Xmx96m"];
-  const args = [...flags, ...defines, "-cp", classpath, "imagepipeline.PhoneKt"];
-  const process: ChildProcess = spawn("java", args, { stdio: ["pipe", "pipe", "inherit"] });
-  const ended = new Promise<void>((resolve) => process.once("exit", () => resolve()));
-  if (!process.stdout || !process.stdin) throw new Error("The phone has no pipes.");
-  const { stdin } = process;
+  const args = [...flags, "-Xmx96m", ...defines, "-cp", classpath, "imagepipeline.PhoneKt"];
+  const child: ChildProcess = spawn("java", args, { stdio: ["pipe", "pipe", "inherit"] });
+  const ended = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+  if (!child.stdout || !child.stdin) throw new Error("The phone has no pipes.");
+  const { stdin } = child;
   // A command that the process no longer reads, because it halted.
   stdin.on("error", () => undefined);
-  const lines = createInterface({ input: process.stdout })[Symbol.asyncIterator]();
+  const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
   return {
     async ask(command) {
       stdin.write(`${command}\n`);

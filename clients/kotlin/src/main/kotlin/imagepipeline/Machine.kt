@@ -116,7 +116,7 @@ object Machine {
     }
 
     private val table: Table by lazy {
-        val text = checkNotNull(Machine::class.java.getResource("machine.json")) { "The jar has no machine.json." }
+        val text = checkNotNull(Machine::class.java.getResource("/imagepipeline/machine.json")) { "The jar has no machine.json." }
         json.decodeFromString(text.readText())
     }
 

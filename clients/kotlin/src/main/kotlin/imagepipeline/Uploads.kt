@@ -3,6 +3,7 @@ package imagepipeline
 import imagepipeline.model.ImageInput
 import java.io.File
 import java.io.InputStream
+import java.util.Collections
 import java.util.UUID
 import java.util.concurrent.ConcurrentHashMap
 import kotlinx.coroutines.CancellationException
@@ -11,9 +12,9 @@ import kotlinx.coroutines.Deferred
 import kotlinx.coroutines.Dispatchers
 import kotlinx.coroutines.async
 import kotlinx.coroutines.cancelAndJoin
-import kotlinx.coroutines.coroutineScope
 import kotlinx.coroutines.delay
 import kotlinx.coroutines.ensureActive
+import kotlinx.coroutines.supervisorScope
 import kotlinx.coroutines.sync.Mutex
 import kotlinx.coroutines.sync.withLock
 import kotlinx.coroutines.withContext
@@ -51,7 +52,7 @@ data class Details(
 class Uploads(private val images: Images, private val store: Store, private val folder: File) {
     private val work = Work(images)
     private val running = ConcurrentHashMap<String, Deferred<UploadResult>>()
-    private val adding = ConcurrentHashMap.newKeySet<String>()
+    private val adding = Collections.newSetFromMap(ConcurrentHashMap<String, Boolean>())
     private val writing = Mutex()
 
     /**
@@ -89,25 +90,8 @@ class Uploads(private val images: Images, private val store: Store, private val 
      * Uploads a file as far as it gets now. Continues after a death of the process at any point, and returns at once
      * while a `Retry-After` is not over. Cancellation of the coroutine stops the transfer; another run continues it.
      */
-    suspend fun run(id: String, onProgress: Progress = { _, _ -> }): UploadResult = coroutineScope {
-        val job = async(start = CoroutineStart.LAZY) { steps(id, onProgress) }
-        if (running.putIfAbsent(id, job) != null) {
-            job.cancel()
-            return@coroutineScope UploadResult.Retry(BUSY_MS, null)
-        }
-        try {
-            job.await()
-        } catch (_: CancellationException) {
-            // The caller was cancelled, or `cancel` aborted the transfer.
-            ensureActive()
-            UploadResult.Retry(0, null)
-        } catch (error: ImagesException) {
-            // The store failed. Nothing was lost, because the machine resumes from what is stored.
-            UploadResult.Retry(BUSY_MS, faultOf(error))
-        } finally {
-            running.remove(id, job)
-        }
-    }
+    suspend fun run(id: String, onProgress: Progress = { _, _ -> }): UploadResult =
+        exclusively(id, isFirst = false) { steps(id, onProgress) }
 
     /** Runs an upload until it succeeds or fails, with the pauses of the machine: for programs without WorkManager. */
     suspend fun finish(id: String, onProgress: Progress = { _, _ -> }): UploadResult {
@@ -128,10 +112,39 @@ class Uploads(private val images: Images, private val store: Store, private val 
      * Cancels an upload that is not complete, stops its transfer, and deletes its image. If the result is a
      * [UploadResult.Retry], the image is deleted by another [run].
      */
-    suspend fun cancel(id: String): UploadResult {
-        running[id]?.cancelAndJoin()
+    suspend fun cancel(id: String): UploadResult = exclusively(id, isFirst = true) {
         tell(id, "cancel")
-        return run(id)
+        steps(id) { _, _ -> }
+    }
+
+    /** Runs one `block` at a time for an upload. With [isFirst], it aborts the one that runs; otherwise it gives way. */
+    private suspend fun exclusively(
+        id: String,
+        isFirst: Boolean,
+        block: suspend () -> UploadResult,
+    ): UploadResult = supervisorScope {
+        val job = async(start = CoroutineStart.LAZY) { block() }
+        while (true) {
+            val other = running.putIfAbsent(id, job) ?: break
+            if (!isFirst) {
+                job.cancel()
+                return@supervisorScope UploadResult.Retry(BUSY_MS, null)
+            }
+            other.cancelAndJoin()
+            if (running.replace(id, other, job)) break
+        }
+        try {
+            job.await()
+        } catch (_: CancellationException) {
+            // The caller was cancelled, or `cancel` aborted the transfer.
+            ensureActive()
+            UploadResult.Retry(0, null)
+        } catch (error: ImagesException) {
+            // The store failed. Nothing was lost, because the machine resumes from what is stored.
+            UploadResult.Retry(BUSY_MS, faultOf(error))
+        } finally {
+            running.remove(id, job)
+        }
     }
 
     private suspend fun steps(id: String, onProgress: Progress): UploadResult {

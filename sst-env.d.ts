@@ -90,6 +90,7 @@ declare module "sst" {
     "Settings": {
       "animatedPixelsMax": number
       "anonymous": boolean
+      "avifPixelsMax": number
       "bytesMax": number
       "bytesPerDayMax": number
       "changesPerDayMax": number
@@ -98,7 +99,7 @@ declare module "sst" {
       "exifBytesMax": number
       "formats": any
       "framesMax": number
-      "heifPixelsMax": number
+      "heicPixelsMax": number
       "jwtAudience": string
       "jwtIssuer": string
       "jwtJwksUrl": string

@@ -25,9 +25,13 @@ const pipeline = {
     50_000_000,
     "Most pixels in a progressive JPEG, interlaced PNG or lossless WebP, which decoders hold whole: up to 10 bytes a pixel.",
   ),
-  heifPixelsMax: pixels(
+  avifPixelsMax: pixels(
     36_000_000,
-    "Most pixels in an AVIF or HEIC. Their decoders take up to 25 bytes a pixel.",
+    "Most pixels in an AVIF. Its decoder takes up to 25 bytes a pixel, and nothing over 36 million.",
+  ),
+  heicPixelsMax: pixels(
+    50_000_000,
+    "Most pixels in a HEIC: the 48 megapixels of phones. Its decoder takes up to 26 bytes a pixel.",
   ),
   framesMax: whole(
     300,

@@ -17,6 +17,8 @@ export type Facts = {
   height: number;
   alpha: boolean;
   frames: number;
+  /** True for an HDR original (PQ, HLG or a gain map); its variants are SDR. */
+  hdr?: true;
   /** dHash of 64 bits, 16 hex digits; absent in older records. */
   perceptualHash?: string;
   takenAt?: string;

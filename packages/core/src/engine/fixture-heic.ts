@@ -31,6 +31,10 @@ export type HeicOptions = {
   transfer?: number;
   /** EXIF from its TIFF header on. */
   exif?: Buffer;
+  /** URN of what the auxiliary image is: a depth map by default. */
+  auxiliary?: string;
+  /** Adds the item of a gain map by ISO 21496-1. */
+  toneMap?: boolean;
   /** Declared size of the grid after cropping. */
   size?: readonly [number, number];
   /** Declared size of each tile. */
@@ -46,6 +50,7 @@ const gridItem = 1;
 const thumbnail = 2;
 const depth = 3;
 const exifItem = 4;
+const toneMap = 5;
 const firstTile = 11;
 
 /** A HEIC of 120 × 90 pixels before it is turned. */
@@ -60,7 +65,7 @@ export function heic(options: HeicOptions = {}): Buffer {
     box("ispe", bytes(u32(0), u32(size[0]), u32(size[1]))),
     box("ispe", bytes(u32(0), u32(tileSize), u32(tileSize))),
     box("hvcC", configuration),
-    box("auxC", bytes(u32(0), "urn:mpeg:hevc:2015:auxid:2\0")),
+    box("auxC", bytes(u32(0), `${options.auxiliary ?? "urn:mpeg:hevc:2015:auxid:2"}\0`)),
     ...(rotate === undefined ? [] : [box("irot", bytes([rotate]))]),
     ...(mirror === undefined ? [] : [box("imir", bytes([mirror]))]),
     ...(colour === undefined ? [] : [box("colr", colr(colour, options.transfer ?? 13))]),
@@ -79,6 +84,7 @@ export function heic(options: HeicOptions = {}): Buffer {
     ...data.map((part, i) => ({ id: firstTile + i, type: "hvc1", data: part, properties: ofTile })),
     { id: thumbnail, type: "hvc1", data: first, properties: ofTile },
     { id: depth, type: "hvc1", data: first, properties: [...ofTile, 4] },
+    ...(options.toneMap ? [{ id: toneMap, type: "tmap", data: Buffer.alloc(1), properties: [] }] : []),
     ...(exif ? [{ id: exifItem, type: "Exif", data: bytes(u32(0), exif), properties: [] }] : []),
   ];
   const brands = box("ftyp", bytes("heic", u32(0), "mif1", "heic"));

@@ -111,6 +111,8 @@ describe("what is refused, and as what", () => {
     ["an AVIF without a size", box("ftyp", bytes("avif", u32(0))), "corrupt_image"],
     ["an AVIF of 6,000 × 6,000", heif("avif", "av1C", 6_000, 6_000), undefined],
     ["an AVIF of 6,000 × 6,001", heif("avif", "av1C", 6_000, 6_001), "too_many_pixels"],
+    ["a HEIC of 8,160 × 6,120, the most of a phone", heif("heic", "hvcC", 8_160, 6_120), undefined],
+    ["a HEIC of 8,192 × 6,144", heif("heic", "hvcC", 8_192, 6_144), "too_many_pixels"],
     ["a HEIC in AV1", heif("heic", "av1C", 9, 9), "unsupported_codec"],
     ["a TIFF of five channels", tiff({ 256: 9, 257: 9, 277: 5 }), undefined],
     ["a TIFF of six channels", tiff({ 256: 9, 257: 9, 277: 6 }), "unsupported_codec"],

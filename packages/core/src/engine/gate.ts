@@ -74,6 +74,7 @@ export function admitHeader(header: Header, limits: Settings.Pipeline): void {
 }
 
 function pixelsMaxOf({ format, whole }: Header, limits: Settings.Pipeline): number {
-  if (format === "avif" || format === "heic") return Math.min(limits.pixelsMax, limits.heifPixelsMax);
+  if (format === "avif") return Math.min(limits.pixelsMax, limits.avifPixelsMax);
+  if (format === "heic") return Math.min(limits.pixelsMax, limits.heicPixelsMax);
   return whole ? Math.min(limits.pixelsMax, limits.progressivePixelsMax) : limits.pixelsMax;
 }

@@ -2,7 +2,7 @@
  * Reads an image's dimensions from its header without a decoder, so that a file over a limit is rejected before any
  * native code parses it. Parses only the parts of each format that this needs.
  */
-import { boxes, boxIn, tag } from "./boxes.ts";
+import { type Box, boxes, boxIn, tag } from "./boxes.ts";
 import { Color } from "./color.ts";
 import type { Format } from "./format.ts";
 
@@ -25,6 +25,8 @@ export type Header = {
   scans?: number;
   /** False for a JPEG whose end (EOI) is missing, which may be all that is missing. */
   ended?: boolean;
+  /** True if the file has a gain map, which makes an HDR image of it. */
+  gainMap?: boolean;
   /** The first frames of an animation, at most ten. */
   stills?: Still[];
 };
@@ -78,6 +80,7 @@ const unreadableFrames: Record<number, string> = {
  * the entropy-coded data, where 0xFF is always escaped.
  */
 function jpeg(view: DataView): Found | undefined {
+  let isMultiple = false;
   for (let at = 2; ; ) {
     while (view.getUint8(at) !== 0xff) at++;
     while (view.getUint8(at) === 0xff) at++;
@@ -96,10 +99,23 @@ function jpeg(view: DataView): Found | undefined {
         unreadable: unreadableFrames[marker] ?? (precision === 12 ? "12-bit JPEG" : undefined),
         ...(precision !== 8 && precision !== 12 && { fault: `${precision} bits per sample` }),
         ...scansFrom(view, at, whole),
+        ...(isMultiple && namesGainMap(view) && { gainMap: true }),
       };
     }
+    // CIPA DC-007: more images follow.
+    if (marker === 0xe2 && tag(view, at + 2) === "MPF\0") isMultiple = true;
     at += view.getUint16(at);
   }
+}
+
+const appleGainMap = "urn:com:apple:photo:2020:aux:hdrgainmap";
+
+/** Names of gain maps in the metadata of the base image or the gain map: Android's Ultra HDR, ISO 21496-1, Apple. */
+const gainMaps = ["http://ns.adobe.com/hdr-gain-map/1.0/", "urn:iso:std:iso:ts:21496:-1", appleGainMap];
+
+function namesGainMap({ buffer, byteOffset, byteLength }: DataView): boolean {
+  const bytes = Buffer.from(buffer, byteOffset, byteLength);
+  return gainMaps.some((name) => bytes.includes(name, 0, "latin1"));
 }
 
 /** Counts the scans of a progressive JPEG and looks for the end (EOI) after the first scan. */
@@ -251,10 +267,30 @@ function heif(view: DataView, readable: "av1C" | "hvcC"): Found | undefined {
     if (tag(view, start) !== "nclx") profile = true;
     else found.coding ??= nclx(view.getUint16(start + 4), view.getUint16(start + 6));
   }
+  if (hasGainMap(view, properties)) found.gainMap = true;
   const [first] = codecs;
   if (!codecs.has(readable) && first) found.unreadable = codecNames[first];
   return profile ? { ...found, coding: undefined } : found;
 }
+
+/** ISO/IEC 23008-12: Apple's gain map is an auxiliary image, that of ISO 21496-1 an item derived with it (`tmap`). */
+function hasGainMap(view: DataView, properties: Box): boolean {
+  for (const { type, start, end } of boxes(view, properties.start, properties.end)) {
+    if (type === "auxC" && textAt(view, start + 4, end).startsWith(appleGainMap)) return true;
+  }
+  const items = boxIn(view, ["meta", "iinf"]);
+  if (!items) return false;
+  // A version of `iinf` and its number of items, in 16 bits or, from version 1 on, in 32.
+  const first = items.start + (view.getUint8(items.start) === 0 ? 6 : 8);
+  for (const { type, start } of boxes(view, first, items.end)) {
+    // `infe` from version 2 on: an id of 16 or 32 bits, a protection index, the item's type.
+    if (type === "infe" && tag(view, start + (view.getUint8(start) === 3 ? 10 : 8)) === "tmap") return true;
+  }
+  return false;
+}
+
+const textAt = ({ buffer, byteOffset }: DataView, start: number, end: number): string =>
+  Buffer.from(buffer, byteOffset + start, end - start).toString("latin1");
 
 /** Encoders of still images signal television curves for sRGB, and Chromium reads them as sRGB. */
 function nclx(primaries: number, transfer: number): Color.Coding | undefined {

@@ -153,7 +153,7 @@ describe("a HEIC that means harm", () => {
     ["whose tiles are noise", { data: Array(4).fill(Buffer.alloc(500, 0x5a)) }, "corrupt_image"],
     ["whose tiles are empty", { data: Array(4).fill(Buffer.alloc(0)) }, "corrupt_image"],
     ["whose tiles are larger than they say", { size: [60, 60], tileSize: 30 }, "corrupt_image"],
-    ["that is too large", { size: [6_001, 6_000] }, "too_many_pixels"],
+    ["that is too large", { size: [7_072, 7_072] }, "too_many_pixels"],
     ["one of whose sides is too long", { size: [16_385, 1] }, "side_too_long"],
   ])("%s: %s", async (_, options, code) => {
     await expect(rendered(heic(options))).rejects.toMatchObject({ name: "Rejection", code });
@@ -185,10 +185,16 @@ describe("what heif-enc writes (fixtures/, by write-fixtures.ts)", () => {
     expect(await apart(picture, await photo({ width, height, format: "png" }))).toBeLessThan(5);
   });
 
+  test("the 48 megapixels of an iPhone's main camera", async () => {
+    const { source, variants } = await render(await encoded("48mp"), Settings.pipelineDefaults);
+    expect(source).toMatchObject({ width: 8064, height: 6048 });
+    expect(variants.at(-1)).toMatchObject({ name: "large", width: 1920, height: 1440 });
+  });
+
   test("as many pixels as the limit, not counting the padding of its blocks", async () => {
     // heif-enc makes the sides even and crops them afterwards.
     const bytes = await encoded("odd");
-    const most = (heifPixelsMax: number) => rendered(bytes, { ...limits, heifPixelsMax });
+    const most = (heicPixelsMax: number) => rendered(bytes, { ...limits, heicPixelsMax });
     expect((await most(168 * 102)).source).toMatchObject({ width: 167, height: 101 });
     await expect(most(168 * 102 - 1)).rejects.toMatchObject({ code: "too_many_pixels" });
   });

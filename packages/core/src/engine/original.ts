@@ -31,7 +31,7 @@ import { decodeStill, firstFrames, isCovered } from "./still.ts";
 
 /**
  * An original that has passed the gate. `upright` is its size as seen; `tagged`: it has an ICC profile
- * that applies. `cmyk`: it is CMYK without a profile. `animated`: more than the first frame is needed. `decoded` has the
+ * that applies. `hdr`: its colours or a gain map are HDR. `cmyk`: it is CMYK without a profile. `animated`: more than the first frame is needed. `decoded` has the
  * pixels of a format that sharp cannot decode.
  */
 export type Original = {
@@ -40,6 +40,7 @@ export type Original = {
   upright: Size;
   alpha: boolean;
   tagged: boolean;
+  hdr: boolean;
   cmyk: boolean;
   deep: boolean;
   animated: boolean;
@@ -73,6 +74,7 @@ export async function inspect(
     upright: { width: autoOrient.width, height: autoOrient.height },
     alpha: hasAlpha || (header.stills !== undefined && !isCovered(header)),
     tagged: icc !== undefined && !header.coding && space === "srgb" && depth === "uchar",
+    hdr: isHdr(header),
     cmyk: space === "cmyk" && icc === undefined,
     deep: depth === "ushort",
     // libvips cannot turn the frames of an animation, and encoders do not write one that has to be turned.
@@ -81,6 +83,9 @@ export async function inspect(
     exif: header.format === "tiff" ? bytes : (exif ?? exifOfText(found.comments)),
   };
 }
+
+const isHdr = ({ coding, gainMap }: Header) =>
+  gainMap === true || (coding !== undefined && Color.isHdr(coding));
 
 /**
  * Returns bytes that libvips can read. It recognises AVIF only by the major brand, although a sequence (`avis`) has a still
@@ -123,6 +128,7 @@ async function inspectHeic(
     upright: { width, height },
     alpha: channels === 4,
     tagged: decoded.profile !== undefined,
+    hdr: isHdr(header),
     cmyk: false,
     deep: false,
     animated: false,

@@ -64,7 +64,7 @@ export async function render(
     variants.push({ name, ...size, files: await files });
   }
   if (!last) throw new Error("The recipe has no variant.");
-  const { header, upright, alpha, exif } = original;
+  const { header, upright, alpha, hdr, exif } = original;
   const { perceptualHash, ...placeholder } = await fingerprint(last, clock);
   free(last.pixels);
   return {
@@ -74,6 +74,7 @@ export async function render(
       ...upright,
       alpha,
       frames: header.frames,
+      ...(hdr && { hdr }),
       perceptualHash,
       ...readExif(exif, limits),
     },

@@ -8,6 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Photo, phoneExif, photo } from "../fixture.ts";
 import { heic } from "./fixture-heic.ts";
+import { sharp } from "./sharp.ts";
 
 const folder = join(import.meta.dirname, "fixtures");
 const size = { width: 200, height: 150 };
@@ -44,6 +45,20 @@ for (const [name, [options, args]] of Object.entries(encoded)) {
   await writeFile(from, await photo({ ...options, format: "png" }));
   execFileSync("heif-enc", ["-q", "80", ...args, from, "-o", join(folder, `${name}.heic`)]);
 }
+// As many pixels as an iPhone's main camera, of one colour, so that the file is small.
+const flat = join(work, "flat.png");
+await sharp({ create: { width: 8064, height: 6048, channels: 3, background: "teal" } })
+  .png()
+  .toFile(flat);
+execFileSync("heif-enc", [
+  "-q",
+  "1",
+  "-p",
+  "preset=ultrafast",
+  flat,
+  "-o",
+  join(folder, "heif-enc-48mp.heic"),
+]);
 for (const [extension, [make, args]] of Object.entries(tagged)) {
   const file = join(work, `metadata.${extension}`);
   await writeFile(file, await make());

@@ -63,6 +63,9 @@ export const Source = v.pipe(
     sha256: v.optional(v.pipe(v.string(), v.description("SHA-256 of the original, in hex."))),
     alpha: v.optional(v.pipe(v.boolean(), v.description("The image has an alpha channel."))),
     frames: v.optional(v.pipe(v.number(), v.integer(), v.metadata({ format: "int32" }))),
+    hdr: v.optional(
+      v.pipe(v.boolean(), v.description("The original is HDR: PQ, HLG or a gain map. The variants are SDR.")),
+    ),
     perceptualHash: v.optional(
       v.pipe(
         v.string(),

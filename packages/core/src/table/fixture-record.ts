@@ -52,6 +52,7 @@ export const full: Required<ImageRecord> = {
     height: 1,
     alpha: false,
     frames: 1,
+    hdr: true,
     perceptualHash: "00000000000000ff",
     takenAt: "2026-11-23T10:00:00",
     camera: "Camera",

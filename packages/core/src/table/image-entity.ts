@@ -62,6 +62,7 @@ const facts = {
   height: { type: "number", required: true },
   alpha: { type: "boolean", required: true },
   frames: { type: "number", required: true },
+  hdr: { type: "boolean" },
   perceptualHash: { type: "string" },
   takenAt: { type: "string" },
   camera: { type: "string" },

@@ -6,11 +6,12 @@ import { wordsFor } from "../words.ts";
 /** Metadata of the original. */
 export function Facts({ image }: { image: Image }) {
   const { source, owner, filename, createdAt, processedAt, metadata } = image;
-  const { width, height, camera, lens, takenAt, location, frames = 1, alpha } = source;
+  const { width, height, camera, lens, takenAt, location, frames = 1, alpha, hdr } = source;
   const kind = [
     source.format && formatName(source.format),
     frames > 1 ? `${frames} frames` : "",
     alpha ? "with transparency" : "",
+    hdr ? "HDR" : "",
   ];
   const facts: [string, string | undefined][] = [
     ["Taken", takenAt && taken(takenAt)],

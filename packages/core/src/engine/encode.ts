@@ -3,6 +3,7 @@
 import type { Settings } from "../settings.ts";
 import type { Original } from "./original.ts";
 import type { Size } from "./plan.ts";
+import { Quality } from "./quality.ts";
 import { encodings, type Recipe, type Spec } from "./recipe.ts";
 import {
   asRejection,
@@ -17,11 +18,12 @@ import {
   sharp,
 } from "./sharp.ts";
 
-/** An encoded file in memory. */
+/** An encoded file in memory. `quality` is the encoder's setting; absent for a lossless file. */
 export type File = {
   format: Recipe.Format;
   contentType: string;
   extension: string;
+  quality?: number;
   bytes: Buffer;
 };
 
@@ -52,16 +54,19 @@ export async function encode(
     const position = sharp.strategy.attention;
     cut = await rasterOf(open(raster).resize(size.width, size.height, { fit: "cover", position }), clock);
   }
+  const area = { ...(cut === raster && !whole ? middle(raster, size) : { left: 0, top: 0 }), ...size };
+  const settingOf = Quality.predictor(cut, area);
   const write = async (format: Recipe.Format): Promise<File> => {
     const image = open(cut);
-    if (cut === raster && !whole) image.extract({ ...middle(raster, size), ...size });
+    if (!isWhole(size, cut)) image.extract(area);
     if (format === "webp" && drawn) {
       const { data: bytes } = await finish(image.clone().webp({ lossless: true, effort: 4 }), clock);
       // A photo within a drawing would be many times larger without loss.
       if (icon || bytes.length <= areaOf(size) / 8) return { format, ...containers[format], bytes };
     }
-    const { data: bytes } = await finish(encoded(image, format, spec, drawn), clock);
-    return { format, ...containers[format], bytes };
+    const quality = settingOf(qualityOf(spec, format), format);
+    const { data: bytes } = await finish(encoded(image, format, spec, quality, drawn), clock);
+    return { format, ...containers[format], quality, bytes };
   };
   const [first, ...rest] = widelyKnown.filter((format) => spec.formats.includes(format));
   if (!first) throw new Error("A variant of the recipe has no format.");
@@ -72,10 +77,11 @@ export async function encode(
 
 /**
  * Encodes every frame, with its delay, as one WebP. Crops the centre: libvips finds the attention region of still
- * images only.
+ * images only. The quality is predicted from the first frame that shows something, `raster`.
  */
 export async function animate(
   { bytes }: Original,
+  raster: Raster,
   size: Size,
   spec: Spec,
   { pixelsMax, animatedPixelsMax }: Settings.Pipeline,
@@ -84,24 +90,36 @@ export async function animate(
   const limitInputPixels = Math.max(pixelsMax, animatedPixelsMax);
   const image = sharp(bytes, { failOn, limitInputPixels, animated: true });
   image.resize(size.width, size.height, { fit: "cover" });
-  const { data } = await asRejection(finish(encoded(image, "webp", spec), clock));
-  return [{ format: "webp", ...containers.webp, bytes: data }];
+  const quality = Quality.predictor(raster, { ...middle(raster, size), ...size })(
+    qualityOf(spec, "webp"),
+    "webp",
+  );
+  const { data } = await asRejection(finish(encoded(image, "webp", spec, quality), clock));
+  return [{ format: "webp", ...containers.webp, quality, bytes: data }];
 }
 
 /** Formats by client support, widest first. */
 const widelyKnown = ["jpeg", "webp", "avif"] as const satisfies readonly Recipe.Format[];
 
+const qualityOf = ({ quality, encode = {} }: Spec, format: Recipe.Format): Recipe.Quality =>
+  quality ?? { ...encodings[format], ...encode[format] }.quality;
+
 /** `drawn` keeps as much of the colours' resolution as the format has; AVIF has all of it anyway. */
-function encoded(image: Sharp, format: Recipe.Format, { encode = {} }: Spec, drawn = false): Sharp {
+function encoded(
+  image: Sharp,
+  format: Recipe.Format,
+  { encode = {} }: Spec,
+  quality: number,
+  drawn = false,
+): Sharp {
   switch (format) {
     case "webp":
-      return image.webp({ ...encodings.webp, ...encode.webp, smartSubsample: drawn });
+      return image.webp({ ...encodings.webp, ...encode.webp, quality, smartSubsample: drawn });
     case "avif":
-      return image.avif({ ...encodings.avif, ...encode.avif });
+      return image.avif({ ...encodings.avif, ...encode.avif, quality });
     case "jpeg":
       return image.flatten({ background: "#ffffff" }).jpeg({
-        ...encodings.jpeg,
-        ...encode.jpeg,
+        quality,
         quantisationTable: 3,
         chromaSubsampling: drawn ? "4:4:4" : "4:2:0",
       });

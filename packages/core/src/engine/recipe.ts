@@ -4,6 +4,7 @@
 export * as Recipe from "./recipe.ts";
 
 import { createHash } from "node:crypto";
+import table from "./quality-table.json" with { type: "json" };
 
 /** Output formats, in the order in which a browser should try them: smallest file first. */
 export const formats = ["avif", "webp", "jpeg"] as const;
@@ -15,6 +16,12 @@ export type Encodings = {
   readonly webp: { readonly quality: number; readonly effort: number };
   readonly jpeg: { readonly quality: number };
 };
+
+/**
+ * Quality of a variant: the encoder's setting, 1–100, or the SSIMULACRA2 score that a prediction from the pixels aims
+ * at, 50–90. 70 is high quality; 90 is visually lossless. docs/formats.md has the error of the prediction.
+ */
+export type Quality = number | { readonly ssimulacra2: number };
 
 /** Encoder options of variants without options in their spec. */
 export const encodings: Encodings = {
@@ -40,6 +47,8 @@ export type Spec = {
   readonly formats: readonly [Format, ...Format[]];
   /** Overrides of `encodings`. */
   readonly encode?: Partial<Encodings>;
+  /** Quality in every format, in place of the one in `encode` and `encodings`. */
+  readonly quality?: Quality;
   /** Writes an animated original as one animated WebP, regardless of `formats`. Default: its first frame only. */
   readonly animated?: boolean;
 };
@@ -57,11 +66,13 @@ export type Name = keyof typeof recipe;
 /** Names of the variants, in the recipe's order. */
 export const names = Object.keys(recipe) as [Name, ...Name[]];
 
+const isPredicted = Object.values<Spec>(recipe).some(({ quality }) => typeof quality === "object");
+
 /**
- * Fingerprint of the recipe, 8 hex digits. Stored in each record, so that `stale` variants of an older recipe are
- * found.
+ * Fingerprint of the recipe, 8 hex digits, and of the table where a quality is predicted. Stored in each record, so that
+ * `stale` variants of an older recipe are found.
  */
 export const fingerprint = createHash("sha256")
-  .update(JSON.stringify({ recipe, encodings }))
+  .update(JSON.stringify({ recipe, encodings, table: isPredicted ? table : undefined }))
   .digest("hex")
   .slice(0, 8);

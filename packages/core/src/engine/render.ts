@@ -52,13 +52,13 @@ export async function render(
     if (last && last !== raster) free(last.pixels);
     last = raster;
     // Variants of a small original may be identical: each is encoded once.
-    const { formats, encode: how, animated, crop } = spec;
+    const { formats, encode: how, quality, animated, crop } = spec;
     const cut = isWhole(size, raster) ? undefined : [size, crop];
-    const key = JSON.stringify([raster.width, raster.height, cut, formats, how, animated]);
+    const key = JSON.stringify([raster.width, raster.height, cut, formats, how, quality, animated]);
     const files =
       made.get(key) ??
       (original.animated && spec.animated
-        ? animate(original, size, spec, limits, clock)
+        ? animate(original, raster, size, spec, limits, clock)
         : encode(raster, size, spec, original, clock));
     made.set(key, files);
     variants.push({ name, ...size, files: await files });

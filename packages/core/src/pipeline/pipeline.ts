@@ -161,8 +161,9 @@ async function make(
   }
 }
 
-async function store(path: string, { format, contentType, extension, bytes }: File): Promise<StoredFile> {
+async function store(path: string, file: File): Promise<StoredFile> {
+  const { format, contentType, extension, quality, bytes } = file;
   const key = `${path}.${extension}`;
   await Storage.writeVariant(key, bytes, contentType);
-  return { key, format, contentType, bytes: bytes.length };
+  return { key, format, contentType, bytes: bytes.length, ...(quality !== undefined && { quality }) };
 }

@@ -38,8 +38,14 @@ export type Status = (typeof statuses)[number];
 /** Statuses of images that callers may see: all but those of a deletion. */
 export const visibleStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
 
-/** File in the processed bucket. */
-export type StoredFile = { key: string; contentType: string; format: string; bytes: number };
+/** File in the processed bucket. `quality` is the encoder's setting; absent for lossless files and in older records. */
+export type StoredFile = {
+  key: string;
+  contentType: string;
+  format: string;
+  bytes: number;
+  quality?: number;
+};
 
 /** Variant, in pixels: the file that most clients support, and in `also` the same image in other formats. */
 export type StoredVariant = StoredFile & { width: number; height: number; also?: StoredFile[] };

@@ -21,7 +21,12 @@ export function Queue() {
       <ul>
         {open.map(({ id, filename, state, sent, total }) => (
           <li key={id}>
-            {filename} <small>{words[state] ?? `${Math.round((100 * sent) / total)} %`}</small>
+            {filename} <small>{words[state] ?? `${Math.round((100 * sent) / total)} %`}</small>{" "}
+            {state === "failed" && (
+              <button type="button" onClick={() => uploads.dismiss(id)}>
+                Dismiss
+              </button>
+            )}
           </li>
         ))}
       </ul>

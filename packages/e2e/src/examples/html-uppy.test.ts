@@ -18,7 +18,7 @@ describeWith("chromium", "the example html-uppy", () => {
     const opened = await command.until(/^Open (\S+)$/m);
     url = opened[1] ?? "";
     ({ context, close } = await startBrowser());
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     await close();

@@ -12,6 +12,7 @@ import { boat, expectPicture, installExample, open } from "./site.fixture.ts";
 const run = promisify(execFile);
 
 let cloud: TestCloud;
+let key: string;
 let url: string;
 let context: BrowserContext;
 let close: () => Promise<void>;
@@ -20,9 +21,14 @@ let remove: () => Promise<void>;
 describeWith("chromium", "the example nextjs, built for production", () => {
   beforeAll(async () => {
     let folder: string;
-    [{ folder, remove }, cloud] = await Promise.all([installExample("nextjs"), startTestCloud()]);
+    [{ folder, remove }, cloud] = await Promise.all([
+      installExample("nextjs"),
+      startTestCloud({ anonymous: false }),
+    ]);
+    const { ApiKey } = await import("@image-pipeline/core/api-key");
+    ({ key } = await ApiKey.create({ name: "site", scopes: ["images:read", "images:write"] }));
     const { PATH = "", HOME = "" } = process.env;
-    const env = { PATH, HOME, NEXT_TELEMETRY_DISABLED: "1", IMAGES_URL: cloud.url };
+    const env = { PATH, HOME, NEXT_TELEMETRY_DISABLED: "1", IMAGES_URL: cloud.url, IMAGES_TOKEN: key };
     await run("npm", ["run", "build"], { cwd: folder, env });
     const port = await freePort();
     const next = join(folder, "node_modules/next/dist/bin/next");
@@ -37,16 +43,20 @@ describeWith("chromium", "the example nextjs, built for production", () => {
     await remove();
   });
 
-  test("an upload goes through the server's proxy, and its picture appears in the list of the server", async () => {
+  test("an upload goes through the server, which has the API key, and its picture appears", async () => {
     const { page, errors } = await open(context, url);
     const requests: string[] = [];
+    const received: Promise<string>[] = [];
     page.on("request", (request) => requests.push(`${request.method()} ${new URL(request.url()).origin}`));
+    page.on("response", (response) => received.push(response.text().catch(() => "")));
+    await page.reload();
     await page.getByLabel("Add photos").setInputFiles(await boat());
     await expectPicture(page, ".grid img");
     // The browser calls the API through its own site, and sends the bytes to S3.
     expect(requests).toContain(`POST ${url}`);
     expect(requests.filter((request) => request.startsWith("PUT"))).toHaveLength(1);
     expect(requests).not.toContain(`POST ${new URL(cloud.url).origin}`);
+    expect((await Promise.all(received)).filter((text) => text.includes(key))).toEqual([]);
     expect(errors).toEqual([]);
   }, 60_000);
 

@@ -26,7 +26,7 @@ describeWith("chromium", "the example vite-react, built for production", () => {
     server = await preview({ root: folder, preview: { port: 0, host: "127.0.0.1" }, logLevel: "error" });
     url = server.resolvedUrls?.local[0] ?? "";
     ({ context, close } = await startBrowser());
-  }, 180_000);
+  }, 300_000);
 
   afterAll(async () => {
     await close();
@@ -58,7 +58,7 @@ describeWith("chromium", "the example vite-react, built for production", () => {
     expect(errors).toEqual([]);
   }, 60_000);
 
-  test("a file that is not an image is named with the reason", async () => {
+  test("a file that the pipeline rejects and one that the API refuses are named with the reason, and can be dismissed", async () => {
     const { page } = await open(context, url);
     const file = { name: "notes.jpg", mimeType: "image/jpeg", buffer: Buffer.from("notes") };
     await page.getByLabel("Add photos").setInputFiles(file);
@@ -66,5 +66,11 @@ describeWith("chromium", "the example vite-react, built for production", () => {
     await alert.waitFor();
     await alert.getByRole("button", { name: "Dismiss" }).click();
     await alert.waitFor({ state: "detached" });
+
+    const text = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("notes") };
+    await page.getByLabel("Add photos").setInputFiles(text);
+    await page.getByRole("alert").filter({ hasText: "notes.txt: The content type" }).waitFor();
+    await page.getByRole("button", { name: "Dismiss" }).click();
+    await expect.poll(() => page.getByText("notes.txt").count()).toBe(0);
   }, 60_000);
 });

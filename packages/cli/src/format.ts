@@ -55,7 +55,7 @@ export function mark(status: Image["status"]): string {
 
 /** An image in several lines: status, facts and variants. `took` in milliseconds. */
 export function summary(image: Image, { name, took }: { name?: string; took?: number } = {}): string {
-  const { id, status, source, error, tags = [], title, alt, createdAt, placeholder } = image;
+  const { id, status, source, error, tags = [], title, alt, createdAt, placeholder, focus } = image;
   const facts = [
     source.width && source.height ? `${source.width} × ${source.height}` : undefined,
     source.format,
@@ -69,6 +69,7 @@ export function summary(image: Image, { name, took }: { name?: string; took?: nu
     ["title", printable(title ?? "")],
     ["alt", printable(alt ?? "")],
     ["tags", tags.map(printable).join(", ")],
+    ["focus", focus ? `${focus.x}, ${focus.y}` : ""],
     ["created", took === undefined ? createdAt : ""],
     ...Object.entries(image.variants ?? {})
       .sort(([, a], [, b]) => (a?.width ?? 0) - (b?.width ?? 0))

@@ -182,7 +182,8 @@ export function createImages(request: Request) {
     },
 
     /**
-     * Changes title, alternative text, tags or metadata; `null` removes a field. With `version`, sends `If-Match` and
+     * Changes title, alternative text, tags, metadata, focal point or regions; `null` removes a field. After another focal
+     * point the image is `pending` until its cropped variants were made again: `wait` for it. With `version`, sends `If-Match` and
      * throws `version_conflict` if the image has another version. Throws `image_not_found`.
      */
     update: (id: string, changes: Changes, { signal, version }: Cancel & { version?: number } = {}) =>

@@ -33,7 +33,7 @@ export type SourceFormat = NonNullable<InferRequestType<Api["images"]["$get"]>["
 export type ImageInput = InferRequestType<Api["images"]["$post"]>["json"];
 
 /** Fields of an image that callers may change. */
-export type Description = Pick<ImageInput, "title" | "alt" | "tags" | "metadata">;
+export type Description = Pick<ImageInput, "title" | "alt" | "tags" | "metadata" | "focus" | "regions">;
 
 /** Response of `POST /images`: the `pending` image and `upload`, the presigned request for its bytes. */
 export type CreatedImage = InferResponseType<Api["images"]["$post"], 201>;

@@ -144,7 +144,7 @@ export function inputOf(
   file: { name?: string; type: string; size: number },
   options: UploadOptions,
 ): ImageInput {
-  const { filename, contentType, sha256, title, alt, tags, metadata } = options;
+  const { filename, contentType, sha256, title, alt, tags, metadata, focus, regions } = options;
   return {
     filename: filename ?? file.name ?? "image",
     // The API accepts aliases and an empty type, and lists the supported formats in its error.
@@ -155,6 +155,8 @@ export function inputOf(
     alt,
     tags,
     metadata,
+    focus,
+    regions,
   };
 }
 

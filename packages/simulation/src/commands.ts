@@ -194,8 +194,15 @@ const onImage = (
 
 const patch = ([who, tags, title]: [number, string[], number]) =>
   onImage(`patch image ${who} with title ${title} and tags ${tags}`, who, (world, path) =>
-    world.api("PATCH", path, { title: `title ${title}`, tags }),
+    world.api("PATCH", path, {
+      title: `title ${title}`,
+      tags,
+      ...(title % 3 === 0 && { focus: focusOf(title) }),
+    }),
   );
+
+/** One of a few focal points: the same is set again now and then. */
+const focusOf = (n: number) => ({ x: (n % 4) / 4, y: 0.5 });
 
 const reprocess = (who: number) =>
   onImage(`reprocess image ${who}`, who, (world, path) => world.api("POST", `${path}/reprocess`));

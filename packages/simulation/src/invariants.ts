@@ -2,6 +2,7 @@
  * The invariants, one function each. `onChange` is checked at every write that took effect, `atRest` once nothing
  * moves any more. docs/reliability.md lists them; a test compares the two.
  */
+import { Crop } from "@image-pipeline/core/engine/crop";
 import { Protocol } from "@image-pipeline/core/records/protocol";
 import { Term } from "@image-pipeline/core/records/terms";
 import type { Transition } from "@image-pipeline/core/table/event-entity";
@@ -31,6 +32,8 @@ export type State = {
   doomed: Set<string>;
   /** Images whose deletion the API has acknowledged. */
   erased: Set<string>;
+  /** The crop that the newest claim of each image began with. */
+  crops: Map<string, string>;
   /** Objects created, by key. */
   puts: Map<string, number>;
   /** Replayed uploads that were taken from a quota, and those whose events have changed a record. */
@@ -151,7 +154,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
   },
   I5: {
     promise:
-      "The version, the sequencer and the attempt never decrease. A final state is left only for a newer upload, by reprocessing or for deletion.",
+      "The version, the sequencer and the attempt never decrease. A final state is left only for a newer upload, by reprocessing, for another focus or for deletion.",
     heldBy: ["simulation"],
     *onChange(change) {
       if (change.of !== "record") return;
@@ -162,7 +165,8 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       if (!before || before.status === after.status) return;
       if (!["ready", "rejected", "deleted"].includes(before.status)) return;
       const newer = (after.sequencer ?? "") > (before.sequencer ?? "") || after.etag !== before.etag;
-      const asked = entry && ["reprocessed", "deleting", "deleted"].includes(entry.type);
+      const moved = entry?.type === "updated" && Crop.keyOf(after) !== Crop.keyOf(before);
+      const asked = moved || (entry && ["reprocessed", "deleting", "deleted"].includes(entry.type));
       if (!newer && !asked) yield `a ${before.status} image became ${after.status} for no reason`;
     },
   },
@@ -240,7 +244,16 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       for (const name of ["owner", "key", "imageID"] as const)
         if (before[name] !== after[name]) yield `the ${name} was changed`;
       if (entry?.type === "updated" || before.status === "deleted" || after.status === "deleted") return;
-      for (const name of ["title", "alt", "tags", "metadata", "filename", "createdAt"] as const)
+      for (const name of [
+        "title",
+        "alt",
+        "tags",
+        "metadata",
+        "filename",
+        "createdAt",
+        "focus",
+        "regions",
+      ] as const)
         if (JSON.stringify(before[name]) !== JSON.stringify(after[name])) yield `the ${name} was lost`;
     },
   },
@@ -397,6 +410,15 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       for (const { status, discarded, key, etag } of records.values())
         if (reconciler && status === "rejected" && discarded && uploads.get(key)?.etag === etag)
           yield "the bytes of a rejected upload are left";
+    },
+  },
+  I21: {
+    promise: "The cropped variants of a `ready` image were made for the focus that its record names.",
+    heldBy: ["simulation", "focus.test.ts"],
+    *onChange(change, { crops }) {
+      if (change.of !== "record" || change.after.status !== "ready") return;
+      if (crops.get(change.after.imageID) !== Crop.keyOf(change.after))
+        yield "an image is ready with the crops of another focus";
     },
   },
 };

@@ -2,6 +2,7 @@
  * Observes every write that took effect, in order, and checks the invariants at each. Reads the requests
  * themselves, independently of the protocol and the product's readers.
  */
+import { Crop } from "@image-pipeline/core/engine/crop";
 import type { Term } from "@image-pipeline/core/records/terms";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { names } from "@image-pipeline/local/environment";
@@ -38,6 +39,7 @@ export function createObserver(files: readonly File[]): Observer {
     rows: new Map(),
     doomed: new Set(),
     erased: new Set(),
+    crops: new Map(),
     puts: new Map(),
     replays: { charged: 0, claimed: 0 },
     keys: new Set(),
@@ -53,7 +55,7 @@ export function createObserver(files: readonly File[]): Observer {
     },
     expired,
   };
-  const { uploads, variants, records, history, terms, rows, doomed, erased, puts, replays } = observer;
+  const { uploads, variants, records, history, terms, rows, doomed, erased, crops, puts, replays } = observer;
 
   function check(change: Change) {
     for (const [name, { onChange }] of Object.entries(invariants))
@@ -114,6 +116,7 @@ export function createObserver(files: readonly File[]): Observer {
     if (entry) history.set(imageID, [...(history.get(imageID) ?? []), entry]);
     if (history.get(imageID)?.[0]?.type === "announced" && isReplay(before, after)) replays.claimed++;
     if (status === "processing" && job) job.attempt = after.attempt;
+    if (status === "processing" && before?.attempt !== after.attempt) crops.set(imageID, Crop.keyOf(after));
     if (before && status === "deleted")
       for (const { keys } of after.superseded ?? []) for (const key of keys) doomed.add(key);
     check({ of: "record", before, after, entry, job });

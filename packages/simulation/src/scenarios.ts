@@ -2,6 +2,7 @@
  * One scenario for each rule of the protocol: a schedule that the product passes, and that it fails without the rule.
  * A mutant that no scenario notices would be a rule without a purpose, or a blind spot of the invariants.
  */
+import { fingerprint } from "@image-pipeline/core/engine/recipe";
 import { Protocol } from "@image-pipeline/core/records/protocol";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { command } from "./commands.ts";
@@ -388,6 +389,39 @@ export const scenarios: Record<string, Scenario> = {
       worker.kill();
     },
     without: { rules: { confirms: () => true } },
+  },
+  "unmoved-crop": {
+    rule: "processing an image again for another focus",
+    title: "A focus that is set while a worker crops around the old one is that of the variants",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      const path = pathIn(world);
+      world.api("POST", `${path}/reprocess`);
+      await runToEnd(only());
+      const worker = only();
+      await runUntil(worker, /^PutObject/);
+      world.api("PATCH", path, { focus: { x: 0.1, y: 0.9 } });
+      await runToEnd(other(worker));
+      await runToEnd(worker);
+      await world.wait(1000);
+    },
+    without: { rules: { onFocus: (_, draft) => draft } },
+  },
+  "kept-of-other-bytes": {
+    rule: "making every variant of other bytes",
+    title: "A new upload keeps no variant of the old one",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      await put(world, "green");
+      await world.wait(1000);
+    },
+    without: {
+      rules: { keptVariants: ({ variants }) => rules.keptVariants({ variants, recipe: fingerprint }) },
+    },
   },
   "reopened-by-event": {
     rule: "closing the key of a deleted image to the events of late bytes",

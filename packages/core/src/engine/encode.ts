@@ -1,6 +1,7 @@
 /** Encodes variants: crops a raster and writes it in each format. */
 
 import type { Settings } from "../settings.ts";
+import { Crop } from "./crop.ts";
 import type { Original } from "./original.ts";
 import type { Size } from "./plan.ts";
 import { Quality } from "./quality.ts";
@@ -43,6 +44,7 @@ export async function encode(
   spec: Spec,
   { upright, header }: Pick<Original, "upright" | "header">,
   clock: Clock,
+  subject: Crop.Subject = {},
 ): Promise<Files> {
   const whole = isWhole(size, raster);
   const clean = lossless.includes(header.format);
@@ -50,11 +52,16 @@ export async function encode(
   const drawn = icon || (clean && isDrawn(raster));
   let cut = raster;
   // Once for all formats: finding the attention region costs more than the crop.
-  if (!whole && spec.crop === "attention") {
+  const corner = spec.crop === "focus" ? Crop.around(raster, size, subject) : undefined;
+  const attends = spec.crop === "attention" || (spec.crop === "focus" && !corner);
+  if (!whole && attends) {
     const position = sharp.strategy.attention;
     cut = await rasterOf(open(raster).resize(size.width, size.height, { fit: "cover", position }), clock);
   }
-  const area = { ...(cut === raster && !whole ? middle(raster, size) : { left: 0, top: 0 }), ...size };
+  const area = {
+    ...(cut === raster && !whole ? (corner ?? middle(raster, size)) : { left: 0, top: 0 }),
+    ...size,
+  };
   const settingOf = Quality.predictor(cut, area);
   const write = async (format: Recipe.Format): Promise<File> => {
     const image = open(cut);
@@ -76,8 +83,9 @@ export async function encode(
 }
 
 /**
- * Encodes every frame, with its delay, as one WebP. Crops the centre: libvips finds the attention region of still
- * images only. The quality is predicted from the first frame that shows something, `raster`.
+/**
+ * Encodes every frame, with its delay, as one WebP. Crops around the subject, or else the centre: libvips finds the
+ * attention region of still images only. The quality is predicted from the first frame that shows something, `raster`.
  */
 export async function animate(
   { bytes }: Original,
@@ -86,14 +94,15 @@ export async function animate(
   spec: Spec,
   { pixelsMax, animatedPixelsMax }: Settings.Pipeline,
   clock: Clock,
+  subject: Crop.Subject = {},
 ): Promise<Files> {
   const limitInputPixels = Math.max(pixelsMax, animatedPixelsMax);
   const image = sharp(bytes, { failOn, limitInputPixels, animated: true });
-  image.resize(size.width, size.height, { fit: "cover" });
-  const quality = Quality.predictor(raster, { ...middle(raster, size), ...size })(
-    qualityOf(spec, "webp"),
-    "webp",
-  );
+  const corner = spec.crop === "focus" ? Crop.around(raster, size, subject) : undefined;
+  if (corner) image.resize(raster.width, raster.height, { fit: "fill" }).extract({ ...corner, ...size });
+  else image.resize(size.width, size.height, { fit: "cover" });
+  const area = { ...(corner ?? middle(raster, size)), ...size };
+  const quality = Quality.predictor(raster, area)(qualityOf(spec, "webp"), "webp");
   const { data } = await asRejection(finish(encoded(image, "webp", spec, quality), clock));
   return [{ format: "webp", ...containers.webp, quality, bytes: data }];
 }

@@ -39,10 +39,10 @@ export type Spec = {
   /** `cover` fills the box and crops the rest; `inside` fits within the box. */
   readonly fit: "cover" | "inside";
   /**
-   * Part that `cover` keeps: the centre, or libvips' attention region (skin, saturated colours, detail). Default:
-   * `centre`.
+   * Part that `cover` keeps: the centre; libvips' attention region (skin, saturated colours, detail); or with `focus`
+   * the image's focal point, else its regions, else the attention region. Default: `centre`.
    */
-  readonly crop?: "centre" | "attention";
+  readonly crop?: "centre" | "attention" | "focus";
   /** Writes one file for each. The API's `url` is the one that most clients support. */
   readonly formats: readonly [Format, ...Format[]];
   /** Overrides of `encodings`. */
@@ -54,7 +54,7 @@ export type Spec = {
 };
 
 export const recipe = {
-  thumbnail: { width: 200, height: 200, fit: "cover", formats: ["webp"] },
+  thumbnail: { width: 200, height: 200, fit: "cover", crop: "focus", formats: ["webp"] },
   small: { width: 480, fit: "inside", formats: ["webp"] },
   medium: { width: 1080, fit: "inside", formats: ["webp"] },
   large: { width: 1920, fit: "inside", formats: ["webp"] },
@@ -67,6 +67,9 @@ export type Name = keyof typeof recipe;
 export const names = Object.keys(recipe) as [Name, ...Name[]];
 
 const isPredicted = Object.values<Spec>(recipe).some(({ quality }) => typeof quality === "object");
+
+/** Returns true if a variant is cropped around the focal point, so that it changes with it. */
+export const followsFocus = ({ fit, crop }: Spec): boolean => fit === "cover" && crop === "focus";
 
 /**
  * Fingerprint of the recipe, 8 hex digits, and of the table where a quality is predicted. Stored in each record, so that

@@ -165,6 +165,89 @@ const pathItem = (input: unknown, key: string): v.IssuePathItem => ({
   value: undefined,
 });
 
+/** Coordinate from 0 to 1. Rounded: the table accepts no number as small as JSON may have. */
+const share = (description: string) =>
+  v.pipe(
+    v.number(),
+    v.minValue(0, "Must be from 0 to 1, a share of the image's width or height."),
+    v.maxValue(1, "Must be from 0 to 1, a share of the image's width or height."),
+    v.description(description),
+    v.transform((given) => Math.round(given * 10_000) / 10_000),
+  );
+
+const across = "From the left edge of the upright image (0) to the right one (1).";
+const down = "From the upper edge of the upright image (0) to the lower one (1).";
+
+const point = v.pipe(
+  v.strictObject({ x: share(across), y: share(down) }),
+  v.description(
+    "Focal point, which cropped variants show as close to their middle as the edges allow. Coordinates are of the image as it is seen, after EXIF orientation, and rounded to four decimals.",
+  ),
+);
+
+/** The point that crops keep. */
+export const focus = v.pipe(point, v.metadata({ ref: "FocusInput" }));
+
+/** The same in a change, where `null` removes it. A separate schema, because clients' generators know no unions. */
+const focusChange = v.pipe(v.nullable(point), v.metadata({ ref: "FocusChange" }));
+
+/** A focal point as callers see it. A schema is of requests or of responses: those of responses stay open. */
+const Focus = v.pipe(
+  v.object({
+    x: v.pipe(v.number(), v.description(across)),
+    y: v.pipe(v.number(), v.description(down)),
+  }),
+  v.metadata({ ref: "Focus" }),
+);
+
+/** A region as callers see it. */
+const Region = v.pipe(
+  v.object({
+    ...Focus.entries,
+    width: v.pipe(v.number(), v.description("Share of the image's width.")),
+    height: v.pipe(v.number(), v.description("Share of the image's height.")),
+    kind: v.optional(v.pipe(v.string(), v.description("What the region shows, such as `face`."))),
+  }),
+  v.metadata({ ref: "Region" }),
+);
+
+/** Most regions of one image. */
+const regionsMax = 20;
+
+const region = v.pipe(
+  v.strictObject({
+    x: share(across),
+    y: share(down),
+    width: share("Share of the image's width."),
+    height: share("Share of the image's height."),
+    kind: v.optional(
+      v.pipe(
+        v.string(),
+        v.regex(
+          /^[a-z][a-z0-9_-]{0,31}$/,
+          "Must be a word of at most 32 lower-case letters, such as `face`.",
+        ),
+        v.description("What the region shows, such as `face`."),
+      ),
+    ),
+  }),
+  v.check(({ width, height }) => width > 0 && height > 0, "The region is empty."),
+  v.check(
+    ({ x, y, width, height }) => x + width <= 1.0001 && y + height <= 1.0001,
+    "The region ends outside the image.",
+  ),
+  v.metadata({ ref: "RegionInput" }),
+);
+
+/** The parts of the image that crops keep, such as faces. */
+export const regions = v.pipe(
+  v.array(region),
+  v.maxLength(regionsMax, `At most ${regionsMax} regions.`),
+  v.description(
+    "Regions, such as faces that a phone has detected. Without `focus`, cropped variants show all of them, or the largest if they do not fit.",
+  ),
+);
+
 export const metadata = metadataOf(metadataValue, "string");
 
 export const Info = v.pipe(
@@ -183,6 +266,8 @@ export const Info = v.pipe(
     alt: v.optional(alt),
     tags: v.optional(v.array(v.string())),
     metadata: v.optional(v.record(v.string(), v.string())),
+    focus: v.optional(Focus),
+    regions: v.optional(v.array(Region)),
     source: Source,
     placeholder: v.optional(
       v.pipe(
@@ -241,6 +326,8 @@ export const Changes = v.pipe(
     alt: v.nullish(alt),
     tags: v.nullish(tags),
     metadata: v.nullish(metadataOf(v.nullable(metadataValue), ["string", "null"])),
+    focus: v.optional(focusChange),
+    regions: v.nullish(regions),
   }),
   v.metadata({ ref: "Changes" }),
 );

@@ -17,7 +17,19 @@ import { wholeSeconds } from "../time.ts";
 import { Changes, type Info, metadataMax } from "./image-schema.ts";
 import { negotiated } from "./negotiate.ts";
 
-export { alt, Changes, filename, Info, metadata, metadataEntry, tag, tags, title } from "./image-schema.ts";
+export {
+  alt,
+  Changes,
+  filename,
+  focus,
+  Info,
+  metadata,
+  metadataEntry,
+  regions,
+  tag,
+  tags,
+  title,
+} from "./image-schema.ts";
 
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 
@@ -77,7 +89,8 @@ export const original = fn(
 /**
  * Changes the descriptive fields of an image; with `version`, only that version. With `merge`, `metadata` is merged
  * into the image's (RFC 7396), otherwise it replaces them. Throws `image_not_found`, `version_conflict`,
- * `invalid_request` if the merged metadata has too many entries.
+ * `invalid_request` if the merged metadata has too many entries. Another focal point sends the image through the pipeline
+ * again, for its cropped variants alone.
  */
 export const update = fn(
   v.object({
@@ -96,10 +109,14 @@ export const update = fn(
       const changed = Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined]));
       if (changes.metadata) changed.metadata = patched(merge ? record.metadata : {}, changes.metadata);
       return {
-        draft: { ...draft, ...changed },
+        draft: Protocol.rules.onFocus(record, { ...draft, ...changed }, Date.now()),
         entry: { type: "updated", by, detail: { fields: fields.map(([name]) => name).join(", ") } },
       };
     });
+    const isRecropped =
+      after.status === "pending" && (changes.focus !== undefined || changes.regions !== undefined);
+    if (isRecropped && after.etag !== undefined)
+      await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
     return serialize(after);
   },
 );
@@ -219,6 +236,7 @@ export const isVisible = ({ status, expiresAt }: ImageRecord) =>
  */
 export function serialize(record: ImageRecord): Info {
   const { imageID, version, owner, filename, title, alt, tags, metadata, placeholder, error } = record;
+  const { focus, regions } = record;
   const status = visibleStatuses.find((visible) => visible === record.status);
   if (!status) throw new Error(`${imageID} is ${record.status}, which callers must not see.`);
   return {
@@ -231,6 +249,8 @@ export function serialize(record: ImageRecord): Info {
     alt,
     tags,
     metadata,
+    focus,
+    regions,
     source: { key: record.key, bytes: record.bytes, ...record.source, sha256: record.sha256 },
     placeholder,
     variants: record.variants && variantsOf(record.variants),

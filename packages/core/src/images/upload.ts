@@ -54,6 +54,8 @@ export const New = v.pipe(
     alt: v.optional(Image.alt),
     tags: v.optional(Image.tags),
     metadata: v.optional(Image.metadata),
+    focus: v.optional(Image.focus),
+    regions: v.optional(Image.regions),
   }),
 );
 export type New = v.InferOutput<typeof New>;
@@ -175,7 +177,10 @@ async function begun({ owner, imageID }: Creator): Promise<ImageRecord | undefin
   );
 }
 
-type Pending = Pick<Draft, "filename" | "declared" | "title" | "alt" | "tags" | "metadata">;
+type Pending = Pick<
+  Draft,
+  "filename" | "declared" | "title" | "alt" | "tags" | "metadata" | "focus" | "regions"
+>;
 
 /**
  * Takes an upload of `bytes` from the owner's quota and writes its pending record. Returns the one that another run of

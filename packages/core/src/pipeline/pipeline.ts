@@ -9,7 +9,7 @@ import { Storage } from "../aws/storage.ts";
 import { Exhausted, withinBudget } from "../engine/budget.ts";
 import type { File } from "../engine/encode.ts";
 import { free } from "../engine/free.ts";
-import type { Name } from "../engine/recipe.ts";
+import { names, recipe, type Spec } from "../engine/recipe.ts";
 import { Rejection } from "../engine/rejection.ts";
 import { render } from "../engine/render.ts";
 import { Quota } from "../images/quota.ts";
@@ -136,7 +136,10 @@ async function make(
   const { bytes } = original;
   const sha256 = createHash("sha256").update(bytes).digest("hex");
   try {
-    const { source, placeholder, variants } = await withinBudget(() => render(bytes, settings), {
+    const kept = Protocol.rules.keptVariants(claimed);
+    const missing = names.filter((name) => !kept[name]);
+    const wanted = Object.fromEntries(missing.map((name): [string, Spec] => [name, recipe[name]]));
+    const { variants, ...rendered } = await withinBudget(() => render(bytes, settings, wanted, claimed), {
       seconds: settings.decodeSecondsMax,
       memoryMB: memoryMB * memoryShare,
     });
@@ -144,14 +147,22 @@ async function make(
     free(bytes);
     const folder = Protocol.rules.pathOf(claimed, etag);
     const stored = await Promise.all(
-      variants.map(async ({ name, width, height, files }): Promise<[Name, StoredVariant]> => {
+      variants.map(async ({ name, width, height, files }): Promise<[string, StoredVariant]> => {
         const [shown, ...also] = await Promise.all(files.map((file) => store(`${folder}/${name}`, file)));
         if (!shown) throw new Error(`The variant ${name} has no file.`);
         return [name, { ...shown, width, height, ...(also.length > 0 ? { also } : {}) }];
       }),
     );
     for (const { files } of variants) for (const file of files) free(file.bytes);
-    const result = { bytes: length, sha256, source, placeholder, variants: Object.fromEntries(stored) };
+    // The facts of the same bytes stay: a hash computed from another raster may differ in a bit.
+    const isKept = Object.keys(kept).length > 0;
+    const result = {
+      bytes: length,
+      sha256,
+      source: (isKept && claimed.source) || rendered.source,
+      placeholder: (isKept && claimed.placeholder) || rendered.placeholder,
+      variants: { ...kept, ...Object.fromEntries(stored) },
+    };
     return { is: "ready", result };
   } catch (error) {
     if (!(error instanceof Rejection)) throw error;

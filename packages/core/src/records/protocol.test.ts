@@ -218,3 +218,86 @@ test("a row is confirmed by the record of its creation time that has the terms",
   // The image under this key was deleted and came back: the row is of the one before.
   expect(Protocol.confirms(tagged, { createdAt: "2025-12-31T00:00:00.000Z" }, isSought)).toBe(false);
 });
+
+describe("another focus", () => {
+  const focus = { x: 0.2, y: 0.8 };
+  const changed = (before: ImageRecord, fields: Partial<ImageRecord>) => {
+    const { version, ...draft } = { ...before, ...fields };
+    return Protocol.onFocus(before, draft, context.now);
+  };
+
+  test("makes a ready image pending, and fences a worker that crops around the old one", () => {
+    for (const status of ["ready", "processing"] as const) {
+      const before: ImageRecord = { ...record, status, attempt: 3, recipe: "12345678" };
+      expect(changed(before, { focus })).toMatchObject({
+        status: "pending",
+        attempt: 4,
+        focus,
+        recipe: "12345678",
+      });
+    }
+  });
+
+  test("leaves every other status as it is", () => {
+    for (const status of ["pending", "rejected", "failed"] as const)
+      expect(changed({ ...record, status }, { focus })).toMatchObject({
+        status,
+        attempt: record.attempt,
+        focus,
+      });
+  });
+
+  test("that crops alike makes nothing again", () => {
+    const regions = [{ x: 0, y: 0, width: 0.5, height: 0.5 }];
+    expect(changed({ ...record, focus }, { focus: { ...focus } }).status).toBe("ready");
+    expect(changed({ ...record, focus }, { regions }).status).toBe("ready");
+    expect(changed({ ...record, regions }, { regions: [] }).status).toBe("pending");
+    expect(changed({ ...record, regions: [] }, { regions: undefined }).status).toBe("ready");
+    expect(changed(record, { title: "New" }).status).toBe("ready");
+  });
+
+  test("keeps the variants that it does not move, of the same bytes and recipe only", () => {
+    const variant = (name: string) => ({
+      key: name,
+      contentType: "",
+      format: "webp",
+      bytes: 1,
+      width: 1,
+      height: 1,
+    });
+    const variants = { thumbnail: variant("t"), small: variant("s"), large: variant("l") };
+    const made: ImageRecord = { ...record, etag: "a", sequencer: "1", recipe: fingerprint, variants };
+    expect(Object.keys(Protocol.keptVariants(made))).toEqual(["small", "large"]);
+    expect(Protocol.keptVariants({ ...made, recipe: "12345678" })).toEqual({});
+    expect(Protocol.keptVariants({ ...made, ...Protocol.onReprocess(made, "", context.now).draft })).toEqual(
+      {},
+    );
+    const claim = (etag: string) => {
+      const decision = Protocol.onCreated(
+        { ...made, status: "pending" },
+        { kind: "created", key: record.key, sequencer: "2", etag },
+        context,
+      );
+      if (decision.do !== "claim") throw new Error(decision.do);
+      return decision.draft;
+    };
+    expect(Object.keys(Protocol.keptVariants(claim("a")))).toEqual(["small", "large"]);
+    expect(Protocol.keptVariants(claim("b"))).toEqual({});
+  });
+
+  test("supersedes only the files that it replaces", () => {
+    const file = { contentType: "", format: "webp", bytes: 1, width: 1, height: 1 };
+    const [old, small, next] = ["old", "small", "next"].map((key) => ({ key, ...file }));
+    if (!old || !small || !next) throw new Error("A file is missing.");
+    const leaseUntil = new Date(context.now + 1000).toISOString();
+    const claimed: ImageRecord = {
+      ...record,
+      status: "processing",
+      leaseUntil,
+      variants: { thumbnail: old, small },
+    };
+    const outcome = { is: "ready", result: { variants: { thumbnail: next, small } } } as const;
+    const done = Protocol.onOutcome(claimed, claimed.attempt, outcome, context);
+    expect(done?.draft.superseded?.map(({ keys }) => keys)).toEqual([["old"]]);
+  });
+});

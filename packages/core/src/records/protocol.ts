@@ -4,7 +4,8 @@
  */
 export * as Protocol from "./protocol.ts";
 
-import { fingerprint, type Name } from "../engine/recipe.ts";
+import { Crop } from "../engine/crop.ts";
+import { fingerprint, followsFocus, type Name, recipe, type Spec } from "../engine/recipe.ts";
 import type { ImageRecord, StoredVariant, Superseded } from "../table/image-entity.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
 import type { Draft, Entry } from "./record.ts";
@@ -207,7 +208,7 @@ export function onOutcome(
           processedAt,
           error: undefined,
           failures: undefined,
-          superseded: superseded(record, context.now),
+          superseded: superseded(record, context.now, supersededMs, keysOf(outcome.result)),
         },
         entry: { type: "ready", by: "processor", detail: { attempt } },
       };
@@ -371,6 +372,46 @@ export function onReprocess(
 }
 
 /**
+ * Rule 16: the draft of a change of fields. If it moves the focus of a `ready` image, or of one that a worker crops
+ * around the old one, the image is processed again: the attempt grows, which fences that worker. Any other image gets the
+ * new crops when it is processed.
+ */
+export function onFocus(record: ImageRecord, draft: Draft, now: number): Draft {
+  const { status, attempt } = record;
+  const isAffected = status === "ready" || status === "processing";
+  if (!isAffected || !isCropped || Crop.keyOf(draft) === Crop.keyOf(record)) return draft;
+  return {
+    ...draft,
+    status: "pending",
+    attempt: attempt + 1,
+    leaseUntil: undefined,
+    dueAt: iso(now + resendMs),
+  };
+}
+
+/**
+ * Rule 16: returns the variants that a claimed image keeps: those that no focus moves, if they were made from the same
+ * bytes by the current recipe. A claim of other bytes, and reprocessing, clear `recipe`.
+ */
+export function keptVariants({
+  recipe,
+  variants = {},
+}: Pick<ImageRecord, "recipe" | "variants">): Result["variants"] {
+  if (recipe !== fingerprint || !isCropped) return {};
+  return Object.fromEntries(
+    specs.flatMap(([name, spec]) => {
+      const variant = variants[name];
+      return variant && !followsFocus(spec) ? [[name, variant]] : [];
+    }),
+  );
+}
+
+const specs = Object.entries(recipe) as [Name, Spec][];
+
+/** The recipe has a variant that follows the focus. */
+const isCropped = specs.some(([, spec]) => followsFocus(spec));
+
+/**
  * Rule 12: a request that is repeated under its idempotency key continues the work that the key's claim names, and
  * begins no other.
  */
@@ -474,6 +515,8 @@ function claimed(
     imageID: context.imageID,
     owner: record?.owner ?? context.owner,
     ...upload,
+    // Of the variants that the record names: they are not of other bytes.
+    recipe: record?.etag === upload.etag ? record?.recipe : undefined,
     status: "processing",
     attempt: (record?.attempt ?? 0) + 1,
     leaseUntil,
@@ -507,10 +550,18 @@ function tombstone(record: ImageRecord | undefined, key: string, context: Contex
   };
 }
 
-/** The keys replaced within `keptMs`, and the record's own. Older ones are left to the reconciler's sweep. */
-function superseded(record: ImageRecord, now: number, keptMs = supersededMs): Superseded[] | undefined {
+/**
+ * The keys replaced within `keptMs`, and the record's own apart from those that its successor keeps. Older ones are left
+ * to the reconciler's sweep.
+ */
+function superseded(
+  record: ImageRecord,
+  now: number,
+  keptMs = supersededMs,
+  kept: readonly string[] = [],
+): Superseded[] | undefined {
   const older = (record.superseded ?? []).filter(({ at }) => Date.parse(at) > now - keptMs);
-  const keys = keysOf(record);
+  const keys = keysOf(record).filter((key) => !kept.includes(key));
   const all = keys.length > 0 ? [...older, { keys, at: iso(now) }] : older;
   return all.length > 0 ? all : undefined;
 }
@@ -541,6 +592,8 @@ export const rules = {
   onOutcome,
   onDeadLetter,
   onDelete,
+  onFocus,
+  keptVariants,
   mayAcknowledge,
   pathOf,
   keysInUse,

@@ -42,6 +42,8 @@ export const full: Required<ImageRecord> = {
   alt: "A cat",
   tags: ["a", "ü"],
   metadata: { any: "thing" },
+  focus: { x: 0.25, y: 0.5 },
+  regions: [{ x: 0.1, y: 0.2, width: 0.3, height: 0.4, kind: "face" }],
   declared: { contentType: "image/jpeg", bytes: 12, sha256: "ab" },
   bytes: 12,
   sha256: "ab",

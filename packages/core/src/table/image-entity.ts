@@ -60,6 +60,15 @@ const location = {
   altitude: { type: "number" },
 } as const satisfies Record<keyof Location, unknown>;
 
+/** Attributes of a point of the image, and of a rectangle. */
+const point = { x: { type: "number", required: true }, y: { type: "number", required: true } } as const;
+const region = {
+  ...point,
+  width: { type: "number", required: true },
+  height: { type: "number", required: true },
+  kind: { type: "string" },
+} as const;
+
 /** Attributes of `source`. ElectroDB drops what is not declared, so that this must name every fact. */
 const facts = {
   format: { type: "string", required: true },
@@ -154,6 +163,12 @@ export const ImageEntity = Table.onTable(
       tags: { type: "list", items: { type: "string" } },
       // Not a map: the client chooses the names.
       metadata: { type: CustomAttributeType<Record<string, string>>("any") },
+      // Coordinates from 0 to 1 of the upright image.
+      focus: { type: "map", properties: point },
+      regions: {
+        type: "list",
+        items: { type: "map", properties: region },
+      },
       declared: {
         type: "map",
         properties: {

@@ -89,6 +89,9 @@ function good(schema: JsonSchema, source: Source): fc.Arbitrary<unknown> {
   switch ([schema.type].flat()[0]) {
     case "integer":
       return fc.integer({ min: minimum, max: Math.min(maximum, 2_000_000_000) });
+    case "number":
+      // The lower half: a rectangle's offset and width then end within it.
+      return fc.integer({ min: 0, max: 500 }).map((n) => minimum + ((maximum - minimum) * n) / 1000);
     case "boolean":
       return fc.boolean();
     case "array":

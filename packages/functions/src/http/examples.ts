@@ -15,6 +15,7 @@ const described = {
   alt: "A white lighthouse on a cliff, seen from the sea",
   tags: ["sea", "summer"],
   metadata: { album: "42" },
+  focus: { x: 0.62, y: 0.4 },
 };
 
 const newImage: Upload.New = {
@@ -136,7 +137,7 @@ export const Example = {
   page: { items: [image], nextCursor: "XCcjLRkekKluljLoFodx3lsiMjAyNi0xMS0yM1Qx" },
   similar: { items: [{ distance: 3, image: similar }], complete: true },
   count: { count: 42, estimate: false },
-  changes: { title: "The lighthouse", alt: null },
+  changes: { title: "The lighthouse", alt: null, focus: { x: 0.6, y: 0.35 } },
   events: { items: events },
   signing,
   original,

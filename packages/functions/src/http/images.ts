@@ -210,7 +210,9 @@ With \`id\`, returns the images with these ids in one page and in their order; i
       operationId: "updateImage",
       tag: "Images",
       summary: "Update an image",
-      description: `Changes only the fields that are sent. \`null\` removes a field. \`tags\` are replaced as a whole, and so is \`metadata\` in a body of type \`application/json\`. As a merge patch (RFC 7396, \`${mergePatch}\`) \`metadata\` is merged: entries that are not sent stay, and an entry that is \`null\` is removed.`,
+      description: `Changes only the fields that are sent. \`null\` removes a field. \`tags\` are replaced as a whole, and so is \`metadata\` in a body of type \`application/json\`. As a merge patch (RFC 7396, \`${mergePatch}\`) \`metadata\` is merged: entries that are not sent stay, and an entry that is \`null\` is removed.
+
+Another \`focus\`, or other \`regions\` without one, sends a \`ready\` image through the pipeline again: it is \`pending\` until its cropped variants exist under new URLs. The other variants keep theirs, and the old ones stay readable for a day.`,
       scope: "images:write",
       responses: {
         200: {
@@ -240,6 +242,8 @@ With \`id\`, returns the images with these ids in one page and in their order; i
       const version = versionOf(c.req.header("if-match"));
       const changes = c.req.valid("json");
       if (owner !== undefined) await Quota.change(owner, c.var.settings);
+      const isMoved = changes.focus !== undefined || changes.regions !== undefined;
+      if (owner !== undefined && isMoved) await Quota.reprocess(owner, c.var.settings);
       const merge = mediaTypeOf(c.req.header("content-type")) === mergePatch;
       const image = await Image.update({ ...c.req.valid("param"), owner, by, version, changes, merge });
       return c.json(image, 200, { etag: etagOf(image) });

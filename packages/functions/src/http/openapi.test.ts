@@ -51,7 +51,10 @@ type Operation = {
 };
 
 /** Schemas of request bodies only, which may therefore be strict and accept `null`. */
-const requests = new Set(["ImageInput", "ImageForm", "Changes", "SigningRequest"]);
+const requests = new Set([
+  ...["ImageInput", "ImageForm", "Changes", "SigningRequest"],
+  ...["FocusInput", "FocusChange", "RegionInput"],
+]);
 
 describe("the document has nothing that client generators misread", () => {
   const answers = Object.fromEntries(

@@ -60,6 +60,52 @@ describeWith("chromium", "in Chromium", () => {
     expect(await faultsOf(page)).toEqual([]);
   });
 
+  test("a click and the arrow keys move the focal point, each crop shows it at once, and Undo takes it back", async () => {
+    const id = await add(62, "Around a point");
+    const thumbnail = async () => (await world.client.images.wait(id)).variants?.thumbnail?.url;
+    const focus = async () => (await world.client.images.get(id)).focus;
+    const before = await thumbnail();
+    page = await open(world, `#/images/${id}`);
+    const point = page.getByRole("button", { name: "Focal point" });
+    const preview = page.getByRole("img", { name: "Preview of thumbnail" });
+    const box = await point.boundingBox();
+    if (!box) throw new Error("The picture has no box.");
+    await point.click({ position: { x: box.width * 0.9, y: box.height * 0.9 } });
+    const positions = () => preview.evaluate(({ style }) => style.objectPosition.split(" ").toSorted());
+    // At the edge of the long side, and in the middle of the other.
+    expect(await positions()).toEqual(["100%", "50%"]);
+    await eventually(focus).toMatchObject({ x: expect.closeTo(0.9, 1), y: expect.closeTo(0.9, 1) });
+    await eventually(thumbnail).not.toBe(before);
+
+    await point.focus();
+    for (let n = 0; n < 10; n++) await page.keyboard.press("ArrowLeft");
+    await page.keyboard.press("ArrowUp");
+    await page.keyboard.press("Tab");
+    await eventually(focus).toMatchObject({ x: expect.closeTo(0.7, 1), y: expect.closeTo(0.88, 1) });
+    expect(page.url()).toContain(id);
+    expect(await faultsOf(page)).toEqual([]);
+
+    await page.getByRole("button", { name: "Undo" }).click();
+    await eventually(focus).toBeUndefined();
+    await page.getByRole("button", { name: "Focal point: automatic" }).waitFor();
+    await thumbnail();
+  });
+
+  test("a focal point that was set elsewhere in the meantime is not overwritten", async () => {
+    const id = await add(63);
+    page = await open(world, `#/images/${id}`);
+    const point = page.getByRole("button", { name: "Focal point" });
+    await point.focus();
+    await page.keyboard.press("ArrowLeft");
+    await world.client.images.update(id, { focus: { x: 0.1, y: 0.1 } });
+    await page.keyboard.press("Tab");
+    await page.getByText("Changed elsewhere in the meantime.").waitFor();
+    expect((await world.client.images.get(id)).focus).toEqual({ x: 0.1, y: 0.1 });
+    await page.getByRole("button", { name: "Reload" }).click();
+    await page.getByRole("button", { name: "Focal point: 10 %, 10 %" }).waitFor();
+    await world.client.images.wait(id);
+  });
+
   test("Enter and a comma end a tag, and a pasted list is several", async () => {
     const id = await add(3);
     page = await open(world, `#/images/${id}`);

@@ -37,6 +37,18 @@ const full: Record<string, View> = {
     },
   },
   image: { route: "#/", go: openImage },
+  // The focal point, set by a click.
+  focus: {
+    route: "#/",
+    go: async (page) => {
+      await openImage(page);
+      const point = page.getByRole("button", { name: "Focal point" });
+      await point.scrollIntoViewIfNeeded();
+      await point.click({ position: { x: 60, y: 60 } });
+      await page.getByRole("button", { name: "Undo" }).scrollIntoViewIfNeeded();
+      await page.getByText("Saved", { exact: true }).waitFor();
+    },
+  },
   // The lower end of an image's panel.
   actions: {
     route: "#/",

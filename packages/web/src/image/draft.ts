@@ -1,4 +1,4 @@
-/** Unsaved changes to images' title, alternative text and tags. They outlive the form, so that closing it loses nothing. */
+/** Unsaved changes to images' title, alternative text, tags and focal point. They outlive the form, so that closing it loses nothing. */
 import { type Changes, ClientError, type Image } from "@image-pipeline/client";
 import { effect, signal } from "@preact/signals";
 import { api, isReachable } from "../api.ts";
@@ -6,7 +6,7 @@ import { publish } from "../live.ts";
 import { type Words, wordsOf } from "../words.ts";
 
 /** The fields that a person edits. */
-export type Description = { title: string; alt: string; tags: readonly string[] };
+export type Description = { title: string; alt: string; tags: readonly string[]; focus?: Image["focus"] };
 
 /** Changes to one image. */
 export type Draft = {
@@ -27,10 +27,11 @@ export const drafts = signal<ReadonlyMap<string, Draft>>(new Map());
 export const savedID = signal<string | undefined>(undefined);
 
 /** Returns an image's description. */
-export const descriptionOf = ({ title = "", alt = "", tags = [] }: Image): Description => ({
+export const descriptionOf = ({ title = "", alt = "", tags = [], focus }: Image): Description => ({
   title,
   alt,
   tags,
+  focus,
 });
 
 function put(id: string, draft: Draft | undefined): void {
@@ -98,12 +99,13 @@ async function conflictOf(id: string, cause: unknown): Promise<Image | undefined
 export function changesOf(before: Description, after: Description): Changes {
   const title = after.title.trim();
   const alt = after.alt.trim();
-  const { tags } = after;
+  const { tags, focus } = after;
   const isSameTags = tags.length === before.tags.length && tags.every((tag, i) => tag === before.tags[i]);
   return {
     ...(title === before.title ? {} : { title: title || null }),
     ...(alt === before.alt ? {} : { alt: alt || null }),
     ...(isSameTags ? {} : { tags: tags.length > 0 ? [...tags] : null }),
+    ...(focus?.x === before.focus?.x && focus?.y === before.focus?.y ? {} : { focus: focus ?? null }),
   };
 }
 

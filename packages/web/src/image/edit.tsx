@@ -11,6 +11,7 @@ import { isInterrupted } from "../upload/interrupted.ts";
 import { type Words, wordsOf } from "../words.ts";
 import { download } from "./download.ts";
 import { descriptionOf, discard, drafts, edit, save, savedID } from "./draft.ts";
+import { Focus } from "./focus.tsx";
 
 /** Maximum number of tags that the API accepts. */
 const tagsMax = 20;
@@ -60,6 +61,7 @@ export function Describe({ image }: { image: Image }) {
           void save(id);
         }}
       />
+      <Focus image={image} />
       {draft?.other ? <Conflict other={draft.other} /> : null}
       {draft?.error && !draft.other ? (
         <p class="why" role="alert">

@@ -114,11 +114,18 @@ const tag = v.pipe(
 
 const filters = {
   owner,
-  status: v.optional(v.pipe(v.picklist(visibleStatuses), v.description("Only images with this status."))),
+  status: v.optional(
+    v.pipe(
+      v.picklist(visibleStatuses),
+      v.metadata({ component: "ImageStatus" }),
+      v.description("Only images with this status."),
+    ),
+  ),
   tag: v.optional(tag),
   format: v.optional(
     v.pipe(
       v.picklist(Query.formats),
+      v.metadata({ component: "ImageFormat" }),
       v.description("Only images whose original has this format. Known once an image was processed."),
     ),
   ),
@@ -268,6 +275,7 @@ export const DeleteQuery = v.strictObject({
   permanent: v.optional(
     v.pipe(
       v.picklist(["true", "false"]),
+      v.metadata({ jsonSchema: { type: "boolean" } }),
       v.description("With `true`, noncurrent versions of the original and the variants are removed too."),
     ),
   ),

@@ -6,6 +6,7 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { gunzipSync } from "node:zlib";
 import { codes } from "@image-pipeline/core/engine/rejection";
+import { visibleStatuses } from "@image-pipeline/core/table/image-entity";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import openapiTS, { astToString } from "openapi-typescript";
@@ -46,14 +47,15 @@ type Operation = {
   summary: string;
   tags: string[];
   security: object[];
+  parameters?: { schema: object }[];
   requestBody?: { content: Record<string, { schema: object; example?: unknown }> };
   responses: Record<string, { content?: Record<string, { schema?: object; example?: unknown }> }>;
 };
 
-/** Schemas of request bodies only, which may therefore be strict and accept `null`. */
+/** Schemas of request bodies and parameters only, which may therefore be strict and accept `null`. */
 const requests = new Set([
   ...["ImageInput", "ImageForm", "Changes", "SigningRequest"],
-  ...["FocusInput", "FocusChange", "RegionInput"],
+  ...["FocusInput", "FocusChange", "RegionInput", "ImageStatus", "ImageFormat"],
 ]);
 
 describe("the document has nothing that client generators misread", () => {
@@ -79,12 +81,23 @@ describe("the document has nothing that client generators misread", () => {
       "Event/properties/type",
       "Health/properties/status",
       "Image/properties/status",
+      "Problem/properties/code",
       "Upload/properties/method",
     ]);
     for (const { node } of growing) {
       expect(node.type).toBe("string");
       expect(node["x-extensible-enum"]).toEqual(expect.arrayContaining([expect.any(String)]));
     }
+  });
+
+  test("parameters of several operations share the named schema of their enumeration", () => {
+    const parameters = operations.flatMap(({ parameters = [] }) => parameters);
+    const named = Map.groupBy(parameters, ({ schema }) => JSON.stringify(schema));
+    const repeated = [...named.keys()].filter(
+      (schema) => /"enum"/.test(schema) && (named.get(schema) ?? []).length > 1,
+    );
+    expect(repeated).toEqual([]);
+    expect(document.components.schemas.ImageStatus).toEqual({ type: "string", enum: [...visibleStatuses] });
   });
 
   test("every success of an operation has one schema: generated clients have the type of the first", () => {

@@ -10,7 +10,7 @@ import { declared } from "./route.ts";
 type Node = { [name: string]: unknown };
 type Operation = Node & {
   operationId: string;
-  parameters?: { in: string }[];
+  parameters?: { in: string; schema: Node }[];
   requestBody?: { content: Content };
 };
 type Content = Record<string, { schema: Node; example?: unknown }>;
@@ -62,6 +62,7 @@ function conform(document: Document, examples: Map<string, unknown>): Document {
   const received = new Set<string>();
   for (const { operationId, parameters, requestBody, responses } of operations) {
     const places = ["path", "query", "header"];
+    for (const parameter of parameters ?? []) parameter.schema = named(parameter.schema, schemas);
     parameters?.sort((a, b) => places.indexOf(a.in) - places.indexOf(b.in));
     if (requestBody) requestBody.content = jsonFirst(requestBody.content, examples.get(operationId));
     collect([parameters, requestBody], schemas, sent);
@@ -76,6 +77,17 @@ function conform(document: Document, examples: Map<string, unknown>): Document {
     }
   }
   return document;
+}
+
+/**
+ * Moves the schema of a parameter that has the metadata `component` to the components, and returns a reference to it.
+ * Otherwise generators write an enumeration for each operation. (A `ref` would lose the parameter's description.)
+ */
+function named(schema: Node, schemas: Record<string, Node>): Node {
+  const { component, ...others } = schema;
+  if (typeof component !== "string") return schema;
+  schemas[component] = others;
+  return { $ref: `#/components/schemas/${component}` };
 }
 
 /** Puts the JSON types first, which generators with one body for each operation take, and adds their example. */
@@ -105,9 +117,9 @@ function nodesOf(value: unknown): Node[] {
 
 /** Replaces what the converter writes for transformed, nullable and empty schemas. */
 function simplify(node: Node): void {
-  const { jsonSchema, ref: _, ...rest } = node;
+  const { jsonSchema, ref, ...rest } = node;
   if (jsonSchema) {
-    const { pattern, anyOf, ...plain } = rest;
+    const { pattern, anyOf, enum: _, ...plain } = rest;
     replace(node, { ...plain, ...(jsonSchema as Node) });
   }
   delete node.ref;

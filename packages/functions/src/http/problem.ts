@@ -56,7 +56,11 @@ export const Problem = v.pipe(
       v.description("HTTP status code."),
     ),
     detail: v.optional(v.pipe(v.string(), v.description("What failed this time and what to do."))),
-    code: v.pipe(v.string(), v.description("Error code for programs. More codes may be added.")),
+    code: v.pipe(
+      v.string(),
+      v.metadata({ "x-extensible-enum": Object.keys(problems) }),
+      v.description("Error code for programs. More codes may be added."),
+    ),
     requestId: v.pipe(v.string(), v.description("Id of the request in the logs; include it in bug reports.")),
     errors: v.optional(v.pipe(v.array(Fault), v.description("Each invalid field or parameter."))),
   }),

@@ -61,7 +61,7 @@ func run(url, path string) error {
 	thumbnail := variants.GetThumbnail()
 	fmt.Println(image.Status, thumbnail.Width)
 
-	page, _, err := images.ListImages(ctx).Tag([]string{"go"}).Limit(1).Execute()
+	page, _, err := images.ListImages(ctx).Status(imagepipeline.IMAGESTATUS_READY).Tag([]string{"go"}).Execute()
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func run(url, path string) error {
 		fmt.Println(response.StatusCode, problem.Code)
 	}
 
-	_, err = images.DeleteImage(ctx, created.Id).Execute()
+	_, err = images.DeleteImage(ctx, created.Id).Permanent(true).Execute()
 	return err
 }
 

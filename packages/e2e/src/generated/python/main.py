@@ -6,7 +6,7 @@ import uuid
 from pathlib import Path
 from urllib.request import Request, urlopen
 
-from imagepipeline import ApiClient, Configuration, ImageInput, ImagesApi, Problem, Upload
+from imagepipeline import ApiClient, Configuration, ImageInput, ImagesApi, ImageStatus, Problem, Upload
 from imagepipeline.exceptions import NotFoundException
 
 
@@ -38,7 +38,7 @@ def main(url: str, path: str) -> None:
     assert image.variants and image.variants.thumbnail
     print(image.status, image.variants.thumbnail.width)
 
-    page = images.list_images(tag=["python"], limit=1)
+    page = images.list_images(status=ImageStatus.READY, tag=["python"])
     print("listed", str([item.id for item in page.items] == [created.id]).lower())
 
     try:
@@ -46,7 +46,7 @@ def main(url: str, path: str) -> None:
     except NotFoundException as error:
         assert isinstance(error.data, Problem)
         print(error.status, error.data.code)
-    images.delete_image(created.id)
+    images.delete_image(created.id, permanent=True)
 
 
 main(*sys.argv[1:])

@@ -32,9 +32,11 @@ do {
 } while (image?.status === "pending" || image?.status === "processing");
 console.log(image?.status, image?.variants?.thumbnail?.width);
 
-const { data: page } = await listImages({ query: { metadata: { "metadata.program": "hey-api" }, limit: 1 } });
+const { data: page } = await listImages({
+  query: { metadata: { "metadata.program": "hey-api" }, status: "ready" },
+});
 console.log("listed", page?.items[0]?.id === created.id);
 
 const unknown = await getImage({ path: { id: "img_00000000000000000000000000" } });
 console.log(unknown.response?.status, unknown.error?.code);
-await deleteImage({ path: { id: created.id } });
+await deleteImage({ path: { id: created.id }, query: { permanent: true } });

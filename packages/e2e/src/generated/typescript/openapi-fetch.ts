@@ -35,10 +35,10 @@ do {
 } while (image?.status === "pending" || image?.status === "processing");
 console.log(image?.status, image?.variants?.thumbnail?.width);
 
-const query = { metadata: { "metadata.program": "openapi-fetch" }, limit: 1 };
+const query = { metadata: { "metadata.program": "openapi-fetch" }, status: "ready" } as const;
 const { data: page } = await api.GET("/images", { params: { query } });
 console.log("listed", page?.items[0]?.id === created.id);
 
 const unknown = await api.GET("/images/{id}", { params: { path: { id: "img_00000000000000000000000000" } } });
 console.log(unknown.response.status, unknown.error?.code);
-await api.DELETE("/images/{id}", { params: { path: { id: created.id } } });
+await api.DELETE("/images/{id}", { params: { path: { id: created.id }, query: { permanent: true } } });

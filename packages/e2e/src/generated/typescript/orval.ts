@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import { basename } from "node:path";
-import { createImage, deleteImage, getImage, listImages } from "./images";
+import { createImage, deleteImage, getImage, ImageStatus, listImages } from "./images";
 import { pause, put } from "./put";
 
 const [baseUrl = "", path = ""] = process.argv.slice(2);
@@ -26,9 +26,9 @@ while (image.status === 200 && ["pending", "processing"].includes(image.data.sta
 }
 if (image.status === 200) console.log(image.data.status, image.data.variants?.thumbnail?.width);
 
-const page = await listImages({ tag: ["orval"], limit: 1 });
+const page = await listImages({ tag: ["orval"], status: ImageStatus.ready });
 console.log("listed", page.status === 200 && page.data.items[0]?.id === created.data.id);
 
 const unknown = await getImage("img_00000000000000000000000000");
 if (unknown.status === 404) console.log(unknown.status, unknown.data.code);
-await deleteImage(created.data.id);
+await deleteImage(created.data.id, { permanent: true });

@@ -1,11 +1,10 @@
-import com.fasterxml.jackson.databind.DeserializationFeature;
 import imagepipeline.ApiClient;
 import imagepipeline.ApiException;
 import imagepipeline.api.ImagesApi;
 import imagepipeline.api.ImagesApi.APIListImagesRequest;
-import imagepipeline.model.CreatedImage;
 import imagepipeline.model.Image;
 import imagepipeline.model.ImageInput;
+import imagepipeline.model.ImageStatus;
 import imagepipeline.model.Problem;
 import imagepipeline.model.Upload;
 import java.net.URI;
@@ -43,7 +42,8 @@ public class Main {
     }
     System.out.println(image.getStatus() + " " + image.getVariants().getThumbnail().getWidth());
 
-    var page = images.listImages(APIListImagesRequest.newBuilder().tag(List.of("java")).limit(1).build());
+    var page = images.listImages(
+        APIListImagesRequest.newBuilder().status(ImageStatus.READY).tag(List.of("java")).build());
     var listed = page.getItems().stream().map(Image::getId).toList();
     System.out.println("listed " + listed.equals(List.of(created.getId())));
 
@@ -53,7 +53,7 @@ public class Main {
       var problem = api.getObjectMapper().readValue(error.getResponseBody(), Problem.class);
       System.out.println(error.getCode() + " " + problem.getCode());
     }
-    images.deleteImage(created.getId(), null, null);
+    images.deleteImage(created.getId(), true, null);
   }
 
   private static void put(Upload upload, Path file) throws Exception {

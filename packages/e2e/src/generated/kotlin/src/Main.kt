@@ -3,6 +3,7 @@ import imagepipeline.infrastructure.ClientError
 import imagepipeline.infrastructure.ClientException
 import imagepipeline.infrastructure.Serializer
 import imagepipeline.models.ImageInput
+import imagepipeline.models.ImageStatus
 import imagepipeline.models.Problem
 import java.io.File
 import java.util.UUID
@@ -42,7 +43,7 @@ fun main(args: Array<String>) {
     }
     println("${image.status} ${image.variants?.thumbnail?.width}")
 
-    val page = images.listImages(tag = listOf("kotlin"), limit = 1)
+    val page = images.listImages(status = ImageStatus.ready, tag = listOf("kotlin"))
     println("listed ${page.items.map { it.id } == listOf(created.id)}")
 
     try {
@@ -50,5 +51,5 @@ fun main(args: Array<String>) {
     } catch (error: ClientException) {
         println("${error.statusCode} ${problemOf(error).code}")
     }
-    images.deleteImage(created.id)
+    images.deleteImage(created.id, permanent = true)
 }

@@ -385,7 +385,7 @@ const others: Record<string, Hostile> = {
   "heic: head alone": { make: () => heif("heic", "hvcC", 100, 100), ends: "corrupt_image" },
   "heic: in a codec that it is not": { make: () => heif("heic", "avcC", 9, 9), ends: "unsupported_codec" },
   "heic: 65,535 a side": { make: () => heif("heic", "hvcC", 65_535, 65_535), ends: "side_too_long" },
-  "heic: 6,001 × 6,000": { make: () => heif("heic", "hvcC", 6_001, 6_000), ends: "too_many_pixels" },
+  "heic: 7,072 × 7,072": { make: () => heif("heic", "hvcC", 7_072, 7_072), ends: "too_many_pixels" },
 
   "avif: brands alone": { make: () => box("ftyp", bytes("avif", u32(0), "avifmif1")), ends: "corrupt_image" },
   "avif: head alone": { make: () => heif("avif", "av1C", 100, 100), ends: "corrupt_image" },

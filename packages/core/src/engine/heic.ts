@@ -128,11 +128,13 @@ type Library = {
 function work(require: NodeJS.Require): void {
   const { parentPort, workerData } = require("node:worker_threads") as typeof import("node:worker_threads");
   const { bytes, pixelsMax, script, module } = workerData as Task;
-  const heif: Library = require(script)({
-    // This synchronous build takes the exports that `receive` returns.
-    instantiateWasm: (imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => unknown) =>
+  // This synchronous build takes the exports that `receive` returns. In an array functions have no names, for which
+  // esbuild's `keepNames` would call a helper of the bundle.
+  const [instantiateWasm] = [
+    (imports: WebAssembly.Imports, receive: (instance: WebAssembly.Instance) => unknown) =>
       receive(new WebAssembly.Instance(module, imports)),
-  });
+  ];
+  const heif: Library = require(script)({ instantiateWasm });
   const rgb = 1;
   const interleaved = 10;
   const [alphaless, withAlpha] = [10, 11];

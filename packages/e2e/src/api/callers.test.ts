@@ -67,6 +67,12 @@ const routes: Record<
     ok: 409,
     ask: ({ id }) => [`/images/${id}/original`, {}],
   },
+  "GET /images/{id}/similar": {
+    does: "read",
+    about: "image",
+    ok: 409,
+    ask: ({ id }) => [`/images/${id}/similar`, {}],
+  },
   "POST /images/{id}/reprocess": {
     does: "write",
     about: "image",

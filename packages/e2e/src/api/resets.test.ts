@@ -39,7 +39,9 @@ async function ready(): Promise<string> {
   const stored = await s3.fetch(url, { method: "PUT", body: "bytes" });
   const etag = stored.headers.get("etag")?.replaceAll('"', "");
   const { expiresAt, dueAt, ...kept } = record;
-  const result = { status: "ready" as const, etag, sha256, bytes: 5 };
+  const size = { format: "jpeg", contentType: "image/jpeg", width: 1, height: 1, alpha: false, frames: 1 };
+  const source = { ...size, perceptualHash: "00000000000000ff" };
+  const result = { status: "ready" as const, etag, sha256, bytes: 5, source };
   await write(record, { ...kept, ...result }, { type: "ready", by: "processor" });
   return id;
 }
@@ -98,6 +100,7 @@ const operations: Record<string, Operation> = {
   },
   getOriginal: { prepare: ready, ask: (id) => [`/images/${id}/original`], code: "302" },
   listImageEvents: { prepare: ready, ask: (id) => [`/images/${id}/events`], code: "200" },
+  listSimilarImages: { prepare: ready, ask: (id) => [`/images/${id}/similar`], code: "200" },
   signUpload: {
     ask: () => ["/uploads/sign", { json: { method: "PUT", key: "a.jpg", contentType: "image/jpeg" } }],
     code: "200",

@@ -19,7 +19,7 @@ import {
   sharp,
 } from "./sharp.ts";
 
-/** An encoded file in memory. `quality` is the encoder's setting; absent for a lossless file. */
+/** An encoded file in memory. `quality` is the encoder's setting where it was predicted; absent for a lossless file. */
 export type File = {
   format: Recipe.Format;
   contentType: string;
@@ -71,9 +71,10 @@ export async function encode(
       // A photo within a drawing would be many times larger without loss.
       if (icon || bytes.length <= areaOf(size) / 8) return { format, ...containers[format], bytes };
     }
-    const quality = settingOf(qualityOf(spec, format), format);
+    const wanted = qualityOf(spec, format);
+    const quality = settingOf(wanted, format);
     const { data: bytes } = await finish(encoded(image, format, spec, quality, drawn), clock);
-    return { format, ...containers[format], quality, bytes };
+    return { format, ...containers[format], ...predicted(wanted, quality), bytes };
   };
   const [first, ...rest] = widelyKnown.filter((format) => spec.formats.includes(format));
   if (!first) throw new Error("A variant of the recipe has no format.");
@@ -102,13 +103,18 @@ export async function animate(
   if (corner) image.resize(raster.width, raster.height, { fit: "fill" }).extract({ ...corner, ...size });
   else image.resize(size.width, size.height, { fit: "cover" });
   const area = { ...(corner ?? middle(raster, size)), ...size };
-  const quality = Quality.predictor(raster, area)(qualityOf(spec, "webp"), "webp");
+  const wanted = qualityOf(spec, "webp");
+  const quality = Quality.predictor(raster, area)(wanted, "webp");
   const { data } = await asRejection(finish(encoded(image, "webp", spec, quality), clock));
-  return [{ format: "webp", ...containers.webp, quality, bytes: data }];
+  return [{ format: "webp", ...containers.webp, ...predicted(wanted, quality), bytes: data }];
 }
 
 /** Formats by client support, widest first. */
 const widelyKnown = ["jpeg", "webp", "avif"] as const satisfies readonly Recipe.Format[];
+
+/** The setting, unless the recipe names it: in every record it would cost three write units. */
+const predicted = (wanted: Recipe.Quality, quality: number) =>
+  typeof wanted === "object" ? { quality } : undefined;
 
 const qualityOf = ({ quality, encode = {} }: Spec, format: Recipe.Format): Recipe.Quality =>
   quality ?? { ...encodings[format], ...encode[format] }.quality;

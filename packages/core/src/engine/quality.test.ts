@@ -192,6 +192,11 @@ describe("a recipe with a perceptual quality", () => {
     expect(low).toBeLessThan(high ?? 0);
   });
 
+  test("names no setting that the recipe names: it would make each record larger", async () => {
+    const files = await filesOf(await photo({ width: 400, height: 300 }), { ...spec, quality: 80 });
+    for (const file of files) expect(file).not.toHaveProperty("quality");
+  });
+
   test("names no setting for a lossless file", async () => {
     const icon = await photo({ width: 64, height: 64, format: "png" });
     const [file] = await filesOf(icon, { ...spec, formats: ["webp"] });

@@ -38,7 +38,7 @@ export type Status = (typeof statuses)[number];
 /** Statuses of images that callers may see: all but those of a deletion. */
 export const visibleStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
 
-/** File in the processed bucket. `quality` is the encoder's setting; absent for lossless files and in older records. */
+/** File in the processed bucket. `quality` is the encoder's setting where it was predicted from a score. */
 export type StoredFile = {
   key: string;
   contentType: string;

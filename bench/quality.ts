@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import sharp, { type Sharp } from "sharp";
 import { inspect } from "../packages/core/src/engine/original.ts";
-import { type Name, recipe } from "../packages/core/src/engine/recipe.ts";
+import { type Name, recipe, type Spec } from "../packages/core/src/engine/recipe.ts";
 import { rasters, render } from "../packages/core/src/engine/render.ts";
 import type { Raster } from "../packages/core/src/engine/sharp.ts";
 import { Settings } from "../packages/core/src/settings.ts";
@@ -108,13 +108,15 @@ async function compare(bytes: Buffer, path: string): Promise<Compared[]> {
 
 /** Encodes all variants by the recipe, and compares the first file of each with its pixels before encoding. */
 async function encodedOf(bytes: Buffer): Promise<Encoded[]> {
-  const { variants } = await render(bytes, limits);
+  const centred = Object.fromEntries(
+    Object.entries<Spec>(recipe).map(([name, spec]) => [name, { ...spec, crop: "centre" as const }]),
+  );
+  const { variants } = await render(bytes, limits, centred);
   const out: Encoded[] = [];
   for await (const { name, size, raster } of rasters(await inspect(bytes, limits), limits, recipe)) {
     const { pixels, width, height, channels } = raster;
     const file = variants.find((variant) => variant.name === name)?.files[0];
     if (!file) throw new Error(`The engine rendered no ${name}.`);
-    // `cover` keeps the centre.
     const [left, top] = [Math.floor((width - size.width) / 2), Math.floor((height - size.height) / 2)];
     const whole = sharp(pixels, { raw: { width, height, channels } });
     const [before, after] = [

@@ -65,13 +65,21 @@ export async function encode(
   const settingOf = Quality.predictor(cut, area);
   const write = async (format: Recipe.Format): Promise<File> => {
     const image = open(cut);
+    const wanted = qualityOf(spec, format);
     if (!isWhole(size, cut)) image.extract(area);
     if (format === "webp" && drawn) {
       const { data: bytes } = await finish(image.clone().webp({ lossless: true, effort: 4 }), clock);
       // A photo within a drawing would be many times larger without loss.
       if (icon || bytes.length <= areaOf(size) / 8) return { format, ...containers[format], bytes };
+      // With loss WebP halves the resolution of colours, so that coloured text reaches no high score at any setting.
+      if (typeof wanted === "object") {
+        const { data } = await finish(
+          image.clone().webp({ nearLossless: true, quality: 60, effort: 4 }),
+          clock,
+        );
+        if (data.length <= (areaOf(size) * 3) / 16) return { format, ...containers[format], bytes: data };
+      }
     }
-    const wanted = qualityOf(spec, format);
     const quality = settingOf(wanted, format);
     const { data: bytes } = await finish(encoded(image, format, spec, quality, drawn), clock);
     return { format, ...containers[format], ...predicted(wanted, quality), bytes };

@@ -34,7 +34,7 @@ export const targets = { least: 50, most: 90 } as const;
 const highest = 95;
 
 /** Blocks of 8 × 8 pixels to look at, at most. */
-const blocksMax = 1024;
+const blocksMax = 256;
 const side = 8;
 
 /** Coefficients below these are about what an encoder drops at high, middle and low settings. */

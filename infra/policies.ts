@@ -1,8 +1,8 @@
 /**
- * Response headers policies and cache policies of the distribution.
+ * Response headers policies, cache policies and the origin request policy of the distribution.
  *
  * An account holds 20 of each, over all stages: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/cloudfront-limits.html#limits-policies
- * Production creates three and two. Any other stage creates one of each and uses AWS's managed policies for the rest,
+ * Production creates three, two and one. Any other stage creates one of each and uses AWS's managed policies for the rest,
  * so that 17 stages fit next to production.
  */
 import { pageHeaders } from "../packages/web/src/headers.ts";
@@ -127,6 +127,17 @@ const mediaCache = production
       },
     }).id
   : managed.cachingOptimized;
+
+/**
+ * `Accept` reaches the function that responds to requests for missing files, and is not part of the cache key. Nothing
+ * else does: S3 honours `?response-content-type=text/html` of a signed request, and every viewer would get the result.
+ */
+export const mediaRequests = new aws.cloudfront.OriginRequestPolicy("MediaRequests", {
+  comment: "Images: Accept",
+  cookiesConfig: { cookieBehavior: "none" },
+  headersConfig: { headerBehavior: "whitelist", headers: { items: ["accept"] } },
+  queryStringsConfig: { queryStringBehavior: "none" },
+}).id;
 
 /** Ids of the cache policies of files, by behaviour. */
 export const caching = { media: mediaCache, gallery: managed.cachingOptimized };

@@ -9,7 +9,7 @@ import { negotiate } from "../packages/core/src/images/negotiate.ts";
 import { cloud } from "./config.ts";
 import { firewall } from "./firewall.ts";
 import { mediaGroup, originGroups, origins } from "./media.ts";
-import { apiCache, caching, headers } from "./policies.ts";
+import { apiCache, caching, headers, mediaRequests } from "./policies.ts";
 import { originSecret } from "./settings.ts";
 import { serveFrom } from "./storage.ts";
 
@@ -38,7 +38,9 @@ export const router = new sst.aws.Router("Router", {
         // Files need no lookup: their origin is the behaviour's own.
         if (asked.startsWith("/media/")${cloud.domain ? ' && !sent.headers.host.value.includes("cloudfront.net")' : ""}) {
           // Before the cache: its keys are the paths of files, for every value of Accept.
-          const accept = sent.headers.accept ? sent.headers.accept.value : "";
+          // Cut, because S3 refuses long headers, and the failover would make that a 404.
+          const accept = sent.headers.accept ? sent.headers.accept.value.slice(0, 512) : "";
+          sent.headers.accept = { value: accept };
           sent.uri = (${negotiate.toString()})(asked.slice("/media".length), accept);
           if (sent.method !== "OPTIONS") return sent;
           // S3 refuses the preflight of a bucket without CORS rules. Any page may send the request that follows; the
@@ -94,8 +96,6 @@ export const router = new sst.aws.Router("Router", {
         functionAssociations,
         allowedMethods: ["GET", "HEAD", "OPTIONS"],
         cachedMethods: ["GET", "HEAD"],
-        // No origin request policy: what is not part of the cache key must not reach a bucket. S3 honours
-        // `?response-content-type=text/html` of a signed request, and every viewer would get the result.
       }));
       const gallery = files.apply((file) => ({
         ...file,
@@ -112,6 +112,7 @@ export const router = new sst.aws.Router("Router", {
           targetOriginId: mediaGroup,
           compress: false,
           cachePolicyId: caching.media,
+          originRequestPolicyId: mediaRequests,
           responseHeadersPolicyId: headers.media,
         })),
         gallery.apply((each) => ({ ...each, pathPattern: "/" })),

@@ -46,10 +46,12 @@ const policiesPerAccount = 20;
 
 /** Returns how many stages fit next to production, by the scarcer kind of policy. */
 function stagesNextTo(production: Graph, other: Graph): number {
-  const fitting = [/responseHeadersPolicy:/, /cloudfront\/cachePolicy:/].map((type) => {
-    const count = (graph: Graph) => resourcesOf(graph, type).length;
-    return Math.floor((policiesPerAccount - count(production)) / count(other));
-  });
+  const fitting = [/responseHeadersPolicy:/, /cloudfront\/cachePolicy:/, /originRequestPolicy:/].map(
+    (type) => {
+      const count = (graph: Graph) => resourcesOf(graph, type).length;
+      return Math.floor((policiesPerAccount - count(production)) / count(other));
+    },
+  );
   return Math.min(...fitting);
 }
 

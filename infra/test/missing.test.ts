@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import { AwsClient } from "aws4fetch";
 import { Hono } from "hono";
+import sharp from "sharp";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { thisMachine } from "../../packages/local/src/isolation.ts";
 import { createMedia } from "../../packages/local/src/media.ts";
@@ -19,6 +20,8 @@ import { all } from "./graphs.ts";
 import { bundleFunction } from "./lambda-bundle.ts";
 
 const path = "/media/img_01/1-abcd/none.webp";
+const svg = "image/svg+xml";
+const json = "application/problem+json";
 
 /** The media of `npm start`, on an empty bucket. */
 const app = new Hono();
@@ -48,7 +51,7 @@ const bucketResponse = (status: number) =>
     headers: { "content-type": "application/xml" },
   });
 
-describe.each(all)("%s", (_name, graph) => {
+describe.each(all)("%s", (name, graph) => {
   const distribution = argsOf(graph, /cloudfront\/distribution:/, "RouterCdnDistribution");
   const behavior = distribution.orderedCacheBehaviors.find(
     ({ pathPattern }: Resource["inputs"]) => pathPattern === "/media/*",
@@ -66,17 +69,27 @@ describe.each(all)("%s", (_name, graph) => {
   });
 
   /** Answers as CloudFront does: https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/RequestAndResponseBehaviorOriginGroups.html */
-  async function get(method: string, status: number): Promise<{ origin: string; response: Response }> {
+  async function get(
+    method: string,
+    status: number,
+    accept?: string,
+  ): Promise<{ origin: string; response: Response }> {
     const [primary, secondary] = group.members.map(({ originId }: Resource["inputs"]) => originId);
     const canFailOver = ["GET", "HEAD", "OPTIONS"].includes(method);
     if (!canFailOver || !group.failoverCriteria.statusCodes.includes(status))
       return { origin: primary, response: bucketResponse(status) };
-    const { result } = await pass(graph, path);
+    const headers = accept === undefined ? {} : { accept: { value: accept } };
+    const host = name === "configured" ? "images.example.com" : "d111.cloudfront.net";
+    const { result } = await pass(graph, path, { host, headers });
+    const sent = result as EdgeRequest;
     const { domainName } = distribution.origins.find(
       ({ originId }: Resource["inputs"]) => originId === secondary,
     );
-    // Without an origin request policy the function gets the path and the origin's own host.
-    const request = new Request(`https://${domainName}${(result as EdgeRequest).uri}`, { method });
+    // The origin request policy lets the function have `Accept`, the path and the origin's own host.
+    const request = new Request(`https://${domainName}${sent.uri}`, {
+      method,
+      headers: { accept: sent.headers.accept?.value ?? "" },
+    });
     return { origin: secondary, response: await callFunction(handler, request) };
   }
 
@@ -90,8 +103,9 @@ describe.each(all)("%s", (_name, graph) => {
     const { origin, response } = await get(method, status);
     expect([origin, response.status]).toEqual(["missing", 404]);
     expect(response.headers.get("content-type")).toBe("application/problem+json");
-    // A file that is written a moment later must not be hidden by this response.
-    expect(response.headers.get("cache-control")).toBe("no-store");
+    // Not kept by the edge, where the next client may want the other body, or the file has been written.
+    expect(response.headers.get("cache-control")).toBe("private, max-age=10");
+    expect(response.headers.get("vary")).toBe("Accept");
   });
 
   test.each([200, 206, 304, 412, 416, 500, 503])("the bucket's own %i reaches the client", async (status) => {
@@ -101,14 +115,39 @@ describe.each(all)("%s", (_name, graph) => {
 
   test("the behaviour allows only methods that can fail over, and both origins exist", () => {
     expect(behavior.allowedMethods).toEqual(["GET", "HEAD", "OPTIONS"]);
-    expect(behavior.originRequestPolicyId).toBeUndefined();
     const ids = distribution.origins.map(({ originId }: Resource["inputs"]) => originId);
     for (const { originId } of group.members) expect(ids).toContain(originId);
   });
 
-  test("the problem is the one of `npm start`", async () => {
-    const here = await app.request(path);
-    const { response } = await get("GET", 403);
-    expect([response.status, await response.json()]).toEqual([here.status, await here.json()]);
+  const clients: [client: string, accept: string | undefined, type: string][] = [
+    ["Chrome's <img>", "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8", svg],
+    ["Firefox's <img>", "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5", svg],
+    ["Safari 13's <img>", "image/png,image/svg+xml,image/*;q=0.8,video/*;q=0.8,*/*;q=0.5", svg],
+    ["a client of images", "image/*", svg],
+    ["a page in the tab", "text/html,application/xhtml+xml,image/avif,image/webp,*/*;q=0.8", json],
+    ["curl, okhttp", "*/*", json],
+    ["a client without Accept", undefined, json],
+    ["a client of the API", "application/json", json],
+    ["a client that prefers JSON", "image/*;q=0.5, application/json", json],
+    ["a client that refuses SVG", "image/svg+xml;q=0, image/webp", json],
+    ["10 KB of images", `${"image/webp,".repeat(900)}image/svg+xml`, json],
+  ];
+
+  test.each(clients)(
+    "%s gets the body for its Accept, from `npm start` too",
+    async (_client, accept, type) => {
+      const here = await app.request(path, { headers: accept === undefined ? {} : { accept } });
+      const { response } = await get("GET", 403, accept);
+      for (const each of [here, response])
+        expect([each.status, each.headers.get("content-type")]).toEqual([404, type]);
+      expect(await response.text()).toBe(await here.text());
+    },
+  );
+
+  test("the picture is one that sharp decodes, without a script", async () => {
+    const { response } = await get("GET", 403, "image/*");
+    const text = await response.text();
+    expect(text).not.toMatch(/script|href|on\w+=/);
+    expect(await sharp(Buffer.from(text)).metadata()).toMatchObject({ format: "svg", width: 96, height: 64 });
   });
 });

@@ -34,7 +34,11 @@ const file = {
 const noFile = {
   status: 404,
   body: "problem",
-  headers: { ...fileHeaders, "content-type": "application/problem+json", "cache-control": "no-store" },
+  headers: {
+    ...fileHeaders,
+    "content-type": "application/problem+json",
+    "cache-control": "private, max-age=10",
+  },
 } as const;
 
 /** Requests for files under `/media`. */
@@ -187,6 +191,14 @@ export const media: Row[] = [
     path: "/media/img_0/a",
     sent: { range: "bytes=0-1" },
     ...noFile,
+  },
+  {
+    name: "media: a missing file, for an <img>",
+    path: "/media/img_0/a",
+    sent: { accept: "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8" },
+    status: 404,
+    body: "file",
+    headers: { ...noFile.headers, "content-type": "image/svg+xml" },
   },
   {
     name: "media: a missing file, for a page",

@@ -130,8 +130,8 @@ async function startOrigins(path: string, file: Answered): Promise<void> {
       const request = new Request(`https://${host}${path}`, { method, headers: forwarded, body });
       return answered(await callFunction((event) => api.invoke(event), request));
     },
-    missing: async () => {
-      const { statusCode, headers, body } = await missing.handler();
+    missing: async (accept) => {
+      const { statusCode, headers, body } = await missing.handler({ headers: { accept } });
       return { status: statusCode, headers: { ...headers }, body };
     },
     file(bucket, key) {

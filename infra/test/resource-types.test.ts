@@ -18,6 +18,7 @@ const everywhere = [
   "aws:cloudfront Function",
   "aws:cloudfront KeyValueStore",
   "aws:cloudfront OriginAccessControl",
+  "aws:cloudfront OriginRequestPolicy",
   "aws:cloudfront ResponseHeadersPolicy",
   "aws:cloudwatch Dashboard",
   "aws:cloudwatch EventRule",

@@ -55,11 +55,19 @@ describe.each(all)("%s", (name, graph) => {
     });
   });
 
-  test("nothing a viewer sends beside the path reaches the bucket, where it could change the answer for all", () => {
-    for (const each of [media, page, assets]) {
-      expect(each.originRequestPolicyId).toBeUndefined();
-      expect(each.forwardedValues).toBeUndefined();
-    }
+  test("of what a viewer sends, only Accept reaches the bucket with the path, cut to 512 characters", async () => {
+    for (const each of [media, page, assets]) expect(each.forwardedValues).toBeUndefined();
+    for (const each of [page, assets]) expect(each.originRequestPolicyId).toBeUndefined();
+    expect(media.originRequestPolicyId).toBe("MediaRequests-id");
+    const { comment: _, ...forwarded } = argsOf(graph, /originRequestPolicy:/, "MediaRequests");
+    expect(forwarded).toEqual({
+      cookiesConfig: { cookieBehavior: "none" },
+      headersConfig: { headerBehavior: "whitelist", headers: { items: ["accept"] } },
+      queryStringsConfig: { queryStringBehavior: "none" },
+    });
+    const headers = { accept: { value: "image/webp,".repeat(1_000) } };
+    const { result } = await pass(graph, "/media/img_0/a.webp", { host, headers });
+    expect((result as EdgeRequest).headers.accept?.value).toHaveLength(512);
   });
 
   test("no two requests of the API share a cache key, and what they ask reaches it whole", async () => {

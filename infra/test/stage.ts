@@ -17,7 +17,7 @@ export type Answered = { status: number; headers: Record<string, string>; body: 
 /** The origins. `file` returns undefined where the bucket has no such key. */
 export type Origins = {
   api(request: Asked): Promise<Answered>;
-  missing(): Promise<Answered>;
+  missing(accept?: string): Promise<Answered>;
   file(bucket: "Processed" | "PageAssets", key: string): Answered | undefined;
 };
 
@@ -83,7 +83,7 @@ async function fetchFrom(context: Context, request: EdgeRequest): Promise<Answer
       domain.startsWith(bucketOf(graph, name)),
     );
     if (bucket) return ofBucket(graph, bucket, asked.method, request.uri, origins);
-    if (domain.startsWith("missingurl.")) return await origins.missing();
+    if (domain.startsWith("missingurl.")) return await origins.missing(request.headers.accept?.value);
     if (!/^apiurl\./.test(domain)) return { status: 502, headers: {}, body: "" };
     const path = request.uri + (query && `?${query}`);
     const sent = Object.entries(request.headers).map(([name, { value }]) => [name, value]);

@@ -1,5 +1,6 @@
 /** `/media/*`: the objects of the processed bucket, as the CDN serves them. */
 import { negotiate } from "@image-pipeline/core/images/negotiate";
+import { notFound } from "@image-pipeline/functions/missing";
 import type { AwsClient } from "aws4fetch";
 import { type Context, Hono } from "hono";
 import { proxy } from "hono/proxy";
@@ -97,7 +98,10 @@ function pathOf(path: string): string | undefined {
   return isPlain && parts.at(-1) !== "" ? parts.map(encodeURIComponent).join("/") : undefined;
 }
 
-const missing = (c: Context) => problem(c, 404, "Not found", "There is no file at this URL.");
+function missing(c: Context): Response {
+  const { statusCode, headers, body } = notFound(c.req.header("accept"));
+  return c.body(body, statusCode, headers);
+}
 
 function pick(names: readonly string[], find: (name: string) => string | undefined): Record<string, string> {
   return Object.fromEntries(

@@ -86,7 +86,7 @@ export function summary(image: Image, { name, took }: { name?: string; took?: nu
 const nameOf = ({ filename, source }: Image, name = filename ?? source.key) => printable(name);
 
 const variantRow = ({ width, height, bytes, url }: Variant) =>
-  `${fit(`${width} × ${height}`, 12)}${size(bytes).padStart(8)}  ${url}`;
+  `${fit(`${width} × ${height}`, 12)}${(bytes === undefined ? "lazy" : size(bytes)).padStart(8)}  ${url}`;
 
 /** Columns of a terminal from which a row has the time of day, sides and bytes too. */
 const wideColumns = 104;

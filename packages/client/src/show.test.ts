@@ -44,6 +44,16 @@ test("a srcset of a square image includes the thumbnail", () => {
   expect(widthsOf(srcset(image({ thumbnail: [200, 200], small: [480, 480] })))).toEqual(["200w", "480w"]);
 });
 
+test("a srcset and the loader use the further widths of variants, and a variant where both have a width", () => {
+  const { medium, ...others } = photo.variants ?? {};
+  if (!medium) throw new Error("The image has no medium.");
+  const at = (width: number) => ({ url: `medium@${width}.webp`, width, height: width * 0.75 });
+  const finer = { id, variants: { ...others, medium: { ...medium, widths: [at(480), at(640)] } } };
+  expect(widthsOf(srcset(finer))).toEqual(["480w", "640w", "1080w", "1920w"]);
+  expect(srcset(finer)).toContain("/small.webp 480w, medium@640.webp 640w");
+  expect(nextLoader(finer)({ width: 500 })).toBe("medium@640.webp");
+});
+
 test("an image without variants has an empty srcset", () => {
   expect(srcset({})).toBe("");
 });

@@ -59,9 +59,12 @@ export function nextLoader(image: Pick<Image, "id" | "variants">): (wanted: { wi
  * image has no variants.
  */
 export function sizesOf({ variants = {} }: Pick<Image, "variants">, name?: VariantName): Variant[] {
-  const all = Object.values(variants)
-    .filter((variant) => variant !== undefined)
-    .sort((a, b) => a.width - b.width);
+  const named = Object.values(variants).filter((variant) => variant !== undefined);
+  // After the named ones, which win at the same width.
+  const lazy = named.flatMap(({ widths = [], ...variant }) =>
+    widths.map((narrower): Variant => ({ ...variant, bytes: undefined, formats: undefined, ...narrower })),
+  );
+  const all = [...named, ...lazy].sort((a, b) => a.width - b.width);
   const widest = (name && variants[name]) ?? all.at(-1);
   if (!widest) return [];
   return (

@@ -31,7 +31,8 @@ export type File = {
 /** A variant in each of its formats, the most widely supported first. */
 export type Files = [File, ...File[]];
 
-const containers = {
+/** Content types and file name extensions of the formats. */
+export const containers = {
   webp: { contentType: "image/webp", extension: "webp" },
   jpeg: { contentType: "image/jpeg", extension: "jpg" },
   avif: { contentType: "image/avif", extension: "avif" },
@@ -118,7 +119,7 @@ export async function animate(
 }
 
 /** Formats by client support, widest first. */
-const widelyKnown = ["jpeg", "webp", "avif"] as const satisfies readonly Recipe.Format[];
+export const widelyKnown = ["jpeg", "webp", "avif"] as const satisfies readonly Recipe.Format[];
 
 /** The setting, unless the recipe names it: in every record it would cost three write units. */
 const predicted = (wanted: Recipe.Quality, quality: number) =>

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { plan } from "./plan.ts";
-import { recipe } from "./recipe.ts";
+import { narrower, plan } from "./plan.ts";
+import { recipe, type Spec } from "./recipe.ts";
 
 const sizes = (width: number, height: number) =>
   Object.fromEntries(
@@ -44,5 +44,27 @@ describe("the sizes of the variants", () => {
         expect(frame.width <= before.width && frame.height <= before.height).toBe(true);
       }
     }
+  });
+});
+
+describe("the further widths of a variant", () => {
+  const widthsOf = (spec: Spec, width: number, height: number) => {
+    const source = { width, height };
+    return plan(source, { only: spec }).flatMap((step) =>
+      narrower(source, step).map((size) => `${size.width}×${size.height}`),
+    );
+  };
+  const inside: Spec = { width: 1080, fit: "inside", formats: ["webp"], widths: [640, 320, 640, 1080, 2000] };
+  const cover: Spec = { width: 200, height: 200, fit: "cover", formats: ["webp"], widths: [100, 1] };
+
+  test.each([
+    [inside, 4000, 3000, ["320×240", "640×480"]],
+    [inside, 600, 400, ["320×213"]],
+    [inside, 320, 9, []],
+    [inside, 4000, 1, ["320×1", "640×1"]],
+    [cover, 4000, 3000, ["1×1", "100×100"]],
+    [cover, 150, 100, ["1×1", "100×67"]],
+  ])("are those smaller than it, in its shape, narrowest first", (spec, width, height, expected) => {
+    expect(widthsOf(spec, width, height)).toEqual(expected);
   });
 });

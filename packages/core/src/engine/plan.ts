@@ -24,6 +24,17 @@ export function plan<N extends string>(source: Size, recipe: Readonly<Record<N, 
   return steps.sort((a, b) => b.frame.width * b.frame.height - a.frame.width * a.frame.height);
 }
 
+/** Plans the further widths of a variant, narrowest first: those that are smaller than it, in its shape. */
+export const narrower = (source: Size, { spec, size }: Step<string>): Size[] =>
+  [...new Set(spec.widths)]
+    .filter((width) => width < size.width)
+    .sort((a, b) => a - b)
+    .map((width) => {
+      // Of the source, whose height is exact.
+      const whole = spec.fit === "inside" ? source : size;
+      return scaled(whole, width / whole.width);
+    });
+
 const scaled = ({ width, height }: Size, scale: number): Size => ({
   width: Math.max(1, Math.round(width * scale)),
   height: Math.max(1, Math.round(height * scale)),

@@ -51,6 +51,16 @@ export type Spec = {
   readonly quality?: Quality;
   /** Writes an animated original as one animated WebP, regardless of `formats`. Default: its first frame only. */
   readonly animated?: boolean;
+  /**
+   * Files that are made when they are first requested, and then stored: all of them, or those in these formats. Saves
+   * the encoding, the PUT and the storage of what clients rarely ask for.
+   */
+  readonly lazy?: true | readonly Format[];
+  /**
+   * Further widths in the same shape, for a finer `srcset`: each is made in every format when it is first requested.
+   * Those that are not smaller than the variant are left out.
+   */
+  readonly widths?: readonly number[];
 };
 
 export const recipe = {
@@ -70,6 +80,16 @@ const isPredicted = Object.values<Spec>(recipe).some(({ quality }) => typeof qua
 
 /** Returns true if a variant is cropped around the focal point, so that it changes with it. */
 export const followsFocus = ({ fit, crop }: Spec): boolean => fit === "cover" && crop === "focus";
+
+/** Returns true if a file of a variant is made when it is first requested. */
+export const isLazy = ({ lazy = [] }: Pick<Spec, "lazy">, format: Format): boolean =>
+  lazy === true || lazy.includes(format);
+
+/** Returns true if a recipe has files that are made when they are first requested. */
+export const hasLazy = (recipe: Readonly<Record<string, Spec>>): boolean =>
+  Object.values(recipe).some(
+    ({ lazy = [], widths = [] }) => lazy === true || lazy.length > 0 || widths.length > 0,
+  );
 
 /**
  * Fingerprint of the recipe, 8 hex digits, and of the table where a quality is predicted. Stored in each record, so that

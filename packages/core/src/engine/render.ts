@@ -15,7 +15,7 @@ import { decode, inspect, type Original } from "./original.ts";
 import { perceptualHash } from "./perceptual-hash.ts";
 import { type Placeholder, placeholderOf } from "./placeholder.ts";
 import { plan, type Size, type Step } from "./plan.ts";
-import { type Name, type Spec, recipe as standard } from "./recipe.ts";
+import { isLazy, type Name, type Spec, recipe as standard } from "./recipe.ts";
 import { type Clock, clockOf, finish, isWhole, open, type Raster, rasterOf, resizeTo } from "./sharp.ts";
 
 /** A variant in memory. The first of its files has the most widely supported format. */
@@ -29,8 +29,8 @@ export type Rendered<N extends string = Name> = {
 };
 
 /**
- * Renders every variant of the recipe and reads the facts of the original. Throws `Rejection` if the bytes are at
- * fault; any other error is ours, and worth a retry.
+ * Renders every variant of the recipe, without its lazy files, and reads the facts of the original. Throws `Rejection` if
+ * the bytes are at fault; any other error is ours, and worth a retry.
  */
 export async function render(bytes: Buffer, limits: Settings.Pipeline): Promise<Rendered>;
 /** Renders by another recipe, or a part of it, with the subject of its crops. */
@@ -51,7 +51,7 @@ export async function render(
   const variants: Variant<string>[] = [];
   const made = new Map<string, Promise<Files>>();
   let last: Raster | undefined;
-  for await (const { name, spec, size, raster } of rasters(original, limits, recipe, clock)) {
+  for await (const { name, spec, size, raster } of rasters(original, limits, stored(recipe), clock)) {
     if (last && last !== raster) free(last.pixels);
     last = raster;
     // Variants of a small original may be identical: each is encoded once.
@@ -66,7 +66,13 @@ export async function render(
     made.set(key, files);
     variants.push({ name, ...size, files: await files });
   }
-  if (!last) throw new Error("The recipe has no variant.");
+  // Without a file to store, the original is decoded for its placeholder, which also shows that it can be.
+  last ??= await decode(
+    original,
+    plan(original.upright, { none: smallest })[0]?.frame ?? original.upright,
+    limits,
+    clock,
+  );
   const { header, upright, alpha, hdr, exif } = original;
   const { perceptualHash, ...placeholder } = await fingerprint(last, clock);
   free(last.pixels);
@@ -100,6 +106,18 @@ export async function* rasters<N extends string>(
       : await decode(original, step.frame, limits, clock);
     yield { ...step, raster };
   }
+}
+
+/** The raster of a recipe without a file to store. */
+const smallest: Spec = { width: 200, fit: "inside", formats: ["webp"] };
+
+/** Returns the recipe without its lazy files. */
+function stored<N extends string>(recipe: Readonly<Record<N, Spec>>): Record<N, Spec> {
+  const entries = (Object.entries(recipe) as [N, Spec][]).flatMap(([name, spec]): [N, Spec][] => {
+    const [first, ...rest] = spec.formats.filter((format) => !isLazy(spec, format));
+    return first ? [[name, { ...spec, formats: [first, ...rest] }]] : [];
+  });
+  return Object.fromEntries(entries) as Record<N, Spec>;
 }
 
 async function reduce(raster: Raster, frame: Size, clock: Clock): Promise<Raster> {

@@ -16,10 +16,35 @@ const time = (description: string) => v.pipe(v.string(), v.isoTimestamp(), v.des
 
 const url = v.pipe(v.string(), v.description("Absolute and immutable: it may be cached for ever."));
 
+const fileBytes = v.optional(
+  int64("Size of the file. Absent if it is lazy: made when it is first requested, and then stored."),
+);
+
 /** A file of a variant that has several formats. */
 export const File = v.pipe(
-  v.object({ url, contentType: v.string(), bytes: int64("Size of the file.") }),
+  v.object({ url, contentType: v.string(), bytes: fileBytes }),
   v.metadata({ ref: "VariantFile" }),
+);
+
+const variantFormats = v.optional(
+  v.pipe(
+    v.object(
+      Object.fromEntries(formats.map((format) => [format, v.optional(File)])) as Record<
+        Format,
+        v.OptionalSchema<typeof File, undefined>
+      >,
+    ),
+    v.description(
+      "The same image in each of its formats, if there are several. `url` then answers with the first of AVIF, WebP and JPEG that the request's `Accept` names, else with `format`, which most clients support.",
+    ),
+    v.metadata({ ref: "VariantFormats" }),
+  ),
+);
+
+/** A further width of a variant. */
+export const Width = v.pipe(
+  v.object({ url, width: pixels("In pixels."), height: pixels("In pixels."), formats: variantFormats }),
+  v.metadata({ ref: "VariantWidth" }),
 );
 
 /** A variant. */
@@ -30,19 +55,14 @@ export const Variant = v.pipe(
     height: pixels("In pixels."),
     format: v.pipe(v.string(), v.description("`webp`, `jpeg` or `avif`.")),
     contentType: v.string(),
-    bytes: int64("Size of the file."),
-    formats: v.optional(
+    bytes: fileBytes,
+    formats: variantFormats,
+    widths: v.optional(
       v.pipe(
-        v.object(
-          Object.fromEntries(formats.map((format) => [format, v.optional(File)])) as Record<
-            Format,
-            v.OptionalSchema<typeof File, undefined>
-          >,
-        ),
+        v.array(Width),
         v.description(
-          "The same image in each of its formats, if there are several. `url` then answers with the first of AVIF, WebP and JPEG that the request's `Accept` names, else with `format`, which most clients support.",
+          "The same image in further widths, narrowest first, for a `srcset`. Their files are lazy: made when they are first requested.",
         ),
-        v.metadata({ ref: "VariantFormats" }),
       ),
     ),
   }),

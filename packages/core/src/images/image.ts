@@ -12,6 +12,7 @@ import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
 import { Protocol } from "../records/protocol.ts";
 import { apply, type Change, hasDone, read } from "../records/record.ts";
+import { VariantFile } from "../records/variant-file.ts";
 import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
 import { Changes, type Info, metadataMax } from "./image-schema.ts";
@@ -271,17 +272,27 @@ function variantsOf(stored: NonNullable<ImageRecord["variants"]>): Info["variant
   for (const name of names) {
     const variant = stored[name];
     if (!variant) continue;
-    const { width, height, format, also = [] } = variant;
-    const fileOf = ({ key, contentType, bytes }: StoredFile) => ({ url: media + key, contentType, bytes });
-    const { url, contentType, bytes } = fileOf(variant);
-    variants[name] = { url, width, height, format, contentType, bytes };
-    if (also.length > 0) {
-      variants[name].formats = Object.fromEntries(
-        [variant, ...also].map((file) => [file.format, fileOf(file)]),
-      );
-      variants[name].url = media + negotiated([variant, ...also]);
-    }
+    const { width, height, format, contentType, bytes, widths } = variant;
+    const { url, formats } = shownAs(media, VariantFile.formatsOf(variant));
+    const narrower = widths?.map((size) => ({
+      ...size,
+      ...shownAs(media, VariantFile.atWidth(variant, size.width)),
+    }));
+    variants[name] = { url, width, height, format, contentType, bytes, formats, widths: narrower };
     some = true;
   }
   return some ? variants : undefined;
+}
+
+/** Returns the URL of an image that has a file in each of these formats, and those files if there are several. */
+function shownAs(media: string, files: readonly StoredFile[]) {
+  const [first] = files;
+  if (!first) throw new Error("A variant has no file.");
+  const entries = files.map(({ key, format, contentType, bytes }) => [
+    format,
+    { url: media + key, contentType, bytes },
+  ]);
+  return files.length > 1
+    ? { url: media + negotiated(files), formats: Object.fromEntries(entries) }
+    : { url: media + first.key, formats: undefined };
 }

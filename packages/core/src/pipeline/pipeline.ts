@@ -7,9 +7,11 @@ export * as Pipeline from "./pipeline.ts";
 import { createHash } from "node:crypto";
 import { Storage } from "../aws/storage.ts";
 import { Exhausted, withinBudget } from "../engine/budget.ts";
-import type { File } from "../engine/encode.ts";
+import { containers, type File, widelyKnown } from "../engine/encode.ts";
+import type { Facts } from "../engine/facts.ts";
 import { free } from "../engine/free.ts";
-import { names, recipe, type Spec } from "../engine/recipe.ts";
+import { narrower, plan } from "../engine/plan.ts";
+import { isLazy, names, recipe, type Spec } from "../engine/recipe.ts";
 import { Rejection } from "../engine/rejection.ts";
 import { render } from "../engine/render.ts";
 import { Quota } from "../images/quota.ts";
@@ -147,10 +149,8 @@ async function make(
     free(bytes);
     const folder = Protocol.rules.pathOf(claimed, etag);
     const stored = await Promise.all(
-      variants.map(async ({ name, width, height, files }): Promise<[string, StoredVariant]> => {
-        const [shown, ...also] = await Promise.all(files.map((file) => store(`${folder}/${name}`, file)));
-        if (!shown) throw new Error(`The variant ${name} has no file.`);
-        return [name, { ...shown, width, height, ...(also.length > 0 ? { also } : {}) }];
+      variants.map(async ({ name, files }): Promise<[string, StoredFile[]]> => {
+        return [name, await Promise.all(files.map((file) => store(`${folder}/${name}`, file)))];
       }),
     );
     for (const { files } of variants) for (const file of files) free(file.bytes);
@@ -161,7 +161,7 @@ async function make(
       sha256,
       source: (isKept && claimed.source) || rendered.source,
       placeholder: (isKept && claimed.placeholder) || rendered.placeholder,
-      variants: { ...kept, ...Object.fromEntries(stored) },
+      variants: { ...kept, ...variantsOf(folder, wanted, rendered.source, Object.fromEntries(stored)) },
     };
     return { is: "ready", result };
   } catch (error) {
@@ -170,6 +170,35 @@ async function make(
     const exhausted = error instanceof Exhausted;
     return { is: "rejected", code, message, bytes: bytes.length, sha256, exhausted };
   }
+}
+
+/** Returns the variants with their stored files and the lazy ones, by name. */
+function variantsOf(
+  folder: string,
+  wanted: Readonly<Record<string, Spec>>,
+  source: Facts,
+  stored: Readonly<Record<string, StoredFile[]>>,
+): Record<string, StoredVariant> {
+  const variants = plan(source, wanted).map((step): [string, StoredVariant] => {
+    const { name, spec, size } = step;
+    const files = stored[name] ?? [];
+    // An animation has one file, whichever the formats of its variant.
+    const formats = spec.animated && source.frames > 1 ? (["webp"] as const) : spec.formats;
+    const [shown, ...also] = widelyKnown.flatMap((format): StoredFile[] => {
+      const file = files.find((each) => each.format === format);
+      if (file) return [file];
+      const { contentType, extension } = containers[format];
+      const isMade = formats.some((each) => each === format) && isLazy(spec, format);
+      return isMade ? [{ key: `${folder}/${name}.${extension}`, contentType, format }] : [];
+    });
+    if (!shown) throw new Error(`The variant ${name} has no file.`);
+    const widths = narrower(source, step);
+    return [
+      name,
+      { ...shown, ...size, ...(also.length > 0 && { also }), ...(widths.length > 0 && { widths }) },
+    ];
+  });
+  return Object.fromEntries(variants);
 }
 
 async function store(path: string, file: File): Promise<StoredFile> {

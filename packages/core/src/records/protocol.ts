@@ -10,6 +10,7 @@ import type { ImageRecord, StoredVariant, Superseded } from "../table/image-enti
 import type { Check, Created, Message, Removed } from "./message.ts";
 import type { Draft, Entry } from "./record.ts";
 import { Term } from "./terms.ts";
+import { VariantFile } from "./variant-file.ts";
 
 /** The input of every rule besides the record. `leaseSeconds` is longer than the longest run of a worker. */
 export type Context = { imageID: string; owner: string; now: number; leaseSeconds: number };
@@ -567,8 +568,24 @@ function superseded(
 }
 
 /** The keys of every file of every variant that a record names. */
-export const keysOf = ({ variants = {} }: Pick<ImageRecord, "variants">): string[] =>
-  Object.values(variants).flatMap(({ key, also = [] }) => [key, ...also.map((file) => file.key)]);
+export const keysOf = (record: Pick<ImageRecord, "variants">): string[] =>
+  VariantFile.of(record).map(({ key }) => key);
+
+/** The keys of the files that are in the bucket: all but lazy ones, which may not be there yet. */
+export const storedKeysOf = (record: Pick<ImageRecord, "variants">): string[] =>
+  VariantFile.of(record).flatMap(({ key, bytes }) => (bytes === undefined ? [] : [key]));
+
+/**
+ * Rule 17: returns the lazy file under a key, if the record of an image that is not deleted names it. It is made only
+ * then, and removed again if the record names it no longer once it is written. Replaced variants are not made.
+ */
+export const lazyFile = (
+  record: ImageRecord | undefined,
+  key: string,
+): VariantFile.VariantFile | undefined =>
+  record && record.status !== "deleting" && record.status !== "deleted"
+    ? VariantFile.of(record).find((file) => file.key === key && file.bytes === undefined)
+    : undefined;
 
 function withoutContent(draft: Draft): Draft {
   const { variants, placeholder, source, recipe, processedAt, bytes, sha256, ...rest } = draft;
@@ -599,6 +616,7 @@ export const rules = {
   keysInUse,
   workOf,
   confirms,
+  lazyFile,
 };
 export type Rules = typeof rules;
 

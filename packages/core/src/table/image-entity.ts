@@ -38,17 +38,28 @@ export type Status = (typeof statuses)[number];
 /** Statuses of images that callers may see: all but those of a deletion. */
 export const visibleStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
 
-/** File in the processed bucket. `quality` is the encoder's setting where it was predicted from a score. */
+/**
+ * File in the processed bucket. `quality` is the encoder's setting where it was predicted from a score. Without `bytes` it
+ * is lazy: made when it is first requested.
+ */
 export type StoredFile = {
   key: string;
   contentType: string;
   format: string;
-  bytes: number;
+  bytes?: number;
   quality?: number;
 };
 
-/** Variant, in pixels: the file that most clients support, and in `also` the same image in other formats. */
-export type StoredVariant = StoredFile & { width: number; height: number; also?: StoredFile[] };
+/**
+ * Variant, in pixels: the file that most clients support, and in `also` the same image in other formats. `widths` are
+ * the sizes that are lazy in every format; `VariantFile.of` derives their keys.
+ */
+export type StoredVariant = StoredFile & {
+  width: number;
+  height: number;
+  also?: StoredFile[];
+  widths?: { width: number; height: number }[];
+};
 
 /** Value of `dueOrder` and `content` without a due time or hash: ElectroDB requires every key attribute of an index. */
 const absent = "-";

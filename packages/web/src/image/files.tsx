@@ -37,7 +37,7 @@ export function Variants({ image }: { image: Image }) {
                 {width} × {height}
               </td>
               <td>
-                {bytes(count)}
+                {count === undefined ? "lazy" : bytes(count)}
                 {only ? "" : ` ${formatName(format)}`}
               </td>
               <td>

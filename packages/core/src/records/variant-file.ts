@@ -1,0 +1,45 @@
+/** Files of an image's variants in the processed bucket, as its record names them. */
+export * as VariantFile from "./variant-file.ts";
+
+import type { ImageRecord, StoredFile, StoredVariant } from "../table/image-entity.ts";
+
+/** A file and the size of its image in pixels. */
+export type VariantFile = StoredFile & { name: string; width: number; height: number };
+
+/** Returns every file that a record names. Lazy ones, without `bytes`, may be missing in the bucket. */
+export const of = ({ variants = {} }: Pick<ImageRecord, "variants">): VariantFile[] =>
+  Object.entries(variants).flatMap(([name, variant]) => {
+    const { width, height, widths = [] } = variant;
+    const whole = formatsOf(variant).map((file) => ({ ...file, name, width, height }));
+    const narrower = widths.flatMap((size) =>
+      atWidth(variant, size.width).map((file) => ({ ...file, name, ...size })),
+    );
+    return [...whole, ...narrower];
+  });
+
+/** Returns the file of a variant in each of its formats, the most widely supported first. */
+export const formatsOf = ({
+  key,
+  contentType,
+  format,
+  bytes,
+  quality,
+  also = [],
+}: StoredVariant): StoredFile[] => [
+  {
+    key,
+    contentType,
+    format,
+    ...(bytes !== undefined && { bytes }),
+    ...(quality !== undefined && { quality }),
+  },
+  ...also,
+];
+
+/** Returns the lazy files of a variant at one of its `widths`: `…/medium@320.webp` for `…/medium.webp`. */
+export const atWidth = (variant: StoredVariant, width: number): StoredFile[] =>
+  formatsOf(variant).map(({ key, contentType, format }) => ({
+    key: key.replace(/\.\w+$/, (extension) => `@${width}${extension}`),
+    contentType,
+    format,
+  }));

@@ -5,7 +5,7 @@ import { Crop } from "./crop.ts";
 import type { Original } from "./original.ts";
 import type { Size } from "./plan.ts";
 import { Quality } from "./quality.ts";
-import { encodings, type Recipe, type Spec } from "./recipe.ts";
+import { encodings, isLazy, type Recipe, type Spec } from "./recipe.ts";
 import {
   asRejection,
   type Clock,
@@ -64,35 +64,53 @@ export async function encode(
     ...size,
   };
   const settingOf = Quality.predictor(cut, area);
+  const image = open(cut);
+  if (!isWhole(size, cut)) image.extract(area);
+  const exact = drawn ? await withoutLoss(image, { size, spec, icon }, clock) : undefined;
   const write = async (format: Recipe.Format): Promise<File> => {
-    const image = open(cut);
-    const wanted = qualityOf(spec, format);
-    if (!isWhole(size, cut)) image.extract(area);
-    if (format === "webp" && drawn) {
-      const { data: bytes } = await finish(image.clone().webp({ lossless: true, effort: 4 }), clock);
-      // A photo within a drawing would be many times larger without loss.
-      if (icon || bytes.length <= areaOf(size) / 8) return { format, ...containers[format], bytes };
-      // With loss WebP halves the resolution of colours, so that coloured text reaches no high score at any setting.
-      if (typeof wanted === "object") {
-        const { data } = await finish(
-          image.clone().webp({ nearLossless: true, quality: 60, effort: 4 }),
-          clock,
-        );
-        if (data.length <= (areaOf(size) * 3) / 16) return { format, ...containers[format], bytes: data };
-      }
-    }
+    const wanted = qualityOf(spec, format, drawn);
+    if (exact && isReplaced(spec, format)) return exact;
     const quality = settingOf(wanted, format);
-    const { data: bytes } = await finish(encoded(image, format, spec, quality, drawn), clock);
+    const { data: bytes } = await finish(encoded(image.clone(), format, spec, quality, drawn), clock);
     return { format, ...containers[format], ...predicted(wanted, quality), bytes };
   };
   const [first, ...rest] = widelyKnown.filter((format) => spec.formats.includes(format));
   if (!first) throw new Error("A variant of the recipe has no format.");
   const files: Files = [await write(first)];
-  for (const format of rest) files.push(await write(format));
+  for (const format of rest) {
+    const file = await write(format);
+    if (!files.includes(file)) files.push(file);
+  }
   return files;
 }
 
 /**
+ * Encodes a drawing as lossless WebP, or nearly lossless where a perceptual quality is asked for: with loss, WebP halves
+ * the resolution of colours, so that coloured text reaches no high score at any setting. Returns undefined if the file
+ * would be large, as for a photo within a screenshot, and if the variant has neither WebP nor AVIF.
+ */
+async function withoutLoss(
+  image: Sharp,
+  { size, spec, icon }: { size: Size; spec: Spec; icon: boolean },
+  clock: Clock,
+): Promise<File | undefined> {
+  if (!spec.formats.some((format) => isReplaced(spec, format))) return undefined;
+  const file = { format: "webp", ...containers.webp } as const;
+  const { data: bytes } = await finish(image.clone().webp({ lossless: true, effort: 4 }), clock);
+  if (icon || bytes.length <= areaOf(size) / 8) return { ...file, bytes };
+  if (typeof spec.quality !== "object") return undefined;
+  const near = image.clone().webp({ nearLossless: true, quality: 60, effort: 4 });
+  const { data } = await finish(near, clock);
+  return data.length <= (areaOf(size) * 3) / 16 ? { ...file, bytes: data } : undefined;
+}
+
+/**
+ * Returns true if the WebP without loss takes the place of this format: of AVIF where a score is asked for. The URL of a
+ * lazy AVIF names its format.
+ */
+const isReplaced = (spec: Spec, format: Recipe.Format) =>
+  format === "webp" || (format === "avif" && typeof spec.quality === "object" && !isLazy(spec, format));
+
 /**
  * Encodes every frame, with its delay, as one WebP. Crops around the subject, or else the centre: libvips finds the
  * attention region of still images only. The quality is predicted from the first frame that shows something, `raster`.
@@ -125,8 +143,14 @@ export const widelyKnown = ["jpeg", "webp", "avif"] as const satisfies readonly 
 const predicted = (wanted: Recipe.Quality, quality: number) =>
   typeof wanted === "object" ? { quality } : undefined;
 
-const qualityOf = ({ quality, encode = {} }: Spec, format: Recipe.Format): Recipe.Quality =>
-  quality ?? { ...encodings[format], ...encode[format] }.quality;
+/** Least score of a drawing that is encoded with loss: its text suffers first. */
+const drawingScore = 80;
+
+function qualityOf({ quality, encode = {} }: Spec, format: Recipe.Format, drawn = false): Recipe.Quality {
+  const wanted = quality ?? { ...encodings[format], ...encode[format] }.quality;
+  if (typeof wanted === "number" || !drawn) return wanted;
+  return { ssimulacra2: Math.max(wanted.ssimulacra2, drawingScore) };
+}
 
 /** `drawn` keeps as much of the colours' resolution as the format has; AVIF has all of it anyway. */
 function encoded(

@@ -1,3 +1,4 @@
+import { randomBytes } from "node:crypto";
 /** Recipe options that the default recipe does not use: several formats, attention crops, animation. */
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
@@ -123,6 +124,31 @@ describe("drawings keep their colours", () => {
     expect(far).toBeGreaterThan(0);
     expect(far).toBeLessThan(8);
     expect(await furthest({ quality: 80 })).toBeGreaterThan(50);
+  });
+
+  test("in place of AVIF where a score is asked for, once, next to JPEG", async () => {
+    const original = await drawing(400).png().toBuffer();
+    const formatsOf = async (how: Partial<Spec>) =>
+      (await variantOf(original, { ...spec, ...how })).files.map(({ format }) => format);
+    const quality = { ssimulacra2: 71 };
+    expect(await formatsOf({ formats: ["avif"], quality })).toEqual(["webp"]);
+    expect(await formatsOf({ formats: ["avif", "webp", "jpeg"], quality })).toEqual(["jpeg", "webp"]);
+    expect(await formatsOf({ formats: ["avif", "webp"], quality: 60 })).toEqual(["webp", "avif"]);
+    expect(await formatsOf({ formats: ["jpeg"], quality })).toEqual(["jpeg"]);
+    expect(await formatsOf({ formats: ["avif"], quality, lazy: ["avif"] })).toEqual(["avif"]);
+  });
+
+  test("of a score of 80 at least, where they are many bytes without loss", async () => {
+    // A screenshot: noise, as of a photo, next to a larger area of one colour.
+    const noise = randomBytes(150 * 400 * 3);
+    const original = await sharp({ create: { width: 400, height: 400, channels: 3, background: "#fff" } })
+      .composite([{ input: noise, raw: { width: 150, height: 400, channels: 3 } }])
+      .png()
+      .toBuffer();
+    const settingOf = async (ssimulacra2: number) =>
+      (await variantOf(original, { ...spec, formats: ["avif"], quality: { ssimulacra2 } })).files[0].quality;
+    expect(await settingOf(60)).toBe(await settingOf(80));
+    expect(await settingOf(90)).toBeGreaterThan((await settingOf(80)) ?? 100);
   });
 
   test("an icon of any content, to the last bit", async () => {

@@ -1,12 +1,15 @@
-import { randomBytes } from "node:crypto";
 /** Recipe options that the default recipe does not use: several formats, attention crops, animation. */
+import { randomBytes } from "node:crypto";
 import sharp from "sharp";
 import { describe, expect, test } from "vitest";
 import { photo } from "../fixture.ts";
 import { Settings } from "../settings.ts";
+import { encode } from "./encode.ts";
 import { gif } from "./fixture-bytes.ts";
+import { inspect } from "./original.ts";
 import type { Spec } from "./recipe.ts";
-import { render } from "./render.ts";
+import { rasters, render } from "./render.ts";
+import { clockOf } from "./sharp.ts";
 
 const limits = Settings.pipelineDefaults;
 
@@ -135,7 +138,15 @@ describe("drawings keep their colours", () => {
     expect(await formatsOf({ formats: ["avif", "webp", "jpeg"], quality })).toEqual(["jpeg", "webp"]);
     expect(await formatsOf({ formats: ["avif", "webp"], quality: 60 })).toEqual(["webp", "avif"]);
     expect(await formatsOf({ formats: ["jpeg"], quality })).toEqual(["jpeg"]);
-    expect(await formatsOf({ formats: ["avif"], quality, lazy: ["avif"] })).toEqual(["avif"]);
+  });
+
+  test("but not in place of a lazy AVIF, whose URL names its format", async () => {
+    const original = await inspect(await drawing(400).png().toBuffer(), limits);
+    const lazy = { ...spec, formats: ["avif"], quality: { ssimulacra2: 71 }, lazy: true } as const;
+    for await (const { size, raster } of rasters(original, limits, { lazy })) {
+      const files = await encode(raster, size, lazy, original, clockOf(limits));
+      expect(files.map(({ format }) => format)).toEqual(["avif"]);
+    }
   });
 
   test("of a score of 80 at least, where they are many bytes without loss", async () => {

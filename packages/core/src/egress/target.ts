@@ -1,0 +1,65 @@
+/** Target of an outgoing request: a URL that the policy allows, and the addresses that it may connect to. */
+export * as Target from "./target.ts";
+
+import type { LookupAddress } from "node:dns";
+import { lookup } from "node:dns/promises";
+import { isIP } from "node:net";
+import { Address } from "./address.ts";
+import { EgressError } from "./egress-error.ts";
+
+/** The URLs that may be requested. By default only https, and only public addresses. */
+export type Policy = {
+  /** Allows `http:` as well. */
+  http?: boolean;
+  /** Allows loopback addresses on any port, for development and tests. */
+  loopback?: boolean;
+};
+
+/** Resolves a host name to all its addresses. */
+export type Lookup = (hostname: string) => Promise<readonly LookupAddress[]>;
+
+const urlCharactersMax = 2_048;
+const ports = ["", "80", "443"];
+
+/**
+ * Parses a URL, which normalises every spelling of an IPv4 address (decimal, octal, hex, short, full-width digits).
+ * Throws `EgressError` `refused` for another scheme, a URL with user name or password, or one that is too long.
+ */
+export function parse(text: string, { http = false }: Policy, base?: URL): URL {
+  const url = text.length <= urlCharactersMax && URL.canParse(text, base) ? new URL(text, base) : undefined;
+  if (!url) throw refused(`It is not an absolute URL of at most ${urlCharactersMax} characters.`);
+  if (url.protocol !== "https:" && !(http && url.protocol === "http:"))
+    throw refused(`Its scheme is ${url.protocol.slice(0, -1)}; use ${http ? "https or http" : "https"}.`);
+  if (url.username || url.password) throw refused("It has a user name or password; use a header instead.");
+  return url;
+}
+
+/**
+ * Resolves the host of a URL once. Throws `EgressError`: `refused` if any address is not public or the port is not 80
+ * or 443, `unreachable` if the name has no address. The message does not name the address, so that a caller cannot
+ * read an internal DNS zone.
+ */
+export async function resolve(
+  url: URL,
+  { loopback = false }: Policy,
+  resolver: Lookup = (hostname) => lookup(hostname, { all: true }),
+): Promise<readonly LookupAddress[]> {
+  const hostname = hostnameOf(url);
+  const family = isIP(hostname);
+  const addresses = family ? [{ address: hostname, family }] : await resolver(hostname).catch(notFound(url));
+  if (addresses.length === 0) notFound(url)();
+  if (loopback && addresses.every(({ address }) => Address.isLoopback(address))) return addresses;
+  if (!addresses.every(({ address }) => Address.isPublic(address)))
+    throw refused(`The host ${url.hostname} has an address that is not public.`);
+  if (!ports.includes(url.port)) throw refused(`Its port is ${url.port}; only 80 and 443 are allowed.`);
+  return addresses;
+}
+
+/** Returns the host of a URL as sockets take it: IPv6 without brackets. */
+export const hostnameOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1");
+
+const refused = (why: string) => new EgressError("refused", `The URL was refused. ${why}`);
+
+const notFound = (url: URL) => (cause?: unknown) => {
+  throw new EgressError("unreachable", `The host ${url.hostname} could not be resolved.`, { cause });
+};

@@ -44,12 +44,13 @@ export default {
       to: { path: rooms, pathNot: "^packages/(client|functions/src/http)/" },
     },
     {
-      name: "infra imports the settings, the table's schema, content negotiation and the page's headers alone",
+      name: "infra imports the settings, the recipe, the table's schema, content negotiation and the page's headers alone",
       severity: "error",
       from: { path: "^infra/", pathNot: "^infra/test/" },
       to: {
         path: "^packages/",
-        pathNot: "^packages/(core/src/(settings|table/table-schema|images/negotiate)|web/src/headers)\\.ts$",
+        pathNot:
+          "^packages/(core/src/(settings|engine/recipe|table/table-schema|images/negotiate)|web/src/headers)\\.ts$",
       },
     },
     {

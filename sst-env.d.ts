@@ -109,6 +109,7 @@ declare module "sst" {
       "processedPerOwnerMax": number
       "processorTimeoutSeconds": number
       "progressivePixelsMax": number
+      "rendersPerDayMax": number
       "reprocessesPerDayMax": number
       "scansMax": number
       "sideMax": number

@@ -22,7 +22,7 @@ const shownFrom = { kB: 4, ms: 0.5 };
 /** The table of dependencies. Before it, the environment must be a function's (`enter`). */
 export async function bundleReport(): Promise<string> {
   ensureInstalled();
-  await bundle();
+  await bundle("product");
   const { builds } = await evaluate(stages.production);
   const build = builds.find(({ functionID }) => functionID === "Api");
   if (!build) throw new Error("The production stage has no function Api.");

@@ -22,7 +22,7 @@ export type Requests = {
 /** Creates an image, uploads its bytes, waits until it is ready, and returns the counts. */
 export async function count(bytes: Buffer): Promise<Requests> {
   ensureInstalled();
-  await bundle();
+  await bundle("product");
   const cloud = await deploy(await evaluate({ stage: "dev" }));
   try {
     const described = { filename: "IMG_2041.jpg", contentType: "image/jpeg", bytes: bytes.length };

@@ -1,17 +1,58 @@
-/** The origins of `/media/…`: the processed bucket and, for files that it does not have, a function that responds 404. */
+/**
+ * The origins of `/media/…`: the processed bucket and, for files that it does not have, a function. It makes lazy files
+ * if the recipe has any, and else only responds 404.
+ */
+import { hasLazy, recipe } from "../packages/core/src/engine/recipe.ts";
+import { cloud, pipeline } from "./config.ts";
 import { common } from "./function.ts";
-import { processedHost } from "./storage.ts";
+import { originSecret, originSecretLink, settings } from "./settings.ts";
+import { processedArn, processedHost, processedLink, uploads } from "./storage.ts";
+import { images, itemRight } from "./table.ts";
+
+/** Not a stub under `sst dev`, which would make CloudFront wait for the developer's machine. */
+const second = { ...common, dev: false, url: { cors: false } } as const;
 
 /** Responds 404 with a problem. S3 responds 403 with XML, because the distribution must not list the bucket. */
-const missing = new sst.aws.Function("Missing", {
-  ...common,
-  handler: "packages/functions/src/missing.handler",
-  // Not a stub under `sst dev`, which would make CloudFront wait for the developer's machine.
-  dev: false,
-  timeout: "5 seconds",
-  memory: "128 MB",
-  url: { cors: false },
+const missing = () => ({
+  timeout: 5,
+  fn: new sst.aws.Function("Missing", {
+    ...second,
+    handler: "packages/functions/src/missing.handler",
+    timeout: "5 seconds",
+    memory: "128 MB",
+  }),
 });
+
+/** Makes and stores lazy files, and responds 404 to requests for any other file. */
+function renderer() {
+  // CloudFront waits for 60 seconds at most.
+  const timeout = Math.min(60, pipeline.decodeSecondsMax + 10);
+  const fn = new sst.aws.Function("Renderer", {
+    ...second,
+    handler: "packages/functions/src/renderer.handler",
+    timeout: `${timeout} seconds`,
+    memory: `${cloud.processorMemoryMB} MB`,
+    ...(cloud.processorConcurrencyReserved &&
+      !$dev && { concurrency: { reserved: cloud.processorConcurrencyMax } }),
+    nodejs: { ...common.nodejs, install: ["sharp", "libheif-js"] },
+    link: [uploads, images, originSecretLink, settings],
+    environment: processedLink,
+    permissions: [
+      { actions: ["s3:GetObject"], resources: [$interpolate`${uploads.arn}/*`] },
+      {
+        actions: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
+        resources: [$interpolate`${processedArn}/img_*`],
+      },
+      // So that a missing object is a 404, not a 403.
+      { actions: ["s3:ListBucket"], resources: [uploads.arn, processedArn] },
+      itemRight(["dynamodb:GetItem"], "image"),
+      itemRight(["dynamodb:UpdateItem"], "usage"),
+    ],
+  });
+  return { timeout, fn };
+}
+
+const { fn, timeout } = hasLazy(recipe) ? renderer() : missing();
 
 const access = new aws.cloudfront.OriginAccessControl("ProcessedAccess", {
   originAccessControlOriginType: "s3",
@@ -31,12 +72,14 @@ export const origins = [
   },
   {
     originId: "missing",
-    domainName: missing.url.apply((url) => new URL(url).host),
+    domainName: fn.url.apply((url) => new URL(url).host),
+    // The renderer accepts requests with this header only.
+    customHeaders: [{ name: "x-origin-secret", value: originSecret.current }],
     customOriginConfig: {
       httpPort: 80,
       httpsPort: 443,
       originProtocolPolicy: "https-only",
-      originReadTimeout: 5,
+      originReadTimeout: timeout,
       originSslProtocols: ["TLSv1.2"],
     },
   },

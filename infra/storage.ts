@@ -77,6 +77,10 @@ const processedName = new random.RandomString("ProcessedSuffix", {
 /** The host of the processed bucket. */
 export const processedHost = $interpolate`${processedName}.s3.${region}.amazonaws.com`;
 
+/** The processed bucket's ARN, and its link as an environment variable, for a function that is an origin as well. */
+export const processedArn = $interpolate`arn:aws:s3:::${processedName}`;
+export const processedLink = { SST_RESOURCE_Processed: $jsonStringify({ name: processedName }) };
+
 /** The variants. Only this stage's distribution reads them. */
 export const processed = new sst.aws.Bucket("Processed", {
   ...retention,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all, hasBreaker } from "./graphs.ts";
+import { all, hasBreaker, hasFunction, secondOriginOf } from "./graphs.ts";
 
 /** Each function's memory in MB and its timeout in seconds. */
 const sizes: Record<string, [memory: number, timeout: number]> = {
@@ -11,12 +11,13 @@ const sizes: Record<string, [memory: number, timeout: number]> = {
   Missing: [128, 5],
   Processor: [2048, 60],
   Reconciler: [512, 900],
+  Renderer: [2048, 30],
 };
 
 describe.each(all)("%s", (name, graph) => {
   const live = name === "sst dev";
   const kept = name === "production" || name === "configured";
-  const names = Object.keys(sizes).filter((fn) => hasBreaker(name) || fn !== "Breaker");
+  const names = Object.keys(sizes).filter((fn) => hasFunction(name, fn));
   /** The functions that are not stubs. */
   const deployed = names.filter((fn) => !live || fn === "Missing");
   const functions = resourcesOf(graph, /lambda\/function:/);
@@ -58,7 +59,7 @@ describe.each(all)("%s", (name, graph) => {
     expect(retentionInDays).toBe(kept ? 90 : 7);
   });
 
-  test("sharp is installed for the processor alone, for Lambda's own platform", () => {
+  test("sharp is installed for the functions that render, for Lambda's own platform", () => {
     const installed = graph.builds.map(({ functionID, properties: { install, architecture } }) => [
       functionID,
       // SST 4 makes a record of it, with a version for each.
@@ -66,7 +67,11 @@ describe.each(all)("%s", (name, graph) => {
       architecture,
     ]);
     expect(installed.sort()).toEqual(
-      deployed.map((fn) => [fn, fn === "Processor" ? ["sharp", "libheif-js"] : undefined, "arm64"]),
+      deployed.map((fn) => [
+        fn,
+        ["Processor", "Renderer"].includes(fn) ? ["sharp", "libheif-js"] : undefined,
+        "arm64",
+      ]),
     );
   });
 
@@ -96,7 +101,7 @@ describe.each(all)("%s", (name, graph) => {
 
   test("the API answers at one address, and decides CORS itself", () => {
     const urls = resourcesOf(graph, /lambda\/functionUrl:/);
-    expect(urls.map((url) => url.name)).toEqual(["ApiUrl", "MissingUrl"]);
+    expect(urls.map((url) => url.name)).toEqual(["ApiUrl", `${secondOriginOf(name)}Url`]);
     expect(urls[0]?.inputs.cors).toBeUndefined();
     expect(urls[0]?.inputs.invokeMode).toBe("BUFFERED");
   });

@@ -8,7 +8,7 @@ import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from "node:fs
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { buildPage } from "../../packages/local/src/gallery.ts";
-import { platform, program, root } from "./platform.ts";
+import { platform, programOf, type Recipe, root } from "./platform.ts";
 
 /** A resource as registered with Pulumi, and its region. `retainOnDelete`: Pulumi does not delete it with the app. */
 export type Resource = {
@@ -44,11 +44,17 @@ export type Graph = {
   outputs: Record<string, unknown>;
 };
 
-/** The stage to evaluate, deployed or under `sst dev`, its region and its settings (environment variables). */
-export type Stage = { stage: string; dev?: boolean; region?: string; env?: Record<string, string> };
+/** The stage to evaluate, deployed or under `sst dev`, its region, its settings (environment variables) and its recipe. */
+export type Stage = {
+  stage: string;
+  dev?: boolean;
+  region?: string;
+  env?: Record<string, string>;
+  recipe?: Recipe;
+};
 
 /** The input of `program.ts`, which writes the graph to `out`. */
-export type Request = Required<Omit<Stage, "env">> & {
+export type Request = Required<Omit<Stage, "env" | "recipe">> & {
   root: string;
   platform: string;
   work: string;
@@ -64,27 +70,28 @@ export async function evaluate({
   dev = false,
   region = "us-east-1",
   env = {},
+  recipe = "product",
 }: Stage): Promise<Graph> {
   page ??= buildPage();
   await page;
   const key = createHash("sha256")
-    .update(readFileSync(program))
+    .update(readFileSync(programOf(recipe)))
     .update(readFileSync(join(root, "packages/web/dist/index.html")))
     .update(JSON.stringify([stage, dev, region, env]))
     .digest("hex");
   const kept = join(root, ".sst/graph", `${key.slice(0, 16)}.json`);
-  if (!existsSync(kept)) await write(kept, { stage, dev, region, env });
+  if (!existsSync(kept)) await write(kept, { stage, dev, region, env, recipe });
   return JSON.parse(readFileSync(kept, "utf8")) as Graph;
 }
 
 /** Evaluates a stage in a child process, because Pulumi keeps its state in globals. */
-async function write(kept: string, { stage, dev, region, env }: Required<Stage>): Promise<void> {
+async function write(kept: string, { stage, dev, region, env, recipe }: Required<Stage>): Promise<void> {
   const work = join(root, ".sst/graph", randomUUID());
   const out = join(work, "graph.json");
   mkdirSync(work, { recursive: true });
   const request: Request = { stage, dev, region, root, platform, work, out };
   try {
-    await promisify(execFile)(process.execPath, [program], {
+    await promisify(execFile)(process.execPath, [programOf(recipe)], {
       cwd: root,
       // Without the developer's settings and AWS account.
       env: { PATH: process.env.PATH, HOME: work, ...env, GRAPH_REQUEST: JSON.stringify(request) },

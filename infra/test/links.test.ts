@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { Settings } from "../../packages/core/src/settings.ts";
 import { resourcesOf, type Stage } from "./graph.ts";
-import { all, hasBreaker, regionOf } from "./graphs.ts";
+import { all, hasFunction, regionOf } from "./graphs.ts";
 import { stages } from "./stages.ts";
 
 /** The links of each function. They carry names and URLs, never a right. */
@@ -10,13 +10,14 @@ const links: Record<string, string[]> = {
   Breaker: ["Allowance"],
   Invalidator: ["Distribution"],
   Missing: [],
+  Renderer: ["Images", "OriginSecret", "Settings", "Uploads"],
   DeadLetter: ["Images", "Processed", "Settings", "Uploads"],
   Processor: ["Images", "Processed", "Settings", "Uploads"],
   Reconciler: ["Images", "Processed", "Processing", "Uploads"],
 };
 
 describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (stage, graph) => {
-  const told = Object.entries(links).filter(([fn]) => fn !== "Breaker" || hasBreaker(stage));
+  const told = Object.entries(links).filter(([fn]) => hasFunction(stage, fn));
   const linksOf = (fn: string) => graph.builds.find(({ functionID }) => functionID === fn)?.links ?? {};
 
   test.each(told)("%s is linked to %j and nothing else", (fn, expected) => {

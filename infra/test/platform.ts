@@ -3,6 +3,7 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
+import { lazyRecipe } from "../../packages/core/src/engine/fixture-lazy.ts";
 
 /** The folder of sst.config.ts. `SST_ROOT` overrides it, for a copy of the app with another version of SST. */
 export const root =
@@ -11,15 +12,20 @@ export const root =
 /** SST's platform code, which `sst install` downloads from npm. */
 export const platform = join(root, ".sst/platform");
 
-/** The path of the bundle: next to the platform's node_modules, from which it imports. */
-export const program = join(platform, "graph.mjs");
+/** The recipes that a stage may be evaluated with: the product's, or one with lazy files. */
+export const recipes = ["product", "lazy"] as const;
+export type Recipe = (typeof recipes)[number];
 
-/** Builds the bundle. */
-export async function bundle(): Promise<void> {
+/** Returns the path of the bundle: next to the platform's node_modules, from which it imports. */
+export const programOf = (recipe: Recipe): string =>
+  join(platform, recipe === "product" ? "graph.mjs" : `graph-${recipe}.mjs`);
+
+/** Builds the bundle with a recipe. */
+export async function bundle(recipe: Recipe): Promise<void> {
   await build({
     absWorkingDir: root,
     entryPoints: [join(root, "infra/test/program.ts")],
-    outfile: program,
+    outfile: programOf(recipe),
     bundle: true,
     format: "esm",
     platform: "node",
@@ -31,7 +37,9 @@ export async function bundle(): Promise<void> {
         setup({ onLoad }) {
           onLoad({ filter: /\.ts$/ }, ({ path }) => {
             if (path.startsWith(platform) || path.includes("node_modules")) return undefined;
-            return { contents: `${globals}\n${readFileSync(path, "utf8")}`, loader: "ts" };
+            const isEdited = recipe === "lazy" && path.endsWith("/core/src/engine/recipe.ts");
+            const source = isEdited ? lazyRecipe() : readFileSync(path, "utf8");
+            return { contents: `${globals}\n${source}`, loader: "ts" };
           });
         },
       },

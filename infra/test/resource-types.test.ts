@@ -53,6 +53,7 @@ const mail = ["aws:sns Topic", "aws:sns TopicSubscription"];
 
 const more: Record<string, string[]> = {
   development: breaker,
+  lazy: breaker,
   production: [...kept, ...alarms, ...breaker],
   "sst dev": [],
   configured: [

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { KeyEntity } from "../../packages/core/src/table/key-entity.ts";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all, graphOf, hasBreaker, regionOf } from "./graphs.ts";
+import { all, graphOf, hasFunction, regionOf, secondOriginOf } from "./graphs.ts";
 import { allowing, rightsOf } from "./rights.ts";
 
 /** The permissions of every function, complete. */
@@ -87,6 +87,16 @@ const rights: Record<string, string[]> = {
     "sqs:ReceiveMessage {Removals}",
   ],
   Missing: [],
+  Renderer: [
+    "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#owner_*#day_*",
+    "s3:DeleteObject {Processed}/img_*",
+    "s3:GetObject {Processed}/img_*",
+    "s3:GetObject {Uploads}/*",
+    "s3:ListBucket {Processed}",
+    "s3:ListBucket {Uploads}",
+    "s3:PutObject {Processed}/img_*",
+  ],
   Breaker: [
     "cloudwatch:GetMetricStatistics *",
     "lambda:GetEventSourceMapping {mapping}",
@@ -101,7 +111,7 @@ const rights: Record<string, string[]> = {
 const live = ["appsync:* *", "s3:* arn:aws:s3:::sst-asset", "s3:* arn:aws:s3:::sst-asset/*"];
 
 describe.each(all)("%s", (name, graph) => {
-  const functions = Object.keys(rights).filter((fn) => hasBreaker(name) || fn !== "Breaker");
+  const functions = Object.keys(rights).filter((fn) => hasFunction(name, fn));
 
   test("there is one role a function, and no other", () => {
     expect(resourcesOf(graph, /iam\/role:/).map((role) => role.name)).toEqual(
@@ -153,7 +163,7 @@ describe.each(all)("%s", (name, graph) => {
         ...(functions.includes("Breaker") ? [["events.amazonaws.com", "Breaker", "Allow"]] : []),
         // SST 3 cannot restrict this to the function URL; the API checks the router's secret, see docs/decisions.md.
         ["*", "Api", undefined],
-        ["*", "Missing", undefined],
+        ["*", secondOriginOf(name), undefined],
         ["events.amazonaws.com", "Reconciler", "Compare"],
         ["events.amazonaws.com", "Reconciler", "Stuck"],
         ["events.amazonaws.com", "Reconciler", "Sweep"],
@@ -199,6 +209,13 @@ test("the processor cannot write where it reads, so that it can never set itself
   expect(writes.filter((right) => right.includes("{Uploads}"))).toEqual([]);
 });
 
+test("the renderer writes where it serves from alone", async () => {
+  const writes = rightsOf(await graphOf("lazy"), "Renderer").filter((right) =>
+    /s3:(Put|Delete|\*)/.test(right),
+  );
+  expect(writes.filter((right) => !right.includes("{Processed}/img_*"))).toEqual([]);
+});
+
 test("the API cannot read, write or list what is processed", async () => {
   const graph = await graphOf("production");
   expect(rightsOf(graph, "Api").filter((right) => right.includes("{Processed}"))).toEqual([]);
@@ -221,7 +238,8 @@ test.each(all)("%s: only these may send to a queue, or take from it", (_name, gr
 
 test("the reconciler alone can destroy object versions", async () => {
   const graph = await graphOf("production");
-  const able = Object.keys(rights).filter((fn) =>
+  const functions = Object.keys(rights).filter((fn) => hasFunction("production", fn));
+  const able = functions.filter((fn) =>
     rightsOf(graph, fn).some((right) => right.startsWith("s3:DeleteObjectVersion ")),
   );
   expect(able).toEqual(["Reconciler"]);

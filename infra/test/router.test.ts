@@ -7,7 +7,7 @@ import { accepts } from "../../packages/core/src/images/fixture-accept.ts";
 import { pageHeaders } from "../../packages/web/src/headers.ts";
 import { type EdgeRequest, pass } from "./edge.ts";
 import { argsOf, resourcesOf } from "./graph.ts";
-import { all, graphOf, regionOf } from "./graphs.ts";
+import { all, graphOf, regionOf, secondOriginOf } from "./graphs.ts";
 
 const image = "/img_01/1-abcd/small.webp";
 /** Managed-SecurityHeadersPolicy, for all stages but production, because an account may have only 20 policies. */
@@ -149,9 +149,11 @@ describe.each(all)("%s", (name, graph) => {
       signingBehavior: "always",
       signingProtocol: "sigv4",
     });
+    const originSecret = graph.links.OriginSecret as { current: string };
     expect(missing).toMatchObject({
       originId: "missing",
-      domainName: `missingurl.lambda-url.${region}.on.aws`,
+      domainName: `${secondOriginOf(name).toLowerCase()}url.lambda-url.${region}.on.aws`,
+      customHeaders: [{ name: "x-origin-secret", value: originSecret.current }],
       customOriginConfig: { originProtocolPolicy: "https-only", originSslProtocols: ["TLSv1.2"] },
     });
   });

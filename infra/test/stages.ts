@@ -27,6 +27,8 @@ export const stages = {
     stage: "dev",
     env: { ALARM_EMAIL: "ops@example.com", PROCESSED_PER_DAY_MAX: "0", BUDGET_DOLLARS: "0" },
   },
+  /** With lazy files in the recipe. */
+  lazy: { stage: "dev", recipe: "lazy" },
 } as const satisfies Record<string, Stage>;
 
 /** The longest names that are accepted, with every optional resource, for AWS's limits. */

@@ -7,5 +7,5 @@ import { ensureInstalled } from "./install.ts";
 import { bundle, root } from "./platform.ts";
 
 ensureInstalled();
-await bundle();
+await bundle("product");
 writeFileSync(join(root, "sst-env.d.ts"), envTypes(await evaluate({ stage: "production" })));

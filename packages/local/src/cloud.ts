@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { hasLazy, recipe } from "@image-pipeline/core/engine/recipe";
 import { ID } from "@image-pipeline/core/id";
 import type { Settings } from "@image-pipeline/core/settings";
 import { AwsClient } from "aws4fetch";
@@ -25,6 +26,7 @@ import { createMedia } from "./media.ts";
 import { type Processing, startProcessing } from "./processing.ts";
 import { addressesOf, publicUrlOf, trustOf } from "./public-url.ts";
 import { startReconciling } from "./reconciling.ts";
+import { startRendering } from "./rendering.ts";
 import { eventRecord, type ObjectEvent } from "./s3/event.ts";
 import { prefix } from "./s3/request.ts";
 import { createFrontDoor, createFrontDoorServer, type Loaded } from "./server.ts";
@@ -153,6 +155,11 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const reconciling = startReconciling({ region, env, memoryMB, events: !endpoints.s3 });
   stops.first.push(() => reconciling.close(graceMs));
 
+  const rendering = hasLazy(recipe)
+    ? startRendering({ region, env, workers, timeoutSeconds: pipeline.decodeSecondsMax + 10, memoryMB })
+    : undefined;
+  if (rendering) stops.first.push(() => rendering.close(graceMs));
+
   const { createApp } = await import("@image-pipeline/functions/http/app");
   const { linkedSettings } = await import("@image-pipeline/functions/api");
   const corsOrigins = (origin: string) => isTrustedOrigin(origin, trust);
@@ -161,7 +168,13 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const identity = { ...credentials, region, service: "sqs" };
   const { queue, deadLetters } = running;
   const app = createFrontDoor({
-    media: createMedia({ aws, s3Url: buckets.url, bucket: names.processed, trust }),
+    media: createMedia({
+      aws,
+      s3Url: buckets.url,
+      bucket: names.processed,
+      trust,
+      render: rendering?.render,
+    }),
     gallery: createGallery({ store: new URL(s3PublicUrl).origin, media: publicUrl }),
     sqs: sqsEndpoint({ path: queuePath, queue, deadLetters, identity }),
     api: (request) => api.fetch(request),

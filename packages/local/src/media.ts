@@ -5,6 +5,7 @@ import type { AwsClient } from "aws4fetch";
 import { type Context, Hono } from "hono";
 import { proxy } from "hono/proxy";
 import { isTrustedOrigin, type Trust } from "./isolation.ts";
+import type { Render } from "./rendering.ts";
 import { problem } from "./server.ts";
 
 /** Request headers that reach the bucket, and response headers that reach the client. */
@@ -41,10 +42,11 @@ const preflight = {
   "access-control-max-age": "7200",
 };
 
-export type Options = { aws: AwsClient; s3Url: string; bucket: string; trust: Trust };
+/** `render` makes a lazy file that is not in the bucket yet; absent without lazy files in the recipe. */
+export type Options = { aws: AwsClient; s3Url: string; bucket: string; trust: Trust; render?: Render };
 
 /** Serves one object for each GET or HEAD, streamed, without the query: it could list the bucket or change headers. */
-export function createMedia({ aws, s3Url, bucket, trust }: Options): Hono {
+export function createMedia({ aws, s3Url, bucket, trust, render }: Options): Hono {
   const app = new Hono();
   app.options("*", (c) => {
     const wanted = c.req.header("access-control-request-headers");
@@ -61,17 +63,27 @@ export function createMedia({ aws, s3Url, bucket, trust }: Options): Hono {
   app.get("*", async (c) => {
     const path = pathOf(negotiate(new URL(c.req.url).pathname, c.req.header("accept") ?? ""));
     if (path === undefined) return missing(c);
-    const found = await proxy(`${s3Url}/${bucket}/${path}`, {
-      method: c.req.method,
-      headers: pick(requestHeaders, (name) => c.req.header(name)),
-      signal: c.req.raw.signal,
-      customFetch: (request) => aws.fetch(request),
-    });
-    // 400: the bucket refuses the key, for example because it is too long.
-    const isMissing = [400, 403, 404].includes(found.status);
-    if (isMissing || found.status >= 500) {
+    const ask = () =>
+      proxy(`${s3Url}/${bucket}/${path}`, {
+        method: c.req.method,
+        headers: pick(requestHeaders, (name) => c.req.header(name)),
+        signal: c.req.raw.signal,
+        customFetch: (request) => aws.fetch(request),
+      });
+    let found = await ask();
+    if (isMissing(found) && render) {
       await found.body?.cancel();
-      return isMissing ? missing(c) : problem(c, 502, "Bad gateway", `The bucket answered ${found.status}.`);
+      const { statusCode = 200, headers, body = "" } = await render(path, c.req.header("accept") ?? "");
+      // Whole in a response of the renderer, or only in the bucket: there it is by now.
+      if (statusCode >= 400)
+        return new Response(body, { status: statusCode, headers: { ...headers } as HeadersInit });
+      found = await ask();
+    }
+    if (isMissing(found) || found.status >= 500) {
+      await found.body?.cancel();
+      return isMissing(found)
+        ? missing(c)
+        : problem(c, 502, "Bad gateway", `The bucket answered ${found.status}.`);
     }
     const headers = pick(responseHeaders, (name) => found.headers.get(name) ?? undefined);
     return new Response(found.body, { status: found.status, headers });
@@ -97,6 +109,9 @@ function pathOf(path: string): string | undefined {
   const isPlain = parts.every((part) => part !== "." && part !== ".." && !part.includes("\0"));
   return isPlain && parts.at(-1) !== "" ? parts.map(encodeURIComponent).join("/") : undefined;
 }
+
+/** 400: the bucket refuses the key, for example because it is too long. */
+const isMissing = ({ status }: Response) => [400, 403, 404].includes(status);
 
 function missing(c: Context): Response {
   const { statusCode, headers, body } = notFound(c.req.header("accept"));

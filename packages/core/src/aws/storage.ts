@@ -15,6 +15,7 @@ import {
   S3ServiceException,
 } from "@aws-sdk/client-s3";
 import { Resource } from "sst";
+import { backoff } from "../time.ts";
 import { storageLimits } from "./limits.ts";
 
 /** Creates a client from the environment: region, credentials, `AWS_ENDPOINT_URL_S3`. Tests change `timeouts`. */
@@ -96,15 +97,58 @@ export async function etagOfOriginal(key: string): Promise<string | undefined> {
  * deleted image leaves them even where it is not invalidated.
  */
 export async function writeVariant(key: string, bytes: Buffer, contentType: string): Promise<void> {
-  await client().send(
-    new PutObjectCommand({
-      Bucket: Resource.Processed.name,
-      Key: key,
-      Body: bytes,
-      ContentType: contentType,
-      CacheControl: "public, max-age=31536000, s-maxage=604800, immutable",
-    }),
-  );
+  await client().send(putOf(key, bytes, contentType));
+}
+
+/** Writes a variant unless there is one under its key. Returns its ETag; undefined if there was one. */
+export async function createVariant(
+  key: string,
+  bytes: Buffer,
+  contentType: string,
+): Promise<string | undefined> {
+  for (let conflicts = 0; ; conflicts++) {
+    try {
+      const { ETag = "" } = await client().send(putOf(key, bytes, contentType, { IfNoneMatch: "*" }));
+      return ETag;
+    } catch (error) {
+      if (statusOf(error) === 412) return undefined;
+      // 409: another request for the key is in progress. The SDK does not retry it.
+      if (statusOf(error) !== 409 || conflicts >= conflictsMax) throw error;
+      await backoff(conflicts + 1);
+    }
+  }
+}
+
+/** Most conflicting requests after which a conditional write is sent again. */
+const conflictsMax = 4;
+
+const putOf = (key: string, bytes: Buffer, contentType: string, condition: { IfNoneMatch?: "*" } = {}) =>
+  new PutObjectCommand({
+    Bucket: Resource.Processed.name,
+    Key: key,
+    Body: bytes,
+    ContentType: contentType,
+    CacheControl: variantCaching,
+    ...condition,
+  });
+
+/** `Cache-Control` of variants. */
+export const variantCaching = "public, max-age=31536000, s-maxage=604800, immutable";
+
+/** Reads a variant with its ETag in quotes; undefined if there is none. */
+export async function readVariant(key: string): Promise<{ bytes: Buffer; etag: string } | undefined> {
+  try {
+    const {
+      Body,
+      ContentLength = 0,
+      ETag = "",
+    } = await client().send(new GetObjectCommand({ Bucket: Resource.Processed.name, Key: key }));
+    if (!Body) throw new Error(`S3 returned no body for ${key}.`);
+    return { bytes: await bytesOf(Body as Readable, ContentLength), etag: ETag };
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
 }
 
 /** Deletes variants. Idempotent. Throws if S3 refused any. */

@@ -35,6 +35,12 @@ export const narrower = (source: Size, { spec, size }: Step<string>): Size[] =>
       return scaled(whole, width / whole.width);
     });
 
+/** Returns the frame of a file of this size: that of the whole image, of which `cover` crops a part. */
+export function frameOf({ spec, size, source }: { spec: Spec; size: Size; source: Size }): Size {
+  if (spec.fit === "inside") return size;
+  return scaled(source, Math.min(1, Math.max(size.width / source.width, size.height / source.height)));
+}
+
 const scaled = ({ width, height }: Size, scale: number): Size => ({
   width: Math.max(1, Math.round(width * scale)),
   height: Math.max(1, Math.round(height * scale)),

@@ -7,15 +7,15 @@
 
 import type { Settings } from "../settings.ts";
 import type { Crop } from "./crop.ts";
-import { animate, encode, type Files } from "./encode.ts";
+import { animate, encode, type File, type Files } from "./encode.ts";
 import { type Facts, readExif } from "./facts.ts";
 import type { Format } from "./format.ts";
 import { free } from "./free.ts";
 import { decode, inspect, type Original } from "./original.ts";
 import { perceptualHash } from "./perceptual-hash.ts";
 import { type Placeholder, placeholderOf } from "./placeholder.ts";
-import { plan, type Size, type Step } from "./plan.ts";
-import { isLazy, type Name, type Spec, recipe as standard } from "./recipe.ts";
+import { frameOf, plan, type Size, type Step } from "./plan.ts";
+import { isLazy, type Name, type Format as RecipeFormat, type Spec, recipe as standard } from "./recipe.ts";
 import { type Clock, clockOf, finish, isWhole, open, type Raster, rasterOf, resizeTo } from "./sharp.ts";
 
 /** A variant in memory. The first of its files has the most widely supported format. */
@@ -106,6 +106,38 @@ export async function* rasters<N extends string>(
       : await decode(original, step.frame, limits, clock);
     yield { ...step, raster };
   }
+}
+
+/** A file to render: its size in pixels as planned for `source`, the original of the variant. */
+export type Wanted = {
+  spec: Spec;
+  format: RecipeFormat;
+  size: Size;
+  source: Pick<Facts, "format" | keyof Size>;
+};
+
+/**
+ * Renders one file from the bytes of the original, or of a whole variant that is at least as large as `frameOf`. Throws
+ * `Rejection` if the bytes are at fault.
+ */
+export async function renderFile(
+  bytes: Buffer,
+  wanted: Wanted,
+  limits: Settings.Pipeline,
+  subject: Crop.Subject,
+): Promise<File> {
+  const { spec, format, size, source } = wanted;
+  const clock = clockOf(limits);
+  const read = await inspect(bytes, limits, { only: spec }, clock);
+  const raster = await decode(read, frameOf(wanted), limits, clock);
+  // Lossless compression depends on the format and size of the original, not on those of the variant that is read.
+  const original = { upright: source, header: { ...read.header, format: source.format as Format } };
+  const [file] =
+    read.animated && spec.animated
+      ? await animate(read, raster, size, spec, limits, clock, subject)
+      : await encode(raster, size, { ...spec, formats: [format] }, original, clock, subject);
+  free(raster.pixels);
+  return file;
 }
 
 /** The raster of a recipe without a file to store. */

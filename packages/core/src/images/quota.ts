@@ -117,13 +117,37 @@ export async function run(
   owner: string,
   { processedPerOwnerMax: most }: { processedPerOwnerMax: number },
 ): Promise<boolean> {
-  if (most === 0 || owner === ID.ownerDefault) return true;
+  return most === 0 || owner === ID.ownerDefault || countOne(owner, "runs", most);
+}
+
+/**
+ * Counts one lazy file that is made of an image of this owner. Returns false if the day's renders are used up, or the
+ * owner's quarter of them: then no file is made until the next day. Like `run`, no owner reaches the limit of all alone.
+ */
+export async function render(
+  owner: string,
+  { rendersPerDayMax: most }: { rendersPerDayMax: number },
+): Promise<boolean> {
+  if (most === 0) return true;
+  if (owner !== ID.ownerDefault && !(await countOne(owner, "renders", Math.ceil(most / 4)))) return false;
+  return countOne(ID.ownerDefault, "rendersOfAll", most);
+}
+
+/** Returns the seconds until the next day (UTC), when every quota is full again. */
+export const secondsLeft = (now = Date.now()): number => Math.ceil((dayMs - (now % dayMs)) / 1000);
+
+/** Adds one to a counter of an owner's day, unless it has reached its maximum: then returns false. */
+async function countOne(
+  owner: string,
+  counter: "runs" | "renders" | "rendersOfAll",
+  most: number,
+): Promise<boolean> {
   const { day, expiresAt } = today();
   try {
     await UsageEntity.update({ owner, day })
-      .add({ runs: 1 })
+      .add({ [counter]: 1 })
       .set({ expiresAt })
-      .where((row, { notExists, lte }) => `${notExists(row.runs)} OR ${lte(row.runs, most - 1)}`)
+      .where((row, { notExists, lte }) => `${notExists(row[counter])} OR ${lte(row[counter], most - 1)}`)
       .go();
     return true;
   } catch (error) {
@@ -183,6 +207,6 @@ function exceeded(now: number, limited: [keyof Usage, number][], most: Required<
   return new VisibleError(
     "quota_exceeded",
     `The owner's quota for today is used up: ${allowed} a day (UTC). Try again tomorrow.`,
-    { retryAfterSeconds: Math.ceil((dayMs - (now % dayMs)) / 1000) },
+    { retryAfterSeconds: secondsLeft(now) },
   );
 }

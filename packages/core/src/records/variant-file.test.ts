@@ -52,7 +52,7 @@ test.each([
   `${folder}/medium@320.webp`,
   `${folder}/large.webp`,
   `${folder}/constructor.webp`,
-  folder.replace("/1-", "/2-") + "/medium@320.jpg",
+  `${folder.replace("/1-", "/2-")}/medium@320.jpg`,
 ])("no file is made for a key that the record does not name: %s", (key) => {
   expect(Protocol.lazyFile(record, key)).toBeUndefined();
 });

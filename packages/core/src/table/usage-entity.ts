@@ -20,6 +20,9 @@ export const UsageEntity = Table.onTable(
       changes: { type: "number" },
       // Runs of the processor for the owner's images.
       runs: { type: "number" },
+      // Lazy files that were made of the owner's images, and of all images (in the row of the owner `default`).
+      renders: { type: "number" },
+      rendersOfAll: { type: "number" },
       // Hashes of the replayed uploads that are in `uploads` and `bytes`: an event that comes twice counts once.
       replays: { type: "set", items: "string" },
       expiresAt: { type: "number" },

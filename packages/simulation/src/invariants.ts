@@ -3,8 +3,8 @@
  * moves any more. docs/reliability.md lists them; a test compares the two.
  */
 import { Crop } from "@image-pipeline/core/engine/crop";
-import { Protocol } from "@image-pipeline/core/records/protocol";
 import { Term } from "@image-pipeline/core/records/terms";
+import { VariantFile } from "@image-pipeline/core/records/variant-file";
 import type { Transition } from "@image-pipeline/core/table/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { names } from "@image-pipeline/local/environment";
@@ -191,7 +191,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
     *atRest({ observer: { records, variants } }, { reconciler }) {
       if (!reconciler) return;
       const live = [...records.values()].filter(({ status }) => status !== "deleted");
-      const used = new Set(live.flatMap((record) => Protocol.keysOf(record)));
+      const used = new Set(live.flatMap((record) => VariantFile.keysOf(record)));
       for (const key of variants.keys()) if (!used.has(key)) yield "an orphan is left";
     },
   },
@@ -451,7 +451,7 @@ function promised(record: ImageRecord, doomed: ReadonlySet<string>): string[] {
   if (status === "deleted" || status === "deleting") return [];
   const recent = superseded.filter(({ at }) => Date.parse(at) > now() - dayMs + skewMs);
   const replaced = recent.flatMap(({ keys }) => keys).filter((key) => !doomed.has(key));
-  return [...Protocol.keysOf(record), ...replaced];
+  return [...VariantFile.keysOf(record), ...replaced];
 }
 
 /** The key of a term row, of what is in the key and not in its format. */

@@ -4,6 +4,7 @@
  */
 import { fingerprint } from "@image-pipeline/core/engine/recipe";
 import { Protocol } from "@image-pipeline/core/records/protocol";
+import { VariantFile } from "@image-pipeline/core/records/variant-file";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { command } from "./commands.ts";
 import { type Broken, type Profile, profiles } from "./faults.ts";
@@ -247,7 +248,7 @@ export const scenarios: Record<string, Scenario> = {
       world.reconcile("sweep", 900);
       await world.wait(0);
     },
-    without: { rules: { keysInUse: (record) => new Set(Protocol.keysOf(record)) } },
+    without: { rules: { keysInUse: (record) => new Set(VariantFile.keysOf(record)) } },
   },
   "no-compare": {
     rule: "comparing the bucket with the table",

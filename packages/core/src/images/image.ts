@@ -10,6 +10,7 @@ import { names } from "../engine/recipe.ts";
 import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
+import { Deletion } from "../records/deletion.ts";
 import { Protocol } from "../records/protocol.ts";
 import { apply, type Change, hasDone, read } from "../records/record.ts";
 import { VariantFile } from "../records/variant-file.ts";
@@ -81,7 +82,7 @@ export const original = fn(
     const { key, filename, etag } = record;
     if (etag === undefined)
       throw new VisibleError("image_not_ready", "The original has not been uploaded yet.");
-    if (Protocol.isDiscarded(record)) throw new VisibleError("image_not_ready", discarded);
+    if (Deletion.isDiscarded(record)) throw new VisibleError("image_not_ready", discarded);
     const expiresAt = wholeSeconds(new Date(Date.now() + seconds * 1000).toISOString());
     return { url: await Presign.download(key, filename, seconds), expiresAt };
   },
@@ -153,7 +154,7 @@ export const reprocess = fn(
           `The image is ${before.status}; reprocess it when it is ready, rejected or failed.`,
         );
       }
-      if (Protocol.isDiscarded(before)) throw new VisibleError("image_not_ready", discarded);
+      if (Deletion.isDiscarded(before)) throw new VisibleError("image_not_ready", discarded);
       return Protocol.onReprocess(before, by, Date.now(), request);
     });
     const after = mustSee(reference, record);

@@ -5,6 +5,7 @@
 import { Resource } from "sst";
 import { Storage } from "../aws/storage.ts";
 import { ID } from "../id.ts";
+import { Deletion } from "../records/deletion.ts";
 import type { Message } from "../records/message.ts";
 import { Posting } from "../records/postings.ts";
 import { Protocol } from "../records/protocol.ts";
@@ -74,10 +75,10 @@ export async function onDeadLetter(
  * the rows of its terms. Idempotent. Does nothing to a record that needs no cleanup.
  */
 export async function cleanUp(record: ImageRecord): Promise<void> {
-  if (!Protocol.needsCleanup(record)) return;
+  if (!Deletion.needsCleanup(record)) return;
   await keep(record);
-  await Storage.removeVariants(Protocol.keysToCleanUp(record));
+  await Storage.removeVariants(Deletion.keysToCleanUp(record));
   await Posting.remove(record, Term.of(record));
   // After a conflicting write, that writer or the reconciler cleans up the rest.
-  await write(record, Protocol.onCleanedUp(record).draft);
+  await write(record, Deletion.onCleanedUp(record).draft);
 }

@@ -12,6 +12,7 @@ import { Image } from "../images/image.ts";
 import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
+import { VariantFile } from "../records/variant-file.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 import { Reconcile } from "./reconcile.ts";
 
@@ -149,7 +150,7 @@ async function variantFaults(
     // A record that was written after the listing began cannot be judged by it.
     if (record && Date.parse(record.updatedAt) >= before) return [];
     const listed = new Set(group.map(({ key }) => key));
-    const missing = (record ? Protocol.storedKeysOf(record) : []).filter((key) => !listed.has(key));
+    const missing = (record ? VariantFile.storedKeysOf(record) : []).filter((key) => !listed.has(key));
     const keys = group.map(({ key }) => key).filter((key) => lost.has(key));
     return [...(record && missing.length > 0 ? [variantMissing(record, missing)] : []), ...orphaned(keys)];
   });
@@ -158,7 +159,7 @@ async function variantFaults(
 function faultsOf(record: ImageRecord, withVariants: ReadonlySet<string>): Finding[] {
   const { imageID, key, status } = record;
   const found: Finding[] = [];
-  const named = Protocol.storedKeysOf(record);
+  const named = VariantFile.storedKeysOf(record);
   if (named.length > 0 && !withVariants.has(imageID)) found.push(variantMissing(record, named));
   if (status === "failed") {
     const message = record.error?.message ?? "Processing failed.";

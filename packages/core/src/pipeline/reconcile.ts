@@ -12,6 +12,7 @@ import { type Listed, Storage } from "../aws/storage.ts";
 import { ID } from "../id.ts";
 import { Image } from "../images/image.ts";
 import { Counters } from "../records/counters.ts";
+import { Deletion } from "../records/deletion.ts";
 import { Protocol } from "../records/protocol.ts";
 import { keep, read, readMany, write } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
@@ -183,11 +184,11 @@ export async function resend(record: ImageRecord, by: string): Promise<boolean> 
   // Postponed before it is sent: if the message is lost, the image is due again.
   const next = await write(record, { ...draft, dueAt });
   if (!next) return false;
-  if (Protocol.needsPurge(next)) {
+  if (Deletion.needsPurge(next)) {
     await purge(next);
     return false;
   }
-  if (Protocol.needsDiscard(next)) {
+  if (Deletion.needsDiscard(next)) {
     await discard(next);
     return false;
   }
@@ -208,7 +209,7 @@ async function discard(record: ImageRecord): Promise<void> {
     key,
     (version) => version.key === key && version.etag === etag && !version.current,
   );
-  await write(record, Protocol.onDiscarded(record).draft);
+  await write(record, Deletion.onDiscarded(record).draft);
 }
 
 /**
@@ -222,7 +223,7 @@ async function purge(record: ImageRecord): Promise<void> {
   await Storage.removeVersions("processed", `${imageID}/`, (version) => attemptOf(version.key) <= attempt);
   await keep(record);
   // After a conflicting write the next run removes what is left.
-  await write(record, Protocol.onPurged(record).draft);
+  await write(record, Deletion.onPurged(record).draft);
 }
 
 /** Returns the attempt in the key of a variant, `imageID/attempt-etag/name`; 0 if there is none. */

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fingerprint } from "../engine/recipe.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
+import { Deletion } from "./deletion.ts";
 import { Protocol } from "./protocol.ts";
 import { Term } from "./terms.ts";
 
@@ -111,25 +112,25 @@ function draftOf(decision: Protocol.Decision) {
 }
 
 test("a permanent deletion stays due until its object versions are gone, unless a new upload comes first", () => {
-  const deleting = draftOf(Protocol.onDelete({ ...record, tags: ["cat"] }, "user", context.now, true));
+  const deleting = draftOf(Deletion.onDelete({ ...record, tags: ["cat"] }, "user", context.now, true));
   const event = { kind: "removed" as const, key: record.key, sequencer: "3" };
   const removed = draftOf(Protocol.onRemoved({ ...record, ...deleting }, event, context));
   const tombstone = { ...record, ...removed };
-  expect(Protocol.needsPurge(tombstone)).toBe(false);
-  const cleaned = { ...tombstone, ...Protocol.onCleanedUp(tombstone).draft };
+  expect(Deletion.needsPurge(tombstone)).toBe(false);
+  const cleaned = { ...tombstone, ...Deletion.onCleanedUp(tombstone).draft };
   expect(cleaned).toMatchObject({ purge: true, dueAt: removed.dueAt });
-  expect(Protocol.needsPurge(cleaned)).toBe(true);
-  const purged = { ...cleaned, ...Protocol.onPurged(cleaned).draft };
+  expect(Deletion.needsPurge(cleaned)).toBe(true);
+  const purged = { ...cleaned, ...Deletion.onPurged(cleaned).draft };
   expect(purged).toMatchObject({ purge: true, dueAt: undefined });
-  expect(Protocol.needsPurge(purged)).toBe(false);
+  expect(Deletion.needsPurge(purged)).toBe(false);
   const back = Protocol.onCreated({ ...record, ...deleting }, created("4", "d"), context);
   expect(back).toMatchObject({ do: "claim", draft: { purge: undefined } });
-  expect(draftOf(Protocol.onDelete(record, "user", context.now)).purge).toBeUndefined();
+  expect(draftOf(Deletion.onDelete(record, "user", context.now)).purge).toBeUndefined();
 });
 
 describe("the key of an announced image that was deleted through the API", () => {
   const announced = { ...record, announced: true };
-  const deleting = { ...announced, ...draftOf(Protocol.onDelete(announced, "user", context.now)) };
+  const deleting = { ...announced, ...draftOf(Deletion.onDelete(announced, "user", context.now)) };
   const removed = { kind: "removed" as const, key: record.key, sequencer: "3" };
   const tombstone = { ...deleting, ...draftOf(Protocol.onRemoved(deleting, removed, context)) };
   const check = { kind: "check" as const, key: record.key, attempt: tombstone.attempt, by: "reconciler" };
@@ -160,7 +161,7 @@ describe("the key of an announced image that was deleted through the API", () =>
   test("closes too if an S3 client had removed the original before", () => {
     const before = { ...announced, ...draftOf(Protocol.onRemoved(announced, removed, context)) };
     expect(before).toMatchObject({ closed: undefined, expiresAt: expect.any(Number) });
-    expect(draftOf(Protocol.onDelete(before, "user", context.now))).toMatchObject({
+    expect(draftOf(Deletion.onDelete(before, "user", context.now))).toMatchObject({
       status: "deleted",
       closed: true,
       expiresAt: undefined,
@@ -169,8 +170,8 @@ describe("the key of an announced image that was deleted through the API", () =>
 
   test("needs no second write for a repeated deletion, unless that is the permanent one", () => {
     for (const state of [deleting, tombstone]) {
-      expect(Protocol.onDelete(state, "user", context.now).do).toBe("acknowledge");
-      expect(draftOf(Protocol.onDelete(state, "user", context.now, true))).toMatchObject({ purge: true });
+      expect(Deletion.onDelete(state, "user", context.now).do).toBe("acknowledge");
+      expect(draftOf(Deletion.onDelete(state, "user", context.now, true))).toMatchObject({ purge: true });
     }
   });
 });

@@ -6,7 +6,9 @@ export * as Protocol from "./protocol.ts";
 
 import { Crop } from "../engine/crop.ts";
 import { fingerprint, followsFocus, type Name, recipe, type Spec } from "../engine/recipe.ts";
-import type { ImageRecord, StoredVariant, Superseded } from "../table/image-entity.ts";
+import type { ImageRecord, StoredVariant } from "../table/image-entity.ts";
+import { isAnnounced, isDiscarded, lateBytes, onDelete, tombstone } from "./deletion.ts";
+import { iso, keptOf, superseded, supersededMs } from "./draft.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
 import type { Draft, Entry } from "./record.ts";
 import { Term } from "./terms.ts";
@@ -26,15 +28,6 @@ export type Decision =
   | { do: "retry"; why: string };
 
 const day = 86_400_000;
-
-/**
- * A tombstone outlives every message: 4 days in the queue and 14 in the dead-letter queue. That of a closed key does not
- * expire, because a presigned URL (up to 7 days), a redrive or an S3 client can bring bytes at any time.
- */
-const tombstoneMs = 30 * day;
-
-/** Grace period of replaced variants, for clients that hold an older response. */
-export const supersededMs = day;
 
 /** Backoff between the automatic retries of a failed image: one, six and seventeen hours. */
 const failedRetryMs = [3_600_000, 21_600_000, 61_200_000];
@@ -209,7 +202,7 @@ export function onOutcome(
           processedAt,
           error: undefined,
           failures: undefined,
-          superseded: superseded(record, context.now, supersededMs, keysOf(outcome.result)),
+          superseded: superseded(record, context.now, supersededMs, VariantFile.keysOf(outcome.result)),
         },
         entry: { type: "ready", by: "processor", detail: { attempt } },
       };
@@ -298,58 +291,6 @@ export function onDeadLetter(
 }
 
 /**
- * Rule 8: marks the image `deleting` and increments the attempt, which fences running workers. The reconciler completes
- * the deletion if the caller crashes. `permanent` has it remove the object versions as well. The key of an announced
- * image is closed: it takes no upload any more. A repeated deletion adds only what the earlier one did not ask for.
- */
-export function onDelete(
-  record: ImageRecord,
-  by: string,
-  now: number,
-  permanent = false,
-): Extract<Decision, { do: "write" | "acknowledge" }> {
-  const isDeletion = record.status === "deleting" || record.status === "deleted";
-  const closed = isAnnounced(record) || undefined;
-  const purge = permanent || record.purge;
-  if (isDeletion && record.closed === closed && record.purge === purge)
-    return { do: "acknowledge", why: `already ${record.status}` };
-  const entry: Entry = { type: "deleting", by, ...(permanent && { detail: { permanent } }) };
-  if (record.status === "deleted") {
-    const expiresAt = closed ? undefined : record.expiresAt;
-    // Due at once, so that the transition is filed before the tombstone expires.
-    return { do: "write", draft: { ...keptOf(record), closed, purge, expiresAt, dueAt: iso(now) }, entry };
-  }
-  return { do: "write", draft: { ...deleting(record, iso(now + 60_000)), closed, purge }, entry };
-}
-
-/**
- * Rule 11: bytes came under a closed key. The image stays deleted, and the reconciler removes the object. The attempt
- * grows, so that no check from before the bytes came takes the object for removed.
- */
-function lateBytes(
-  record: ImageRecord,
-  { by, etag, sequencer }: { by: string; etag: string; sequencer?: string },
-  { now }: Context,
-): Decision {
-  const draft = { ...deleting(record, iso(now)), sequencer, etag };
-  return { do: "write", draft, entry: { type: "uploaded", by, detail: { etag, late: true } } };
-}
-
-/** A record whose original is to be removed by the API, or by the reconciler once it is due. */
-const deleting = (record: ImageRecord, dueAt: string): Draft => ({
-  ...keptOf(record),
-  status: "deleting",
-  attempt: record.attempt + 1,
-  leaseUntil: undefined,
-  dueAt,
-  deferredUntil: undefined,
-  expiresAt: undefined,
-});
-
-/** Returns true if the API created the image; false for an object that an S3 client put under a key of its choice. */
-const isAnnounced = ({ announced, declared }: ImageRecord) => announced ?? declared !== undefined;
-
-/**
  * Rule 8: sends the image through the queue again. Its variants stay readable until they are replaced. The entry holds
  * the id of the `request`, if it has one.
  */
@@ -418,37 +359,6 @@ const isCropped = specs.some(([, spec]) => followsFocus(spec));
  */
 export const workOf = (claim: { workID?: string }): string | undefined => claim.workID;
 
-/**
- * Clears what the clean-up of a tombstone has finished: `superseded`, `terms` and `dueAt`. The tombstone of a permanent
- * deletion stays due until the reconciler has removed the object versions.
- */
-export function onCleanedUp(record: ImageRecord): { draft: Draft } {
-  const dueAt = record.purge ? record.dueAt : undefined;
-  return { draft: { ...keptOf(record), superseded: undefined, terms: undefined, dueAt } };
-}
-
-/** Returns whether the original of a rejected image is not kept, because it was larger than accepted. */
-export const isDiscarded = ({ status, discarded }: ImageRecord): boolean =>
-  status === "rejected" && discarded === true;
-
-/** Returns whether the original of a rejected image is still to be removed. */
-export const needsDiscard = (record: ImageRecord): boolean =>
-  isDiscarded(record) && record.dueAt !== undefined;
-
-/** Rule 15: the original is removed. `discarded` stays, so that its removal is not taken for a deletion. */
-export function onDiscarded(record: ImageRecord): { draft: Draft } {
-  return { draft: { ...keptOf(record), dueAt: undefined } };
-}
-
-/** Completes a permanent deletion: no object version is left. `purge` stays, for bytes that come late. */
-export function onPurged(record: ImageRecord): { draft: Draft } {
-  return { draft: { ...keptOf(record), dueAt: undefined } };
-}
-
-/** Returns whether only the object versions of a permanently deleted image are left to remove. */
-export const needsPurge = ({ status, purge, dueAt, superseded, terms = [] }: ImageRecord): boolean =>
-  status === "deleted" && purge === true && dueAt !== undefined && !superseded && terms.length === 0;
-
 /** Rule 2: returns true if a message may be acknowledged: its record is settled for its sequencer, or has a newer one. */
 export function mayAcknowledge(record: ImageRecord | undefined, message: Message): boolean {
   if (!record) return false;
@@ -488,14 +398,6 @@ export function keysInUse(record: ImageRecord, now: number): Set<string> {
   return new Set((superseded(record, now) ?? []).flatMap(({ keys }) => keys));
 }
 
-/** Returns true if a tombstone still needs its clean-up. */
-export const needsCleanup = ({ status, dueAt }: ImageRecord): boolean =>
-  status === "deleted" && dueAt !== undefined;
-
-/** Every key that the clean-up of a tombstone has to remove. */
-export const keysToCleanUp = (record: ImageRecord): string[] =>
-  (record.superseded ?? []).flatMap(({ keys }) => keys);
-
 /** Returns true if the same bytes were processed with the current recipe, so that the result is still valid. */
 const isSame = (record: ImageRecord, etag: string) =>
   (record.status === "ready" || record.status === "rejected") &&
@@ -530,50 +432,10 @@ function claimed(
   };
 }
 
-/** The record of a deleted image: its sequencer and what is left to remove, and nothing of its content. */
-function tombstone(record: ImageRecord | undefined, key: string, context: Context): Draft {
-  return {
-    imageID: context.imageID,
-    owner: record?.owner ?? context.owner,
-    key,
-    createdAt: record?.createdAt ?? iso(context.now),
-    status: "deleted",
-    sequencer: record?.sequencer,
-    attempt: (record?.attempt ?? 0) + 1,
-    superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
-    terms: record && Term.of(record),
-    purge: record?.purge,
-    announced: (record && isAnnounced(record)) || undefined,
-    closed: record?.closed,
-    // Due at once: the reconciler completes the clean-up if the worker does not.
-    dueAt: iso(context.now),
-    expiresAt: record?.closed ? undefined : Math.ceil((context.now + tombstoneMs) / 1000),
-  };
+function withoutContent(draft: Draft): Draft {
+  const { variants, placeholder, source, recipe, processedAt, bytes, sha256, ...rest } = draft;
+  return rest;
 }
-
-/**
- * The keys replaced within `keptMs`, and the record's own apart from those that its successor keeps. Older ones are left
- * to the reconciler's sweep.
- */
-function superseded(
-  record: ImageRecord,
-  now: number,
-  keptMs = supersededMs,
-  kept: readonly string[] = [],
-): Superseded[] | undefined {
-  const older = (record.superseded ?? []).filter(({ at }) => Date.parse(at) > now - keptMs);
-  const keys = keysOf(record).filter((key) => !kept.includes(key));
-  const all = keys.length > 0 ? [...older, { keys, at: iso(now) }] : older;
-  return all.length > 0 ? all : undefined;
-}
-
-/** The keys of every file of every variant that a record names. */
-export const keysOf = (record: Pick<ImageRecord, "variants">): string[] =>
-  VariantFile.of(record).map(({ key }) => key);
-
-/** The keys of the files that are in the bucket: all but lazy ones, which may not be there yet. */
-export const storedKeysOf = (record: Pick<ImageRecord, "variants">): string[] =>
-  VariantFile.of(record).flatMap(({ key, bytes }) => (bytes === undefined ? [] : [key]));
 
 /**
  * Rule 17: returns the lazy file under a key, if the record of an image that is not deleted names it. It is made only
@@ -586,16 +448,6 @@ export const lazyFile = (
   record && record.status !== "deleting" && record.status !== "deleted"
     ? VariantFile.of(record).find((file) => file.key === key && file.bytes === undefined)
     : undefined;
-
-function withoutContent(draft: Draft): Draft {
-  const { variants, placeholder, source, recipe, processedAt, bytes, sha256, ...rest } = draft;
-  return rest;
-}
-
-function keptOf(record: ImageRecord): Draft {
-  const { version, updatedAt, last, writeID, indexed, ...rest } = record;
-  return rest;
-}
 
 /** The rules that the pipeline applies. The simulation replaces one at a time, to show what each is for. */
 export const rules = {
@@ -619,5 +471,3 @@ export const rules = {
   lazyFile,
 };
 export type Rules = typeof rules;
-
-const iso = (ms: number) => new Date(ms).toISOString();

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { ImageRecord } from "../table/image-entity.ts";
 import { Protocol } from "./protocol.ts";
+import { VariantFile } from "./variant-file.ts";
 
 const folder = "img_01KAR5ZJ5V0000000000000000/1-0a1b2c3d";
 const file = (name: string, format: string, bytes?: number) => ({
@@ -24,8 +25,8 @@ const all = ["thumbnail.webp", "medium.jpg", "medium.avif", "medium@320.jpg", "m
 const keys = all.map((name) => `${folder}/${name}`);
 
 test("a deletion removes the lazy files too, and the doctor misses only what was stored", () => {
-  expect(Protocol.keysOf(record)).toEqual(keys);
-  expect(Protocol.storedKeysOf(record)).toEqual([`${folder}/medium.avif`]);
+  expect(VariantFile.keysOf(record)).toEqual(keys);
+  expect(VariantFile.storedKeysOf(record)).toEqual([`${folder}/medium.avif`]);
 });
 
 test("a lazy file is made as its record names it", () => {

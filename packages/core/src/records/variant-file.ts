@@ -43,3 +43,10 @@ export const atWidth = (variant: StoredVariant, width: number): StoredFile[] =>
     contentType,
     format,
   }));
+
+/** The keys of every file of every variant that a record names. */
+export const keysOf = (record: Pick<ImageRecord, "variants">): string[] => of(record).map(({ key }) => key);
+
+/** The keys of the files that are in the bucket: all but lazy ones, which may not be there yet. */
+export const storedKeysOf = (record: Pick<ImageRecord, "variants">): string[] =>
+  of(record).flatMap(({ key, bytes }) => (bytes === undefined ? [] : [key]));

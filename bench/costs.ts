@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { evaluate, resourcesOf } from "../infra/test/graph.ts";
 import { Settings } from "../packages/core/src/settings.ts";
+import { lazyCosts } from "./lazy-cost.ts";
 import { cpuSince, mean, median, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";
 import { prices } from "./prices.ts";
@@ -320,6 +321,7 @@ ${assumed.views} per image, all of \`medium\`, ${assumed.hitRatio * 100} % of th
 
 ${table(head, rows(show))}
 
+${await lazyCosts(inputs, assumed.waitSeconds)}
 ## Fixed costs
 
 A production stage at rest costs about $${(watched * prices.alarmMetric + 2 * prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own two, and ${(emptyReceives / million).toFixed(1)} million receives on three empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metrics are $${(2 * prices.ownMetric).toFixed(2)}. Schedules are within the free tier.

@@ -15,9 +15,10 @@ import { eventRecord } from "../../packages/local/src/s3/event.ts";
 import { sqsEndpoint } from "../../packages/local/src/sqs.ts";
 import { openBuckets, openTable } from "../../packages/local/src/stores.ts";
 import { callFunction } from "./function-url.ts";
-import type { Graph } from "./graph.ts";
+import { argsOf, type Graph } from "./graph.ts";
 import { type Guard, startGuard } from "./iam.ts";
 import { bundleFunction } from "./lambda-bundle.ts";
+import type { Recipe } from "./platform.ts";
 import { rightsOf } from "./rights.ts";
 
 const region = "us-east-1";
@@ -25,7 +26,7 @@ const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
 const queuePath = `/123456789012/${names.queue}`;
 
 /** The functions that the embedded cloud can run. */
-const functions = ["Api", "Processor", "DeadLetter", "Reconciler"] as const;
+const functions = ["Api", "Processor", "DeadLetter", "Reconciler", "Renderer"] as const;
 type Name = (typeof functions)[number];
 
 /** `guards` have the permissions that were used; `settled` resolves when no message is left. */
@@ -40,8 +41,8 @@ export type Deployment = {
   stop(): Promise<void>;
 };
 
-/** Bundles a stage's functions and starts them. */
-export async function deploy(graph: Graph): Promise<Deployment> {
+/** Bundles a stage's functions with its recipe and starts them. */
+export async function deploy(graph: Graph, recipe: Recipe = "product"): Promise<Deployment> {
   const dataDir = await mkdtemp(join(tmpdir(), "deployed-"));
   const runtimes = {} as Record<Name, Runtime>;
   const queue = startQueue({
@@ -88,18 +89,22 @@ export async function deploy(graph: Graph): Promise<Deployment> {
   const url = await listen(api, 0);
   for (const name of functions) {
     const build = graph.builds.find(({ functionID }) => functionID === name);
+    if (!build && name === "Renderer") continue;
     if (!build) throw new Error(`The stage has no function ${name}.`);
+    const { environment } = argsOf(graph, /lambda\/function:/, `${name}Function`);
+    // The renderer has it as a variable, because the distribution depends on the function, and the bucket's link on the distribution.
+    const isServed = environment.variables.SST_RESOURCE_Processed !== undefined;
     const guard = await startGuard(rightsOf(graph, name), backends);
     guards[name] = guard;
     runtimes[name] = startRuntime({
       name,
-      module: pathToFileURL((await bundleFunction(build)).file),
+      module: pathToFileURL((await bundleFunction(build, recipe)).file),
       region,
       workers: 1,
       // The reconciler stops a minute before its timeout: here after each page. The next run continues from there.
       timeoutSeconds: 60,
       memoryMB: 1024,
-      env: environmentOf(build.links, url, guard.url),
+      env: environmentOf({ ...build.links, ...(isServed && { Processed: {} }) }, url, guard.url),
     });
   }
   return {

@@ -6,7 +6,7 @@ import { cpSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
 import type { Build } from "./graph.ts";
-import { root } from "./platform.ts";
+import { type Recipe, root, withLazyRecipe } from "./platform.ts";
 
 /**
  * `bytes` is the minified size; `files` are the paths of the bundled modules, `packages` their bytes by package;
@@ -21,10 +21,10 @@ export type LambdaBundle = {
   dynamic: string[];
 };
 
-/** Bundles the handler of an SST build into `.sst/bundles`, with the files that are deployed next to it. */
-export async function bundleFunction(build: Build): Promise<LambdaBundle> {
+/** Bundles the handler of an SST build and a recipe into `.sst/bundles`, with the files that are deployed next to it. */
+export async function bundleFunction(build: Build, recipe: Recipe = "product"): Promise<LambdaBundle> {
   const { functionID, handler, properties } = build;
-  const folder = join(root, ".sst/bundles", functionID);
+  const folder = join(root, ".sst/bundles", recipe === "product" ? functionID : `${functionID}-${recipe}`);
   const outfile = join(folder, "bundle.mjs");
   const { metafile } = await esbuild({
     absWorkingDir: root,
@@ -49,6 +49,7 @@ export async function bundleFunction(build: Build): Promise<LambdaBundle> {
         'const __dirname = topLevelFileUrlToPath(new topLevelURL(".", import.meta.url))',
       ].join("\n"),
     },
+    plugins: recipe === "lazy" ? [withLazyRecipe] : [],
     logLevel: "error",
   });
   // Repeats the hook in infra/api.ts.

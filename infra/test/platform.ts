@@ -2,7 +2,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
+import { build, type Plugin } from "esbuild";
 import { lazyRecipe } from "../../packages/core/src/engine/fixture-lazy.ts";
 
 /** The folder of sst.config.ts. `SST_ROOT` overrides it, for a copy of the app with another version of SST. */
@@ -19,6 +19,19 @@ export type Recipe = (typeof recipes)[number];
 /** Returns the path of the bundle: next to the platform's node_modules, from which it imports. */
 export const programOf = (recipe: Recipe): string =>
   join(platform, recipe === "product" ? "graph.mjs" : `graph-${recipe}.mjs`);
+
+/** Gives a bundle the recipe with lazy files. */
+export const withLazyRecipe: Plugin = {
+  name: "lazy recipe",
+  setup({ onLoad }) {
+    onLoad({ filter: /\/core\/src\/engine\/recipe\.ts$/ }, () => ({
+      contents: lazyRecipe(),
+      loader: "ts",
+      resolveDir: engine,
+    }));
+  },
+};
+const engine = fileURLToPath(new URL("../../packages/core/src/engine", import.meta.url));
 
 /** Builds the bundle with a recipe. */
 export async function bundle(recipe: Recipe): Promise<void> {

@@ -18,7 +18,9 @@ export type Answered = { status: number; headers: Record<string, string>; body: 
 export type Origins = {
   api(request: Asked): Promise<Answered>;
   missing(accept?: string): Promise<Answered>;
-  file(bucket: "Processed" | "PageAssets", key: string): Answered | undefined;
+  /** The second origin of files where the recipe has lazy ones. */
+  renderer?(request: { path: string; headers: Record<string, string> }): Promise<Answered>;
+  file(bucket: "Processed" | "PageAssets", key: string): Answered | undefined | Promise<Answered | undefined>;
 };
 
 type Inputs = Resource["inputs"];
@@ -82,8 +84,17 @@ async function fetchFrom(context: Context, request: EdgeRequest): Promise<Answer
     const bucket = (["Processed", "PageAssets"] as const).find((name) =>
       domain.startsWith(bucketOf(graph, name)),
     );
-    if (bucket) return ofBucket(graph, bucket, asked.method, request.uri, origins);
+    if (bucket) return await ofBucket(graph, bucket, asked.method, request.uri, origins);
     if (domain.startsWith("missingurl.")) return await origins.missing(request.headers.accept?.value);
+    if (domain.startsWith("rendererurl.") && origins.renderer) {
+      const { customHeaders = [] } = distribution.origins.find(
+        ({ domainName }: { domainName: string }) => domainName === domain,
+      );
+      // What the origin request policy of the behaviour forwards, and the origin's own headers.
+      const accept = request.headers.accept?.value ?? "";
+      const own = customHeaders.map(({ name, value }: { name: string; value: string }) => [name, value]);
+      return await origins.renderer({ path: request.uri, headers: { accept, ...Object.fromEntries(own) } });
+    }
     if (!/^apiurl\./.test(domain)) return { status: 502, headers: {}, body: "" };
     const path = request.uri + (query && `?${query}`);
     const sent = Object.entries(request.headers).map(([name, { value }]) => [name, value]);
@@ -107,13 +118,13 @@ const bucketOf = (graph: Graph, name: string): string =>
   argsOf(graph, /s3\/bucket(V2)?:/, `${name}Bucket`).bucket;
 
 /** S3's answer to CloudFront, whose rights are in the bucket's policy. */
-function ofBucket(
+async function ofBucket(
   graph: Graph,
   bucket: "Processed" | "PageAssets",
   method: string,
   uri: string,
   { file }: Origins,
-): Answered {
+): Promise<Answered> {
   if (method === "OPTIONS") return xml(403, "AccessForbidden");
   const { Statement: statements } = JSON.parse(argsOf(graph, /bucketPolicy:/, `${bucket}Policy`).policy);
   const allowed = statements.filter(({ effect = "Allow" }: { effect?: string }) => effect === "Allow");
@@ -131,7 +142,7 @@ function ofBucket(
   } catch {
     return xml(400, "InvalidURI");
   }
-  const found = may("s3:GetObject", `{${bucket}}/${key}`) ? file(bucket, key) : undefined;
+  const found = may("s3:GetObject", `{${bucket}}/${key}`) ? await file(bucket, key) : undefined;
   if (found) return found;
   // https://docs.aws.amazon.com/AmazonS3/latest/API/API_GetObject.html, "Permissions"
   return may("s3:ListBucket", `{${bucket}}`) ? xml(404, "NoSuchKey") : xml(403, "AccessDenied");

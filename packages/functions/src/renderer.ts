@@ -28,10 +28,8 @@ export const handler = async (
   if (key === undefined) return notFound(headers.accept);
   const started = performance.now();
   const made = await Lazy.make(key, Resource.Settings, Number(context.memoryLimitInMB)).catch(failed);
-  if (made.is !== "missing") {
-    const { is, from } = { from: undefined, ...made };
-    logger().info("render", { key, is, from, ms: Math.round(performance.now() - started) });
-  }
+  const ms = Math.round(performance.now() - started);
+  if (made.is !== "missing") logger().info("lazy file", { key, did: made.is, ms });
   switch (made.is) {
     case "missing":
       return notFound(headers.accept);

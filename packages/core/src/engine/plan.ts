@@ -36,8 +36,8 @@ export const narrower = (source: Size, { spec, size }: Step<string>): Size[] =>
     });
 
 /** Returns the frame of a file of this size: that of the whole image, of which `cover` crops a part. */
-export function frameOf({ spec, size, source }: { spec: Spec; size: Size; source: Size }): Size {
-  if (spec.fit === "inside") return size;
+export function frameOf(source: Size, { fit }: Pick<Spec, "fit">, size: Size): Size {
+  if (fit === "inside") return size;
   return scaled(source, Math.min(1, Math.max(size.width / source.width, size.height / source.height)));
 }
 

@@ -108,34 +108,25 @@ export async function* rasters<N extends string>(
   }
 }
 
-/** A file to render: its size in pixels as planned for `source`, the original of the variant. */
-export type Wanted = {
-  spec: Spec;
-  format: RecipeFormat;
-  size: Size;
-  source: Pick<Facts, "format" | keyof Size>;
-};
+/** A file to render, and its size in pixels as planned. */
+export type Wanted = { spec: Spec; format: RecipeFormat; size: Size };
 
-/**
- * Renders one file from the bytes of the original, or of a whole variant that is at least as large as `frameOf`. Throws
- * `Rejection` if the bytes are at fault.
- */
+/** Renders one file of a variant from the bytes of the original. Throws `Rejection` if the bytes are at fault. */
 export async function renderFile(
   bytes: Buffer,
-  wanted: Wanted,
+  { spec, format, size }: Wanted,
   limits: Settings.Pipeline,
   subject: Crop.Subject,
 ): Promise<File> {
-  const { spec, format, size, source } = wanted;
   const clock = clockOf(limits);
-  const read = await inspect(bytes, limits, { only: spec }, clock);
-  const raster = await decode(read, frameOf(wanted), limits, clock);
-  // Lossless compression depends on the format and size of the original, not on those of the variant that is read.
-  const original = { upright: source, header: { ...read.header, format: source.format as Format } };
+  const original = await inspect(bytes, limits, { only: spec }, clock);
+  const raster = await decode(original, frameOf(original.upright, spec, size), limits, clock);
+  // Lazy, so that no other format takes the place of the one in the file's key.
+  const only: Spec = { ...spec, formats: [format], lazy: true };
   const [file] =
-    read.animated && spec.animated
-      ? await animate(read, raster, size, spec, limits, clock, subject)
-      : await encode(raster, size, { ...spec, formats: [format] }, original, clock, subject);
+    original.animated && spec.animated
+      ? await animate(original, raster, size, spec, limits, clock, subject)
+      : await encode(raster, size, only, original, clock, subject);
   free(raster.pixels);
   return file;
 }

@@ -48,6 +48,11 @@ declare module "sst" {
       "name": string
       "type": "sst.aws.Function"
     }
+    "MediaKey": {
+      "id": string
+      "privateKey": string
+      "type": "sst.sst.Linkable"
+    }
     "Missing": {
       "name": string
       "type": "sst.aws.Function"
@@ -106,6 +111,7 @@ declare module "sst" {
       "location": boolean
       "pendingMax": number
       "pixelsMax": number
+      "privateUrlSeconds": number
       "processedPerOwnerMax": number
       "processorTimeoutSeconds": number
       "progressivePixelsMax": number

@@ -1,4 +1,5 @@
 import { defineConfig } from "vitest/config";
+import { createMediaKey } from "./packages/core/src/fixture-media-key.ts";
 import { Settings } from "./packages/core/src/settings.ts";
 import { skips } from "./packages/e2e/src/skips.ts";
 
@@ -11,6 +12,7 @@ const resources = {
   CursorKey: { value: "a key for tests alone" },
   DeadLetters: { url: "http://127.0.0.1:9/dead-letters" },
   Images: { name: "images" },
+  MediaKey: createMediaKey(),
   OriginSecret: { previous: "1", current: "2", next: "3" },
   Processed: { name: "processed" },
   Processing: { url: "http://127.0.0.1:9/processing" },

@@ -12,6 +12,7 @@ import { Readable } from "node:stream";
 import { text } from "node:stream/consumers";
 import { type DynamoDBDocumentClient, GetCommand } from "@aws-sdk/lib-dynamodb";
 import { Hono } from "hono";
+import { createMediaKey } from "../packages/core/src/fixture-media-key.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { enter } from "../packages/local/src/environment.ts";
 import { bundleReport } from "./bundle.ts";
@@ -41,6 +42,7 @@ export async function run(): Promise<string> {
       url: "http://127.0.0.1:9",
       queuePath: "/",
       cursorKey: "k",
+      mediaKey: createMediaKey(),
       pipeline: { ...Settings.pipelineDefaults, anonymous: true },
     });
     // Imported here because these modules read the environment once, when they are loaded.

@@ -2,12 +2,14 @@
  * The processor's handler against the engine alone: message, claim, read, writes of the variants, commit and audit
  * trail.
  */
+
 import { fork } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Context, SQSEvent } from "aws-lambda";
+import { createMediaKey } from "../packages/core/src/fixture-media-key.ts";
 import { Settings } from "../packages/core/src/settings.ts";
 import { enter } from "../packages/local/src/environment.ts";
 import { type Case, cpuOf, interleave, ratioOf, roundsOf, table } from "./measure.ts";
@@ -35,6 +37,7 @@ export async function run(): Promise<string> {
       url,
       queuePath: "/",
       cursorKey: "k",
+      mediaKey: createMediaKey(),
       pipeline,
     });
     // Imported late: these modules read the environment when they are loaded.

@@ -3,6 +3,7 @@ import { copyFile } from "node:fs/promises";
 import { join } from "node:path";
 import { cloud } from "./config.ts";
 import { common } from "./function.ts";
+import { mediaKey } from "./media-key.ts";
 import { deadLetters, processing } from "./queues.ts";
 import { router } from "./router.ts";
 import { cursorKey, originSecretLink, settings } from "./settings.ts";
@@ -36,7 +37,7 @@ export const api = new sst.aws.Function("Api", {
   },
   // The API handles CORS itself, by `CORS_ORIGINS`; SST's default admits every origin.
   url: { cors: false },
-  link: [uploads, images, processing, deadLetters, router, cursorKey, originSecretLink, settings],
+  link: [uploads, images, processing, deadLetters, router, cursorKey, mediaKey, originSecretLink, settings],
   permissions: [
     ...recordRights,
     itemRight(["dynamodb:BatchGetItem"], "image"),

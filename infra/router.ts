@@ -9,6 +9,7 @@ import { negotiate } from "../packages/core/src/images/negotiate.ts";
 import { cloud } from "./config.ts";
 import { firewall } from "./firewall.ts";
 import { mediaGroup, originGroups, origins } from "./media.ts";
+import { mediaKeys } from "./media-key.ts";
 import { apiCache, caching, headers, mediaRequests } from "./policies.ts";
 import { originSecret } from "./settings.ts";
 import { serveFrom } from "./storage.ts";
@@ -41,7 +42,10 @@ export const router = new sst.aws.Router("Router", {
           // Cut, because S3 refuses long headers, and the failover would make that a 404.
           const accept = sent.headers.accept ? sent.headers.accept.value.slice(0, 512) : "";
           sent.headers.accept = { value: accept };
-          sent.uri = (${negotiate.toString()})(asked.slice("/media".length), accept);
+          // Exactly these, and no encoding of them: a path that S3 decodes to a private key would match the behaviour of
+          // public files, which asks for no signature.
+          const isPlain = asked.startsWith("/media/img_") || asked.startsWith("/media/private/");
+          sent.uri = isPlain ? (${negotiate.toString()})(asked.slice("/media".length), accept) : "/-";
           if (sent.method !== "OPTIONS") return sent;
           // S3 refuses the preflight of a bucket without CORS rules. Any page may send the request that follows; the
           // response says which origins may read it.
@@ -105,16 +109,23 @@ export const router = new sst.aws.Router("Router", {
         cachePolicyId: caching.gallery,
         responseHeadersPolicyId: headers.gallery,
       }));
+      const media = files.apply((file) => ({
+        ...file,
+        targetOriginId: mediaGroup,
+        compress: false,
+        cachePolicyId: caching.media,
+        originRequestPolicyId: mediaRequests,
+        responseHeadersPolicyId: headers.media,
+      }));
       args.orderedCacheBehaviors = [
-        files.apply((file) => ({
-          ...file,
-          pathPattern: "/media/*",
-          targetOriginId: mediaGroup,
-          compress: false,
-          cachePolicyId: caching.media,
-          originRequestPolicyId: mediaRequests,
-          responseHeadersPolicyId: headers.media,
+        // Before `/media/*`: the first pattern that matches decides. CloudFront verifies the signature of every request,
+        // also where it has the file in its cache, whose key is the path alone.
+        media.apply((each) => ({
+          ...each,
+          pathPattern: "/media/private/*",
+          trustedKeyGroups: [mediaKeys.id],
         })),
+        media.apply((each) => ({ ...each, pathPattern: "/media/*" })),
         gallery.apply((each) => ({ ...each, pathPattern: "/" })),
         gallery.apply((each) => ({ ...each, pathPattern: "/assets/*" })),
       ];

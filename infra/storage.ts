@@ -91,7 +91,7 @@ export const processed = new sst.aws.Bucket("Processed", {
     {
       principals: [{ type: "service", identifiers: ["cloudfront.amazonaws.com"] }],
       actions: ["s3:GetObject"],
-      paths: ["img_*"],
+      paths: ["img_*", "private/*"],
       conditions: [{ test: "StringEquals", variable: "AWS:SourceArn", values: [distribution.arn] }],
     },
   ],

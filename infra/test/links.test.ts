@@ -6,7 +6,17 @@ import { stages } from "./stages.ts";
 
 /** The links of each function. They carry names and URLs, never a right. */
 const links: Record<string, string[]> = {
-  Api: ["CursorKey", "DeadLetters", "Images", "OriginSecret", "Processing", "Router", "Settings", "Uploads"],
+  Api: [
+    "CursorKey",
+    "DeadLetters",
+    "Images",
+    "MediaKey",
+    "OriginSecret",
+    "Processing",
+    "Router",
+    "Settings",
+    "Uploads",
+  ],
   Breaker: ["Allowance"],
   Invalidator: ["Distribution"],
   Missing: [],

@@ -36,7 +36,17 @@ beforeAll(async () => {
   const options = { dataDir: folder, port: 0, buckets, region, ...credentials };
   bucket = await startS3({ ...options, onEvent() {} });
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
-  app.route("/media", createMedia({ aws, s3Url: bucket.url, bucket: "processed", trust: thisMachine }));
+  app.route(
+    "/media",
+    createMedia({
+      aws,
+      s3Url: bucket.url,
+      bucket: "processed",
+      trust: thisMachine,
+      publicUrl: "http://localhost",
+      keys: new Map(),
+    }),
+  );
 });
 
 afterAll(async () => {

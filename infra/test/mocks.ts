@@ -1,4 +1,5 @@
 /** Pulumi mocks: the outputs of resources that other resources use, such as ARNs, URLs and the account. */
+import { generateKeyPairSync } from "node:crypto";
 import type { Graph } from "./graph.ts";
 
 export const account = "123456789012";
@@ -29,6 +30,7 @@ export function mocks(graph: Graph, home: string): $util.runtime.Mocks {
         hostedZoneId: "Z2FDTNDATAQYW2",
         zoneId: inputs.zoneId ?? "Z0123456789ABCDEFGHIJ",
         hex: Buffer.alloc(32, name).toString("hex"),
+        ...(type === "command:local:Command" && { stdout: privateKeyOf(name) }),
         result: home
           .replace(/[^a-z]/g, "")
           .padEnd(8, "x")
@@ -61,6 +63,20 @@ export function mocks(graph: Graph, home: string): $util.runtime.Mocks {
     }
   };
   return { newResource, call };
+}
+
+const keys = new Map<string, string>();
+
+/** Returns the output of a command that generates a private key: another for each name. */
+function privateKeyOf(name: string): string {
+  const { privateKey } = generateKeyPairSync("rsa", {
+    modulusLength: 2048,
+    privateKeyEncoding: { type: "pkcs8", format: "pem" },
+    publicKeyEncoding: { type: "spki", format: "pem" },
+  });
+  const key = keys.get(name) ?? privateKey;
+  keys.set(name, key);
+  return key;
 }
 
 function arnOf(type: string, name: string, region: string): string {

@@ -23,19 +23,51 @@ describe.each(all)("%s", (name, graph) => {
   const region = regionOf(name);
   const kept = name === "production" || name === "configured";
   const api = distribution.defaultCacheBehavior;
-  const [media, page, assets, ...others] = distribution.orderedCacheBehaviors;
+  const [signed, media, page, assets, ...others] = distribution.orderedCacheBehaviors;
 
   test("HTTP is redirected to HTTPS, for files and for the API", () => {
     expect(others).toEqual([]);
-    for (const each of [api, media, page, assets])
+    for (const each of [api, signed, media, page, assets])
       expect(each.viewerProtocolPolicy).toBe("redirect-to-https");
   });
 
   test("files can be read and nothing else; the API takes every method", () => {
-    expect([media, page, assets].map((each) => each.pathPattern)).toEqual(["/media/*", "/", "/assets/*"]);
+    expect([signed, media, page, assets].map((each) => each.pathPattern)).toEqual([
+      "/media/private/*",
+      "/media/*",
+      "/",
+      "/assets/*",
+    ]);
     expect(media.allowedMethods).toEqual(["GET", "HEAD", "OPTIONS"]);
     for (const each of [page, assets]) expect(each.allowedMethods).toEqual(["GET", "HEAD"]);
     expect(api.allowedMethods).toEqual(["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"]);
+  });
+
+  test("a private file is a file that asks for a signature of the key group, and no other behaviour asks for one", () => {
+    const { trustedKeyGroups, pathPattern: _, ...asPublic } = signed;
+    const { pathPattern: __, ...file } = media;
+    expect(trustedKeyGroups).toEqual(["MediaKeys-id"]);
+    expect(asPublic).toEqual(file);
+    for (const each of [api, page, assets]) expect(each.trustedKeyGroups).toBeUndefined();
+  });
+
+  test.each([
+    "/media/%70rivate/default/img_01/1-abcd/small.webp",
+    "/media/privat%65/default/img_01/1-abcd/small.webp",
+    "/media/private%2Fdefault/img_01/1-abcd/small.webp",
+    "/media//private/default/img_01/1-abcd/small.webp",
+    "/media/./private/default/img_01/1-abcd/small.webp",
+    "/media/other/small.webp",
+  ])("no path reaches a private file past its behaviour: %s", async (path) => {
+    const { result } = await pass(graph, path, { host });
+    expect((result as EdgeRequest).uri).toBe("/-");
+  });
+
+  test("a private file is found under its key, in the format that is asked for", async () => {
+    const headers = { accept: { value: "image/avif" } };
+    const path = "/private/default/img_01/1-abcd/small";
+    const { result } = await pass(graph, `/media${path}.avif.webp`, { host, headers });
+    expect((result as EdgeRequest).uri).toBe(`${path}.avif`);
   });
 
   test("a file's cache key is its path, for up to a year, and as long as the file says", () => {

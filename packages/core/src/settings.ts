@@ -63,6 +63,12 @@ const pipeline = {
     `may only contain ${formats.join(", ")}.`,
   ),
   location: flag(false, "Record the GPS position of photos from their EXIF data."),
+  privateUrlSeconds: whole(
+    7_200,
+    120,
+    604_800,
+    "Longest life of a signed URL of a private image, in seconds; the shortest is half of it. A URL stays the same for that half.",
+  ),
   processorTimeoutSeconds: whole(
     60,
     10,
@@ -145,6 +151,12 @@ const cloud = {
     1,
     1_000_000,
     "Number of the secret that CloudFront sends to the API. Add one to rotate it; add one again to revoke the old one.",
+  ),
+  mediaKeyRotation: whole(
+    1,
+    1,
+    1_000_000,
+    "Number of the key that signs URLs of private images. Add one to rotate it: the old key stays valid. Add one again to revoke it.",
   ),
   alarmEmail: text("", "E-mail address for alarms."),
   processorMemoryMB: whole(2_048, 512, 10_240, "Memory of the processor, in MB; CPU grows with it."),

@@ -2,11 +2,12 @@
  * The cloud on one machine: S3, DynamoDB, the queue with its dead-letter queue, the schedule and the front door, around
  * the handlers that are deployed. Every port is open on 127.0.0.1 only, the front door also where HOST says.
  */
-import { randomBytes } from "node:crypto";
+import { createHash, createPublicKey, generateKeyPair, randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
-import { mkdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
 import { hasLazy, recipe } from "@image-pipeline/core/engine/recipe";
 import { ID } from "@image-pipeline/core/id";
 import type { Settings } from "@image-pipeline/core/settings";
@@ -94,7 +95,8 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const region = options.region ?? "us-east-1";
   const credentials = options.credentials ?? { accessKeyId: "local", secretAccessKey: "local-secret" };
   await createFolder(dataDir);
-  const cursorKey = await secretIn(join(dataDir, "cursor-key"));
+  const cursorKey = await secretIn(join(dataDir, "cursor-key"), () => randomBytes(32).toString("base64url"));
+  const mediaKey = mediaKeyOf(await secretIn(join(dataDir, "media-key"), createMediaKey));
 
   // Ports are opened first, because the handlers need the URLs; requests wait until the handlers are loaded.
   let processing: Processing | undefined;
@@ -138,6 +140,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
     uploadsUrl: `${s3PublicUrl}/${names.uploads}`,
     queuePath,
     cursorKey,
+    mediaKey,
   };
   const env = enterProcess({ ...places, pipeline });
   const found = join(dataDir, environmentFile);
@@ -174,6 +177,8 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
       bucket: names.processed,
       trust,
       render: rendering?.render,
+      publicUrl,
+      keys: new Map([[mediaKey.id, createPublicKey(mediaKey.privateKey)]]),
     }),
     gallery: createGallery({ store: new URL(s3PublicUrl).origin, media: publicUrl }),
     sqs: sqsEndpoint({ path: queuePath, queue, deadLetters, identity }),
@@ -227,15 +232,31 @@ async function createFolder(folder: string): Promise<void> {
   }
 }
 
-/** Reads the data folder's secret, and creates it at the first start, so that cursors survive a restart. */
-async function secretIn(file: string): Promise<string> {
+/** The key that signs URLs of private images, and its id, which is derived from it as CloudFront's looks. */
+function mediaKeyOf(privateKey: string): { id: string; privateKey: string } {
+  const der = createPublicKey(privateKey).export({ type: "spki", format: "der" });
+  const id = `K${createHash("sha256").update(der).digest("hex").slice(0, 13).toUpperCase()}`;
+  return { id, privateKey };
+}
+
+async function createMediaKey(): Promise<string> {
+  const { privateKey } = await promisify(generateKeyPair)("rsa", { modulusLength: 2048 });
+  return privateKey.export({ type: "pkcs8", format: "pem" }) as string;
+}
+
+/**
+ * Reads a secret of the data folder, and creates it at the first start, so that cursors and signed URLs survive a
+ * restart. Written to another name first: a process that is killed meanwhile leaves no half of a key.
+ */
+async function secretIn(file: string, create: () => string | Promise<string>): Promise<string> {
   const kept = await readFile(file, "utf8").catch((error: NodeJS.ErrnoException) => {
     if (error.code === "ENOENT") return "";
     throw error;
   });
-  // Empty if the process was killed while it wrote the file.
+  // An earlier version left it empty if it was killed while it wrote the file.
   if (kept !== "") return kept;
-  const secret = randomBytes(32).toString("base64url");
-  await writeFile(file, secret, { mode: 0o600 });
+  const secret = await create();
+  await writeFile(`${file}.new`, secret, { mode: 0o600 });
+  await rename(`${file}.new`, file);
   return secret;
 }

@@ -74,6 +74,8 @@ export type Places = {
   uploadsUrl?: string;
   queuePath: string;
   cursorKey: string;
+  /** The key that signs URLs of private images. */
+  mediaKey: { id: string; privateKey: string };
   pipeline: Settings.Pipeline;
 };
 
@@ -114,7 +116,7 @@ export function enterProcess(places: Places): NodeJS.ProcessEnv {
 
 /** Returns the URLs and links as environment variables, as `sst shell` does for a deployed stage. */
 export function variables(places: Places): Record<string, string> {
-  const { region, credentials, s3Url, dynamodbUrl, url, queuePath, cursorKey, pipeline } = places;
+  const { region, credentials, s3Url, dynamodbUrl, url, queuePath, cursorKey, mediaKey, pipeline } = places;
   const uploadsUrl = `${s3Url}/${names.uploads}`;
   const resources = {
     App: { name: "image-pipeline", stage: "local" },
@@ -125,6 +127,7 @@ export function variables(places: Places): Record<string, string> {
     DeadLetters: { url: `${url}${deadLettersOf(queuePath)}` },
     Router: { url: places.publicUrl ?? url },
     CursorKey: { value: cursorKey },
+    MediaKey: mediaKey,
     Settings: pipeline,
   };
   return {

@@ -1,5 +1,6 @@
 /** `/media/*`: the objects of the processed bucket, as the CDN serves them. */
 import { negotiate } from "@image-pipeline/core/images/negotiate";
+import { Placement } from "@image-pipeline/core/records/placement";
 import { notFound } from "@image-pipeline/functions/missing";
 import type { AwsClient } from "aws4fetch";
 import { type Context, Hono } from "hono";
@@ -7,6 +8,7 @@ import { proxy } from "hono/proxy";
 import { isTrustedOrigin, type Trust } from "./isolation.ts";
 import type { Render } from "./rendering.ts";
 import { problem } from "./server.ts";
+import { type Keys, refusalOf } from "./signed-media.ts";
 
 /** Request headers that reach the bucket, and response headers that reach the client. */
 const requestHeaders = [
@@ -42,11 +44,22 @@ const preflight = {
   "access-control-max-age": "7200",
 };
 
-/** `render` makes a lazy file that is not in the bucket yet; absent without lazy files in the recipe. */
-export type Options = { aws: AwsClient; s3Url: string; bucket: string; trust: Trust; render?: Render };
+/**
+ * `render` makes a lazy file that is not in the bucket yet; absent without lazy files in the recipe. `publicUrl` is the
+ * origin of URLs for callers, and `keys` verify those of private files.
+ */
+export type Options = {
+  aws: AwsClient;
+  s3Url: string;
+  bucket: string;
+  trust: Trust;
+  render?: Render;
+  publicUrl: string;
+  keys: Keys;
+};
 
 /** Serves one object for each GET or HEAD, streamed, without the query: it could list the bucket or change headers. */
-export function createMedia({ aws, s3Url, bucket, trust, render }: Options): Hono {
+export function createMedia({ aws, s3Url, bucket, trust, render, publicUrl, keys }: Options): Hono {
   const app = new Hono();
   app.options("*", (c) => {
     const wanted = c.req.header("access-control-request-headers");
@@ -61,8 +74,14 @@ export function createMedia({ aws, s3Url, bucket, trust, render }: Options): Hon
     c.header("access-control-expose-headers", "etag");
   });
   app.get("*", async (c) => {
-    const path = pathOf(negotiate(new URL(c.req.url).pathname, c.req.header("accept") ?? ""));
-    if (path === undefined) return missing(c);
+    const { pathname, search } = new URL(c.req.url);
+    const path = pathOf(negotiate(pathname, c.req.header("accept") ?? ""));
+    if (path === undefined || !isPlain(pathname)) return missing(c);
+    if (Placement.isPrivate(path)) {
+      const url = publicUrl + pathname + search;
+      const why = refusalOf({ url, cookie: c.req.header("cookie"), now: Date.now() }, keys);
+      if (why !== undefined) return problem(c, 403, "Forbidden", why);
+    }
     const ask = () =>
       proxy(`${s3Url}/${bucket}/${path}`, {
         method: c.req.method,
@@ -112,6 +131,10 @@ function pathOf(path: string): string | undefined {
 
 /** 400: the bucket refuses the key, for example because it is too long. */
 const isMissing = ({ status }: Response) => [400, 403, 404].includes(status);
+
+/** Refuses other paths, and encodings of these, as the edge does. */
+const isPlain = (pathname: string) =>
+  pathname.startsWith("/media/img_") || pathname.startsWith(`/media/${Placement.prefix}`);
 
 function missing(c: Context): Response {
   const { statusCode, headers, body } = notFound(c.req.header("accept"));

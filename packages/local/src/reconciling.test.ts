@@ -2,6 +2,7 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { pipelineDefaults } from "@image-pipeline/core/settings";
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { variables } from "./environment.ts";
@@ -45,6 +46,7 @@ test("the comparison at the start is retried until it succeeds", async () => {
       url: "http://127.0.0.1:9",
       queuePath: "/1/processing",
       cursorKey: "k",
+      mediaKey: createMediaKey(),
       pipeline: pipelineDefaults,
     }),
   };

@@ -2,8 +2,10 @@
  * The real parts, started once in a process: the embedded S3 and DynamoDB, the queue's endpoint, and the functions as
  * they are deployed, all on the virtual clock.
  */
+
 import { join } from "node:path";
 import { DeleteObjectsCommand } from "@aws-sdk/client-s3";
+import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
 import { primary } from "@image-pipeline/core/table/table-schema";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
@@ -73,6 +75,7 @@ export async function openEnvironment(
     url,
     queuePath,
     cursorKey: "a key for tests alone",
+    mediaKey: createMediaKey(),
     pipeline: { ...Settings.pipelineDefaults, anonymous: true, bytesMax, ...settings },
   });
 

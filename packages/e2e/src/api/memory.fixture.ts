@@ -1,7 +1,9 @@
 /** The API in this process, on a DynamoDB in memory, an S3 endpoint and a queue that discards its messages. */
+
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Ask, requestOf } from "@image-pipeline/functions/http/fixture";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
@@ -46,7 +48,7 @@ export async function createWorld(
   const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, identity }).fetch);
   const url = await through(await listen(sqs, 0));
   enter(process.env, {
-    ...{ region, credentials, pipeline, cursorKey: "a key for tests" },
+    ...{ region, credentials, pipeline, cursorKey: "a key for tests", mediaKey: createMediaKey() },
     ...{ s3Url: await through(buckets.url), dynamodbUrl: await through(dynamodb.url), url, queuePath },
   });
   const { createApp } = await import("@image-pipeline/functions/http/app");

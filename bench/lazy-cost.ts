@@ -54,6 +54,8 @@ export async function lazyCosts(inputs: readonly Buffer[], waitSeconds: number):
     prices.s3Put +
     2 * prices.tableRead +
     2 * prices.tableWrite;
+  const timeoutSeconds = limits.decodeSecondsMax + 10;
+  const dearest = (timeoutSeconds * processorMemoryMB * prices.lambdaGBSecond) / 1024;
   const stored = prices.s3Put + runOf(saved) + months * month;
   const lazy = (share: number) => share * (once + months * month);
   return `## Lazy files
@@ -64,6 +66,6 @@ A recipe entry with \`lazy\` is made when it is first requested ([docs/formats.m
 | --- | --- | --- |
 ${shares.map((share) => `| ${share * 100} % | ${(million * lazy(share)).toFixed(2)} | ${(million * stored).toFixed(2)} |`).join("\n")}
 
-The first client waits for the render: about ${(seconds(cpu.one) + waitSeconds).toFixed(1)} s, and a second more after a cold start. A stage makes at most ${limits.rendersPerDayMax.toLocaleString("en-GB")} lazy files a day (\`RENDERS_PER_DAY_MAX\`), $${(limits.rendersPerDayMax * once).toFixed(2)} at the most expensive; a quarter of them for the images of one owner.
+The first client waits for the render: about ${(seconds(cpu.one) + waitSeconds).toFixed(1)} s, and a second more after a cold start. A stage makes at most ${limits.rendersPerDayMax.toLocaleString("en-GB")} lazy files a day (\`RENDERS_PER_DAY_MAX\`): $${(limits.rendersPerDayMax * once).toFixed(2)}, and $${(limits.rendersPerDayMax * dearest).toFixed(2)} if each took the ${timeoutSeconds} s of the renderer's timeout. A quarter of them are for the images of one owner. A request for a file that no record names reads one record at most: about $0.70 per million.
 `;
 }

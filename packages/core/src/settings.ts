@@ -118,7 +118,7 @@ const pipeline = {
     "Runs of the processor for the images of one user, or key with an owner, in a day (UTC), after which that owner's images wait until the next day. 0: a quarter of PROCESSED_PER_DAY_MAX in a deployed stage, no limit with `npm start`.",
   ),
   rendersPerDayMax: whole(
-    100_000,
+    50_000,
     0,
     1_000_000_000,
     "Lazy files that are made in a day (UTC), if the recipe has any, after which requests for others get 503 until the next day; a quarter of them for the images of one user, or key with an owner. 0: no limit.",

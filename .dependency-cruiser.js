@@ -14,7 +14,7 @@ export const directions = {
   "packages/cli": ["packages/client", "packages/core"],
   "packages/local": ["packages/core", "packages/functions", "packages/web"],
   "packages/simulation": ["packages/core", "packages/functions", "packages/local"],
-  infra: ["packages/core", "packages/web"],
+  infra: ["packages/core", "packages/functions", "packages/web"],
   examples: ["packages/local"],
 };
 
@@ -44,13 +44,13 @@ export default {
       to: { path: rooms, pathNot: "^packages/(client|functions/src/http)/" },
     },
     {
-      name: "infra imports the settings, the recipe, the table's schema, content negotiation and the page's headers alone",
+      name: "infra imports the settings, the recipe, the table's schema, content negotiation, the documentation and the page's headers alone",
       severity: "error",
       from: { path: "^infra/", pathNot: "^infra/test/" },
       to: {
         path: "^packages/",
         pathNot:
-          "^packages/(core/src/(settings|engine/recipe|table/table-schema|images/negotiate)|web/src/headers)\\.ts$",
+          "^packages/(core/src/(settings|engine/recipe|table/table-schema|images/negotiate)|functions/src/http/documents|web/src/headers)\\.ts$",
       },
     },
     {

@@ -1,6 +1,7 @@
 /** The HTTP API, behind the router. */
-import { copyFile } from "node:fs/promises";
+import { copyFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { documentsOf } from "../packages/functions/src/http/documents.ts";
 import { cloud } from "./config.ts";
 import { common } from "./function.ts";
 import { mediaKey } from "./media-key.ts";
@@ -33,6 +34,7 @@ export const api = new sst.aws.Function("Api", {
     postbuild: async (folder) => {
       await copyFile("packages/functions/openapi.json", join(folder, "openapi.json"));
       await copyFile(scalar, join(folder, "scalar.js"));
+      await writeFile(join(folder, "documents.json"), JSON.stringify(documentsOf(".")));
     },
   },
   // The API handles CORS itself, by `CORS_ORIGINS`; SST's default admits every origin.

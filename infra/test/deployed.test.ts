@@ -81,7 +81,7 @@ test("the life of an image, from the announcement to the end, in the code and wi
   expect(events.at(-1)).toBe("deleted");
 });
 
-test("the OpenAPI document and the API reference, from the files next to the bundle", async () => {
+test("the OpenAPI document, the API reference and the documents, from the files next to the bundle", async () => {
   const response = await ask("/openapi.json");
   expect([response.status, response.headers.get("content-type")]).toEqual([200, "application/json"]);
   const committed = readFileSync(join(root, "packages/functions/openapi.json"), "utf8");
@@ -93,6 +93,10 @@ test("the OpenAPI document and the API reference, from the files next to the bun
     "text/javascript; charset=utf-8",
   ]);
   expect(await script.text()).toContain("Scalar.createApiReference");
+  const index = await ask("/llms.txt");
+  expect([index.status, index.headers.get("content-type")]).toEqual([200, "text/markdown; charset=utf-8"]);
+  for (const [, url = ""] of (await index.text()).matchAll(/\]\((\S+)\)/g))
+    expect([url, (await ask(new URL(url).pathname)).status]).toEqual([url, 200]);
 });
 
 test("a file put into the bucket under any key, and a bad one", async () => {

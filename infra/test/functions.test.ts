@@ -89,8 +89,8 @@ describe.each(all)("%s", (name, graph) => {
     );
   });
 
-  test("each archive holds its bundle once, and the API's the OpenAPI document and the script of /docs", () => {
-    const api = ["bundle.mjs", "openapi.json", "scalar.js"];
+  test("each archive holds its bundle once, and the API's the documentation and the script of /docs", () => {
+    const api = ["bundle.mjs", "documents.json", "openapi.json", "scalar.js"];
     const expected = deployed.map((fn) => [fn, fn === "Api" ? api : ["bundle.mjs"]]);
     const files = Object.entries(graph.archives).map(([fn, entries]) => [
       fn,

@@ -2,9 +2,10 @@
  * A function's code as SST would upload it: bundled by esbuild with the options of SST (`pkg/runtime/node/build.go` of
  * SST 3.19). SST installs sharp and libheif-js next to the bundle; here they resolve to this repository's node_modules.
  */
-import { cpSync, readFileSync } from "node:fs";
+import { cpSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { build as esbuild } from "esbuild";
+import { documentsOf } from "../../packages/functions/src/http/documents.ts";
 import type { Build } from "./graph.ts";
 import { type Recipe, root, withLazyRecipe } from "./platform.ts";
 
@@ -57,6 +58,7 @@ export async function bundleFunction(build: Build, recipe: Recipe = "product"): 
     cpSync(join(root, "packages/functions/openapi.json"), join(folder, "openapi.json"));
     const scalar = "node_modules/@scalar/api-reference/dist/browser/standalone.js";
     cpSync(join(root, scalar), join(folder, "scalar.js"));
+    writeFileSync(join(folder, "documents.json"), JSON.stringify(documentsOf(root)));
   }
   const output = Object.values(metafile.outputs).find(({ entryPoint }) => entryPoint);
   if (!output) throw new Error(`${functionID} has no bundle.`);

@@ -15,6 +15,15 @@ const problem = {
   body: "problem",
   headers: { ...apiHeaders, "content-type": "application/problem+json" },
 } as const;
+const markdown = {
+  body: "text",
+  headers: {
+    ...apiHeaders,
+    "cache-control": "public, max-age=3600",
+    "content-type": "text/markdown; charset=utf-8",
+    etag: /^W\/"[\w-]{43}"$/,
+  },
+} as const;
 /** The validators of the gallery's files, which are S3's on a stage. */
 const validators = ["accept-ranges", "etag", "last-modified"];
 const pageHeaders: Headers = {
@@ -195,5 +204,45 @@ export const api: Row[] = [
     status: 200,
     body: "html",
     headers: { ...apiHeaders, "content-security-policy": /^default-src 'none'; script-src 'self'/ },
+  },
+  ...["/llms.txt", "/docs/api.md", "/docs/queries.md"].flatMap((path): Row[] => [
+    // The links contain the stage's URL, so the ETags differ.
+    { name: `API: ${path}`, path, unequal: ["etag"], status: 200, ...markdown },
+    {
+      name: `API: HEAD of ${path}`,
+      method: "HEAD",
+      path,
+      unequal: ["etag"],
+      status: 200,
+      ...markdown,
+      body: "none",
+    },
+  ]),
+  {
+    name: "API: a document, compressed",
+    path: "/docs/queries.md",
+    sent: { "accept-encoding": "gzip" },
+    status: 200,
+    ...markdown,
+    headers: { ...markdown.headers, "content-encoding": "gzip" },
+    differs: { as: "brotli", deployed: { headers: { ...markdown.headers, "content-encoding": null } } },
+  },
+  {
+    name: "API: a document, for a page",
+    path: "/docs/queries.md",
+    unequal: ["etag"],
+    sent: { origin: app },
+    status: 200,
+    ...markdown,
+    headers: { ...markdown.headers, "access-control-allow-origin": app },
+  },
+  { name: "API: a document that does not exist", path: "/docs/none.md", status: 404, ...problem },
+  {
+    name: "API: POST to a document",
+    method: "POST",
+    path: "/llms.txt",
+    status: 405,
+    ...problem,
+    headers: { ...problem.headers, allow: "GET, HEAD" },
   },
 ];

@@ -9,6 +9,8 @@ export const preflights: Row[] = [
     ["PATCH", "/images/{id}"],
     ["DELETE", "/images/{id}"],
     ["GET", "/openapi.json"],
+    ["GET", "/llms.txt"],
+    ["GET", "/docs/api.md"],
   ].map(
     ([method = "", path = ""]): Row => ({
       name: `API: preflight of ${method} ${path} with tracing headers`,

@@ -24,10 +24,9 @@ export default defineConfig(({ command }) => {
       port: 5173,
       strictPort: true,
       proxy: Object.fromEntries(
-        ["/images", "/uploads", "/stats", "/health", "/media", "/docs", "/openapi.json"].map((path) => [
-          path,
-          { target: server, changeOrigin: true },
-        ]),
+        ["/images", "/uploads", "/stats", "/health", "/media", "/docs", "/llms.txt", "/openapi.json"].map(
+          (path) => [path, { target: server, changeOrigin: true }],
+        ),
       ),
     },
   };

@@ -7,6 +7,7 @@ import { existsSync } from "node:fs";
 import { mkdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { hasLazy, recipe } from "@image-pipeline/core/engine/recipe";
 import { ID } from "@image-pipeline/core/id";
@@ -62,6 +63,9 @@ const graceMs = 5_000;
 
 /** Memory of a worker process in MB. A megapixel decodes to 4 MB; 50, the limit, stay well below with every copy. */
 const memoryMB = 1024;
+
+/** The folder of the repository, which holds the documentation. */
+const repository = fileURLToPath(new URL("../../../", import.meta.url));
 
 let started = false;
 
@@ -164,9 +168,10 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   if (rendering) stops.first.push(() => rendering.close(graceMs));
 
   const { createApp } = await import("@image-pipeline/functions/http/app");
+  const { documentsOf } = await import("@image-pipeline/functions/http/documents");
   const { linkedSettings } = await import("@image-pipeline/functions/api");
   const corsOrigins = (origin: string) => isTrustedOrigin(origin, trust);
-  const api = createApp({ ...linkedSettings(), corsOrigins });
+  const api = createApp({ ...linkedSettings(), corsOrigins, documents: () => documentsOf(repository) });
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
   const identity = { ...credentials, region, service: "sqs" };
   const { queue, deadLetters } = running;

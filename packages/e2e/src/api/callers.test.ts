@@ -187,7 +187,7 @@ test("the table above has at least 100 cells, and knows every guarded route", as
 });
 
 test("public routes ignore credentials", async () => {
-  for (const path of ["/health", "/docs", "/openapi.json"]) {
+  for (const path of ["/health", "/docs", "/llms.txt", "/docs/api.md", "/openapi.json"]) {
     expect([path, (await world.ask(path, { as: "nonsense" })).status]).toEqual([path, 200]);
   }
 });

@@ -239,7 +239,7 @@ test("a route without a declared scope stops the application from starting", () 
   expect(() => declared(open)).toThrow("GET /open declares no scope");
 });
 
-test("every route of the API declares a scope, and all but four authenticate the caller", () => {
+test("every route of the API declares a scope, and all but six authenticate the caller", () => {
   const routes = declared(app).map(
     ({ method, path, declaration }) => `${method} ${path} ${declaration.scope}`,
   );
@@ -247,6 +247,7 @@ test("every route of the API declares a scope, and all but four authenticate the
     [
       "DELETE /images/:id images:write",
       "GET /docs open",
+      "GET /docs/:name{[a-z-]+\\.md} open",
       "GET /docs/reference.js open",
       "GET /health open",
       "GET /images images:read",
@@ -255,6 +256,7 @@ test("every route of the API declares a scope, and all but four authenticate the
       "GET /images/:id/original images:read",
       "GET /images/:id/similar images:read",
       "GET /images/count images:read",
+      "GET /llms.txt open",
       "GET /openapi.json open",
       "GET /stats service",
       "PATCH /images/:id images:write",

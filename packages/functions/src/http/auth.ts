@@ -4,6 +4,7 @@ import { VisibleError } from "@image-pipeline/core/error";
 import { ID } from "@image-pipeline/core/id";
 import type { Scope } from "@image-pipeline/core/scope";
 import type { Settings } from "@image-pipeline/core/settings";
+import type { Documents } from "./documents.ts";
 import type { TokenVerifier } from "./token.ts";
 
 /**
@@ -19,12 +20,14 @@ export type Caller = {
 
 /**
  * The API's settings. `url` is the stage's origin; `stage` is `local` in embedded mode. `corsOrigins` may be a function
- * that returns true for the origins of web apps.
+ * that returns true for the origins of web apps. `documents` makes the documentation where no file next to the bundle holds
+ * it.
  */
 export type AppSettings = Omit<Settings.Pipeline, "corsOrigins"> & {
   url: string;
   stage: string;
   corsOrigins: readonly string[] | ((origin: string) => boolean);
+  documents?: () => Documents;
 };
 
 /** The variables of every request. */

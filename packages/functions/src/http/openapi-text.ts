@@ -36,7 +36,7 @@ export const description = `Upload images, get optimized variants, and find them
 
 \`POST /images\` creates a \`pending\` image and returns a presigned upload URL. After the upload, poll \`GET /images/{id}\` until it is \`ready\`, \`rejected\` or \`failed\`. Each variant has its own URL, which never changes.
 
-For client generators: [openapi.json](/openapi.json) (OpenAPI 3.1).
+For client generators: [openapi.json](/openapi.json) (OpenAPI 3.1). For coding agents: [llms.txt](/llms.txt), this documentation as Markdown.
 
 ## Authentication
 

@@ -307,6 +307,7 @@ describe("served", () => {
     const page = await response.text();
     expect([...page.matchAll(/(?:src|href)="([^"]+)"/g)].map(([, url]) => url)).toEqual([
       "data:,",
+      "/docs/api.md",
       "/",
       "/docs/reference.js",
     ]);

@@ -24,6 +24,7 @@ export const page = `<!doctype html>
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <link rel="icon" href="data:,">
+<link rel="alternate" type="text/markdown" href="/docs/api.md">
 <title>Images API</title>
 </head>
 <body>

@@ -1,8 +1,13 @@
-/** The routes about the API itself: health, OpenAPI document and API reference. */
+/** The routes about the API itself: health, OpenAPI document, API reference and the documentation as Markdown. */
+import { createHash } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { Hono } from "hono";
+import { VisibleError } from "@image-pipeline/core/error";
+import { type Context, Hono } from "hono";
 import * as v from "valibot";
+import type { AppSettings, Env } from "./auth.ts";
+import type { Documents } from "./documents.ts";
+import { matches } from "./etag.ts";
 import { page, policy, scriptFiles, scriptOf } from "./reference.ts";
 import { route } from "./route.ts";
 
@@ -27,8 +32,32 @@ function read(...names: string[]): string {
 /** Read on the first request for them: most instances get none. */
 let document: string | undefined;
 let script: Uint8Array<ArrayBuffer> | undefined;
+let documents: Documents | undefined;
 
-export const service = new Hono()
+/** Returns the Markdown at a URL path, with the stage's origin in its links. Throws `route_not_found`. */
+function markdownAt(path: string, { url, documents: make }: AppSettings): string {
+  documents ??= make ? make() : (JSON.parse(read("documents.json")) as Documents);
+  const text = documents[path];
+  if (text === undefined)
+    throw new VisibleError(
+      "route_not_found",
+      `There is no document at \`${path}\`. \`/llms.txt\` lists them.`,
+    );
+  return text.replaceAll("](/", `](${url}/`);
+}
+
+function answerMarkdown(c: Context<Env>): Response {
+  const text = markdownAt(c.req.path, c.var.settings);
+  // Weak, because it stays the same when the response is compressed.
+  const etag = `W/"${createHash("sha256").update(text).digest("base64url")}"`;
+  c.header("etag", etag);
+  c.header("cache-control", "public, max-age=3600");
+  if (matches(c.req.header("if-none-match"), etag)) return c.body(null, 304);
+  c.header("content-type", "text/markdown; charset=utf-8");
+  return c.body(text, 200);
+}
+
+export const service = new Hono<Env>()
   .get(
     "/health",
     route({
@@ -94,4 +123,30 @@ export const service = new Hono()
         "content-encoding": "gzip",
       });
     },
+  )
+  .get(
+    "/llms.txt",
+    route({
+      operationId: "getDocumentIndex",
+      tag: "Service",
+      summary: "Get the index of the documentation, for coding agents",
+      scope: "open",
+      responses: {},
+      errors: [],
+      isHidden: true,
+    }),
+    answerMarkdown,
+  )
+  .get(
+    "/docs/:name{[a-z-]+\\.md}",
+    route({
+      operationId: "getDocumentPage",
+      tag: "Service",
+      summary: "Get a page of the documentation as Markdown",
+      scope: "open",
+      responses: {},
+      errors: ["route_not_found"],
+      isHidden: true,
+    }),
+    answerMarkdown,
   );

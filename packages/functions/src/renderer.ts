@@ -15,7 +15,7 @@ import { bypassed, isFromRouter } from "./origin.ts";
  * Largest file in a response, in bytes: base64 makes a third more of it, and Lambda sends 6 MB.
  * https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
  */
-export const bytesMax = 4_500_000;
+const bytesMax = 4_500_000;
 
 /** Responds with the file of a path such as `/img_…/1-0a1b2c3d/medium@320.webp`. */
 export const handler = async (
@@ -30,9 +30,18 @@ export const handler = async (
   const made = await Lazy.make(key, Resource.Settings, Number(context.memoryLimitInMB)).catch(failed);
   const ms = Math.round(performance.now() - started);
   if (made.is !== "missing") logger().info("lazy file", { key, did: made.is, ms });
+  return responseOf(made, rawPath, headers.accept);
+};
+
+/** Returns the response to a request with this path and `Accept`. */
+export function responseOf(
+  made: Lazy.Made | { is: "failed" },
+  rawPath: string,
+  accept?: string,
+): APIGatewayProxyStructuredResultV2 {
   switch (made.is) {
     case "missing":
-      return notFound(headers.accept);
+      return notFound(accept);
     case "over_quota":
       return problem(
         503,
@@ -65,7 +74,7 @@ export const handler = async (
       };
     }
   }
-};
+}
 
 /** Ends the process if a decoder does not stop, before Lambda sends it another request; CloudFront then responds 502. */
 function failed(error: unknown): { is: "failed" } {

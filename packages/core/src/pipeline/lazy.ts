@@ -40,7 +40,7 @@ const keyMax = 1024;
 export async function make(key: string, settings: Settings.Pipeline, memoryMB: number): Promise<Made> {
   const imageID = imageIDOf(key);
   const record = imageID === undefined ? undefined : await read(imageID);
-  const file = Protocol.rules.lazyFile(record, key);
+  const file = Protocol.lazyFile(record, key);
   const wanted = record && file && wantedOf(file);
   if (!wanted) return { is: "missing" };
   const { key: original, etag: upload = "" } = record;
@@ -58,7 +58,7 @@ export async function make(key: string, settings: Settings.Pipeline, memoryMB: n
   free(source.bytes);
   const etag = await Storage.createVariant(key, bytes, contentType);
   // A deletion or replacement that began meanwhile may have removed its files before this one was written.
-  if (!Protocol.rules.lazyFile(await read(record.imageID), key)) {
+  if (!Protocol.lazyFile(await read(record.imageID), key)) {
     await Storage.removeVariants([key]);
     return { is: "missing" };
   }

@@ -438,7 +438,7 @@ function withoutContent(draft: Draft): Draft {
 }
 
 /**
- * Rule 17: returns the lazy file under a key, if the record of an image that is not deleted names it. It is made only
+ * Returns the lazy file under a key, if the record of an image that is not deleted names it. It is made only
  * then, and removed again if the record names it no longer once it is written. Replaced variants are not made.
  */
 export const lazyFile = (
@@ -468,6 +468,5 @@ export const rules = {
   keysInUse,
   workOf,
   confirms,
-  lazyFile,
 };
 export type Rules = typeof rules;

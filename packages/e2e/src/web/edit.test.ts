@@ -73,7 +73,7 @@ describeWith("chromium", "in Chromium", () => {
     await point.click({ position: { x: box.width * 0.9, y: box.height * 0.9 } });
     const positions = () => preview.evaluate(({ style }) => style.objectPosition.split(" ").toSorted());
     // At the edge of the long side, and in the middle of the other.
-    expect(await positions()).toEqual(["100%", "50%"]);
+    await eventually(positions).toEqual(["100%", "50%"]);
     await eventually(focus).toMatchObject({ x: expect.closeTo(0.9, 1), y: expect.closeTo(0.9, 1) });
     await eventually(thumbnail).not.toBe(before);
 
@@ -100,6 +100,8 @@ describeWith("chromium", "in Chromium", () => {
     await world.client.images.update(id, { focus: { x: 0.1, y: 0.1 } });
     await page.keyboard.press("Tab");
     await page.getByText("Changed elsewhere in the meantime.").waitFor();
+    const conflict = page.getByRole("alert").filter({ hasText: "Changed elsewhere" });
+    await conflict.getByText("10 %, 10 %").waitFor();
     expect((await world.client.images.get(id)).focus).toEqual({ x: 0.1, y: 0.1 });
     await page.getByRole("button", { name: "Reload" }).click();
     await page.getByRole("button", { name: "Focal point: 10 %, 10 %" }).waitFor();

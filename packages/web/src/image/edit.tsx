@@ -11,7 +11,7 @@ import { isInterrupted } from "../upload/interrupted.ts";
 import { type Words, wordsOf } from "../words.ts";
 import { download } from "./download.ts";
 import { descriptionOf, discard, drafts, edit, save, savedID } from "./draft.ts";
-import { Focus } from "./focus.tsx";
+import { Focus, placeOf } from "./focus.tsx";
 
 /** Maximum number of tags that the API accepts. */
 const tagsMax = 20;
@@ -85,7 +85,7 @@ export function Describe({ image }: { image: Image }) {
 
 /** Shows the version that another person saved in the meantime, and offers to keep either. */
 function Conflict({ other }: { other: Image }) {
-  const { title, alt, tags } = descriptionOf(other);
+  const { title, alt, tags, focus } = descriptionOf(other);
   return (
     <section class="conflict" role="alert">
       <strong>Changed elsewhere in the meantime.</strong>
@@ -94,6 +94,7 @@ function Conflict({ other }: { other: Image }) {
           ["Title", title],
           ["Alternative text", alt],
           ["Tags", tags.join(", ")],
+          ["Focal point", placeOf(focus)],
         ].map(([name, value]) => (
           <div key={name}>
             <dt>{name}</dt>

@@ -19,6 +19,10 @@ const within = (place: number) => Math.min(1, Math.max(0, Math.round(place * 100
 const position = (place: number, times: number) =>
   `${100 * within(times > 1 ? (place * times - 0.5) / (times - 1) : 0.5)}%`;
 
+/** Formats a focal point: `25 %, 50 %` from the left and upper edge. */
+export const placeOf = (focus?: Point) =>
+  focus ? `${Math.round(focus.x * 100)} %, ${Math.round(focus.y * 100)} %` : "automatic";
+
 /** Picture with the focal point, which a click or the arrow keys move. Empty for an image without cropped variants. */
 export function Focus({ image }: { image: Image }) {
   const { id, source, variants = {} } = image;
@@ -41,7 +45,7 @@ export function Focus({ image }: { image: Image }) {
       <button
         type="button"
         class="point"
-        aria-label={`Focal point: ${focus ? `${Math.round(x * 100)} %, ${Math.round(y * 100)} %` : "automatic"}. Arrow keys move it`}
+        aria-label={`Focal point: ${placeOf(focus)}. Arrow keys move it`}
         onClick={({ detail, clientX, clientY, currentTarget }) => {
           if (!detail) return;
           const box = currentTarget.getBoundingClientRect();

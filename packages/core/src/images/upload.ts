@@ -21,6 +21,16 @@ export const contentType = v.pipe(
   ),
 );
 
+/** Fields that describe a new image. */
+export const description = {
+  title: v.optional(Image.title),
+  alt: v.optional(Image.alt),
+  tags: v.optional(Image.tags),
+  metadata: v.optional(Image.metadata),
+  focus: v.optional(Image.focus),
+  regions: v.optional(Image.regions),
+};
+
 /** A request for an upload. */
 export const New = v.pipe(
   v.strictObject({
@@ -50,12 +60,7 @@ export const New = v.pipe(
         ),
       ),
     ),
-    title: v.optional(Image.title),
-    alt: v.optional(Image.alt),
-    tags: v.optional(Image.tags),
-    metadata: v.optional(Image.metadata),
-    focus: v.optional(Image.focus),
-    regions: v.optional(Image.regions),
+    ...description,
   }),
 );
 export type New = v.InferOutput<typeof New>;
@@ -158,13 +163,13 @@ export function mustFit(bytes: number, { bytesMax }: Pick<Limits, "bytesMax">): 
  * bytes against the quota. Throws `quota_exceeded`, `too_many_bytes`.
  */
 export async function reserve(
-  { filename, contentType, bytes }: Partial<Pick<New, "filename" | "contentType" | "bytes">>,
+  { contentType, bytes, ...described }: Partial<Omit<New, "sha256" | "method">>,
   creator: Creator,
 ): Promise<Image.Info> {
   if (bytes !== undefined) mustFit(bytes, creator.limits);
   const { bytesMax } = creator.limits;
   const declared = { contentType, bytes };
-  return Image.serialize(await createPending({ filename, declared }, creator, bytes ?? bytesMax));
+  return Image.serialize(await createPending({ declared, ...described }, creator, bytes ?? bytesMax));
 }
 
 /** Reads the image that an earlier run of the request created. Throws `image_not_found` if it was deleted since. */
@@ -177,10 +182,7 @@ async function begun({ owner, imageID }: Creator): Promise<ImageRecord | undefin
   );
 }
 
-type Pending = Pick<
-  Draft,
-  "filename" | "declared" | "title" | "alt" | "tags" | "metadata" | "focus" | "regions"
->;
+type Pending = Pick<Draft, "filename" | "declared" | keyof typeof description>;
 
 /**
  * Takes an upload of `bytes` from the owner's quota and writes its pending record. Returns the one that another run of

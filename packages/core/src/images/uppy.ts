@@ -58,6 +58,7 @@ export const Request = v.pipe(
     expiresIn: v.optional(
       v.pipe(integer(1, 604_800, "int32"), v.description("Life of the signature, in seconds.")),
     ),
+    ...Upload.description,
   }),
   v.metadata({ ref: "SigningRequest" }),
 );
@@ -97,6 +98,12 @@ async function presign(request: Request, caller: Caller): Promise<Omit<Signed, "
   const { method, key, uploadId: uploadID } = request;
   const { bytesMax, uploadSecondsMax } = caller.limits;
   const seconds = Math.min(request.expiresIn ?? uploadSecondsMax, uploadSecondsMax);
+  const isNew = uploadID === undefined && (method === "PUT" || (method === "POST" && !ID.parseKey(key)));
+  const [field] = Object.keys(descriptionOf(request));
+  if (field !== undefined && !isNew)
+    throw invalid(
+      `\`${field}\` describes a new image, and this request creates none. Send it with the first request of the upload, or change the image with PATCH /images/{id}.`,
+    );
   if (uploadID !== undefined) {
     await mustOwn(key, caller, method === "PUT");
     return Presign.step(key, await stepOf(request, uploadID, bytesMax), seconds);
@@ -105,7 +112,7 @@ async function presign(request: Request, caller: Caller): Promise<Omit<Signed, "
   if (method === "POST") {
     const to = ID.parseKey(key)
       ? await mustOwn(key, caller, true)
-      : (await reserve({ key, bytes: request.bytes }, caller)).source.key;
+      : (await reserve(request, { bytes: request.bytes }, caller)).source.key;
     return { ...(await Presign.step(to, { is: "create" }, seconds)), key: to };
   }
   if (method === "DELETE") throw new VisibleError("forbidden", "Delete images with DELETE /images/{id}.");
@@ -113,15 +120,12 @@ async function presign(request: Request, caller: Caller): Promise<Omit<Signed, "
 }
 
 /** Presigns a whole file. One of unknown size is sent as a form: only a POST policy can limit the size. */
-async function whole(
-  { key, contentType, bytes }: Request,
-  caller: Caller,
-  seconds: number,
-): Promise<Omit<Signed, "id">> {
+async function whole(request: Request, caller: Caller, seconds: number): Promise<Omit<Signed, "id">> {
+  const { contentType, bytes } = request;
   if (contentType === undefined) throw invalid("A PUT of a whole file needs its `contentType`.");
   const { bytesMax, formats } = caller.limits;
   const type = ContentType.parse(contentType, formats);
-  const image = await reserve({ key, contentType: type, bytes }, caller);
+  const image = await reserve(request, { contentType: type, bytes }, caller);
   const to = image.source.key;
   if (bytes !== undefined) {
     const { url, headers } = await Presign.put({ key: to, contentType: type, bytes, seconds });
@@ -173,13 +177,21 @@ async function mustOwn(key: string, { owner }: Caller, open: boolean): Promise<s
   return key;
 }
 
-type Reserved = Pick<Request, "key" | "bytes"> & { contentType?: Upload.New["contentType"] };
-
 /** Creates an upload named like the file. Uppy prefixes a UUID. */
-const reserve = ({ key, ...file }: Reserved, caller: Caller) => {
+const reserve = (
+  request: Request,
+  file: Partial<Pick<Upload.New, "contentType" | "bytes">>,
+  { owner = ID.ownerDefault, by, limits }: Caller,
+) => {
+  const { key } = request;
   const name = key.slice(key.lastIndexOf("/") + 1).replace(/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}-/, "");
-  const { owner = ID.ownerDefault, by, limits } = caller;
-  return Upload.reserve({ ...file, filename: Text.lastOf(name, 255) || undefined }, { owner, by, limits });
+  const filename = Text.lastOf(name, 255) || undefined;
+  return Upload.reserve({ ...file, filename, ...descriptionOf(request) }, { owner, by, limits });
 };
+
+const described = v.object(Upload.description);
+
+/** Returns the fields of a request that describe the image. They are valid already. */
+const descriptionOf = (request: Request): v.InferOutput<typeof described> => v.parse(described, request);
 
 const invalid = (message: string) => new VisibleError("invalid_request", message);

@@ -37,6 +37,8 @@ test("a file in a form becomes an image with the form's fields", async () => {
       ["file", fileOf(jpeg, "IMAGE/JPG; x=y"), "über.jpg"],
       ["tags", "summer"],
       ["metadata", '{"album":"42"}'],
+      ["focus", '{"x":0.25,"y":0.5}'],
+      ["regions", '[{"x":0,"y":0,"width":0.5,"height":0.5,"kind":"face"}]'],
       ["alt", ""],
     ]),
   );
@@ -46,6 +48,8 @@ test("a file in a form becomes an image with the form's fields", async () => {
   expect(image).not.toHaveProperty("upload");
   expect(await final(image)).toMatchObject({
     ...{ status: "ready", filename: "über.jpg", title: "The lighthouse", tags: ["sea", "summer"] },
+    focus: { x: 0.25, y: 0.5 },
+    regions: [{ x: 0, y: 0, width: 0.5, height: 0.5, kind: "face" }],
     ...{ metadata: { album: "42" }, source: { format: "jpeg", width: 400, bytes: jpeg.length } },
   });
 });
@@ -118,6 +122,19 @@ describe("refuses", () => {
     ["a field named __proto__", () => [file(), ["__proto__", "x"]], "invalid_request", "/__proto__"],
     ["two titles", () => [file(), ["title", "x"], ["title", "y"]], "invalid_request", "/title"],
     ["metadata that is not JSON", () => [file(), ["metadata", "x=1"]], "invalid_request", "/metadata"],
+    ["a focal point that is not JSON", () => [file(), ["focus", "0.5,0.5"]], "invalid_request", "/focus"],
+    [
+      "a focal point outside the image",
+      () => [file(), ["focus", '{"x":2,"y":0}']],
+      "invalid_request",
+      "/focus/x",
+    ],
+    [
+      "an empty region",
+      () => [file(), ["regions", '[{"x":0,"y":0,"width":0,"height":1}]']],
+      "invalid_request",
+      "/regions/0",
+    ],
     ["a type that no image has", () => [["file", fileOf(jpeg, "text/html"), "a"]], "unsupported_format"],
   ])("%s", async (_, fields, code, pointer) => {
     const response = await post(formOf(fields()));

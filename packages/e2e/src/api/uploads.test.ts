@@ -58,6 +58,38 @@ async function multipart(key: string, file: Buffer): Promise<number> {
 }
 
 describe("signing for uploaders", () => {
+  const described = {
+    ...{ title: "Harbour", alt: "Boats", tags: ["sea"], metadata: { album: "42" } },
+    ...{ focus: { x: 0.25, y: 0.5 }, regions: [{ x: 0, y: 0, width: 0.5, height: 0.5, kind: "face" }] },
+  };
+
+  test("a new upload takes the fields that describe its image", async () => {
+    for (const request of [
+      { method: "PUT", contentType: "image/jpeg" },
+      { method: "PUT", contentType: "image/jpeg", bytes: 4_000 },
+      { method: "POST" },
+    ]) {
+      const { id } = await sign({ ...request, key: "boat.jpg", ...described });
+      expect(await (await world.ask(`/images/${id}`, { as })).json()).toMatchObject(described);
+    }
+  });
+
+  test("a request that creates no image refuses the fields that describe one", async () => {
+    const { key } = await sign({ method: "POST", key: "boat.jpg" });
+    for (const request of [{ method: "POST" }, { method: "PUT", uploadId: "u", partNumber: 1, bytes: 9 }]) {
+      const response = await ask({ ...request, key, focus: { x: 0.5, y: 0.5 } });
+      const problem = await response.json();
+      expect(problem).toMatchObject({ code: "invalid_request", detail: expect.stringContaining("`focus`") });
+    }
+  });
+
+  test("a focal point outside the image is refused by its field", async () => {
+    const request = { method: "PUT", key: "a.jpg", contentType: "image/jpeg", focus: { x: 2, y: 0 } };
+    expect(await (await ask(request)).json()).toMatchObject({
+      ...{ code: "invalid_request", errors: [{ pointer: "/focus/x" }] },
+    });
+  });
+
   test("a whole file goes as a form to a key that we chose, under the file's own name", async () => {
     const { url, fields, key } = await sign({
       method: "PUT",

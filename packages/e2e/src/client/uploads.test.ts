@@ -159,7 +159,7 @@ test(`${phones} phones that die at fixed steps, 8 at a time, leave each photo on
   expect([...server.stored.values()].filter((keys) => keys.size !== 1)).toEqual([]);
 });
 
-test("sends the local id as the idempotency key, and the SHA-256 of the bytes", async () => {
+test("sends the local id as the idempotency key, the SHA-256 of the bytes and the description", async () => {
   const seen: { key: string | null; sha256: unknown }[] = [];
   const record: UploadsOptions["fetch"] = (url, init) => {
     const { sha256 } = JSON.parse(String(init.body)) as { sha256: unknown };
@@ -167,12 +167,17 @@ test("sends the local id as the idempotency key, and the SHA-256 of the bytes", 
     return world.fetch(url, init);
   };
   const uploads = start({ store: memoryStore(), fetch: record, send });
-  const { id } = await uploads.add(photo("hash.jpg"), { title: "Harbour" });
+  const details = {
+    title: "Harbour",
+    focus: { x: 0.25, y: 0.5 },
+    regions: [{ x: 0, y: 0, width: 0.5, height: 0.5, kind: "face" }],
+  };
+  const { id } = await uploads.add(photo("hash.jpg"), details);
   const done = await uploads.settled(id);
   const sha256 = createHash("sha256").update("bytes of hash.jpg").digest("hex");
   expect(seen).toEqual([{ key: `${id}-0`, sha256 }]);
   const image = (await (await world.ask(`/images/${done?.imageID}`)).json()) as Image;
-  expect(image).toMatchObject({ title: "Harbour", filename: "hash.jpg" });
+  expect(image).toMatchObject({ ...details, filename: "hash.jpg" });
 });
 
 test(`${queued} queued uploads hold no more files and make no more requests at once than \`parallel\``, {

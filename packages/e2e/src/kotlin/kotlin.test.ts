@@ -107,7 +107,10 @@ describeWith(["jdk", "maven"], "the Kotlin library", () => {
     expect(done).toMatchObject({ result: "success", state: "UPLOADED", files: "0" });
     expect(last(await phone.ask(`wait ${done?.imageID}`))).toEqual({ status: "ready", code: null });
     expect(await imagesOf(tag)).toMatchObject([
-      { id: done?.imageID, status: "ready", filename: `${tag}.jpg` },
+      {
+        ...{ id: done?.imageID, status: "ready", filename: `${tag}.jpg`, focus: { x: 0.5, y: 0.5 } },
+        regions: [{ x: 0.5, y: 0.5, width: 0.5, height: 0.5, kind: "face" }],
+      },
     ]);
     await phone.ask(`dismiss ${folder}`);
     expect(last(await phone.ask(`run ${folder}`))).toMatchObject({

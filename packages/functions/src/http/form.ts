@@ -68,6 +68,9 @@ export const receiveForm: MiddlewareHandler<Guarded> = async (c, next) => {
   return c.json(image, image.status === "ready" ? 200 : 202);
 };
 
+/** Fields of a form that hold JSON. */
+const jsonFields = new Set(["metadata", "focus", "regions"]);
+
 /** Reads a form. Throws `invalid_request` with every invalid field. */
 async function read(request: Request): Promise<{ file: File; fields: v.InferOutput<typeof FormFields> }> {
   const form = await request.formData().catch((): never => {
@@ -89,7 +92,7 @@ async function read(request: Request): Promise<{ file: File; fields: v.InferOutp
     if (text === "") continue;
     if (name === "tags") tags.push(text);
     else if (fields.has(name)) fault(name, "Must be sent once.");
-    else fields.set(name, name === "metadata" ? parsed(text) : text);
+    else fields.set(name, jsonFields.has(name) ? parsed(text) : text);
   }
   const result = v.safeParse(FormFields, {
     ...Object.fromEntries(fields),

@@ -26,12 +26,11 @@ export const ImageInput = v.pipe(
   v.metadata({ ref: "ImageInput" }),
 );
 
-const { filename, title, alt, tags, metadata } = Upload.New.entries;
-
 /** The fields of a form besides the file. */
 export const FormFields = v.strictObject({
-  filename: v.optional(filename),
-  ...{ title, alt, tags, metadata, owner },
+  filename: v.optional(Upload.New.entries.filename),
+  ...Upload.description,
+  owner,
 });
 
 /** The body of `POST /images` as a form. */

@@ -49,7 +49,7 @@ export const images = new Hono<Env>()
       tag: "Images",
       summary: "Create an image",
       description:
-        "Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner has a `ready` image with the same `sha256`, its bytes are copied within S3, and the new image needs no upload. It is independent of the other one, and counts against the quotas like an upload.\n\nA small file may be sent in the request itself, as `multipart/form-data` with the file as `file`: `curl -F file=@photo.jpg`. The response is then 202 without `upload`. A form has at most 4.5 MB on a deployed stage, and the limit of files in embedded mode.",
+        'Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner has a `ready` image with the same `sha256`, its bytes are copied within S3, and the new image needs no upload. It is independent of the other one, and counts against the quotas like an upload.\n\nA small file may be sent in the request itself, as `multipart/form-data` with the file as `file`: `curl -F file=@photo.jpg`. `metadata`, `focus` and `regions` are JSON there, as in `-F \'focus={"x":0.5,"y":0.3}\'`, and `tags` is repeated. The response is then 202 without `upload`. A form has at most 4.5 MB on a deployed stage, and the limit of files in embedded mode.',
       scope: "images:write",
       responses: {
         201: {

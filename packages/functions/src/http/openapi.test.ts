@@ -68,6 +68,14 @@ describe("the document has nothing that client generators misread", () => {
     expect(faults(answers, ({ type }) => [type].flat().includes("null"))).toEqual([]);
   });
 
+  test("every number has its precision: without one, Go reads 32 bits, and Kotlin a type that it cannot decode", () => {
+    const numbers = [...nodes(document)].filter(({ node }) => node.type === "number");
+    expect(numbers.length).toBeGreaterThan(10);
+    expect(numbers.filter(({ node }) => node.format !== "double").map(({ path }) => path.join("/"))).toEqual(
+      [],
+    );
+  });
+
   test("no union: `anyOf` and `oneOf` become empty classes in Kotlin, Swift and Dart", () => {
     const unions = ["anyOf", "oneOf", "allOf", "not", "discriminator"];
     expect(faults(document, (node) => unions.some((word) => word in node))).toEqual([]);

@@ -126,6 +126,8 @@ function simplify(node: Node): void {
   delete node.propertyNames;
   if (Array.isArray(node.required) && node.required.length === 0) delete node.required;
   if (node.type === "integer" && typeof node.default === "string") node.default = Number(node.default);
+  // Without a format, Go's clients have 32 bits, and Kotlin's a `BigDecimal` that they cannot read.
+  if (node.type === "number") node.format ??= "double";
   const [inner, none] = Array.isArray(node.anyOf) ? node.anyOf : [];
   if (none?.type === "null") {
     const { anyOf, ...others } = node;

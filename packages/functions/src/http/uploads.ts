@@ -13,7 +13,7 @@ export const uploads = new Hono<Env>().post(
     tag: "Uploads",
     summary: "Presign one S3 request",
     description:
-      "Implements `signRequest` of Uppy 6: `new Uppy().use(AwsS3, { signRequest: (request) => post('/uploads/sign', request) })`. A PUT or POST without `uploadId` creates an image. Uppy does not send the file's size: the file is then uploaded as a form, or as the body of a PUT if the app adds `bytes`. A part of a multipart upload needs its `bytes`: with Uppy's parts of 5 MiB, `Math.min(chunk, file.size - (partNumber - 1) * chunk)`. An image has one open multipart upload; the first part of another one aborts it. The parts together are never longer than the file.",
+      "Implements `signRequest` of Uppy 6: `new Uppy().use(AwsS3, { signRequest: (request) => post('/uploads/sign', request) })`. A PUT or POST without `uploadId` creates an image, with its `title`, `alt`, `tags`, `metadata`, `focus` and `regions` if the app adds them. Uppy does not send the file's size: the file is then uploaded as a form, or as the body of a PUT if the app adds `bytes`. A part of a multipart upload needs its `bytes`: with Uppy's parts of 5 MiB, `Math.min(chunk, file.size - (partNumber - 1) * chunk)`. An image has one open multipart upload; the first part of another one aborts it. The parts together are never longer than the file.",
     scope: "images:write",
     responses: {
       200: { description: "The presigned request.", schema: Uppy.Signed, example: Example.signed },

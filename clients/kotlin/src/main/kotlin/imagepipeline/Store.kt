@@ -2,6 +2,9 @@ package imagepipeline
 
 import imagepipeline.model.ImageInput
 import java.io.File
+import java.io.IOException
+import java.nio.channels.FileChannel
+import java.nio.file.StandardOpenOption
 import kotlinx.serialization.Serializable
 import okio.FileSystem
 import okio.Path.Companion.toOkioPath
@@ -84,6 +87,7 @@ class FileStore(private val folder: File) : Store {
             handle.flush()
         }
         FileSystem.SYSTEM.atomicMove(part, fileOf(entry.id).toOkioPath())
+        syncFolder()
     }
 
     override fun save(entry: Entry) {
@@ -92,6 +96,16 @@ class FileStore(private val folder: File) : Store {
 
     override fun remove(id: String) {
         fileOf(id).delete()
+        syncFolder()
+    }
+
+    /** Makes renames and removals durable: fsync of the folder. Windows opens no folder; Android has `java.nio.file` from 8 on. */
+    private fun syncFolder() {
+        try {
+            FileChannel.open(folder.toPath(), StandardOpenOption.READ).use { it.force(true) }
+        } catch (_: IOException) {
+        } catch (_: LinkageError) {
+        }
     }
 
     private fun fileOf(id: String) = File(folder, id + SUFFIX)

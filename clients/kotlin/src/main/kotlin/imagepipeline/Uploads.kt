@@ -1,6 +1,8 @@
 package imagepipeline
 
+import imagepipeline.model.FocusInput
 import imagepipeline.model.ImageInput
+import imagepipeline.model.RegionInput
 import java.io.File
 import java.io.InputStream
 import java.util.Collections
@@ -36,12 +38,14 @@ sealed interface UploadResult {
     data class Failure(val error: Fault) : UploadResult
 }
 
-/** Texts of a new image. */
+/** Description of a new image. Coordinates of [focus] and [regions] are shares of the upright image, from 0 to 1. */
 data class Details(
     val title: String? = null,
     val alt: String? = null,
     val tags: List<String>? = null,
     val metadata: Map<String, String>? = null,
+    val focus: FocusInput? = null,
+    val regions: List<RegionInput>? = null,
 )
 
 /**
@@ -65,16 +69,17 @@ class Uploads(private val images: Images, private val store: Store, private val 
         try {
             stored { removeOrphans() }
             val (length, sha256) = stored { bytes.use { copy(it, fileOf(id)) } }
-            val (title, alt, tags, metadata) = details
             val input = ImageInput(
                 filename = filename,
                 contentType = contentType,
                 bytes = length,
                 sha256 = sha256,
-                title = title,
-                alt = alt,
-                tags = tags,
-                metadata = metadata,
+                title = details.title,
+                alt = details.alt,
+                tags = details.tags,
+                metadata = details.metadata,
+                focus = details.focus,
+                regions = details.regions,
             )
             stored { store.add(Entry(id, System.currentTimeMillis(), input)) }
         } finally {

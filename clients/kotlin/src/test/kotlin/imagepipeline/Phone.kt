@@ -1,6 +1,8 @@
 package imagepipeline
 
+import imagepipeline.model.FocusInput
 import imagepipeline.model.ImageInput
+import imagepipeline.model.RegionInput
 import java.io.File
 import java.io.IOException
 import kotlin.system.exitProcess
@@ -115,7 +117,9 @@ private class Phone {
         when (words[0]) {
             "add" -> {
                 val (_, _, path, type, tag) = words
-                val id = uploads(folder).add(File(path).inputStream(), "$tag.jpg", type, Details(tags = listOf(tag)))
+                val face = RegionInput(x = 0.5, y = 0.5, width = 0.5, height = 0.5, kind = "face")
+                val details = Details(tags = listOf(tag), focus = FocusInput(0.5, 0.5), regions = listOf(face))
+                val id = uploads(folder).add(File(path).inputStream(), "$tag.jpg", type, details)
                 print("id" to id)
             }
             "run" -> report(folder, uploads(folder).run(idIn(folder)))

@@ -144,7 +144,8 @@ async function populate(as: string) {
 const known: Known = {
   id: one(() => there.map(({ id }) => id)),
   contentType: one(() => ["image/jpeg", "image/png", "IMAGE/JPG", "application/octet-stream"]),
-  key: one(() => [...there.map(({ key }) => key), "boat.jpg"]),
+  // As many names of new files as keys of images, most of which take no upload.
+  key: one(() => there.flatMap(({ key }) => [key, "boat.jpg"])),
   owner: one(() => [owner, owner, "default"]),
   sha256: one(() => [sha256, "0".repeat(64)]),
   status: one(() => ["pending", "ready", "rejected"]),
@@ -154,6 +155,11 @@ const known: Known = {
   "If-None-Match": one(() => ["*", 'W/"v1"', 'W/"v3"']),
   createdAfter: one(() => ["2020-01-01T00:00:00Z", "2099-01-01T00:00:00+02:00"]),
   createdBefore: one(() => ["2099-01-01T00:00:00Z", "2020-01-01T00:00:00.5Z"]),
+};
+
+/** Requests that create an image, more often than those that need the id of a multipart upload. */
+const signing: Known = {
+  method: one(() => ["PUT", "PUT", "POST", "POST", "GET", "DELETE"]),
 };
 
 /** Picks from a list that is read again for each value. */
@@ -196,14 +202,16 @@ describe(`random requests agree with the document (CONFORMANCE_SEED=${seed} CONF
   test.each(operations)(
     "$operationId",
     async (operation) => {
-      const numRuns = Math.ceil(runs / operations.length);
+      const share = Math.ceil(runs / operations.length);
+      // Most fields of a signing request exclude each other: fewer of its requests succeed.
+      const numRuns = operation.operationId === "signUpload" ? 4 * share : share;
       // Long polling is tested elsewhere; here it would only cost time.
       const parameters = operation.parameters?.filter(({ name }) => name !== "wait");
       const requests = request({ ...operation, parameters }, document, {
-        known,
+        known: operation.operationId === "signUpload" ? { ...known, ...signing } : known,
         as: [alice, service, alice, service, alice, service, reader, "", "nonsense"],
       });
-      const enough = Math.min(numRuns / 12, 20);
+      const enough = Math.min(share / 12, 20);
       const counts = { sent: 0, succeeded: 0 };
       reached.set(operation.operationId, counts);
       await world.settled();

@@ -24,7 +24,8 @@ export type PictureProps = Omit<
    */
   sizes?: string;
   /**
-   * Preview until a file is loaded. `thumbhash` adds about 4 KB to HTML that a server renders (1 KB compressed).
+   * Preview until a file is loaded. `thumbhash` adds about 4 KB to HTML that a server renders (2.9 KB gzipped). A
+   * damaged ThumbHash is replaced by the colour.
    * @default "thumbhash"
    */
   placeholder?: "thumbhash" | "color" | "none";
@@ -92,10 +93,15 @@ function backdropOf(
   kind: NonNullable<PictureProps["placeholder"]>,
 ): CSSProperties {
   if (!placeholder || kind === "none") return {};
-  if (kind === "color") return { backgroundColor: placeholder.color };
-  return {
-    backgroundImage: `url("${thumbhashURL(placeholder.thumbhash)}")`,
-    backgroundPosition: "center",
-    backgroundSize: "cover",
-  };
+  const color = { backgroundColor: placeholder.color };
+  if (kind === "color") return color;
+  try {
+    return {
+      backgroundImage: `url("${thumbhashURL(placeholder.thumbhash)}")`,
+      backgroundPosition: "center",
+      backgroundSize: "cover",
+    };
+  } catch {
+    return color;
+  }
 }

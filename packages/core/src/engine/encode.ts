@@ -2,10 +2,11 @@
 
 import type { Settings } from "../settings.ts";
 import { Crop } from "./crop.ts";
+import { Effects } from "./effects.ts";
 import type { Original } from "./original.ts";
 import type { Size } from "./plan.ts";
 import { Quality } from "./quality.ts";
-import { encodings, isLazy, type Recipe, type Spec } from "./recipe.ts";
+import { encodings, isChanged, isLazy, type Recipe, type Spec } from "./recipe.ts";
 import {
   asRejection,
   type Clock,
@@ -49,8 +50,6 @@ export async function encode(
 ): Promise<Files> {
   const whole = isWhole(size, raster);
   const clean = lossless.includes(header.format);
-  const icon = clean && isWhole(upright, raster) && areaOf(raster) <= iconArea;
-  const drawn = icon || (clean && isDrawn(raster));
   let cut = raster;
   // Once for all formats: finding the attention region costs more than the crop.
   const corner = spec.crop === "focus" ? Crop.around(raster, size, subject) : undefined;
@@ -59,10 +58,17 @@ export async function encode(
     const position = sharp.strategy.attention;
     cut = await rasterOf(open(raster).resize(size.width, size.height, { fit: "cover", position }), clock);
   }
-  const area = {
+  let area = {
     ...(cut === raster && !whole ? (corner ?? middle(raster, size)) : { left: 0, top: 0 }),
     ...size,
   };
+  const changed = isChanged(spec);
+  if (changed) {
+    cut = await Effects.apply(cut, area, spec, clock);
+    area = { left: 0, top: 0, ...size };
+  }
+  const icon = clean && !changed && isWhole(upright, raster) && areaOf(raster) <= iconArea;
+  const drawn = icon || (clean && isDrawn(changed ? cut : raster));
   const settingOf = Quality.predictor(cut, area);
   const image = open(cut);
   if (!isWhole(size, cut)) image.extract(area);

@@ -23,6 +23,38 @@ export type Encodings = {
  */
 export type Quality = number | { readonly ssimulacra2: number };
 
+/** Watermark as RGBA, which `npm run overlay -- FILE` writes to `overlays/`. */
+export type Mark = {
+  /** Pixels. */
+  readonly width: number;
+  readonly height: number;
+  /** Rows of RGBA, deflated, in base64. */
+  readonly pixels: string;
+};
+
+/** Watermark of a variant. It is never enlarged. */
+export type Overlay = {
+  /** Imported from a JSON file of `overlays/`, so that every bundle contains it. */
+  readonly image: Mark;
+  /** Share of the variant's width, 0–1. */
+  readonly width: number;
+  /** Edge or corner. Default: `southeast`. */
+  readonly gravity?:
+    | "north"
+    | "northeast"
+    | "east"
+    | "southeast"
+    | "south"
+    | "southwest"
+    | "west"
+    | "northwest"
+    | "centre";
+  /** 0–1, of the image's own. Default: 1. */
+  readonly opacity?: number;
+  /** Width of the narrowest variant that has the watermark, in pixels. Default: every variant has it. */
+  readonly minWidth?: number;
+};
+
 /** Encoder options of variants without options in their spec. */
 export const encodings: Encodings = {
   avif: { quality: 60, effort: 0 },
@@ -49,8 +81,15 @@ export type Spec = {
   readonly encode?: Partial<Encodings>;
   /** Quality in every format, in place of the one in `encode` and `encodings`. */
   readonly quality?: Quality;
-  /** Writes an animated original as one animated WebP, regardless of `formats`. Default: its first frame only. */
+  /**
+   * Writes an animated original as one animated WebP, regardless of `formats`. Default: its first frame only. Not with
+   * `blur` or `overlay`.
+   */
   readonly animated?: boolean;
+  /** Gaussian blur of the whole image: its sigma as a share of the variant's width, so that all sizes look alike. */
+  readonly blur?: number;
+  /** Watermark, over the blur. */
+  readonly overlay?: Overlay;
   /**
    * Files that are made when they are first requested, and then stored: all of them, or those in these formats. Saves
    * the encoding, the PUT and the storage of what clients rarely ask for.
@@ -76,8 +115,6 @@ export type Name = keyof typeof recipe;
 /** Names of the variants, in the recipe's order. */
 export const names = Object.keys(recipe) as [Name, ...Name[]];
 
-const isPredicted = Object.values<Spec>(recipe).some(({ quality }) => typeof quality === "object");
-
 /** Returns true if a variant is cropped around the focal point, so that it changes with it. */
 export const followsFocus = ({ fit, crop }: Spec): boolean => fit === "cover" && crop === "focus";
 
@@ -91,11 +128,26 @@ export const hasLazy = (recipe: Readonly<Record<string, Spec>>): boolean =>
     ({ lazy = [], widths = [] }) => lazy === true || lazy.length > 0 || widths.length > 0,
   );
 
+/** Returns true if a variant does not show the image as it is. */
+export const isChanged = ({ blur = 0, overlay }: Pick<Spec, "blur" | "overlay">): boolean =>
+  blur > 0 || overlay !== undefined;
+
+for (const [name, spec] of Object.entries<Spec>(recipe)) {
+  if (spec.animated && isChanged(spec))
+    throw new Error(`The variant ${name} is animated, so it can have neither blur nor overlay.`);
+}
+
 /**
- * Fingerprint of the recipe, 8 hex digits, and of the table where a quality is predicted. Stored in each record, so that
- * `stale` variants of an older recipe are found.
+ * Returns the fingerprint of a recipe, 8 hex digits: of its watermarks' pixels too, and of the table where a quality is
+ * predicted.
  */
-export const fingerprint = createHash("sha256")
-  .update(JSON.stringify({ recipe, encodings, table: isPredicted ? table : undefined }))
-  .digest("hex")
-  .slice(0, 8);
+export function fingerprintOf(recipe: Readonly<Record<string, Spec>>): string {
+  const isPredicted = Object.values(recipe).some(({ quality }) => typeof quality === "object");
+  return createHash("sha256")
+    .update(JSON.stringify({ recipe, encodings, table: isPredicted ? table : undefined }))
+    .digest("hex")
+    .slice(0, 8);
+}
+
+/** Fingerprint of the recipe. Stored in each record, so that `stale` variants of an older recipe are found. */
+export const fingerprint = fingerprintOf(recipe);

@@ -55,9 +55,10 @@ export async function render(
     if (last && last !== raster) free(last.pixels);
     last = raster;
     // Variants of a small original may be identical: each is encoded once.
-    const { formats, encode: how, quality, animated, crop } = spec;
+    const { formats, encode: how, quality, animated, crop, blur, overlay } = spec;
     const cut = isWhole(size, raster) ? undefined : [size, crop];
-    const key = JSON.stringify([raster.width, raster.height, cut, formats, how, quality, animated]);
+    const shown = [raster.width, raster.height, cut, blur, overlay];
+    const key = JSON.stringify([shown, formats, how, quality, animated]);
     const files =
       made.get(key) ??
       (original.animated && spec.animated

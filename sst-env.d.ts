@@ -115,6 +115,7 @@ declare module "sst" {
       "processedPerOwnerMax": number
       "processorTimeoutSeconds": number
       "progressivePixelsMax": number
+      "qualityCheckOneIn": number
       "rendersPerDayMax": number
       "reprocessesPerDayMax": number
       "scansMax": number

@@ -64,6 +64,11 @@ const widgets: Widget[] = [
   },
   { title: "Concurrent executions", stat: "Maximum", metrics: ofFunctions("ConcurrentExecutions") },
   {
+    title: "Least MS-SSIM of checked images",
+    stat: "Minimum",
+    metrics: [["ImagePipeline", "CheckedSimilarity", "service", `${$app.name}-${$app.stage}`]],
+  },
+  {
     title: "Consumed capacity of the table",
     stat: "Sum",
     metrics: [ofTable("ConsumedReadCapacityUnits"), ofTable("ConsumedWriteCapacityUnits")],

@@ -171,9 +171,8 @@ describe("the breaker", () => {
 
 test.each(all)("%s has a dashboard with figures of every part", (name, graph) => {
   const { dashboardName, dashboardBody } = argsOf(graph, /dashboard:/, "Dashboard");
-  expect(dashboardName).toBe(
-    `image-pipeline-${name === "production" || name === "configured" ? "production" : "dev"}-${regionOf(name)}`,
-  );
+  const stage = `image-pipeline-${name === "production" || name === "configured" ? "production" : "dev"}`;
+  expect(dashboardName).toBe(`${stage}-${regionOf(name)}`);
   type Widget = { properties: { title: string; stat: string; region: string; metrics: string[][] } };
   const { widgets } = JSON.parse(dashboardBody) as { widgets: Widget[] };
   const shown = widgets.map(({ properties: { title, stat, metrics } }) => [
@@ -199,6 +198,7 @@ test.each(all)("%s has a dashboard with figures of every part", (name, graph) =>
     ["Duration (p95), ms: p95", ...of("Duration")],
     ["Errors and throttles: Sum", ...of("Errors"), ...of("Throttles")],
     ["Concurrent executions: Maximum", ...of("ConcurrentExecutions")],
+    ["Least MS-SSIM of checked images: Minimum", `ImagePipeline CheckedSimilarity service ${stage}`],
     [
       "Consumed capacity of the table: Sum",
       "AWS/DynamoDB ConsumedReadCapacityUnits TableName Images",

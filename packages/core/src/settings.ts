@@ -55,6 +55,12 @@ const pipeline = {
     100_000_000,
     "Most bytes that the entries of an image's EXIF data may declare together (4 MiB). A JPEG holds 64 KB.",
   ),
+  qualityCheckOneIn: whole(
+    200,
+    0,
+    1_000_000,
+    "Check the predicted qualities of one image in this many: decode its files after encoding, and record the worst MS-SSIM. 0: none.",
+  ),
   decodeSecondsMax: whole(20, 1, 300, "Longest time for decoding and encoding one image, in seconds."),
   formats: list(
     "jpeg,png,webp,avif,gif,heic",

@@ -1,6 +1,7 @@
 /** Encodes variants: crops a raster and writes it in each format. */
 
 import type { Settings } from "../settings.ts";
+import { Check } from "./check.ts";
 import { Crop } from "./crop.ts";
 import { Effects } from "./effects.ts";
 import type { Original } from "./original.ts";
@@ -20,14 +21,21 @@ import {
   sharp,
 } from "./sharp.ts";
 
-/** An encoded file in memory. `quality` is the encoder's setting where it was predicted; absent for a lossless file. */
+/**
+ * An encoded file in memory. `quality` is the encoder's setting where it was predicted; absent for a lossless file.
+ * `similarity` is the MS-SSIM to the pixels that were encoded, where it was checked.
+ */
 export type File = {
   format: Recipe.Format;
   contentType: string;
   extension: string;
   quality?: number;
+  similarity?: number;
   bytes: Buffer;
 };
+
+/** An image's own wishes: the part that crops keep, and the formats whose predicted qualities are checked. */
+export type Wishes = Crop.Subject & { check?: readonly string[] };
 
 /** A variant in each of its formats, the most widely supported first. */
 export type Files = [File, ...File[]];
@@ -46,7 +54,7 @@ export async function encode(
   spec: Spec,
   { upright, header }: Pick<Original, "upright" | "header">,
   clock: Clock,
-  subject: Crop.Subject = {},
+  { check = [], ...subject }: Wishes = {},
 ): Promise<Files> {
   const whole = isWhole(size, raster);
   const clean = lossless.includes(header.format);
@@ -78,7 +86,10 @@ export async function encode(
     if (exact && isReplaced(spec, format)) return exact;
     const quality = settingOf(wanted, format);
     const { data: bytes } = await finish(encoded(image.clone(), format, spec, quality, drawn), clock);
-    return { format, ...containers[format], ...predicted(wanted, quality), bytes };
+    const isChecked = typeof wanted === "object" && check.includes(format);
+    const similarity = isChecked ? await Check.similarity(cut, area, bytes, clock) : undefined;
+    const file = { format, ...containers[format], ...predicted(wanted, quality), bytes };
+    return similarity === undefined ? file : { ...file, similarity };
   };
   const [first, ...rest] = widelyKnown.filter((format) => spec.formats.includes(format));
   if (!first) throw new Error("A variant of the recipe has no format.");

@@ -7,7 +7,7 @@
 
 import type { Settings } from "../settings.ts";
 import type { Crop } from "./crop.ts";
-import { animate, encode, type File, type Files } from "./encode.ts";
+import { animate, encode, type File, type Files, type Wishes } from "./encode.ts";
 import { type Facts, readExif } from "./facts.ts";
 import type { Format } from "./format.ts";
 import { free } from "./free.ts";
@@ -33,18 +33,18 @@ export type Rendered<N extends string = Name> = {
  * the bytes are at fault; any other error is ours, and worth a retry.
  */
 export async function render(bytes: Buffer, limits: Settings.Pipeline): Promise<Rendered>;
-/** Renders by another recipe, or a part of it, with the subject of its crops. */
+/** Renders by another recipe, or a part of it, with the wishes of the image. */
 export async function render<N extends string>(
   bytes: Buffer,
   limits: Settings.Pipeline,
   recipe: Readonly<Record<N, Spec>>,
-  subject?: Crop.Subject,
+  wishes?: Wishes,
 ): Promise<Rendered<N>>;
 export async function render(
   bytes: Buffer,
   limits: Settings.Pipeline,
   recipe: Readonly<Record<string, Spec>> = standard,
-  subject: Crop.Subject = {},
+  wishes: Wishes = {},
 ): Promise<Rendered<string>> {
   const clock = clockOf(limits);
   const original = await inspect(bytes, limits, recipe, clock);
@@ -62,8 +62,8 @@ export async function render(
     const files =
       made.get(key) ??
       (original.animated && spec.animated
-        ? animate(original, raster, size, spec, limits, clock, subject)
-        : encode(raster, size, spec, original, clock, subject));
+        ? animate(original, raster, size, spec, limits, clock, wishes)
+        : encode(raster, size, spec, original, clock, wishes));
     made.set(key, files);
     variants.push({ name, ...size, files: await files });
   }

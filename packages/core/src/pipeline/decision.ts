@@ -16,9 +16,14 @@ import type { ImageRecord } from "../table/image-entity.ts";
 
 /**
  * The result of a message, for the log. Only `acknowledge: true` deletes it from the queue. `idle`: nothing was decoded, so
- * that the spend breaker does not count the run.
+ * that the spend breaker does not count the run. With the result of a check of predicted qualities, if there was one.
  */
-export type Report = { acknowledge: boolean; imageID: string; did: string; idle?: boolean };
+export type Report = {
+  acknowledge: boolean;
+  imageID: string;
+  did: string;
+  idle?: boolean;
+} & Partial<Protocol.Checked>;
 
 /** A message's image and its record as read. */
 export type Subject = { imageID: string; owner: string; record: ImageRecord | undefined };

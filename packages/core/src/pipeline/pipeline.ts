@@ -7,13 +7,14 @@ export * as Pipeline from "./pipeline.ts";
 import { createHash } from "node:crypto";
 import { Storage } from "../aws/storage.ts";
 import { Exhausted, withinBudget } from "../engine/budget.ts";
+import { Check } from "../engine/check.ts";
 import { containers, type File, widelyKnown } from "../engine/encode.ts";
 import type { Facts } from "../engine/facts.ts";
 import { free } from "../engine/free.ts";
 import { narrower, plan } from "../engine/plan.ts";
 import { isLazy, names, recipe, type Spec } from "../engine/recipe.ts";
 import { Rejection } from "../engine/rejection.ts";
-import { render } from "../engine/render.ts";
+import { render, type Variant } from "../engine/render.ts";
 import { Quota } from "../images/quota.ts";
 import type { Message } from "../records/message.ts";
 import { Protocol } from "../records/protocol.ts";
@@ -105,7 +106,8 @@ async function work(
   const { written, record } = await commit(claimed, outcome, settings);
   if (written) {
     await cleanUp(record);
-    return { acknowledge: true, imageID, did: outcome.is, exhausted: outcome.exhausted };
+    const checked = outcome.is === "ready" ? outcome.checked : undefined;
+    return { acknowledge: true, imageID, did: outcome.is, exhausted: outcome.exhausted, ...checked };
   }
   return {
     acknowledge: Protocol.rules.mayAcknowledge(await read(imageID), message),
@@ -141,7 +143,9 @@ async function make(
     const kept = Protocol.rules.keptVariants(claimed);
     const missing = names.filter((name) => !kept[name]);
     const wanted = Object.fromEntries(missing.map((name): [string, Spec] => [name, recipe[name]]));
-    const { variants, ...rendered } = await withinBudget(() => render(bytes, settings, wanted, claimed), {
+    const check = Check.isSampled(imageID, settings.qualityCheckOneIn) ? settings.formats : [];
+    const wishes = { ...claimed, check };
+    const { variants, ...rendered } = await withinBudget(() => render(bytes, settings, wanted, wishes), {
       seconds: settings.decodeSecondsMax,
       memoryMB: memoryMB * memoryShare,
     });
@@ -163,13 +167,25 @@ async function make(
       placeholder: (isKept && claimed.placeholder) || rendered.placeholder,
       variants: { ...kept, ...variantsOf(folder, wanted, rendered.source, Object.fromEntries(stored)) },
     };
-    return { is: "ready", result };
+    return { is: "ready", result, checked: worstOf(variants) };
   } catch (error) {
     if (!(error instanceof Rejection)) throw error;
     const { code, message } = error;
     const exhausted = error instanceof Exhausted;
     return { is: "rejected", code, message, bytes: bytes.length, sha256, exhausted };
   }
+}
+
+/** Returns the file with the least similarity, of those that were checked. */
+function worstOf(variants: readonly Variant<string>[]): Protocol.Checked | undefined {
+  const all = variants.flatMap(({ name, files }) =>
+    files.flatMap(({ format, quality, similarity }) =>
+      similarity === undefined || quality === undefined
+        ? []
+        : [{ similarity, quality, file: `${name}.${format}` }],
+    ),
+  );
+  return all.sort((a, b) => a.similarity - b.similarity)[0];
 }
 
 /** Returns the variants with their stored files and the lazy ones, by name. */

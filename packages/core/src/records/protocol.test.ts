@@ -300,5 +300,9 @@ describe("another focus", () => {
     const outcome = { is: "ready", result: { variants: { thumbnail: next, small } } } as const;
     const done = Protocol.onOutcome(claimed, claimed.attempt, outcome, context);
     expect(done?.draft.superseded?.map(({ keys }) => keys)).toEqual([["old"]]);
+    expect(done?.entry?.detail).toEqual({ attempt: claimed.attempt });
+    const checked = { similarity: 0.9871, quality: 51, file: "large.avif" };
+    const seen = Protocol.onOutcome(claimed, claimed.attempt, { ...outcome, checked }, context);
+    expect(seen?.entry?.detail).toEqual({ attempt: claimed.attempt, ...checked });
   });
 });

@@ -167,11 +167,17 @@ const isDeferred = ({ status, deferredUntil }: ImageRecord, now: number) =>
 
 /** The result of the work. `gone`: the object was removed meanwhile; `changed`: another upload replaced it. */
 export type Outcome =
-  | { is: "ready"; result: Result }
+  | { is: "ready"; result: Result; checked?: Checked | undefined }
   | { is: "rejected"; code: string; message: string; bytes?: number; sha256?: string }
   | { is: "gone" }
   | { is: "changed" }
   | { is: "interrupted" };
+
+/**
+ * The worst file of an image whose predicted qualities were checked, for the audit trail: its MS-SSIM, the encoder's
+ * setting, and variant and format, such as `large.avif`.
+ */
+export type Checked = { similarity: number; quality: number; file: string };
 
 /** The engine's output, as the record holds it. */
 export type Result = Pick<ImageRecord, "bytes" | "sha256" | "source" | "placeholder"> & {
@@ -204,7 +210,7 @@ export function onOutcome(
           failures: undefined,
           superseded: superseded(record, context.now, supersededMs, VariantFile.keysOf(outcome.result)),
         },
-        entry: { type: "ready", by: "processor", detail: { attempt } },
+        entry: { type: "ready", by: "processor", detail: { attempt, ...outcome.checked } },
       };
     case "rejected": {
       const { code, message, bytes, sha256 } = outcome;

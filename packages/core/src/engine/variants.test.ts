@@ -140,6 +140,25 @@ describe("drawings keep their colours", () => {
     expect(await formatsOf({ formats: ["jpeg"], quality })).toEqual(["jpeg"]);
   });
 
+  test("but not in place of an AVIF that is many times smaller, as of flat art with gradients", async () => {
+    const clouds = await sharp(randomBytes(4 * 4 * 3), { raw: { width: 4, height: 4, channels: 3 } })
+      .resize(150, 400, { fit: "fill", kernel: "cubic" })
+      .png()
+      .toBuffer();
+    const original = await sharp({ create: { width: 400, height: 400, channels: 3, background: "#fff" } })
+      .composite([{ input: clouds, gravity: "west" }])
+      .png()
+      .toBuffer();
+    const quality = { ssimulacra2: 71 };
+    const { files } = await variantOf(original, { ...spec, formats: ["avif", "webp"], quality });
+    const [webp, avif] = files;
+    expect(files.map(({ format, quality }) => [format, quality === undefined])).toEqual([
+      ["webp", true],
+      ["avif", false],
+    ]);
+    expect(webp.bytes.length).toBeGreaterThan((avif?.bytes.length ?? 0) * 3);
+  });
+
   test("but not in place of a lazy AVIF, whose URL names its format", async () => {
     const original = await inspect(await drawing(400).png().toBuffer(), limits);
     const lazy = { ...spec, formats: ["avif"], quality: { ssimulacra2: 71 }, lazy: true } as const;

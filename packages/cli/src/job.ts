@@ -28,6 +28,8 @@ export type Job<T, P> = {
   /** Sends at most `batchMax` and returns those that were refused. Throws if the stage is at fault. */
   send(batch: readonly T[]): Promise<readonly Refused[]>;
   batchMax: number;
+  /** Said at the end of a dry run. */
+  changes?: () => readonly { text: string; data: object }[];
   /** The result's JSON gets these as well. */
   result?: (counts: { sent: number }) => object;
 };
@@ -81,6 +83,7 @@ export async function runJob<T, P>(job: Job<T, P>, stage: string, options: JobOp
       if (interrupted.aborted) break;
     }
     if (!interrupted.aborted) await checkpoint?.remove();
+    if (dryRun) for (const { text, data } of job.changes?.() ?? []) progress.say(text, data);
     const { looked, sent, refused } = counts;
     const words = inWords({ looked, [dryRun ? "to send" : "sent"]: sent, ...(refused ? { refused } : {}) });
     const end = interrupted.aborted ? "Interrupted; run the same command to continue." : "Done.";

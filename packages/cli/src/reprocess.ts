@@ -6,6 +6,7 @@ import { Image } from "@image-pipeline/core/images/image";
 import { Scan } from "@image-pipeline/core/records/scan";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import * as v from "valibot";
+import { createChanges } from "./changes.ts";
 import {
   checkpointOption,
   collect,
@@ -28,7 +29,7 @@ export const reprocess = command(
   "reprocess",
   `Send images through the pipeline again
 
-Variants stay readable until new ones replace them. --stale and --failed look at every image; if they are interrupted, the same command continues from its checkpoint.`,
+Variants stay readable until new ones replace them. --stale and --failed look at every image; if they are interrupted, the same command continues from its checkpoint. --dry-run says which variants change, and the cost.`,
   [
     `${program} reprocess --id img_01JD0Z6V9RW1QK4C6X4M2N8T3B`,
     `npx sst shell --stage production -- ${program} reprocess --stale --rate 50`,
@@ -52,13 +53,15 @@ Variants stay readable until new ones replace them. --stale and --failed look at
       (failed && status === "failed") ||
       (stale && (status === "ready" || status === "rejected") && recipe !== fingerprint);
     const which = [stale ? "made by an older recipe" : [], failed ? "failed" : []].flat().join(" or ");
+    const changes = createChanges();
     const job = {
       command: "reprocess",
       scope: { stale, failed, fingerprint },
       place: Place,
       question: `Send every image that is ${which} through the pipeline again?`,
       total: Scan.total,
-      walk: (from: Place | undefined) => walk(from, isWanted),
+      walk: (from: Place | undefined) => walk(from, isWanted, changes.add),
+      changes: changes.lines,
       send: (batch: readonly string[]) => resend(batch, "reprocess"),
       batchMax: 1,
     };
@@ -68,10 +71,16 @@ Variants stay readable until new ones replace them. --stale and --failed look at
 async function* walk(
   from: Place | undefined,
   isWanted: (record: ImageRecord) => boolean,
+  found: (record: ImageRecord) => void,
 ): AsyncGenerator<Page<string, Place>> {
   for await (const { records, next } of Scan.images(from?.next)) {
-    const wanted = records.filter(isWanted).map(({ imageID }) => imageID);
-    yield { looked: records.length, wanted, next: next && { next } };
+    const wanted = records.filter(isWanted);
+    wanted.forEach(found);
+    yield {
+      looked: records.length,
+      wanted: wanted.map(({ imageID }) => imageID),
+      next: next && { next },
+    };
   }
 }
 

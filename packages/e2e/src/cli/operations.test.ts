@@ -115,13 +115,25 @@ test("doctor --fix adds an image from before the search index", async () => {
 
 test("reprocess --stale sends what an older recipe made and nothing else", async () => {
   const [old, current] = [(await uploaded(12)).id, (await uploaded(13)).id];
-  await change(old, { recipe: "00000000" });
   const { read } = await core();
+  const { small, ...others } = (await read(old))?.variants ?? {};
+  await change(old, { recipe: "00000000", variants: { ...others, tiny: small } });
   const before = await read(current);
 
   const line = ["reprocess", "--stale", "--json", ...at("only-stale")];
   const lines = jsonLines<Line>((await image(...line, "--dry-run")).stdout);
   expect(lines.at(-1)).toMatchObject({ sent: 1, dryRun: true, dollars: 0 });
+  const [what] = lines.filter((each) => "from" in each);
+  expect(what).toEqual({
+    from: "00000000",
+    to: fingerprint,
+    images: 1,
+    variants: { "+small": 1, "-tiny": 1 },
+  });
+  const { stdout, stderr } = await image("reprocess", "--stale", "--dry-run");
+  expect(`${stdout}${stderr}`).toContain(
+    `recipe 00000000 → ${fingerprint}, images: 1; +small (1), -tiny (1)`,
+  );
   // The total of the progress bar.
   expect(lines[0]?.total).toBeGreaterThanOrEqual(2);
   expect((await read(old))?.recipe).toBe("00000000");

@@ -44,6 +44,14 @@ declare module "sst" {
       "name": string
       "type": "sst.aws.Dynamo"
     }
+    "Importer": {
+      "name": string
+      "type": "sst.aws.Function"
+    }
+    "Imports": {
+      "type": "sst.aws.Queue"
+      "url": string
+    }
     "Invalidator": {
       "name": string
       "type": "sst.aws.Function"
@@ -101,6 +109,7 @@ declare module "sst" {
       "changesPerDayMax": number
       "corsOrigins": any
       "decodeSecondsMax": number
+      "egressLoopback": boolean
       "exifBytesMax": number
       "formats": any
       "framesMax": number

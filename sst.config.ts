@@ -27,6 +27,7 @@ export default $config({
     const { images } = await import("./infra/table.ts");
     await import("./infra/gallery.ts");
     await import("./infra/processor.ts");
+    await import("./infra/importer.ts");
     await import("./infra/reconciler.ts");
     await import("./infra/invalidator.ts");
     await import("./infra/api.ts");

@@ -8,9 +8,10 @@ import { type Alarm, type Metric, notify, raise } from "./alarm.ts";
 import { api } from "./api.ts";
 import { breaker, pausedMetric } from "./breaker.ts";
 import { cloud, production } from "./config.ts";
+import { importer } from "./importer.ts";
 import { invalidator } from "./invalidator.ts";
 import { deadLetter, processor } from "./processor.ts";
-import { deadLetters, processing } from "./queues.ts";
+import { deadLetters, imports, processing } from "./queues.ts";
 import { reconciler } from "./reconciler.ts";
 import { router } from "./router.ts";
 import { images } from "./table.ts";
@@ -18,6 +19,7 @@ import { usEast1 } from "./us-east-1.ts";
 
 const functions = {
   Processor: processor,
+  Importer: importer,
   DeadLetter: deadLetter,
   Reconciler: reconciler,
   Api: api,
@@ -70,6 +72,12 @@ const alarms: Record<string, Alarm> = {
     above: 1800,
     about:
       "Uploads wait for more than half an hour. Is the processor at its concurrency, throttled or paused?",
+  },
+  OldestImport: {
+    metrics: [ofQueue(imports, "ApproximateAgeOfOldestMessage")],
+    statistic: "Maximum",
+    above: 1800,
+    about: "Imports wait for more than half an hour. Is the importer failing, or throttled?",
   },
   TableReadThrottles: {
     metrics: ofTable("ReadThrottleEvents"),

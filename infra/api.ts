@@ -5,7 +5,7 @@ import { documentsOf } from "../packages/functions/src/http/documents.ts";
 import { cloud } from "./config.ts";
 import { common } from "./function.ts";
 import { mediaKey } from "./media-key.ts";
-import { deadLetters, processing } from "./queues.ts";
+import { deadLetters, imports, processing } from "./queues.ts";
 import { router } from "./router.ts";
 import { cursorKey, originSecretLink, settings } from "./settings.ts";
 import { uploads } from "./storage.ts";
@@ -39,7 +39,18 @@ export const api = new sst.aws.Function("Api", {
   },
   // The API handles CORS itself, by `CORS_ORIGINS`; SST's default admits every origin.
   url: { cors: false },
-  link: [uploads, images, processing, deadLetters, router, cursorKey, mediaKey, originSecretLink, settings],
+  link: [
+    uploads,
+    images,
+    processing,
+    imports,
+    deadLetters,
+    router,
+    cursorKey,
+    mediaKey,
+    originSecretLink,
+    settings,
+  ],
   permissions: [
     ...recordRights,
     itemRight(["dynamodb:BatchGetItem"], "image"),
@@ -54,7 +65,7 @@ export const api = new sst.aws.Function("Api", {
     },
     // For presigned downloads of originals, under any key.
     { actions: ["s3:GetObject", "s3:DeleteObject"], resources: [$interpolate`${uploads.arn}/*`] },
-    { actions: ["sqs:SendMessage"], resources: [processing.arn] },
+    { actions: ["sqs:SendMessage"], resources: [processing.arn, imports.arn] },
     // For the queue lengths in `GET /stats`.
     { actions: ["sqs:GetQueueAttributes"], resources: [processing.arn, deadLetters.arn] },
   ],

@@ -1,8 +1,9 @@
 /** The CloudWatch dashboard of the stage, from the edge to the table. An account's first three dashboards are free. */
 import { api } from "./api.ts";
 import { globalName, region } from "./config.ts";
+import { importer } from "./importer.ts";
 import { deadLetter, processor } from "./processor.ts";
-import { deadLetters, processing } from "./queues.ts";
+import { deadLetters, imports, processing } from "./queues.ts";
 import { reconciler } from "./reconciler.ts";
 import { router } from "./router.ts";
 import { images } from "./table.ts";
@@ -11,7 +12,7 @@ import { images } from "./table.ts";
 type Widget = { title: string; stat: string; region?: string; metrics: (string | $util.Input<string>)[][] };
 
 const ofFunctions = (metricName: string) =>
-  [api, processor, deadLetter, reconciler].map(({ name }) => [
+  [api, processor, importer, deadLetter, reconciler].map(({ name }) => [
     "AWS/Lambda",
     metricName,
     "FunctionName",
@@ -47,6 +48,7 @@ const widgets: Widget[] = [
     metrics: [
       ofQueue(processing, "ApproximateNumberOfMessagesVisible"),
       ofQueue(processing, "ApproximateNumberOfMessagesNotVisible"),
+      ofQueue(imports, "ApproximateNumberOfMessagesVisible"),
       ofQueue(deadLetters, "ApproximateNumberOfMessagesVisible"),
     ],
   },

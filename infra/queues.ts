@@ -1,4 +1,4 @@
-/** The processing queue and its dead-letter queue. */
+/** The processing queue, the queue of imports and their dead-letter queue, and the queue of deleted variants. */
 import { cloud, pipeline } from "./config.ts";
 
 // Links carry URLs and no rights: SST's own would grant `sqs:*`.
@@ -37,10 +37,23 @@ export const removals =
       })
     : undefined;
 
+/**
+ * Imports by URL. Within the four hours a message lives, and the quarter of an hour by which each of three repetitions is
+ * delayed, an import ends long before the reconciler takes its message for lost. Six times the importer's timeout.
+ */
+export const imports = new sst.aws.Queue("Imports", {
+  visibilityTimeout: "9 minutes",
+  dlq: { queue: deadLetters.arn, retry: 6 },
+  transform: { queue: { messageRetentionSeconds: 4 * 3_600 } },
+});
+
 // No other queue may use this one as its dead-letter queue.
 new aws.sqs.RedriveAllowPolicy("DeadLettersSource", {
   queueUrl: deadLetters.url,
-  redriveAllowPolicy: $jsonStringify({ redrivePermission: "byQueue", sourceQueueArns: [processing.arn] }),
+  redriveAllowPolicy: $jsonStringify({
+    redrivePermission: "byQueue",
+    sourceQueueArns: [processing.arn, imports.arn],
+  }),
 });
 
 /** The permissions that an event source mapping needs to poll a queue, and no more. */

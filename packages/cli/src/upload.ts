@@ -1,4 +1,4 @@
-/** `upload`: uploads files, several at a time, and prints their final records. */
+/** `upload`: uploads files and imports URLs, several at a time, and prints their final records. */
 import { createHash } from "node:crypto";
 import { createReadStream, openAsBlob } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
@@ -14,17 +14,18 @@ import { createTransfers, type Transfer } from "./transfers.ts";
 
 export const upload = command(
   "upload",
-  `Upload files and wait until their variants are made
+  `Upload files, or import URLs, and wait until their variants are made
 
 Prints each image's record when it is final. The bytes of a file that was uploaded before
 are not sent again: S3 copies them into the new image.`,
   [
     `${program} upload photo.jpg`,
     `${program} upload ~/Pictures --tag holiday`,
+    `${program} upload https://example.com/photo.jpg`,
     "npm run --silent image -- upload photo.jpg --json | jq -r .variants.thumbnail.url",
   ],
 )
-  .argument("<path...>", "Image files, and folders whose images are uploaded")
+  .argument("<path...>", "Image files, folders whose images are uploaded, and URLs to import")
   .option("--title <text>", "Title (one file only)")
   .option("--alt <text>", "Text alternative for people who cannot see the image (one file only)")
   .option("--tag <tag>", "Tag for each image (repeatable)", collect)
@@ -76,6 +77,7 @@ are not sent again: S3 copies them into the new image.`,
  * as it is if it is no folder. Throws a `UsageError` for a folder without images.
  */
 async function filesIn(path: string): Promise<string[]> {
+  if (isURL(path)) return [path];
   const found = await stat(path).catch(() => undefined);
   if (!found?.isDirectory()) return [path];
   const entries = await readdir(path, { recursive: true, withFileTypes: true });
@@ -97,6 +99,7 @@ type Options = {
 
 async function uploadOne(client: Client, transfer: Transfer, options: Options): Promise<Image> {
   const { path } = transfer;
+  if (isURL(path)) return importOne(client, transfer, options);
   const contentType = ContentType.ofExtension(extname(path)) ?? ContentType.unknown;
   const found = await stat(path);
   if (found.size === 0) throw new Error("It is empty.");
@@ -114,6 +117,17 @@ async function uploadOne(client: Client, transfer: Transfer, options: Options): 
     },
   });
 }
+
+/** Imports a URL and waits for its variants. The pipeline gets the file, so that no bytes pass through here. */
+async function importOne(client: Client, transfer: Transfer, options: Options): Promise<Image> {
+  const { waitSeconds: seconds, signal, ...described } = options;
+  transfer.state = "processing";
+  const { id } = await client.images.importURL(transfer.path, { ...described, signal });
+  return client.images.wait(id, { signal, seconds });
+}
+
+/** Returns whether an argument is a URL and no path. */
+const isURL = (path: string) => /^https?:\/\//i.test(path);
 
 async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");

@@ -12,7 +12,7 @@ import { createRequest, type Options } from "./request.ts";
 import type { Stats } from "./types.ts";
 import { createUpload } from "./upload.ts";
 
-export type { Changes, Filters, Query } from "./images.ts";
+export type { Changes, Filters, ImportOptions, Query } from "./images.ts";
 export { isFinal } from "./images.ts";
 export { ClientError, type Code } from "./problem.ts";
 export type { Options } from "./request.ts";

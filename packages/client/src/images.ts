@@ -1,6 +1,6 @@
 /** Operations on images: get, list, wait, find similar ones, update, reprocess, remove. */
 import { ClientError } from "./problem.ts";
-import type { Request } from "./request.ts";
+import { type Request, randomKey } from "./request.ts";
 import { sleep } from "./retry.ts";
 import type {
   Count,
@@ -8,6 +8,7 @@ import type {
   Event,
   Events,
   Image,
+  ImportInput,
   Page,
   Similar,
   SourceFormat,
@@ -48,6 +49,12 @@ export type Changes = { [Field in keyof Description]: Description[Field] | null 
 
 /** Cancels a call: it rejects with the signal's reason. */
 export type Cancel = { signal?: AbortSignal };
+
+/** Options of `importURL`: the image's description, headers for the source, and the idempotency key of the request. */
+export type ImportOptions = Cancel & {
+  headers?: Record<string, string>;
+  idempotencyKey?: string;
+} & Omit<ImportInput, "from">;
 
 /** The object that `createImages` returns, `images` of the client. */
 export type Images = ReturnType<typeof createImages>;
@@ -153,6 +160,21 @@ export function createImages(request: Request) {
         signal?.removeEventListener("abort", onAbort);
       }
     },
+
+    /**
+     * Creates an image whose file the pipeline gets from a URL, and returns it as `pending`: `wait` for it. `headers` are
+     * sent to the URL's origin, such as `authorization` of a private source. Throws `invalid_request` for a URL that is
+     * not https or not public, `quota_exceeded`.
+     */
+    importURL: (
+      url: string,
+      { signal, headers, idempotencyKey = randomKey(), ...described }: ImportOptions = {},
+    ): Promise<Image> =>
+      request("POST", "/images", {
+        body: { from: { url, headers }, ...described } satisfies ImportInput,
+        headers: { "idempotency-key": idempotencyKey },
+        signal,
+      }),
 
     /** Returns a presigned URL of the original file, valid for five minutes. Throws `image_not_found`, `image_not_ready`. */
     original: (id: string, { signal }: Cancel = {}): Promise<{ url: string; expiresAt: string }> =>

@@ -33,6 +33,10 @@ export type Init = {
 /** Makes a request and returns the parsed body, which is undefined for a 304. Throws `ClientError`, or the signal's reason. */
 export type Request = <T>(method: string, path: string, init?: Init) => Promise<T>;
 
+/** Creates an idempotency key. Unique, but not unguessable: `crypto` is missing in React Native and on insecure origins. */
+export const randomKey = (): string =>
+  [Date.now(), Math.random(), Math.random()].map((number) => number.toString(36).replace("0.", "")).join("");
+
 /** Creates a `Request` that retries transient errors. Safe for every method: each of the API's operations is idempotent. */
 export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Options): Request {
   const base = baseUrl.replace(/\/+$/, "");

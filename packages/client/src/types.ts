@@ -30,7 +30,13 @@ export type Similar = InferResponseType<Api["images"][":id"]["similar"]["$get"],
 export type SourceFormat = NonNullable<InferRequestType<Api["images"]["$get"]>["query"]["format"]>;
 
 /** Body of `POST /images`: file name, content type, size in bytes and optional description. */
-export type ImageInput = InferRequestType<Api["images"]["$post"]>["json"];
+export type ImageInput = Omit<Input, "from" | UploadField> & Required<Pick<Input, UploadField>>;
+
+type Input = InferRequestType<Api["images"]["$post"]>["json"];
+type UploadField = "filename" | "contentType" | "bytes";
+
+/** Body of `POST /images` that imports an image: `from` is the URL of its file, with headers for a private source. */
+export type ImportInput = Description & Pick<Input, "filename"> & Required<Pick<Input, "from">>;
 
 /** Fields of an image that callers may change. */
 export type Description = Pick<ImageInput, "title" | "alt" | "tags" | "metadata" | "focus" | "regions">;

@@ -1,7 +1,7 @@
 /** Uploads: create the image, send its bytes to S3, wait for the variants. */
 import type { Images } from "./images.ts";
 import { sendInParts } from "./multipart.ts";
-import type { Request } from "./request.ts";
+import { type Request, randomKey } from "./request.ts";
 import { withRetries } from "./retry.ts";
 import { accept, type Body, send } from "./send.ts";
 import type { CreatedImage, Description, Image, ImageInput } from "./types.ts";
@@ -159,7 +159,3 @@ export function inputOf(
     regions,
   };
 }
-
-/** Idempotency key. Unique, but not unguessable: `crypto` is missing in React Native and on insecure origins. */
-const randomKey = () =>
-  [Date.now(), Math.random(), Math.random()].map((number) => number.toString(36).replace("0.", "")).join("");

@@ -1,21 +1,29 @@
-/** The batch handling of both queue consumers. Failures are reported per SQS record, so that SQS redelivers only those. */
+/** The batch handling of the queue consumers. Failures are reported per SQS record, so that SQS redelivers only those. */
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import type { Report } from "@image-pipeline/core/pipeline/decision";
-import type { Message } from "@image-pipeline/core/records/message";
+import type { Importing, Message } from "@image-pipeline/core/records/message";
 import type { Context, SQSBatchResponse, SQSEvent, SQSRecord } from "aws-lambda";
 import { Resource } from "sst";
 import { logger } from "./log.ts";
 import { read } from "./message.ts";
 
+/** Handles one import, for consumers of the queue of imports or its dead letters. */
+export type RunImport = (message: Importing) => Promise<Report>;
+
 /** Handles one message. `receives` is the SQS record's receive count, including this one. */
 export type Run = (message: Message, receives: number) => Promise<Report>;
 
 /** Handles every message of every SQS record. A record is deleted only if all of its messages were acknowledged. */
-export function eachMessage(event: SQSEvent, context: Context, run: Run): Promise<SQSBatchResponse> {
+export function eachMessage(
+  event: SQSEvent,
+  context: Context,
+  run: Run,
+  runImport?: RunImport,
+): Promise<SQSBatchResponse> {
   // A batch of failures is not reported as an invocation error: Lambda would throttle the entire queue.
   return processPartialResponse(
     event,
-    (record: SQSRecord) => handle(record, run),
+    (record: SQSRecord) => handle(record, run, runImport),
     new BatchProcessor(EventType.SQS),
     {
       context,
@@ -24,13 +32,18 @@ export function eachMessage(event: SQSEvent, context: Context, run: Run): Promis
   );
 }
 
-async function handle({ messageId, body, attributes }: SQSRecord, run: Run): Promise<void> {
+async function handle(
+  { messageId, body, attributes }: SQSRecord,
+  run: Run,
+  runImport: RunImport = () => Promise.reject(new Error("This consumer takes no imports.")),
+): Promise<void> {
   const receives = Number(attributes.ApproximateReceiveCount);
   const { messages, ignored } = read(body, Resource.Uploads.name);
   for (const why of ignored) logger().warn("ignored", { messageId, why });
   for (const message of messages) {
     const started = Date.now();
-    const report = await run(message, receives).catch((error) => {
+    const work = message.kind === "import" ? runImport(message) : run(message, receives);
+    const report = await work.catch((error) => {
       logger().warn("message failed, will be retried", { messageId, key: message.key, receives, error });
       throw error;
     });

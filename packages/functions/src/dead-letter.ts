@@ -1,5 +1,6 @@
 /** Consumer of the dead-letter queue: marks images as `failed`, so that they are visible and can be reprocessed. */
 import { onDeadLetter } from "@image-pipeline/core/pipeline/decision";
+import { onDeadImport } from "@image-pipeline/core/pipeline/import-end";
 import type { SQSHandler } from "aws-lambda";
 import { Resource } from "sst";
 import { eachMessage } from "./batch.ts";
@@ -9,6 +10,9 @@ const reason =
 
 /** Marks the image of each dead letter as `failed`. */
 export const handler: SQSHandler = (event, context) =>
-  eachMessage(event, context, (message, receives) =>
-    onDeadLetter(message, { receives, reason }, Resource.Settings),
+  eachMessage(
+    event,
+    context,
+    (message, receives) => onDeadLetter(message, { receives, reason }, Resource.Settings),
+    (message) => onDeadImport(message, Resource.Settings),
   );

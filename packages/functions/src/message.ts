@@ -1,11 +1,17 @@
-/** Messages on the processing queue: S3 event notifications, and checks that the reconciler or the API sends. */
+/** Messages on the queues: S3 event notifications, checks that the reconciler or the API sends, and imports. */
 
-import { check, type Message, sequencerOf } from "@image-pipeline/core/records/message";
+import {
+  check,
+  type Importing,
+  importing,
+  type Message,
+  sequencerOf,
+} from "@image-pipeline/core/records/message";
 import type { S3Event, S3EventRecord } from "aws-lambda";
 import * as v from "valibot";
 
 /** The messages of an SQS record, and the reasons why parts of it were ignored (for the log). */
-export type Content = { messages: Message[]; ignored: string[] };
+export type Content = { messages: (Message | Importing)[]; ignored: string[] };
 
 /**
  * Parses the body of an SQS record. Ignores, with a reason, what it cannot parse or what comes from another bucket: a
@@ -18,7 +24,7 @@ export function read(body: string, bucket: string): Content {
   } catch (error) {
     return { messages: [], ignored: [`not JSON: ${error instanceof Error ? error.message : error}`] };
   }
-  const own = v.safeParse(check, content);
+  const own = v.safeParse(v.variant("kind", [check, importing]), content);
   if (own.success) return { messages: [own.output], ignored: [] };
   const records = (content as Partial<S3Event> | null)?.Records;
   // S3 sends one `s3:TestEvent`, without records, when the notification is set up.

@@ -17,6 +17,7 @@ import {
   type Credentials,
   enterProcess,
   environmentFile,
+  importsOf,
   names,
   type StartSettings,
   variables,
@@ -174,7 +175,8 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const api = createApp({ ...linkedSettings(), corsOrigins, documents: () => documentsOf(repository) });
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
   const identity = { ...credentials, region, service: "sqs" };
-  const { queue, deadLetters } = running;
+  const { queue, imports, deadLetters } = running;
+  const others = new Map([[importsOf(queuePath), imports]]);
   const app = createFrontDoor({
     media: createMedia({
       aws,
@@ -186,7 +188,7 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
       keys: new Map([[mediaKey.id, createPublicKey(mediaKey.privateKey)]]),
     }),
     gallery: createGallery({ store: new URL(s3PublicUrl).origin, media: publicUrl }),
-    sqs: sqsEndpoint({ path: queuePath, queue, deadLetters, identity }),
+    sqs: sqsEndpoint({ path: queuePath, queue, deadLetters, others, identity }),
     api: (request) => api.fetch(request),
   });
   loaded.resolve({ app, s3: onePort ? buckets.serve : undefined });

@@ -124,6 +124,7 @@ export function variables(places: Places): Record<string, string> {
     Processed: { name: names.processed },
     Images: { name: names.table },
     Processing: { url: url + queuePath },
+    Imports: { url: `${url}${importsOf(queuePath)}` },
     DeadLetters: { url: `${url}${deadLettersOf(queuePath)}` },
     Router: { url: places.publicUrl ?? url },
     CursorKey: { value: cursorKey },
@@ -149,6 +150,9 @@ export function variables(places: Places): Record<string, string> {
 
 /** Returns the path of the dead-letter queue of a queue. */
 export const deadLettersOf = (queuePath: string) => `${queuePath}-dead-letters`;
+
+/** Returns the path of the queue of imports, which is next to the processing queue. */
+export const importsOf = (queuePath: string) => queuePath.replace(/[^/]+$/, "imports");
 
 /** The file in the data folder from which the CLI reads the variables of a running cloud. */
 export const environmentFile = "environment.json";

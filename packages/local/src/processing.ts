@@ -1,12 +1,13 @@
-/** The processing queue and its dead-letter queue, with the worker processes that consume them. */
+/** The processing queue, the queue of imports and their dead-letter queue, with the workers that consume them. */
 import type { SQSBatchResponse } from "aws-lambda";
 import { names } from "./environment.ts";
 import { type Queue, startQueue } from "./queue.ts";
 import { startRuntime } from "./runtime.ts";
 
-/** The running queues. `settled` resolves when both are empty. */
+/** The running queues. `settled` resolves when all are empty. */
 export type Processing = {
   queue: Queue;
+  imports: Queue;
   deadLetters: Queue;
   settled(): Promise<void>;
   close(graceMs: number): Promise<void>;
@@ -14,6 +15,12 @@ export type Processing = {
 
 /** As in the cloud (`infra/processing.ts`). */
 const maxReceiveCount = 6;
+
+/** Imports at once. They wait for the network. */
+const importsMax = 4;
+
+/** Timeout of an import, as in the cloud. */
+const importSeconds = 90;
 
 /** Starts queues and workers; the workers of the processor at once, so that the first upload does not wait. */
 export function startProcessing(options: {
@@ -30,6 +37,13 @@ export function startProcessing(options: {
     name: "dead-letter",
     module: moduleOf("dead-letter"),
     workers: 1,
+  });
+  const importer = startRuntime({
+    ...options,
+    name: "importer",
+    module: moduleOf("importer"),
+    workers: importsMax,
+    timeoutSeconds: importSeconds,
   });
   processor.warm();
   const common = {
@@ -55,16 +69,30 @@ export function startProcessing(options: {
     maxReceiveCount,
     deadLetters,
   });
+  const imports = startQueue({
+    ...common,
+    name: "imports",
+    concurrency: importsMax,
+    visibilityTimeoutMs: importSeconds * 1000,
+    consume: async (event) => (await importer.invoke(event)) as SQSBatchResponse,
+    retryMs: [2_000, 10_000],
+    maxReceiveCount,
+    deadLetters,
+  });
   return {
     queue,
+    imports,
     deadLetters,
     settled: async () => {
+      await imports.idle();
       await queue.idle();
       await deadLetters.idle();
     },
     close: async (graceMs) => {
       await Promise.all([
+        imports.stop(),
         queue.stop(),
+        importer.close(graceMs),
         deadLetters.stop(),
         processor.close(graceMs),
         deadLetter.close(graceMs),

@@ -1,5 +1,5 @@
 /**
- * The queue's SQS endpoint, over SQS's JSON protocol: the operations by which the functions send messages, and by
+ * The queues' SQS endpoint, over SQS's JSON protocol: the operations by which the functions send messages, and by
  * which `doctor` and `redrive` count and move dead letters.
  */
 import { createHash } from "node:crypto";
@@ -43,25 +43,39 @@ const SendMessageBatch = v.object({
 const GetQueueAttributes = v.object({ QueueUrl: v.string() });
 const MessageMove = v.object({ SourceArn: v.string() });
 
-/** The queue, the path of its URL, its dead-letter queue if it has one, and the key pair that signs requests. */
-export type Served = { path: string; queue: Queue; deadLetters?: Queue; identity: Identity };
+/**
+ * The queue, the path of its URL, its dead-letter queue if it has one, other queues by path, and the key pair that signs
+ * requests.
+ */
+export type Served = {
+  path: string;
+  queue: Queue;
+  deadLetters?: Queue;
+  others?: ReadonlyMap<string, Queue>;
+  identity: Identity;
+};
 
 /** Returns true if a request is for SQS. */
 export const isForSqs = ({ headers }: Request): boolean =>
   headers.get("x-amz-target")?.startsWith("AmazonSQS.") ?? false;
 
-/** Creates the endpoint of one queue. A request without a right signature is answered with 403. */
-export function sqsEndpoint({ path, queue, deadLetters, identity }: Served): Hono {
+/** Creates the endpoint. A request without a right signature is answered with 403. */
+export function sqsEndpoint({ path, queue, deadLetters, others, identity }: Served): Hono {
+  /** Returns the queue of a URL to which messages are sent. */
+  const queueOf = (queueURL: string): Queue => {
+    const other = others?.get(pathOf(queueURL) ?? "");
+    if (!other) mustBe(path, queueURL);
+    return other ?? queue;
+  };
   let moved: number | undefined;
   const operations: Record<string, (input: unknown) => object> = {
     SendMessage: (input) => {
       const { QueueUrl, ...message } = v.parse(SendMessage, input);
-      mustBe(path, QueueUrl);
-      return send(queue, message);
+      return send(queueOf(QueueUrl), message);
     },
     SendMessageBatch: (input) => {
       const { QueueUrl, Entries } = v.parse(SendMessageBatch, input);
-      mustBe(path, QueueUrl);
+      const queue = queueOf(QueueUrl);
       return {
         Successful: Entries.map(({ Id, ...message }) => ({ Id, ...send(queue, message) })),
         Failed: [],

@@ -1,4 +1,4 @@
-/** The processing queue and its dead-letter queue (DLQ). */
+/** The processing queue with its dead-letter queue (DLQ), and the queue of imports. */
 export * as Queue from "./queue.ts";
 
 import {
@@ -11,7 +11,7 @@ import {
 } from "@aws-sdk/client-sqs";
 import { Resource } from "sst";
 import { ID } from "../id.ts";
-import type { Check } from "../records/message.ts";
+import type { Check, Importing } from "../records/message.ts";
 import { backoff } from "../time.ts";
 import { limits } from "./limits.ts";
 
@@ -35,13 +35,32 @@ export async function send(checks: readonly Sent[]): Promise<void> {
       // A fair queue by owner: https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html
       MessageGroupId: ID.groupOf(check.key),
     }));
-    await sendBatch(Entries);
+    await sendBatch(Entries, Resource.Processing.url);
   }
 }
 
+/** Longest delay of a message, in seconds: a limit of SQS. */
+const delayMax = 900;
+
+/** Sends an import, after a delay in seconds of at most 15 minutes. */
+export async function sendImport(message: Importing, delaySeconds = 0): Promise<void> {
+  const entry = {
+    Id: "0",
+    MessageBody: JSON.stringify(message),
+    DelaySeconds: Math.min(delaySeconds, delayMax),
+    // A fair queue by owner, so that an owner's slow sources delay no other owner.
+    MessageGroupId: ID.groupOf(message.key),
+  };
+  await sendBatch([entry], Resource.Imports.url);
+}
+
 /** Sends a batch, and those entries again that SQS could not accept, which the SDK does not repeat. */
-async function sendBatch(Entries: SendMessageBatchRequestEntry[], attempt = 1): Promise<void> {
-  const command = new SendMessageBatchCommand({ QueueUrl: Resource.Processing.url, Entries });
+async function sendBatch(
+  Entries: SendMessageBatchRequestEntry[],
+  QueueUrl: string,
+  attempt = 1,
+): Promise<void> {
+  const command = new SendMessageBatchCommand({ QueueUrl, Entries });
   const { Failed = [] } = await client().send(command);
   const [first] = Failed;
   if (!first) return;
@@ -50,6 +69,7 @@ async function sendBatch(Entries: SendMessageBatchRequestEntry[], attempt = 1): 
     const ids = new Set(Failed.map(({ Id }) => Id));
     return sendBatch(
       Entries.filter(({ Id }) => ids.has(Id)),
+      QueueUrl,
       attempt + 1,
     );
   }

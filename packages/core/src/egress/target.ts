@@ -4,6 +4,7 @@ export * as Target from "./target.ts";
 import type { LookupAddress } from "node:dns";
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
+import type { Settings } from "../settings.ts";
 import { Address } from "./address.ts";
 import { EgressError } from "./egress-error.ts";
 
@@ -15,6 +16,12 @@ export type Policy = {
   loopback?: boolean;
 };
 
+/** Returns the policy of a stage: `local` is embedded mode. */
+export const policyOf = (
+  stage: string,
+  { egressLoopback }: Pick<Settings.Pipeline, "egressLoopback">,
+): Policy => ({ http: stage === "local", loopback: stage === "local" && egressLoopback });
+
 /** Resolves a host name to all its addresses. */
 export type Lookup = (hostname: string) => Promise<readonly LookupAddress[]>;
 
@@ -23,14 +30,20 @@ const ports = ["", "80", "443"];
 
 /**
  * Parses a URL, which normalises every spelling of an IPv4 address (decimal, octal, hex, short, full-width digits).
- * Throws `EgressError` `refused` for another scheme, a URL with user name or password, or one that is too long.
+ * Throws `EgressError` `refused` for another scheme or port, an IP address that is not public, a URL with user name or
+ * password, or one that is too long. Names are checked when they are resolved.
  */
-export function parse(text: string, { http = false }: Policy, base?: URL): URL {
+export function parse(text: string, policy: Policy, base?: URL): URL {
+  const { http = false } = policy;
   const url = text.length <= urlCharactersMax && URL.canParse(text, base) ? new URL(text, base) : undefined;
   if (!url) throw refused(`It is not an absolute URL of at most ${urlCharactersMax} characters.`);
   if (url.protocol !== "https:" && !(http && url.protocol === "http:"))
     throw refused(`Its scheme is ${url.protocol.slice(0, -1)}; use ${http ? "https or http" : "https"}.`);
   if (url.username || url.password) throw refused("It has a user name or password; use a header instead.");
+  const hostname = hostnameOf(url);
+  const family = isIP(hostname);
+  if (family) mustBeAllowed(url, [{ address: hostname, family }], policy);
+  else if (!policy.loopback) mustHavePort(url);
   return url;
 }
 
@@ -41,18 +54,26 @@ export function parse(text: string, { http = false }: Policy, base?: URL): URL {
  */
 export async function resolve(
   url: URL,
-  { loopback = false }: Policy,
+  policy: Policy,
   resolver: Lookup = (hostname) => lookup(hostname, { all: true }),
 ): Promise<readonly LookupAddress[]> {
   const hostname = hostnameOf(url);
   const family = isIP(hostname);
   const addresses = family ? [{ address: hostname, family }] : await resolver(hostname).catch(notFound(url));
   if (addresses.length === 0) notFound(url)();
-  if (loopback && addresses.every(({ address }) => Address.isLoopback(address))) return addresses;
+  mustBeAllowed(url, addresses, policy);
+  return addresses;
+}
+
+function mustBeAllowed(url: URL, addresses: readonly LookupAddress[], { loopback }: Policy): void {
+  if (loopback && addresses.every(({ address }) => Address.isLoopback(address))) return;
   if (!addresses.every(({ address }) => Address.isPublic(address)))
     throw refused(`The host ${url.hostname} has an address that is not public.`);
-  if (!ports.includes(url.port)) throw refused(`Its port is ${url.port}; only 80 and 443 are allowed.`);
-  return addresses;
+  mustHavePort(url);
+}
+
+function mustHavePort({ port }: URL): void {
+  if (!ports.includes(port)) throw refused(`Its port is ${port}; only 80 and 443 are allowed.`);
 }
 
 /** Returns the host of a URL as sockets take it: IPv6 without brackets. */

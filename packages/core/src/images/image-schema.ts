@@ -3,6 +3,7 @@ import * as v from "valibot";
 import { type Format, formats, type Name, names } from "../engine/recipe.ts";
 import { codes } from "../engine/rejection.ts";
 import { ID } from "../id.ts";
+import { importCodes } from "../records/message.ts";
 import { visibleStatuses } from "../table/image-entity.ts";
 import { Text } from "../text.ts";
 
@@ -73,6 +74,9 @@ export const Variant = v.pipe(
 export const Source = v.pipe(
   v.object({
     key: v.pipe(v.string(), v.description("Key in the uploads bucket.")),
+    url: v.optional(
+      v.pipe(v.string(), v.description("URL that the image was imported from, without its query.")),
+    ),
     bytes: v.optional(int64("Size of the original.")),
     contentType: v.optional(v.string()),
     format: v.optional(
@@ -326,7 +330,7 @@ export const Info = v.pipe(
           code: v.pipe(
             v.string(),
             v.description(
-              `Code of the rejection (\`${codes.join("`, `")}\`, or \`quota_exceeded\` for a presigned form that was used again above the quota) or failure (\`processing_failed\`). More codes may be added.`,
+              `Code of the rejection (\`${codes.join("`, `")}\`, or \`quota_exceeded\` for a presigned form that was used again above the quota), failed import (\`${importCodes.join("`, `")}\`) or failure (\`processing_failed\`). More codes may be added.`,
             ),
           ),
           message: v.string(),

@@ -11,6 +11,7 @@ import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
 import { Deletion } from "../records/deletion.ts";
+import { Imports } from "../records/imports.ts";
 import { Protocol } from "../records/protocol.ts";
 import { apply, type Change, hasDone, read } from "../records/record.ts";
 import { VariantFile } from "../records/variant-file.ts";
@@ -137,6 +138,8 @@ function patched(before: Record<string, string> = {}, changes: Record<string, st
 const discarded =
   "The original had more bytes than are accepted and was removed. Upload a smaller file as a new image.";
 
+const notImported = "The import brought no file. Import the URL again as a new image.";
+
 /**
  * Sends an image through the pipeline again, once for each `request` id: a repetition sends only its message again.
  * Throws `image_not_found`, `image_not_ready` while it is processed, and if its original was discarded.
@@ -155,6 +158,7 @@ export const reprocess = fn(
         );
       }
       if (Deletion.isDiscarded(before)) throw new VisibleError("image_not_ready", discarded);
+      if (Imports.isUnfetched(before)) throw new VisibleError("image_not_ready", notImported);
       return Protocol.onReprocess(before, by, Date.now(), request);
     });
     const after = mustSee(reference, record);
@@ -253,7 +257,13 @@ export function serialize(record: ImageRecord): Info {
     metadata,
     focus,
     regions,
-    source: { key: record.key, bytes: record.bytes, ...record.source, sha256: record.sha256 },
+    source: {
+      key: record.key,
+      url: record.from?.url,
+      bytes: record.bytes,
+      ...record.source,
+      sha256: record.sha256,
+    },
     placeholder,
     variants: record.variants && variantsOf(record.variants),
     createdAt: wholeSeconds(record.createdAt),

@@ -5,7 +5,8 @@ import * as v from "valibot";
 import { Presign } from "../aws/presign.ts";
 import { VisibleError } from "../error.ts";
 import { ID } from "../id.ts";
-import { type Draft, read, readMany, write } from "../records/record.ts";
+import { Imports } from "../records/imports.ts";
+import { type Draft, type Entry, read, readMany, write } from "../records/record.ts";
 import { ImageEntity, type ImageRecord } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
 import { ContentType } from "./content-type.ts";
@@ -100,7 +101,7 @@ export type Limits = Quota.Limits & {
  * The owner of a new upload, and who creates it. `imageID` is that of the request's idempotency key: an image with it
  * is of an earlier run of the same request, which is continued.
  */
-type Creator = { owner: string; by: string; limits: Limits; imageID?: string };
+export type Creator = { owner: string; by: string; limits: Limits; imageID?: string };
 
 /** A created image. `upload` is absent if its bytes are there: copied from another image, or sent meanwhile. */
 export type Created = Image.Info & { upload?: Info };
@@ -173,7 +174,7 @@ export async function reserve(
 }
 
 /** Reads the image that an earlier run of the request created. Throws `image_not_found` if it was deleted since. */
-async function begun({ owner, imageID }: Creator): Promise<ImageRecord | undefined> {
+export async function begun({ owner, imageID }: Creator): Promise<ImageRecord | undefined> {
   const record = imageID === undefined ? undefined : await read(imageID);
   if (!record || (record.owner === owner && Image.isVisible(record))) return record;
   throw new VisibleError(
@@ -182,16 +183,17 @@ async function begun({ owner, imageID }: Creator): Promise<ImageRecord | undefin
   );
 }
 
-type Pending = Pick<Draft, "filename" | "declared" | keyof typeof description>;
+type Pending = Pick<Draft, "filename" | "from" | "declared" | keyof typeof description>;
 
 /**
  * Takes an upload of `bytes` from the owner's quota and writes its pending record. Returns the one that another run of
  * the request wrote first.
  */
-async function createPending(pending: Pending, creator: Creator, bytes: number): Promise<ImageRecord> {
+export async function createPending(pending: Pending, creator: Creator, bytes: number): Promise<ImageRecord> {
   const { owner, by, limits, imageID = ID.createImageID() } = creator;
   const now = Date.now();
-  const seconds = limits.uploadSecondsMax;
+  const { from } = pending;
+  const seconds = from ? Imports.importMs / 1000 : limits.uploadSecondsMax;
   await Quota.take({ owner, imageID, bytes, seconds: seconds + pendingSeconds }, limits);
   const createdAt = new Date(now).toISOString();
   const draft: Draft = {
@@ -204,9 +206,11 @@ async function createPending(pending: Pending, creator: Creator, bytes: number):
     attempt: 0,
     ...pending,
     dueAt: new Date(now + (seconds + 60) * 1000).toISOString(),
-    expiresAt: Math.ceil(now / 1000) + seconds + pendingSeconds,
+    // An import ends with its bytes or with an error, which stays visible.
+    ...(!from && { expiresAt: Math.ceil(now / 1000) + seconds + pendingSeconds }),
   };
-  const record = await write(undefined, draft, { type: "announced", by });
+  const entry: Entry = { type: "announced", by, ...(from && { detail: { from: from.url } }) };
+  const record = await write(undefined, draft, entry);
   const first = record ?? (await begun({ ...creator, imageID }));
   if (!first) throw new Error(`The new id ${imageID} is taken.`);
   return first;

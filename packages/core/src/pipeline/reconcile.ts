@@ -145,8 +145,8 @@ export async function withoutOriginal(
 ): Promise<ImageRecord[]> {
   const gone = [];
   for (const record of records) {
-    if (!Protocol.isSettled(record) || record.status === "deleted" || Protocol.rules.isDiscarded(record))
-      continue;
+    const hasNone = Protocol.rules.isDiscarded(record) || Protocol.rules.isUnfetched(record);
+    if (!Protocol.isSettled(record) || record.status === "deleted" || hasNone) continue;
     if (listed || (await Storage.etagOfOriginal(record.key)) === undefined) gone.push(record);
   }
   return gone;

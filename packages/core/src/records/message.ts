@@ -1,4 +1,4 @@
-/** Messages on the processing queue: object created, object removed, or check. */
+/** Messages on the processing queue (object created, object removed, or check) and on the queue of imports. */
 import * as v from "valibot";
 
 /** S3 created or removed an object; `sequencer` is the order of such events for one key. */
@@ -16,6 +16,30 @@ export const check = v.object({
   by: v.string(),
 });
 export type Check = v.InferOutput<typeof check>;
+
+/**
+ * An import: the importer gets the object under a key from a URL. `tries` counts the attempts before this one. `headers`
+ * may hold secrets of the caller: they exist in messages only, never in records and logs.
+ */
+export const importing = v.object({
+  kind: v.literal("import"),
+  key: v.pipe(v.string(), v.minLength(1)),
+  url: v.string(),
+  headers: v.optional(v.record(v.string(), v.string())),
+  tries: v.pipe(v.number(), v.integer(), v.minValue(0)),
+});
+export type Importing = v.InferOutput<typeof importing>;
+
+/** Codes of imports that ended without bytes. Clients map each code to their own text. */
+export const importCodes = [
+  "import_refused",
+  "import_unavailable",
+  "import_unreachable",
+  "import_too_large",
+  "import_timeout",
+  "import_interrupted",
+] as const;
+export type ImportCode = (typeof importCodes)[number];
 
 export type Message = Created | Removed | Check;
 

@@ -9,6 +9,7 @@ import { fingerprint, followsFocus, type Name, recipe, type Spec } from "../engi
 import type { ImageRecord, StoredVariant } from "../table/image-entity.ts";
 import { isAnnounced, isDiscarded, lateBytes, onDelete, tombstone } from "./deletion.ts";
 import { iso, keptOf, superseded, supersededMs } from "./draft.ts";
+import { isUnfetched, onImportFailed, onLostImport } from "./imports.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
 import type { Draft, Entry } from "./record.ts";
 import { Term } from "./terms.ts";
@@ -98,6 +99,7 @@ export function onCheck(
   if (etag === undefined) {
     if (!record || record.status === "deleted") return { do: "acknowledge", why: "nothing is there" };
     if (rules.isDiscarded(record)) return { do: "acknowledge", why: "its original was discarded" };
+    if (rules.isUnfetched(record)) return onLostImport(record, context);
     return { do: "write", draft: tombstone(record, key, context), entry: { type: "deleted", by } };
   }
   if (record?.status === "deleting") return { do: "acknowledge", why: "the original is about to be deleted" };
@@ -460,6 +462,8 @@ export const rules = {
   onCreated,
   onRemoved,
   onCheck,
+  onImportFailed,
+  isUnfetched,
   isDiscarded,
   replayOf,
   onOverQuota,

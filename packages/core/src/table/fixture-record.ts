@@ -44,6 +44,7 @@ export const full: Required<ImageRecord> = {
   metadata: { any: "thing" },
   focus: { x: 0.25, y: 0.5 },
   regions: [{ x: 0.1, y: 0.2, width: 0.3, height: 0.4, kind: "face" }],
+  from: { url: "https://images.example/a.jpg" },
   declared: { contentType: "image/jpeg", bytes: 12, sha256: "ab" },
   bytes: 12,
   sha256: "ab",

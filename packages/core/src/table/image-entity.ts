@@ -180,6 +180,8 @@ export const ImageEntity = Table.onTable(
         type: "list",
         items: { type: "map", properties: region },
       },
+      // The image is imported: its URL without query and fragment, which may hold secrets.
+      from: { type: "map", properties: { url: { type: "string", required: true } } },
       declared: {
         type: "map",
         properties: {

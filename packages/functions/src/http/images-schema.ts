@@ -2,6 +2,7 @@
 import { ID } from "@image-pipeline/core/id";
 import { Audit } from "@image-pipeline/core/images/audit";
 import { Image } from "@image-pipeline/core/images/image";
+import { Import } from "@image-pipeline/core/images/import";
 import { countMax } from "@image-pipeline/core/images/list";
 import { Query } from "@image-pipeline/core/images/query";
 import { Similar } from "@image-pipeline/core/images/similar";
@@ -20,9 +21,47 @@ const owner = v.optional(
   ),
 );
 
-/** The body of `POST /images`. Not `NewImage`: generated Go clients name the constructor of `Image` so. */
+const { filename, contentType, bytes, sha256, method, ...described } = Upload.New.entries;
+const { title, alt, tags, metadata } = described;
+
+/** The fields of an upload that every body without `from` needs. */
+const uploadFields = ["filename", "contentType", "bytes"] as const;
+
+/** The fields of an upload that an import does not have. */
+const notImported = ["contentType", "bytes", "sha256", "method"] as const;
+
+/**
+ * The body of `POST /images`: an upload, or with `from` an import. One schema with optional fields, because generators
+ * turn a union into a class that fits neither. Not `NewImage`: generated Go clients name the constructor of `Image` so.
+ */
 export const ImageInput = v.pipe(
-  v.strictObject({ ...Upload.New.entries, owner }),
+  v.strictObject({
+    filename: v.optional(filename),
+    contentType: v.optional(contentType),
+    bytes: v.optional(bytes),
+    ...{ sha256, method, ...described },
+    from: v.optional(Import.from),
+    owner,
+  }),
+  v.rawTransform(({ dataset, addIssue, NEVER }) => {
+    const { from, filename, contentType, bytes, sha256, method, owner, ...others } = dataset.value;
+    const fail = (field: string, message: string) =>
+      addIssue({
+        message,
+        path: [
+          { type: "object", origin: "value", input: { ...dataset.value }, key: field, value: undefined },
+        ],
+      });
+    if (from) {
+      const given = notImported.filter((field) => dataset.value[field] !== undefined);
+      for (const field of given) fail(field, "Cannot be combined with `from`.");
+      return given.length > 0 ? NEVER : { owner, imported: { from, filename, ...others } };
+    }
+    if (filename !== undefined && contentType !== undefined && bytes !== undefined)
+      return { owner, upload: { filename, contentType, bytes, sha256, method, ...others } };
+    for (const field of uploadFields) if (dataset.value[field] === undefined) fail(field, "Required.");
+    return NEVER;
+  }),
   v.metadata({ ref: "ImageInput" }),
 );
 

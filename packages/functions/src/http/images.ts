@@ -1,8 +1,10 @@
 /** The routes of images. */
 
+import { Target } from "@image-pipeline/core/egress/target";
 import { ID } from "@image-pipeline/core/id";
 import { Audit } from "@image-pipeline/core/images/audit";
 import { Image } from "@image-pipeline/core/images/image";
+import { Import } from "@image-pipeline/core/images/import";
 import { List } from "@image-pipeline/core/images/list";
 import { PostingLists } from "@image-pipeline/core/images/posting-lists";
 import { Query } from "@image-pipeline/core/images/query";
@@ -10,9 +12,9 @@ import { Quota } from "@image-pipeline/core/images/quota";
 import { Similar } from "@image-pipeline/core/images/similar";
 import { Upload } from "@image-pipeline/core/images/upload";
 import { Waiting } from "@image-pipeline/core/images/waiting";
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { accepts } from "hono/accepts";
-import type { Env } from "./auth.ts";
+import type { Env, Guarded } from "./auth.ts";
 import { actingFor } from "./auth.ts";
 import { etagOf, matches, retryAfterOf, versionOf } from "./etag.ts";
 import { Example } from "./examples.ts";
@@ -35,6 +37,7 @@ import {
   SimilarList,
   SimilarQuery,
 } from "./images-schema.ts";
+import { InvalidRequest } from "./problem.ts";
 import { route } from "./route.ts";
 import { mediaTypeOf, mergePatch, validator } from "./validator.ts";
 
@@ -49,7 +52,7 @@ export const images = new Hono<Env>()
       tag: "Images",
       summary: "Create an image",
       description:
-        'Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner has a `ready` image with the same `sha256`, its bytes are copied within S3, and the new image needs no upload. It is independent of the other one, and counts against the quotas like an upload.\n\nA small file may be sent in the request itself, as `multipart/form-data` with the file as `file`: `curl -F file=@photo.jpg`. `metadata`, `focus` and `regions` are JSON there, as in `-F \'focus={"x":0.5,"y":0.3}\'`, and `tags` is repeated. The response is then 202 without `upload`. A form has at most 4.5 MB on a deployed stage, and the limit of files in embedded mode.',
+        'Creates a `pending` image and returns it with `upload`, the presigned request that uploads its file to S3. If the owner has a `ready` image with the same `sha256`, its bytes are copied within S3, and the new image needs no upload. It is independent of the other one, and counts against the quotas like an upload.\n\nA small file may be sent in the request itself, as `multipart/form-data` with the file as `file`: `curl -F file=@photo.jpg`. `metadata`, `focus` and `regions` are JSON there, as in `-F \'focus={"x":0.5,"y":0.3}\'`, and `tags` is repeated. The response is then 202 without `upload`. With `from`, the file is imported from a URL: the response is 202 as well, and the image becomes `ready`, or `rejected` or `failed` with a code that begins with `import_`. A form has at most 4.5 MB on a deployed stage, and the limit of files in embedded mode.',
       scope: "images:write",
       responses: {
         201: {
@@ -59,7 +62,7 @@ export const images = new Hono<Env>()
           headers: { Location: "URL path of the image." },
         },
         202: {
-          description: "The form's file is stored and will be processed.",
+          description: "The form's file is stored and will be processed, or the URL will be imported.",
           schema: Created,
           example: Example.pending,
           headers: { Location: "URL path of the image." },
@@ -92,10 +95,11 @@ export const images = new Hono<Env>()
     validator("json", ImageInput),
     async (c) => {
       const body = c.req.valid("json");
-      const create = (imageID?: string) => {
-        const { owner: wanted, ...upload } = body;
+      const { owner: wanted, imported, upload: input } = body;
+      const create = (imageID?: string): Promise<Upload.Created> => {
         const owner = actingFor(c.var.caller, wanted) ?? ID.ownerDefault;
-        return Upload.create(upload, { owner, by: c.var.caller.by, limits: c.var.settings, imageID });
+        const creator = { owner, by: c.var.caller.by, limits: c.var.settings, imageID };
+        return input ? Upload.create(input, creator) : importFrom(c, imported, creator);
       };
       const answer = await once(c, body, create);
       // A replay outlives its presigned URL: by a day, against minutes.
@@ -103,7 +107,8 @@ export const images = new Hono<Env>()
       const image = isExpired ? await create(answer.id) : answer;
       c.header("location", `/images/${image.id}`);
       const { upload, ...known } = image;
-      return upload ? c.json({ ...known, upload }, 201) : c.json(known, 200);
+      if (upload) return c.json({ ...known, upload }, 201);
+      return imported ? c.json(known, 202) : c.json(known, 200);
     },
   )
   .get(
@@ -385,6 +390,20 @@ A search reads at most about ${Similar.queriesMax} blocks of \`limit\` rows. \`c
       return c.json(page, 200);
     },
   );
+
+/** Creates an import. Throws `invalid_request` for a URL that the stage refuses, and what `Import.create` throws. */
+async function importFrom(
+  { var: { settings } }: Context<Guarded>,
+  input: Import.New,
+  creator: Upload.Creator,
+): Promise<Image.Info> {
+  try {
+    return await Import.create(input, creator, Target.policyOf(settings.stage, settings));
+  } catch (error) {
+    if (!(error instanceof Import.RefusedURL)) throw error;
+    throw new InvalidRequest([{ pointer: "/from/url", detail: error.message }]);
+  }
+}
 
 /** Returns the `Link` header of the next page. */
 function nextLink(url: string, cursor: string): string {

@@ -1,5 +1,6 @@
 /** The prose of the OpenAPI document: guide, limits and error codes, in Markdown. */
 import type { Code as Rejection } from "@image-pipeline/core/engine/rejection";
+import type { ImportCode } from "@image-pipeline/core/records/message";
 import { problems } from "./problem.ts";
 
 export const tags = [
@@ -13,7 +14,7 @@ export const tags = [
 ];
 
 /** The meaning of each code of a rejected or failed image. A code without an entry does not compile. */
-const rejections: Record<Rejection | "processing_failed", string> = {
+const rejections: Record<Rejection | ImportCode | "processing_failed", string> = {
   empty_file: "The file has no bytes.",
   too_many_bytes: "The file is larger than the limit.",
   unsupported_format: "The bytes are not of a supported format. File name and content type do not count.",
@@ -26,6 +27,13 @@ const rejections: Record<Rejection | "processing_failed", string> = {
   corrupt_image: "The file is damaged or truncated.",
   too_slow: "Decoding took longer than the limit.",
   too_much_memory: "Decoding needed more memory than the limit.",
+  import_refused:
+    "The URL or a redirect of it leads to an address that is not public or to another port, has too many redirects, or the response is encoded.",
+  import_unavailable: "The source responded with another status than 200.",
+  import_unreachable: "The source could not be reached: DNS, TCP, TLS or HTTP failed.",
+  import_too_large: "The file of the source is larger than the limit.",
+  import_timeout: "The source did not send the file within 20 seconds.",
+  import_interrupted: "The import was lost. Import the URL again.",
   processing_failed: "The pipeline failed. It retries later, and at once after a reprocess.",
 };
 
@@ -89,6 +97,18 @@ curl -i "$API/images/$ID" -H "Authorization: Bearer $TOKEN" -H 'If-None-Match: W
 In a script, \`?wait=20\` delays the response until the image is final, or for 20 seconds. An app should poll: a request that waits holds one of the stage's concurrent executions, which the processing of the image needs as well.
 
 **4. Show** \`variants.small.url\`, or the variant that is as wide as you need. Its URL may be cached forever. Until it is loaded, show \`placeholder.thumbhash\` or \`placeholder.color\`. For a rejected image, show the reason: see [Rejected images](#description/rejected-images).
+
+## Importing from a URL
+
+With \`from\` in place of the upload's fields, the pipeline gets the file itself. The response is 202 with the \`pending\` image.
+
+\`\`\`sh
+curl -X POST "$API/images" \\
+  -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+  -d '{ "from": { "url": "https://example.com/photo.jpg" }, "tags": ["imported"] }'
+\`\`\`
+
+The URL must be https, lead to a public address on port 443 or 80, and respond with 200 within 20 seconds; at most three redirects are followed. \`from.headers\`, such as \`Authorization\`, go to the URL's own origin only. Network errors, 5xx and 429 are tried four times within about six minutes, later if the source sends \`Retry-After\`. An import counts against the quotas like an upload of the largest size. \`source.url\` is the URL without its query. An import that brought no file is \`rejected\` or \`failed\` with a code that begins with \`import_\`: import the URL again, because there is nothing to reprocess.
 
 ## Multipart uploads
 

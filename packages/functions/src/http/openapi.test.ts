@@ -54,7 +54,7 @@ type Operation = {
 
 /** Schemas of request bodies and parameters only, which may therefore be strict and accept `null`. */
 const requests = new Set([
-  ...["ImageInput", "ImageForm", "Changes", "SigningRequest"],
+  ...["ImageInput", "ImageForm", "ImportSource", "Changes", "SigningRequest"],
   ...["FocusInput", "FocusChange", "RegionInput", "ImageStatus", "ImageFormat"],
 ]);
 

@@ -130,7 +130,7 @@ const watched = resourcesOf(await evaluate({ stage: "production" }), /metricAlar
   0,
 );
 /** Receives on empty queues in a month. */
-const emptyReceives = (3 * assumed.pollersPerQueue * 30 * 86_400) / assumed.pollSeconds;
+const emptyReceives = (4 * assumed.pollersPerQueue * 30 * 86_400) / assumed.pollSeconds;
 const head = ["what", "how much", "US $"];
 const dollarsOf = (start: string) => make.find(([what]) => what.startsWith(start))?.[2] ?? 0;
 const [compute, writes, puts] = [
@@ -315,6 +315,8 @@ Changing one tag costs two units, not those of the others; a new status none. A 
 
 Similar images of an owner with up to 100 images are one query of up to 29 KB, 4 units with the record: $${(4 * million * prices.tableRead).toFixed(2)} per million look-ups, and half a unit more for each image found, at most 100. Of a larger owner there are 52 further queries within a distance of 8 bits, half a unit each as long as they find few rows: $${(30 * million * prices.tableRead).toFixed(2)} per million. A search among any number of equal or nearly equal images ends after about 200 queries of 21 rows (6 KB, a unit): $${(200 * 1000 * prices.tableRead).toFixed(2)} per thousand look-ups, and five times that with \`limit=100\`.
 
+An import by URL costs what an upload does, and per million $${(million * (prices.lambdaGBSecond + prices.lambdaRequest + 3 * prices.queueRequest)).toFixed(2)} more if its source answers within a second: 1 GB-s, and three requests of the queue. A source that does not answer costs 20 GB-s for each of four tries.
+
 ## ${assumed.views} million views
 
 ${assumed.views} per image, all of \`medium\`, ${assumed.hitRatio * 100} % of them from CloudFront's cache. The first terabyte and the first ten million requests of a month are free.
@@ -324,7 +326,7 @@ ${table(head, rows(show))}
 ${await lazyCosts(inputs, assumed.waitSeconds)}
 ## Fixed costs
 
-A production stage at rest costs about $${(watched * prices.alarmMetric + 2 * prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own two, and ${(emptyReceives / million).toFixed(1)} million receives on three empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metrics are $${(2 * prices.ownMetric).toFixed(2)}. Schedules are within the free tier.
+A production stage at rest costs about $${(watched * prices.alarmMetric + 2 * prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own two, and ${(emptyReceives / million).toFixed(1)} million receives on four empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metrics are $${(2 * prices.ownMetric).toFixed(2)}. Schedules are within the free tier.
 
 ## Worst day
 

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { argsOf, type Graph, resourcesOf } from "./graph.ts";
 import { all, graphOf, regionOf } from "./graphs.ts";
 
-const functions = ["Api", "Breaker", "DeadLetter", "Invalidator", "Processor", "Reconciler"];
+const functions = ["Api", "Breaker", "DeadLetter", "Importer", "Invalidator", "Processor", "Reconciler"];
 
 type Metric = {
   namespace: string;
@@ -54,6 +54,7 @@ const expected = (stage: string, functions: string[]) => ({
   DeadLettersLeft:
     "Maximum AWS/SQS ApproximateNumberOfMessagesVisible, QueueName DeadLetters, 900 s > 0, 1 ×",
   OldestMessage: "Maximum AWS/SQS ApproximateAgeOfOldestMessage, QueueName Processing, 300 s > 1800, 1 ×",
+  OldestImport: "Maximum AWS/SQS ApproximateAgeOfOldestMessage, QueueName Imports, 300 s > 1800, 1 ×",
   TableReadThrottles: throttled("ReadThrottleEvents"),
   TableWriteThrottles: throttled("WriteThrottleEvents"),
   EdgeErrors:
@@ -180,7 +181,9 @@ test.each(all)("%s has a dashboard with figures of every part", (name, graph) =>
     ...metrics.map((metric) => metric.map(plain).join(" ")),
   ]);
   const of = (metric: string) =>
-    ["Api", "Processor", "DeadLetter", "Reconciler"].map((fn) => `AWS/Lambda ${metric} FunctionName ${fn}`);
+    ["Api", "Processor", "Importer", "DeadLetter", "Reconciler"].map(
+      (fn) => `AWS/Lambda ${metric} FunctionName ${fn}`,
+    );
   const edge = (metric: string) =>
     `AWS/CloudFront ${metric} DistributionId RouterCdnDistribution-id Region Global`;
   const queue = (metric: string, which = "Processing") => `AWS/SQS ${metric} QueueName ${which}`;
@@ -191,6 +194,7 @@ test.each(all)("%s has a dashboard with figures of every part", (name, graph) =>
       "Messages: Maximum",
       queue("ApproximateNumberOfMessagesVisible"),
       queue("ApproximateNumberOfMessagesNotVisible"),
+      queue("ApproximateNumberOfMessagesVisible", "Imports"),
       queue("ApproximateNumberOfMessagesVisible", "DeadLetters"),
     ],
     ["Oldest message, seconds: Maximum", queue("ApproximateAgeOfOldestMessage")],

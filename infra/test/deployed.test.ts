@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { photo } from "../../packages/core/src/fixture.ts";
 import { eventRecord } from "../../packages/local/src/s3/event.ts";
 import { type Deployment, deploy } from "./deployed.ts";
@@ -276,8 +276,33 @@ test("a permanent deletion ends in the reconciler, which leaves no file of any a
   ]);
 });
 
+test("an import of a name that leads to this machine is rejected, and one of no server is tried again", async () => {
+  const imported = async (url: string) => {
+    const body = JSON.stringify({ from: { url }, title: "Import" });
+    const response = await ask("/images", { method: "POST", headers: json, body });
+    expect(response.status).toBe(202);
+    return (await response.json()).id;
+  };
+  const internal = await imported("https://localhost/a.jpg");
+  expect(await (await ask(`/images/${internal}?wait=20`)).json()).toMatchObject({
+    status: "rejected",
+    error: { code: "import_refused" },
+  });
+  const http = JSON.stringify({ from: { url: "http://example.com/a.jpg" } });
+  expect((await ask("/images", { method: "POST", headers: json, body: http })).status).toBe(400);
+  const id = await imported("https://no-such-name.invalid/a.jpg");
+  await vi.waitUntil(() => cloud.guards.Importer.used.has("sqs:SendMessage {Imports}"), { timeout: 20_000 });
+  expect(await (await ask(`/images/${id}`)).json()).toMatchObject({ status: "pending" });
+});
+
 /** Permissions that this run does not use. */
 const later: Record<string, string[]> = {
+  Importer: [
+    // The rows of an image that another writer changed while its import failed.
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
+    // No server of this machine has a public address.
+    "s3:PutObject {Uploads}/*/img_*",
+  ],
   Reconciler: [
     // The rows of an image that another writer changed while it was added to the index.
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { SQSBatchResponse } from "aws-lambda";
-import { deadLettersOf, names } from "../../packages/local/src/environment.ts";
+import { deadLettersOf, importsOf, names } from "../../packages/local/src/environment.ts";
 import { closeServer, createFetchServer, listen } from "../../packages/local/src/listen.ts";
 import { startQueue } from "../../packages/local/src/queue.ts";
 import { type Runtime, startRuntime } from "../../packages/local/src/runtime.ts";
@@ -26,7 +26,7 @@ const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
 const queuePath = `/123456789012/${names.queue}`;
 
 /** The functions that the embedded cloud can run. */
-const functions = ["Api", "Processor", "DeadLetter", "Reconciler", "Renderer"] as const;
+const functions = ["Api", "Processor", "Importer", "DeadLetter", "Reconciler", "Renderer"] as const;
 type Name = (typeof functions)[number];
 
 /** `guards` have the permissions that were used; `settled` resolves when no message is left. */
@@ -72,10 +72,18 @@ export async function deploy(graph: Graph, recipe: Recipe = "product"): Promise<
     visibilityTimeoutMs: 30_000,
     consume: async (event) => (await runtimes.DeadLetter.invoke(event)) as SQSBatchResponse,
   });
+  const imports = startQueue({
+    name: "imports",
+    region,
+    concurrency: 1,
+    visibilityTimeoutMs: 30_000,
+    consume: async (event) => (await runtimes.Importer.invoke(event)) as SQSBatchResponse,
+  });
+  const others = new Map([[importsOf(queuePath), imports]]);
   const table = await openTable(stores);
   const buckets = await openBuckets(stores);
   const identity = { ...credentials, region, service: "sqs" };
-  const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, identity }).fetch);
+  const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, others, identity }).fetch);
   const backends = { s3: buckets.url, dynamodb: table.url, sqs: await listen(sqs, 0) };
 
   const guards = {} as Record<Name, Guard>;
@@ -116,7 +124,7 @@ export async function deploy(graph: Graph, recipe: Recipe = "product"): Promise<
     send: (body) => void queue.send(JSON.stringify(body)),
     settled: () => queue.idle(),
     async stop() {
-      await Promise.all([queue.stop(), deadLetters.stop()]);
+      await Promise.all([queue.stop(), imports.stop(), deadLetters.stop()]);
       await Promise.all(Object.values(runtimes).map((runtime) => runtime.close(2_000)));
       await Promise.all([api, sqs].map((server) => closeServer(server, 0)));
       await Promise.all(Object.values(guards).map((guard) => guard.close()));
@@ -133,6 +141,7 @@ function environmentOf(links: Graph["links"], url: string, guard: string): NodeJ
     Processed: { name: names.processed },
     Images: { name: names.table },
     Processing: { url: guard + queuePath },
+    Imports: { url: guard + importsOf(queuePath) },
     DeadLetters: { url: guard + deadLettersOf(queuePath) },
     Router: { url },
     Settings: { ...links.Settings, anonymous: true },

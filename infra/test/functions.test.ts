@@ -7,6 +7,7 @@ const sizes: Record<string, [memory: number, timeout: number]> = {
   Api: [1024, 30],
   Breaker: [256, 30],
   DeadLetter: [512, 30],
+  Importer: [1024, 90],
   Invalidator: [256, 30],
   Missing: [128, 5],
   Processor: [2048, 60],

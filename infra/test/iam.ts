@@ -92,7 +92,9 @@ function deedsOf(request: IncomingMessage, target: string, body: string): Deed[]
   const operation = target.split(".")[1] ?? "";
   if (target.startsWith("AmazonSQS.")) {
     const { QueueUrl = "" } = JSON.parse(body) as { QueueUrl?: string };
-    const resource = QueueUrl.endsWith("-dead-letters") ? "{DeadLetters}" : "{Processing}";
+    const others = { "-dead-letters": "{DeadLetters}", "/imports": "{Imports}" };
+    const other = Object.entries(others).find(([end]) => QueueUrl.endsWith(end));
+    const resource = other?.[1] ?? "{Processing}";
     return [{ action: `sqs:${operation.replace(/Batch$/, "")}`, resource }];
   }
   return target ? onTable(operation, JSON.parse(body)) : onBucket(request, body);

@@ -55,19 +55,25 @@ describe.each(all)("%s", (name, graph) => {
     expect(sent).toEqual([from("processed", "Removals"), from("uploads", "Processing")]);
   });
 
-  test("messages become dead letters after six receives, and only this queue's do", () => {
-    const { redrivePolicy } = argsOf(graph, /sqs\/queue:/, "ProcessingQueue");
-    expect(JSON.parse(redrivePolicy)).toEqual({
-      deadLetterTargetArn: expect.stringMatching(/-DeadLettersQueue-/),
-      maxReceiveCount: 6,
-    });
+  test("messages become dead letters after six receives, and only those of these queues do", () => {
+    for (const queue of ["Processing", "Imports"]) {
+      const { redrivePolicy } = argsOf(graph, /sqs\/queue:/, `${queue}Queue`);
+      expect(JSON.parse(redrivePolicy)).toEqual({
+        deadLetterTargetArn: expect.stringMatching(/-DeadLettersQueue-/),
+        maxReceiveCount: 6,
+      });
+    }
     const { redriveAllowPolicy, queueUrl } = argsOf(graph, /redriveAllowPolicy:/, "DeadLettersSource");
     expect(queueUrl).toMatch(/-DeadLettersQueue-/);
     const { redrivePermission, sourceQueueArns } = JSON.parse(redriveAllowPolicy);
-    expect([redrivePermission, sourceQueueArns.map(short)]).toEqual(["byQueue", ["{Processing}"]]);
+    expect([redrivePermission, sourceQueueArns.map(short)]).toEqual([
+      "byQueue",
+      ["{Processing}", "{Imports}"],
+    ]);
   });
 
-  test("work is kept four days, dead letters fourteen", () => {
+  test("work is kept four days, imports four hours, dead letters fourteen days", () => {
+    expect(argsOf(graph, /sqs\/queue:/, "ImportsQueue").messageRetentionSeconds).toBe(day / 6);
     expect(argsOf(graph, /sqs\/queue:/, "ProcessingQueue").messageRetentionSeconds).toBe(4 * day);
     expect(argsOf(graph, /sqs\/queue:/, "DeadLettersQueue").messageRetentionSeconds).toBe(14 * day);
   });
@@ -78,6 +84,7 @@ describe.each(all)("%s", (name, graph) => {
   test(`a message comes back no sooner than after its function's timeout, times ${timeouts}`, () => {
     for (const [queue, fn] of [
       ["Processing", "Processor"],
+      ["Imports", "Importer"],
       ["DeadLetters", "DeadLetter"],
     ]) {
       const { visibilityTimeoutSeconds } = argsOf(graph, /sqs\/queue:/, `${queue}Queue`);
@@ -90,6 +97,7 @@ describe.each(all)("%s", (name, graph) => {
     const queues = resourcesOf(graph, /sqs\/queue:/);
     expect(queues.map((queue) => queue.name)).toEqual([
       "DeadLettersQueue",
+      "ImportsQueue",
       "ProcessingQueue",
       "RemovalsQueue",
     ]);
@@ -99,12 +107,17 @@ describe.each(all)("%s", (name, graph) => {
   });
 
   test("each message is an invocation, except that removals are batched for five minutes", () => {
-    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(3);
+    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(4);
     const alone = { batchSize: 1, functionResponseTypes: ["ReportBatchItemFailures"] };
     expect(mapping("Processing")).toMatchObject({
       ...alone,
       functionName: expect.stringMatching(/-ProcessorFunction-/),
       scalingConfig: { maximumConcurrency: name === "sst dev" ? 2 : name === "configured" ? 7 : 50 },
+    });
+    expect(mapping("Imports")).toMatchObject({
+      ...alone,
+      functionName: expect.stringMatching(/-ImporterFunction-/),
+      scalingConfig: { maximumConcurrency: name === "sst dev" ? 2 : 10 },
     });
     expect(mapping("DeadLetters")).toMatchObject({
       ...alone,

@@ -32,6 +32,18 @@ const rights: Record<string, string[]> = {
     "sqs:GetQueueAttributes {DeadLetters}",
     "sqs:ReceiveMessage {DeadLetters}",
   ],
+  Importer: [
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
+    "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
+    "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
+    "s3:PutObject {Uploads}/*/img_*",
+    "sqs:DeleteMessage {Imports}",
+    "sqs:GetQueueAttributes {Imports}",
+    "sqs:ReceiveMessage {Imports}",
+    "sqs:SendMessage {Imports}",
+  ],
   Reconciler: [
     "dynamodb:BatchGetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#job_*",
@@ -78,6 +90,7 @@ const rights: Record<string, string[]> = {
     "s3:PutObject {Uploads}/*/img_*",
     "sqs:GetQueueAttributes {DeadLetters}",
     "sqs:GetQueueAttributes {Processing}",
+    "sqs:SendMessage {Imports}",
     "sqs:SendMessage {Processing}",
   ],
   Invalidator: [
@@ -216,6 +229,13 @@ test("the renderer writes where it serves from alone", async () => {
   expect(writes.filter((right) => !right.includes("{Processed}/img_*"))).toEqual([]);
 });
 
+test("the importer, which requests URLs of callers, can store originals under an owner's key and read no object", async () => {
+  const objects = rightsOf(await graphOf("production"), "Importer").filter((right) =>
+    right.startsWith("s3:"),
+  );
+  expect(objects).toEqual(["s3:PutObject {Uploads}/*/img_*"]);
+});
+
 test("the API cannot read, write or list what is processed", async () => {
   const graph = await graphOf("production");
   expect(rightsOf(graph, "Api").filter((right) => right.includes("{Processed}"))).toEqual([]);
@@ -226,13 +246,16 @@ test.each(all)("%s: only these may send to a queue, or take from it", (_name, gr
   const those = (action: string, resource: string) =>
     functions.filter((fn) => allowing(rightsOf(graph, fn), { action: `sqs:${action}`, resource }));
   expect(those("SendMessage", "{Processing}")).toEqual(["Api", "Reconciler"]);
+  expect(those("SendMessage", "{Imports}")).toEqual(["Api", "Importer"]);
   expect(those("SendMessage", "{DeadLetters}")).toEqual([]);
   for (const action of ["ReceiveMessage", "DeleteMessage"]) {
     expect(those(action, "{Processing}")).toEqual(["Processor"]);
+    expect(those(action, "{Imports}")).toEqual(["Importer"]);
     expect(those(action, "{DeadLetters}")).toEqual(["DeadLetter"]);
   }
   for (const action of ["PurgeQueue", "SetQueueAttributes", "AddPermission", "DeleteQueue"]) {
-    for (const queue of ["{Processing}", "{DeadLetters}"]) expect(those(action, queue)).toEqual([]);
+    for (const queue of ["{Processing}", "{Imports}", "{DeadLetters}"])
+      expect(those(action, queue)).toEqual([]);
   }
 });
 

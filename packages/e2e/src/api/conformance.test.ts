@@ -150,6 +150,9 @@ const known: Known = {
   sha256: one(() => [sha256, "0".repeat(64)]),
   status: one(() => ["pending", "ready", "rejected"]),
   tag: one(() => ["a"]),
+  // Refused once its name is resolved.
+  url: one(() => ["https://localhost/a.jpg"]),
+  headers: fc.constantFrom({}, { authorization: "Bearer a" }, { range: "bytes=0-9" }),
   "Idempotency-Key": fc.uuid(),
   "If-Match": one(() => ["*", 'W/"v1"', 'W/"v3"']),
   "If-None-Match": one(() => ["*", 'W/"v1"', 'W/"v3"']),

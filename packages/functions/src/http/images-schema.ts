@@ -55,10 +55,10 @@ export const ImageInput = v.pipe(
     if (from) {
       const given = notImported.filter((field) => dataset.value[field] !== undefined);
       for (const field of given) fail(field, "Cannot be combined with `from`.");
-      return given.length > 0 ? NEVER : { owner, imported: { from, filename, ...others } };
+      return given.length > 0 ? NEVER : { from, filename, ...others, owner };
     }
     if (filename !== undefined && contentType !== undefined && bytes !== undefined)
-      return { owner, upload: { filename, contentType, bytes, sha256, method, ...others } };
+      return { filename, contentType, bytes, sha256, method, ...others, owner };
     for (const field of uploadFields) if (dataset.value[field] === undefined) fail(field, "Required.");
     return NEVER;
   }),

@@ -95,11 +95,11 @@ export const images = new Hono<Env>()
     validator("json", ImageInput),
     async (c) => {
       const body = c.req.valid("json");
-      const { owner: wanted, imported, upload: input } = body;
+      const { owner: wanted, ...input } = body;
       const create = (imageID?: string): Promise<Upload.Created> => {
         const owner = actingFor(c.var.caller, wanted) ?? ID.ownerDefault;
         const creator = { owner, by: c.var.caller.by, limits: c.var.settings, imageID };
-        return input ? Upload.create(input, creator) : importFrom(c, imported, creator);
+        return "from" in input ? importFrom(c, input, creator) : Upload.create(input, creator);
       };
       const answer = await once(c, body, create);
       // A replay outlives its presigned URL: by a day, against minutes.
@@ -108,7 +108,7 @@ export const images = new Hono<Env>()
       c.header("location", `/images/${image.id}`);
       const { upload, ...known } = image;
       if (upload) return c.json({ ...known, upload }, 201);
-      return imported ? c.json(known, 202) : c.json(known, 200);
+      return "from" in input ? c.json(known, 202) : c.json(known, 200);
     },
   )
   .get(

@@ -115,8 +115,8 @@ function good(schema: JsonSchema, source: Source): fc.Arbitrary<unknown> {
       // An upload or an import. The document says it in words, because generators of clients misread unions.
       const needed = ["filename", "contentType", "bytes"];
       return fc.oneof(
-        record(needed, ["from"]),
-        record(["from"], ["contentType", "bytes", "sha256", "method"]),
+        { weight: 3, arbitrary: record(needed, ["from"]) },
+        { weight: 1, arbitrary: record(["from"], ["contentType", "bytes", "sha256", "method"]) },
       );
     }
     default:

@@ -31,7 +31,10 @@ func run(url, path string) error {
 	if err != nil {
 		return err
 	}
-	input := imagepipeline.NewImageInput(filepath.Base(path), "image/jpeg", file.Size())
+	input := imagepipeline.NewImageInput()
+	input.SetFilename(filepath.Base(path))
+	input.SetContentType("image/jpeg")
+	input.SetBytes(file.Size())
 	input.SetTags([]string{"go"})
 	key := newKey()
 	created, _, err := images.CreateImage(ctx).ImageInput(*input).IdempotencyKey(key).Execute()

@@ -61,10 +61,7 @@ export const from = v.pipe(
 export type From = v.InferOutput<typeof from>;
 
 /** A request for an import. */
-export type New = { from: From; filename?: string } & Pick<
-  Upload.New,
-  "title" | "alt" | "tags" | "metadata" | "focus" | "regions"
->;
+export type New = { from: From; filename?: string } & Pick<Upload.New, keyof typeof Upload.description>;
 
 /** The error of a URL that the policy refuses. */
 export class RefusedURL extends Error {

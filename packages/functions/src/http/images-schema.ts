@@ -22,7 +22,6 @@ const owner = v.optional(
 );
 
 const { filename, contentType, bytes, sha256, method, ...described } = Upload.New.entries;
-const { title, alt, tags, metadata } = described;
 
 /** The fields of an upload that every body without `from` needs. */
 const uploadFields = ["filename", "contentType", "bytes"] as const;

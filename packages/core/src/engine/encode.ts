@@ -75,7 +75,7 @@ export async function encode(
     cut = await Effects.apply(cut, area, spec, clock);
     area = { left: 0, top: 0, ...size };
   }
-  const icon = clean && !changed && isWhole(upright, raster) && areaOf(raster) <= iconArea;
+  const icon = clean && isWhole(upright, raster) && areaOf(raster) <= iconArea;
   const drawn = icon || (clean && isDrawn(changed ? cut : raster));
   const settingOf = Quality.predictor(cut, area);
   const image = open(cut);

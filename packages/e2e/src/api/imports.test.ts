@@ -286,6 +286,16 @@ test("an import that became a dead letter is failed, and so is one that was in t
     expect(await look(id)).toMatchObject({ status: "failed", error: { code: "import_interrupted" } });
 });
 
+test("the client imports a URL with headers, and waits for the image", async () => {
+  const { createClient } = await import("@image-pipeline/client");
+  const { images } = createClient({ baseUrl: world.url, token: key });
+  const headers = { authorization: "Bearer client" };
+  const { id, status } = await images.importURL(`${origin}/client.jpg`, { headers, tags: ["client"] });
+  expect(status).toBe("pending");
+  expect(await images.wait(id)).toMatchObject({ status: "ready", tags: ["client"], filename: "client.jpg" });
+  expect(received.at(-1)).toMatchObject({ url: "/client.jpg", authorization: "Bearer client" });
+});
+
 // Last, because the delayed message stays in the queue.
 test("a source that fails at first is tried again later, and the image waits", async () => {
   const owner = `owner${owners++}`;

@@ -120,6 +120,7 @@ declare module "sst" {
       "location": boolean
       "pendingMax": number
       "pixelsMax": number
+      "privateByDefault": boolean
       "privateUrlSeconds": number
       "processedPerOwnerMax": number
       "processorTimeoutSeconds": number

@@ -1,4 +1,5 @@
 /** Event notifications of the buckets, sent to their queues. */
+import { recipe, type Spec } from "../packages/core/src/engine/recipe.ts";
 import { production } from "./config.ts";
 import { processing, removals } from "./queues.ts";
 import { processed, uploads } from "./storage.ts";
@@ -39,6 +40,8 @@ uploads.notify({
   notifications: [{ name: "Processing", queue: processing, events: ["s3:ObjectCreated:*", ...deletions] }],
 });
 
+const [removed] = Object.entries<Spec>(recipe).flatMap(([name, spec]) => (spec.public ? [] : [name]));
+
 if (removals) {
   processed.notify({
     notifications: [
@@ -47,7 +50,8 @@ if (removals) {
         queue: removals,
         events: [...deletions],
         // Of the variants of an image, which are deleted together, one is enough.
-        filterSuffix: "/thumbnail.webp",
+        // Not one that stays public when its image becomes private.
+        filterSuffix: `/${removed}.webp`,
       },
     ],
   });

@@ -6,7 +6,7 @@ import { hasLazy, recipe } from "../packages/core/src/engine/recipe.ts";
 import { cloud, pipeline } from "./config.ts";
 import { common } from "./function.ts";
 import { originSecret, originSecretLink, settings } from "./settings.ts";
-import { processedArn, processedHost, processedLink, uploads } from "./storage.ts";
+import { processedArn, processedHost, processedLink, uploads, variants } from "./storage.ts";
 import { images, itemRight } from "./table.ts";
 
 /** Not a stub under `sst dev`, which would make CloudFront wait for the developer's machine. */
@@ -41,7 +41,7 @@ function renderer() {
       { actions: ["s3:GetObject"], resources: [$interpolate`${uploads.arn}/*`] },
       {
         actions: ["s3:GetObject", "s3:PutObject", "s3:DeleteObject"],
-        resources: [$interpolate`${processedArn}/img_*`],
+        resources: variants,
       },
       // So that a missing object is a 404, not a 403.
       { actions: ["s3:ListBucket"], resources: [uploads.arn, processedArn] },

@@ -4,7 +4,7 @@ import { cloud, pipeline } from "./config.ts";
 import { common } from "./function.ts";
 import { consume, deadLetters, processing } from "./queues.ts";
 import { settings } from "./settings.ts";
-import { processed, uploads } from "./storage.ts";
+import { processed, uploads, variants } from "./storage.ts";
 import { images, itemRight, recordRights } from "./table.ts";
 
 /** One message an invocation, so that a file that crashes the process fails alone. */
@@ -26,7 +26,7 @@ export const processor = new sst.aws.Function("Processor", {
     { actions: ["s3:GetObject"], resources: [$interpolate`${uploads.arn}/*`] },
     // So that a missing original is a 404, not a 403.
     { actions: ["s3:ListBucket"], resources: [uploads.arn] },
-    { actions: ["s3:PutObject", "s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
+    { actions: ["s3:PutObject", "s3:DeleteObject"], resources: variants },
     ...recordRights,
     // Replayed uploads, in the owner's quota. It may add to a quota, and read or remove nothing of an owner.
     itemRight(["dynamodb:UpdateItem"], "usage"),
@@ -56,7 +56,7 @@ export const deadLetter = new sst.aws.Function("DeadLetter", {
   permissions: [
     consume(deadLetters),
     // The variants of an image that was deleted meanwhile.
-    { actions: ["s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
+    { actions: ["s3:DeleteObject"], resources: variants },
     ...recordRights,
   ],
 });

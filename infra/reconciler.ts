@@ -1,7 +1,7 @@
 /** The reconciler: finds uploads whose events were lost, and images that are stuck. */
 import { common } from "./function.ts";
 import { processing } from "./queues.ts";
-import { processed, uploads } from "./storage.ts";
+import { processed, uploads, variants } from "./storage.ts";
 import { images, indexArn, itemRight } from "./table.ts";
 
 /** Runs the job that its event names. */
@@ -17,11 +17,11 @@ export const reconciler = new sst.aws.Function("Reconciler", {
     { actions: ["s3:GetObject"], resources: [$interpolate`${uploads.arn}/*`] },
     // Finishes deletions that the API started.
     { actions: ["s3:DeleteObject"], resources: [$interpolate`${uploads.arn}/*`] },
-    { actions: ["s3:DeleteObject"], resources: [$interpolate`${processed.arn}/img_*`] },
+    { actions: ["s3:DeleteObject"], resources: variants },
     // Permanent deletions. No function that a request or a file reaches may destroy versions.
     { actions: ["s3:ListBucketVersions"], resources: [uploads.arn, processed.arn] },
     { actions: ["s3:DeleteObjectVersion"], resources: [$interpolate`${uploads.arn}/*`] },
-    { actions: ["s3:DeleteObjectVersion"], resources: [$interpolate`${processed.arn}/img_*`] },
+    { actions: ["s3:DeleteObjectVersion"], resources: variants },
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:BatchGetItem"], "image"),
     itemRight(["dynamodb:PutItem", "dynamodb:DeleteItem"], "term"),
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "job"),

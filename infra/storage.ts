@@ -79,6 +79,9 @@ export const processedHost = $interpolate`${processedName}.s3.${region}.amazonaw
 
 /** The processed bucket's ARN, and its link as an environment variable, for a function that is an origin as well. */
 export const processedArn = $interpolate`arn:aws:s3:::${processedName}`;
+
+/** The ARNs of the variants: of public images and of private ones. */
+export const variants = [$interpolate`${processedArn}/img_*`, $interpolate`${processedArn}/private/*`];
 export const processedLink = { SST_RESOURCE_Processed: $jsonStringify({ name: processedName }) };
 
 /** The variants. Only this stage's distribution reads them. */

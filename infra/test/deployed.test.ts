@@ -303,6 +303,9 @@ const later: Record<string, string[]> = {
     // No server of this machine has a public address.
     "s3:PutObject {Uploads}/*/img_*",
   ],
+  // This run has no private image: their files need the same rights as public ones.
+  Processor: ["s3:DeleteObject {Processed}/private/*", "s3:PutObject {Processed}/private/*"],
+  DeadLetter: ["s3:DeleteObject {Processed}/private/*"],
   Reconciler: [
     // The rows of an image that another writer changed while it was added to the index.
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
@@ -310,6 +313,8 @@ const later: Record<string, string[]> = {
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     // Orphaned variants are removed when they are a day old.
     "s3:DeleteObject {Processed}/img_*",
+    "s3:DeleteObject {Processed}/private/*",
+    "s3:DeleteObjectVersion {Processed}/private/*",
     // The embedded S3 keeps no versions of a deleted original.
     "s3:DeleteObjectVersion {Uploads}/*",
   ],

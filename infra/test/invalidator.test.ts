@@ -83,12 +83,20 @@ test("a deleted image is invalidated under the URL of viewers and under the one 
   ]);
 });
 
+test("a private image is invalidated under its owner", async () => {
+  await run(["private/default/img_01/1-abcd/thumbnail.webp"]);
+  expect(received[0]?.paths).toEqual([
+    "/media/private/default/img_01/1-abcd/*",
+    "/private/default/img_01/1-abcd/*",
+  ]);
+});
+
 test("a batch stays within CloudFront's 15 wildcard paths at a time", async () => {
   await run(keysOf(imagesMax));
   await run(keysOf(imagesMax + 1));
-  expect(received.map(({ paths }) => paths.length)).toEqual([2 * imagesMax, 2]);
+  expect(received.map(({ paths }) => paths.length)).toEqual([2 * imagesMax, 3]);
   expect(2 * imagesMax).toBeLessThanOrEqual(15);
-  expect(received[1]?.paths).toEqual(["/media/*", "/img_*"]);
+  expect(received[1]?.paths).toEqual(["/media/*", "/img_*", "/private/*"]);
 });
 
 test("keys that are no variant's, and S3's test event, invalidate nothing", async () => {

@@ -14,9 +14,11 @@ const rights: Record<string, string[]> = {
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#owner_*#day_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "s3:DeleteObject {Processed}/img_*",
+    "s3:DeleteObject {Processed}/private/*",
     "s3:GetObject {Uploads}/*",
     "s3:ListBucket {Uploads}",
     "s3:PutObject {Processed}/img_*",
+    "s3:PutObject {Processed}/private/*",
     "sqs:DeleteMessage {Processing}",
     "sqs:GetQueueAttributes {Processing}",
     "sqs:ReceiveMessage {Processing}",
@@ -28,6 +30,7 @@ const rights: Record<string, string[]> = {
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "s3:DeleteObject {Processed}/img_*",
+    "s3:DeleteObject {Processed}/private/*",
     "sqs:DeleteMessage {DeadLetters}",
     "sqs:GetQueueAttributes {DeadLetters}",
     "sqs:ReceiveMessage {DeadLetters}",
@@ -58,8 +61,10 @@ const rights: Record<string, string[]> = {
     "dynamodb:Query {Images}/index/gsi4",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "s3:DeleteObject {Processed}/img_*",
+    "s3:DeleteObject {Processed}/private/*",
     "s3:DeleteObject {Uploads}/*",
     "s3:DeleteObjectVersion {Processed}/img_*",
+    "s3:DeleteObjectVersion {Processed}/private/*",
     "s3:DeleteObjectVersion {Uploads}/*",
     "s3:GetObject {Uploads}/*",
     "s3:ListBucket {Processed}",
@@ -104,11 +109,14 @@ const rights: Record<string, string[]> = {
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#owner_*#day_*",
     "s3:DeleteObject {Processed}/img_*",
+    "s3:DeleteObject {Processed}/private/*",
     "s3:GetObject {Processed}/img_*",
+    "s3:GetObject {Processed}/private/*",
     "s3:GetObject {Uploads}/*",
     "s3:ListBucket {Processed}",
     "s3:ListBucket {Uploads}",
     "s3:PutObject {Processed}/img_*",
+    "s3:PutObject {Processed}/private/*",
   ],
   Breaker: [
     "cloudwatch:GetMetricStatistics *",
@@ -226,7 +234,7 @@ test("the renderer writes where it serves from alone", async () => {
   const writes = rightsOf(await graphOf("lazy"), "Renderer").filter((right) =>
     /s3:(Put|Delete|\*)/.test(right),
   );
-  expect(writes.filter((right) => !right.includes("{Processed}/img_*"))).toEqual([]);
+  expect(writes.filter((right) => !/\{Processed\}\/(img_|private\/)\*/.test(right))).toEqual([]);
 });
 
 test("the importer, which requests URLs of callers, can store originals under an owner's key and read no object", async () => {

@@ -1,5 +1,5 @@
-/** `edit`: changes the description and the focal point of images. */
-import { InvalidArgumentError } from "@commander-js/extra-typings";
+/** `edit`: changes the description, the focal point and the visibility of images. */
+import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { Changes } from "@image-pipeline/client";
 import { collect, command, jsonOption, program, UsageError, urlOption } from "./command.ts";
 import { connect } from "./connect.ts";
@@ -7,13 +7,14 @@ import { summary } from "./format.ts";
 
 export const edit = command(
   "edit",
-  `Change an image's description and focal point
+  `Change an image's description, focal point and visibility
 
-An empty text removes a field. After another focal point, the cropped variants are made again under new URLs; the command waits for them.`,
+An empty text removes a field. After another focal point the cropped variants are made again under new URLs, and after another visibility all of them; the command waits for them.`,
   [
     `${program} edit img_01JD0Z6V9RW1QK4C6X4M2N8T3B --title "The old lighthouse" --tag sea`,
     `${program} edit img_01JD0Z6V9RW1QK4C6X4M2N8T3B --focus 0.3,0.2`,
     `${program} edit img_01JD0Z6V9RW1QK4C6X4M2N8T3B --focus none`,
+    `${program} edit img_01JD0Z6V9RW1QK4C6X4M2N8T3B --visibility private`,
   ],
 )
   .argument("<id>", "Image id")
@@ -21,20 +22,26 @@ An empty text removes a field. After another focal point, the cropped variants a
   .option("--alt <text>", "Alternative text")
   .option("--tag <tag>", "Tag, in place of all others; may be repeated", collect)
   .option("--focus <x,y>", "Point that crops keep, 0 to 1 from left and from top; none removes it", point)
+  .addOption(
+    new Option("--visibility <visibility>", "Who may read the files").choices(["public", "private"] as const),
+  )
   .addOption(urlOption())
   .addOption(jsonOption())
-  .action(async (id, { title, alt, tag, focus, url, json }) => {
+  .action(async (id, { title, alt, tag, focus, visibility, url, json }) => {
     const changes: Changes = {
       ...(title !== undefined && { title: title || null }),
       ...(alt !== undefined && { alt: alt || null }),
       ...(tag && { tags: tag }),
       ...(focus !== undefined && { focus }),
+      ...(visibility && { visibility }),
     };
     if (Object.keys(changes).length === 0)
-      throw new UsageError("Name a change: --title, --alt, --tag or --focus.");
+      throw new UsageError("Name a change: --title, --alt, --tag, --focus or --visibility.");
     const { images } = await connect(url);
     const changed = await images.update(id, changes);
-    const image = focus !== undefined && changed.variants ? await images.wait(id) : changed;
+    const isMade = changed.variants !== undefined || changed.processedAt !== undefined;
+    const isMoved = focus !== undefined || visibility !== undefined;
+    const image = isMoved && isMade ? await images.wait(id) : changed;
     process.stdout.write(json ? `${JSON.stringify(image)}\n` : `${summary(image)}\n`);
   });
 

@@ -29,48 +29,57 @@ are not sent again: S3 copies them into the new image.`,
   .option("--title <text>", "Title (one file only)")
   .option("--alt <text>", "Text alternative for people who cannot see the image (one file only)")
   .option("--tag <tag>", "Tag for each image (repeatable)", collect)
+  .option("--private", "Files that only signed URLs open, which expire")
   .option("--concurrency <n>", "Files at a time, 1–32", whole(1, 32), 4)
   .option("--wait <seconds>", "Longest wait for the variants of one image, 1–3600", whole(1, 3600), 120)
   .addOption(urlOption())
   .addOption(jsonOption())
-  .action(async (paths, { title, alt, tag: tags, concurrency, wait: waitSeconds, url, json }) => {
-    const files = (await Promise.all(paths.map(filesIn))).flat();
-    if (files.length > 1 && (title ?? alt) !== undefined) {
-      throw new UsageError("--title and --alt take one file only.");
-    }
-    const client = await connect(url);
-    const cancel = new AbortController();
-    process.once("SIGINT", () => cancel.abort());
-    const { signal } = cancel;
+  .action(
+    async (
+      paths,
+      { title, alt, tag: tags, private: isPrivate, concurrency, wait: waitSeconds, url, json },
+    ) => {
+      const files = (await Promise.all(paths.map(filesIn))).flat();
+      if (files.length > 1 && (title ?? alt) !== undefined) {
+        throw new UsageError("--title and --alt take one file only.");
+      }
+      const client = await connect(url);
+      const cancel = new AbortController();
+      process.once("SIGINT", () => cancel.abort());
+      const { signal } = cancel;
 
-    const transfers = createTransfers(files);
-    const screen = live(transfers.lines);
-    try {
-      await pMap(
-        transfers.all,
-        async (transfer) => {
-          if (signal.aborted) return;
-          if (!json && !process.stderr.isTTY) process.stderr.write(`… ${printable(transfer.path)}\n`);
-          const began = Date.now();
-          try {
-            const image = await uploadOne(client, transfer, { title, alt, tags, waitSeconds, signal });
-            transfer.state = image.status === "ready" ? "ready" : "failed";
-            const result = { name: transfer.path, took: Date.now() - began };
-            screen.print(json ? JSON.stringify(image) : `${summary(image, result)}\n`);
-          } catch (error) {
-            transfer.state = signal.aborted ? "cancelled" : "failed";
-            if (!signal.aborted) screen.print(failure(transfer.path, error, json));
-          }
-        },
-        { concurrency },
-      );
-    } finally {
-      screen.stop();
-    }
-    if (!json && files.length > 1) process.stderr.write(`${transfers.total()}\n`);
-    if (signal.aborted) process.exitCode = 130;
-    else if (!transfers.all.every(({ state }) => state === "ready")) process.exitCode = 1;
-  });
+      const transfers = createTransfers(files);
+      const screen = live(transfers.lines);
+      try {
+        await pMap(
+          transfers.all,
+          async (transfer) => {
+            if (signal.aborted) return;
+            if (!json && !process.stderr.isTTY) process.stderr.write(`… ${printable(transfer.path)}\n`);
+            const began = Date.now();
+            try {
+              const image = await uploadOne(client, transfer, {
+                ...{ title, alt, tags, waitSeconds, signal },
+                visibility: isPrivate ? "private" : undefined,
+              });
+              transfer.state = image.status === "ready" ? "ready" : "failed";
+              const result = { name: transfer.path, took: Date.now() - began };
+              screen.print(json ? JSON.stringify(image) : `${summary(image, result)}\n`);
+            } catch (error) {
+              transfer.state = signal.aborted ? "cancelled" : "failed";
+              if (!signal.aborted) screen.print(failure(transfer.path, error, json));
+            }
+          },
+          { concurrency },
+        );
+      } finally {
+        screen.stop();
+      }
+      if (!json && files.length > 1) process.stderr.write(`${transfers.total()}\n`);
+      if (signal.aborted) process.exitCode = 130;
+      else if (!transfers.all.every(({ state }) => state === "ready")) process.exitCode = 1;
+    },
+  );
 
 /**
  * Returns the images in a folder and its subfolders, by the extension of their names and without hidden ones, or a path
@@ -93,6 +102,7 @@ type Options = {
   title: string | undefined;
   alt: string | undefined;
   tags: string[] | undefined;
+  visibility: "private" | undefined;
   waitSeconds: number;
   signal: AbortSignal;
 };

@@ -22,6 +22,7 @@ export type {
   Event,
   Fault,
   Image,
+  MediaSession,
   Page,
   Similar,
   SourceFormat,
@@ -42,6 +43,12 @@ export function createClient(options: Options) {
   return {
     images,
     upload: createUpload(request, images),
+    /**
+     * Sets signed cookies for the private files of the caller's `owner` in a browser of the API's site, and returns them
+     * for apps that send `Cookie` themselves. The URLs then need no signature: use `url` up to the `?`.
+     */
+    mediaSession: ({ owner, signal }: { owner?: string; signal?: AbortSignal } = {}): Promise<MediaSession> =>
+      request("POST", "/media-session", { query: { owner }, signal }),
     /** Returns counters, queue depths and rates of the last `hours` (1 to 48, default 24). Needs the scope `service`. */
     stats: ({ hours, signal }: { hours?: number; signal?: AbortSignal } = {}): Promise<Stats> =>
       request("GET", "/stats", { query: { hours }, signal }),

@@ -45,7 +45,9 @@ export type Query = Filters & {
 };
 
 /** Fields to change. `null` removes a field; an absent one stays. */
-export type Changes = { [Field in keyof Description]: Description[Field] | null };
+export type Changes = Pick<Description, "visibility"> & Nullable<Omit<Description, "visibility">>;
+
+type Nullable<Fields> = { [Field in keyof Fields]: Fields[Field] | null };
 
 /** Cancels a call: it rejects with the signal's reason. */
 export type Cancel = { signal?: AbortSignal };
@@ -204,8 +206,8 @@ export function createImages(request: Request) {
     },
 
     /**
-     * Changes title, alternative text, tags, metadata, focal point or regions; `null` removes a field. After another focal
-     * point the image is `pending` until its cropped variants were made again: `wait` for it. With `version`, sends `If-Match` and
+     * Changes title, alternative text, tags, metadata, focal point, regions or visibility; `null` removes a field. After
+     * another focal point or visibility the image is `pending` until its variants were made again: `wait` for it. With `version`, sends `If-Match` and
      * throws `version_conflict` if the image has another version. Throws `image_not_found`.
      */
     update: (id: string, changes: Changes, { signal, version }: Cancel & { version?: number } = {}) =>

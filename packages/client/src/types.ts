@@ -39,10 +39,16 @@ type UploadField = "filename" | "contentType" | "bytes";
 export type ImportInput = Description & Pick<Input, "filename"> & Required<Pick<Input, "from">>;
 
 /** Fields of an image that callers may change. */
-export type Description = Pick<ImageInput, "title" | "alt" | "tags" | "metadata" | "focus" | "regions">;
+export type Description = Pick<
+  ImageInput,
+  "title" | "alt" | "tags" | "metadata" | "focus" | "regions" | "visibility"
+>;
 
 /** Response of `POST /images`: the `pending` image and `upload`, the presigned request for its bytes. */
 export type CreatedImage = InferResponseType<Api["images"]["$post"], 201>;
+
+/** Response of `POST /media-session`: signed cookies for an owner's private files. */
+export type MediaSession = InferResponseType<Api["media-session"]["$post"], 200>;
 
 /** Response of `GET /stats`: counters, queue depths and rates. */
 export type Stats = InferResponseType<Api["stats"]["$get"], 200>;

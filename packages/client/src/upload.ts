@@ -144,7 +144,7 @@ export function inputOf(
   file: { name?: string; type: string; size: number },
   options: UploadOptions,
 ): ImageInput {
-  const { filename, contentType, sha256, title, alt, tags, metadata, focus, regions } = options;
+  const { filename, contentType, sha256, title, alt, tags, metadata, focus, regions, visibility } = options;
   return {
     filename: filename ?? file.name ?? "image",
     // The API accepts aliases and an empty type, and lists the supported formats in its error.
@@ -157,5 +157,6 @@ export function inputOf(
     metadata,
     focus,
     regions,
+    visibility,
   };
 }

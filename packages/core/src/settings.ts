@@ -69,6 +69,10 @@ const pipeline = {
     `may only contain ${formats.join(", ")}.`,
   ),
   location: flag(false, "Record the GPS position of photos from their EXIF data."),
+  privateByDefault: flag(
+    false,
+    "Make images private that are created without `visibility`, and those that an S3 client puts into the bucket. The URLs of private files are signed and expire.",
+  ),
   privateUrlSeconds: whole(
     7_200,
     120,

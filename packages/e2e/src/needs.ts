@@ -19,6 +19,7 @@ const programs = {
   go: [() => runs("go", "version"), "golang-go"],
   jdk: [() => runs("javac", "-version"), "default-jdk-headless"],
   maven: [() => runs("mvn", "--version"), "maven"],
+  openssl: [() => runs("openssl", "version"), "openssl"],
   pillow: [() => runs(debianPython, "-c", "import PIL"), "python3-pil"],
   rclone: [() => runs("rclone", "version"), "rclone"],
   s3cmd: [() => runs("s3cmd", "--version"), "s3cmd"],

@@ -2,7 +2,7 @@
  * Invalidates the variants of deleted images in CloudFront's caches. Its queue collects the events of five minutes.
  *
  * CloudFront processes 15 wildcard paths at a time and charges for each path above 1,000 a month, so a batch of more
- * images than `imagesMax` invalidates all of them with two paths.
+ * images than `imagesMax` invalidates all of them with three paths.
  */
 import { randomUUID } from "node:crypto";
 import { CloudFrontClient, CreateInvalidationCommand } from "@aws-sdk/client-cloudfront";
@@ -34,12 +34,12 @@ export const handler = async ({ Records }: SQSEvent): Promise<void> => {
   logger().info("invalidated", { images: folders.size, paths: paths.length });
 };
 
-/** Returns the folders, `image/version`, of the variants in an S3 event. Keys are form-encoded there. */
+/** Returns the folders, `image/version` or `private/owner/image/version`, of the variants in an S3 event. Keys are form-encoded there. */
 function foldersOf(body: string): string[] {
   const { Records = [] } = JSON.parse(body) as { Records?: { s3: { object: { key: string } } }[] };
   return Records.map(({ s3 }) => decodeURIComponent(s3.object.key.replaceAll("+", " ")))
     .map((key) => key.slice(0, key.lastIndexOf("/")))
-    .filter((folder) => /^img_[\w-]+\/[\w-]+$/.test(folder));
+    .filter((folder) => /^(private\/[a-z0-9]+\/)?img_[\w-]+\/[\w-]+$/.test(folder));
 }
 
 /**
@@ -48,6 +48,6 @@ function foldersOf(body: string): string[] {
  * https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/invalidation-specifying-objects.html
  */
 function pathsOf(folders: string[], imagesMax: number): string[] {
-  if (folders.length > imagesMax) return ["/media/*", "/img_*"];
+  if (folders.length > imagesMax) return ["/media/*", "/img_*", "/private/*"];
   return folders.flatMap((folder) => [`/media/${folder}/*`, `/${folder}/*`]);
 }

@@ -198,6 +198,7 @@ const patch = ([who, tags, title]: [number, string[], number]) =>
       title: `title ${title}`,
       tags,
       ...(title % 3 === 0 && { focus: focusOf(title) }),
+      ...(title % 4 === 1 && { visibility: title % 8 === 1 ? "private" : "public" }),
     }),
   );
 

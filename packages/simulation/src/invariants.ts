@@ -3,6 +3,7 @@
  * moves any more. docs/reliability.md lists them; a test compares the two.
  */
 import { Crop } from "@image-pipeline/core/engine/crop";
+import { Placement } from "@image-pipeline/core/records/placement";
 import { Term } from "@image-pipeline/core/records/terms";
 import { VariantFile } from "@image-pipeline/core/records/variant-file";
 import type { Transition } from "@image-pipeline/core/table/event-entity";
@@ -51,7 +52,7 @@ type AtRest = {
 
 /**
  * A write, or an answer of the API, that has just taken effect; `State` includes it. `other`: the answer is an image
- * that another request created.
+ * that another request created; `exposes`: it is a private one with the URL of a public file.
  */
 export type Change =
   | { of: "record"; before?: ImageRecord; after: ImageRecord; entry?: Transition; job?: Job }
@@ -59,7 +60,7 @@ export type Change =
   | { of: "term"; imageID: string }
   | { of: "put"; bucket: string; bytes: number }
   | { of: "variant"; key: string; before?: string; after?: string }
-  | { of: "answer"; request: string; id: string; version?: number; other: boolean };
+  | { of: "answer"; request: string; id: string; version?: number; other: boolean; exposes: boolean };
 
 type Violations = Iterable<string> | AsyncIterable<string>;
 
@@ -121,7 +122,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
     *onChange(change, { records, variants, doomed }) {
       if (change.of === "put" && change.bytes === 0) yield "an empty variant was written";
       if (change.of === "variant" && change.after === undefined) {
-        const record = records.get(change.key.split("/")[0] ?? "");
+        const record = records.get(Placement.imageIDOf(change.key));
         if (record && promised(record, doomed).includes(change.key))
           yield `a variant was removed that clients of a ${record.status} image may hold`;
       }
@@ -154,7 +155,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
   },
   I5: {
     promise:
-      "The version, the sequencer and the attempt never decrease. A final state is left only for a newer upload, by reprocessing, for another focus or for deletion.",
+      "The version, the sequencer and the attempt never decrease. A final state is left only for a newer upload, by reprocessing, for another focus or visibility, or for deletion.",
     heldBy: ["simulation"],
     *onChange(change) {
       if (change.of !== "record") return;
@@ -165,7 +166,9 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       if (!before || before.status === after.status) return;
       if (!["ready", "rejected", "deleted"].includes(before.status)) return;
       const newer = (after.sequencer ?? "") > (before.sequencer ?? "") || after.etag !== before.etag;
-      const moved = entry?.type === "updated" && Crop.keyOf(after) !== Crop.keyOf(before);
+      const moved =
+        entry?.type === "updated" &&
+        (Crop.keyOf(after) !== Crop.keyOf(before) || after.visibility !== before.visibility);
       const asked = moved || (entry && ["reprocessed", "deleting", "deleted"].includes(entry.type));
       if (!newer && !asked) yield `a ${before.status} image became ${after.status} for no reason`;
     },
@@ -253,6 +256,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
         "createdAt",
         "focus",
         "regions",
+        "visibility",
       ] as const)
         if (JSON.stringify(before[name]) !== JSON.stringify(after[name])) yield `the ${name} was lost`;
     },
@@ -421,6 +425,26 @@ export const invariants: Readonly<Record<string, Invariant>> = {
         yield "an image is ready with the crops of another focus";
     },
   },
+  I22: {
+    promise:
+      "From the moment that an image is private, no record and no answer names a public file of it. Once the change is settled, none exists.",
+    heldBy: ["simulation", "private.test.ts"],
+    *onChange(change, { variants }) {
+      if (change.of === "answer" && change.exposes) yield "an answer of a private image has a public URL";
+      if (change.of !== "record" || !isHidden(change.after)) return;
+      const { before, after } = change;
+      const named = [...VariantFile.keysOf(after), ...(after.superseded ?? []).flatMap(({ keys }) => keys)];
+      if (named.some((key) => !Placement.isPrivate(key))) yield "a private image names a public file";
+      if (before?.revoked && !after.revoked && [...variants.keys()].some((key) => isPublicOf(after, key)))
+        yield "a public file of a private image is left";
+    },
+    *atRest({ observer: { records, variants } }, { reconciler }) {
+      if (!reconciler) return;
+      for (const record of records.values())
+        if (isHidden(record) && [...variants.keys()].some((key) => isPublicOf(record, key)))
+          yield "a public file of a private image is left at rest";
+    },
+  },
 };
 
 /**
@@ -441,6 +465,12 @@ const isErased = (imageID: string, { history, erased }: State) => {
   const begun = erased.has(imageID) || transitions.some(({ type }) => type === "deleting");
   return begun && transitions[0]?.type === "announced";
 };
+
+const isHidden = ({ visibility, status }: ImageRecord) =>
+  visibility === "private" && status !== "deleting" && status !== "deleted";
+
+const isPublicOf = ({ imageID }: ImageRecord, key: string) =>
+  Placement.imageIDOf(key) === imageID && !Placement.isPrivate(key);
 
 /** Returns true for a replayed upload that was refused because the owner's quota was used up. */
 const isOverQuota = ({ error }: ImageRecord) => error?.code === "quota_exceeded";

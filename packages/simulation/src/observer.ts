@@ -12,6 +12,9 @@ import { type File, look, type Seen } from "./image-files.ts";
 import { type Change, invariants, type Row, type State, termKeyOf } from "./invariants.ts";
 import { type Job, now } from "./scheduler.ts";
 
+/** An image in an answer of the API: the fields that are read by name. */
+type Answered = { id?: string; version?: number; filename?: string; visibility?: string };
+
 export type Observer = State & {
   /** Primary keys, as JSON, of every item that was ever put into the table. */
   keys: Set<string>;
@@ -22,7 +25,7 @@ export type Observer = State & {
   report(invariant: string, violation: string): void;
   applied(applied: Applied): Promise<void>;
   stored(event: ObjectEvent): void;
-  answered(request: string, image: { id?: string; version?: number; filename?: string }, sent?: object): void;
+  answered(request: string, image: Answered, sent?: object): void;
   expired(): void;
 };
 
@@ -48,10 +51,12 @@ export function createObserver(files: readonly File[]): Observer {
     report: (invariant, violation) => void observer.violations.add(`${invariant}: ${violation}`),
     applied,
     stored,
-    answered(request, { id = "", version, filename }, sent = {}) {
+    answered(request, image, sent = {}) {
+      const { id = "", version, filename, visibility } = image;
       if (request.startsWith("DELETE")) erased.add(id);
       const other = "filename" in sent && sent.filename !== filename;
-      check({ of: "answer", request, id, version, other });
+      const exposes = visibility === "private" && JSON.stringify(image).includes("/media/img_");
+      check({ of: "answer", request, id, version, other, exposes });
     },
     expired,
   };

@@ -410,6 +410,40 @@ export const scenarios: Record<string, Scenario> = {
     },
     without: { rules: { onFocus: (_, draft) => draft } },
   },
+  "left-public": {
+    rule: "taking the public files of an image that becomes private out of its record",
+    title: "An image that becomes private has no public URL from its first answer on",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      world.api("PATCH", pathIn(world), { visibility: "private" });
+      await runToEnd(only());
+      await world.wait(1000);
+    },
+    without: { rules: { onVisibility: (_, draft) => draft } },
+  },
+  "fenced-leftover": {
+    rule: "looking for public files once no fenced worker can be running",
+    title: "What a fenced worker writes under a public key is removed after its longest run",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      const path = pathIn(world);
+      world.api("POST", `${path}/reprocess`);
+      await runToEnd(only());
+      const worker = only();
+      await runUntil(worker, /^PutObject/);
+      world.api("PATCH", path, { visibility: "private" });
+      await runToEnd(other(worker));
+      await runToEnd(worker);
+      await world.wait(1_000_000);
+      world.reconcile("stuck", 900);
+      await world.wait(1000);
+    },
+    without: { rules: { keysToRevoke: (record) => record.revoked?.keys ?? [] } },
+  },
   "kept-of-other-bytes": {
     rule: "making every variant of other bytes",
     title: "A new upload keeps no variant of the old one",

@@ -81,6 +81,8 @@ export type Spec = {
   readonly encode?: Partial<Encodings>;
   /** Quality in every format, in place of the one in `encode` and `encodings`. */
   readonly quality?: Quality;
+  /** Leaves the files open to everyone who has their URLs, even of a private image: for a profile's thumbnail. */
+  readonly public?: boolean;
   /**
    * Writes an animated original as one animated WebP, regardless of `formats`. Default: its first frame only. Not with
    * `blur` or `overlay`.

@@ -4,7 +4,7 @@ import { type Format, formats, type Name, names } from "../engine/recipe.ts";
 import { codes } from "../engine/rejection.ts";
 import { ID } from "../id.ts";
 import { importCodes } from "../records/message.ts";
-import { visibleStatuses } from "../table/image-entity.ts";
+import { visibilities, visibleStatuses } from "../table/image-entity.ts";
 import { Text } from "../text.ts";
 
 const text = (maxLength: number, description: string) =>
@@ -15,7 +15,12 @@ const pixels = (description: string) =>
   v.pipe(v.number(), v.integer(), v.minValue(1), v.metadata({ format: "int32" }), v.description(description));
 const time = (description: string) => v.pipe(v.string(), v.isoTimestamp(), v.description(description));
 
-const url = v.pipe(v.string(), v.description("Absolute and immutable: it may be cached for ever."));
+const url = v.pipe(
+  v.string(),
+  v.description(
+    "Absolute. That of a public file is immutable and may be cached for ever; that of a private file is signed and valid until `urlsExpireAt`.",
+  ),
+);
 
 const fileBytes = v.optional(
   int64("Size of the file. Absent if it is lazy: made when it is first requested, and then stored."),
@@ -272,6 +277,14 @@ export const regions = v.pipe(
   ),
 );
 
+/** Who may read the files. */
+export const visibility = v.pipe(
+  v.picklist(visibilities),
+  v.description(
+    "`public`: anyone with a URL may read the files. `private`: their URLs are signed and expire; signed cookies of `POST /media-session` open them too. Default: the stage's.",
+  ),
+);
+
 export const metadata = metadataOf(metadataValue, "string");
 
 export const Info = v.pipe(
@@ -292,6 +305,10 @@ export const Info = v.pipe(
     metadata: v.optional(v.record(v.string(), v.string())),
     focus: v.optional(Focus),
     regions: v.optional(v.array(Region)),
+    visibility: v.pipe(
+      v.picklist(visibilities),
+      v.description("Who may read the files: anyone with a URL, or holders of a signature."),
+    ),
     source: Source,
     placeholder: v.optional(
       v.pipe(
@@ -314,6 +331,11 @@ export const Info = v.pipe(
           >,
         ),
         v.metadata({ ref: "Variants" }),
+      ),
+    ),
+    urlsExpireAt: v.optional(
+      time(
+        "Expiry of the signed URLs in `variants`, of a `private` image. Get the image again before, for new ones.",
       ),
     ),
     createdAt: time("Time of creation, or of the first event of its object."),
@@ -352,6 +374,7 @@ export const Changes = v.pipe(
     metadata: v.nullish(metadataOf(v.nullable(metadataValue), ["string", "null"])),
     focus: v.optional(focusChange),
     regions: v.nullish(regions),
+    visibility: v.optional(visibility),
   }),
   v.metadata({ ref: "Changes" }),
 );

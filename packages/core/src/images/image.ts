@@ -6,12 +6,14 @@ import { Resource } from "sst";
 import * as v from "valibot";
 import { Presign } from "../aws/presign.ts";
 import { Queue } from "../aws/queue.ts";
+import { Signer } from "../aws/signer.ts";
 import { names } from "../engine/recipe.ts";
 import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
 import { Deletion } from "../records/deletion.ts";
 import { Imports } from "../records/imports.ts";
+import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { apply, type Change, hasDone, read } from "../records/record.ts";
 import { VariantFile } from "../records/variant-file.ts";
@@ -32,6 +34,7 @@ export {
   tag,
   tags,
   title,
+  visibility,
 } from "./image-schema.ts";
 
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
@@ -93,7 +96,7 @@ export const original = fn(
  * Changes the descriptive fields of an image; with `version`, only that version. With `merge`, `metadata` is merged
  * into the image's (RFC 7396), otherwise it replaces them. Throws `image_not_found`, `version_conflict`,
  * `invalid_request` if the merged metadata has too many entries. Another focal point sends the image through the pipeline
- * again, for its cropped variants alone.
+ * again, for its cropped variants alone, and another visibility for all.
  */
 export const update = fn(
   v.object({
@@ -106,19 +109,23 @@ export const update = fn(
   async ({ id, owner, by, version, changes, merge }): Promise<Info> => {
     const fields = Object.entries(changes).filter(([, value]) => value !== undefined);
     if (fields.length === 0) return fromID({ id, owner });
+    let isMoved = false;
     const after = await change({ id, owner }, (record) => {
       mustBe(version, record);
       const { version: _, ...draft } = record;
       const changed = Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined]));
       if (changes.metadata) changed.metadata = patched(merge ? record.metadata : {}, changes.metadata);
+      const now = Date.now();
+      isMoved = changes.visibility !== undefined && changes.visibility !== visibilityOf(record);
+      const cropped = Protocol.rules.onFocus(record, { ...draft, ...changed }, now);
       return {
-        draft: Protocol.rules.onFocus(record, { ...draft, ...changed }, Date.now()),
+        draft: Protocol.rules.onVisibility(record, cropped, now),
         entry: { type: "updated", by, detail: { fields: fields.map(([name]) => name).join(", ") } },
       };
     });
     const isRecropped =
       after.status === "pending" && (changes.focus !== undefined || changes.regions !== undefined);
-    if (isRecropped && after.etag !== undefined)
+    if ((isRecropped || isMoved) && after.etag !== undefined)
       await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
     return serialize(after);
   },
@@ -241,6 +248,8 @@ export const isVisible = ({ status, expiresAt }: ImageRecord) =>
  * absent in JSON: there is no `null`.
  */
 export function serialize(record: ImageRecord): Info {
+  const shown = Placement.shownOf(record);
+  const signed = shown && isSigned(shown) ? Signer.sign(Placement.folderOf(record)) : undefined;
   const { imageID, version, owner, filename, title, alt, tags, metadata, placeholder, error } = record;
   const { focus, regions } = record;
   const status = visibleStatuses.find((visible) => visible === record.status);
@@ -257,6 +266,7 @@ export function serialize(record: ImageRecord): Info {
     metadata,
     focus,
     regions,
+    visibility: visibilityOf(record),
     source: {
       key: record.key,
       url: record.from?.url,
@@ -265,7 +275,8 @@ export function serialize(record: ImageRecord): Info {
       sha256: record.sha256,
     },
     placeholder,
-    variants: record.variants && variantsOf(record.variants),
+    variants: shown && variantsOf(shown, signed?.query),
+    urlsExpireAt: signed && wholeSeconds(new Date(signed.expiresAt * 1000).toISOString()),
     createdAt: wholeSeconds(record.createdAt),
     updatedAt: wholeSeconds(record.updatedAt),
     processedAt: record.processedAt && wholeSeconds(record.processedAt),
@@ -274,8 +285,16 @@ export function serialize(record: ImageRecord): Info {
   };
 }
 
-/** Returns variants in the recipe's order, with their URLs; undefined if there are none. */
-function variantsOf(stored: NonNullable<ImageRecord["variants"]>): Info["variants"] {
+const visibilityOf = ({ visibility = "public" }: ImageRecord) => visibility;
+
+const isSigned = (variants: NonNullable<ImageRecord["variants"]>) =>
+  Object.values(variants).some(({ key }) => Placement.isPrivate(key));
+
+/**
+ * Returns variants in the recipe's order, with their URLs; undefined if there are none. `query` signs those of private
+ * files.
+ */
+function variantsOf(stored: NonNullable<ImageRecord["variants"]>, query = ""): Info["variants"] {
   // Not at module scope: the reconciler imports this file, and has no link to the router.
   const media = `${Resource.Router.url}/media/`;
   const variants: Info["variants"] = {};
@@ -284,10 +303,11 @@ function variantsOf(stored: NonNullable<ImageRecord["variants"]>): Info["variant
     const variant = stored[name];
     if (!variant) continue;
     const { width, height, format, contentType, bytes, widths } = variant;
-    const { url, formats } = shownAs(media, VariantFile.formatsOf(variant));
+    const shownAs = (files: readonly StoredFile[]) => urlsOf(media, files, query);
+    const { url, formats } = shownAs(VariantFile.formatsOf(variant));
     const narrower = widths?.map((size) => ({
       ...size,
-      ...shownAs(media, VariantFile.atWidth(variant, size.width)),
+      ...shownAs(VariantFile.atWidth(variant, size.width)),
     }));
     variants[name] = { url, width, height, format, contentType, bytes, formats, widths: narrower };
     some = true;
@@ -296,14 +316,15 @@ function variantsOf(stored: NonNullable<ImageRecord["variants"]>): Info["variant
 }
 
 /** Returns the URL of an image that has a file in each of these formats, and those files if there are several. */
-function shownAs(media: string, files: readonly StoredFile[]) {
+function urlsOf(media: string, files: readonly StoredFile[], query: string) {
   const [first] = files;
   if (!first) throw new Error("A variant has no file.");
+  const urlOf = (path: string) => media + path + (Placement.isPrivate(path) ? `?${query}` : "");
   const entries = files.map(({ key, format, contentType, bytes }) => [
     format,
-    { url: media + key, contentType, bytes },
+    { url: urlOf(key), contentType, bytes },
   ]);
   return files.length > 1
-    ? { url: media + negotiated(files), formats: Object.fromEntries(entries) }
-    : { url: media + first.key, formats: undefined };
+    ? { url: urlOf(negotiated(files)), formats: Object.fromEntries(entries) }
+    : { url: urlOf(first.key), formats: undefined };
 }

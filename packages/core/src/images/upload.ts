@@ -30,6 +30,7 @@ export const description = {
   metadata: v.optional(Image.metadata),
   focus: v.optional(Image.focus),
   regions: v.optional(Image.regions),
+  visibility: v.optional(Image.visibility),
 };
 
 /** A request for an upload. */
@@ -95,6 +96,8 @@ export type Limits = Quota.Limits & {
   uploadSecondsMax: number;
   /** Accepted formats. */
   formats: readonly string[];
+  /** Visibility of images that are created without one. */
+  privateByDefault: boolean;
 };
 
 /**
@@ -205,6 +208,7 @@ export async function createPending(pending: Pending, creator: Creator, bytes: n
     announced: true,
     attempt: 0,
     ...pending,
+    visibility: pending.visibility ?? (limits.privateByDefault ? "private" : "public"),
     dueAt: new Date(now + (seconds + 60) * 1000).toISOString(),
     // An import ends with its bytes or with an error, which stays visible.
     ...(!from && { expiresAt: Math.ceil(now / 1000) + seconds + pendingSeconds }),

@@ -28,9 +28,6 @@ export type Report = {
 /** A message's image and its record as read. */
 export type Subject = { imageID: string; owner: string; record: ImageRecord | undefined };
 
-/** The lease outlasts the function, so that a worker that still runs always holds it. */
-const leaseMarginSeconds = 15;
-
 /**
  * Resolves an object key to its image and current record. The key of a created upload names its image. Any other key
  * is an image by itself, and so is a key that names an image which was created under another key.
@@ -45,6 +42,9 @@ export async function resolve(key: string): Promise<Subject> {
   return { imageID, owner: ID.ownerDefault, record: await read(imageID) };
 }
 
+/** The lease outlasts the function, so that a worker that still runs always holds it. */
+const leaseMarginSeconds = 15;
+
 /** Applies a rule of the protocol to the subject's record and writes its decision. */
 export async function carryOut<D>(
   subject: Subject,
@@ -53,7 +53,10 @@ export async function carryOut<D>(
 ): Promise<Applied<Awaited<D>>> {
   const { imageID, owner } = subject;
   const leaseSeconds = settings.processorTimeoutSeconds + leaseMarginSeconds;
-  return apply(subject, (record) => rule(record, { imageID, owner, now: Date.now(), leaseSeconds }));
+  const visibility = settings.privateByDefault ? "private" : undefined;
+  return apply(subject, (record) =>
+    rule(record, { imageID, owner, now: Date.now(), leaseSeconds, visibility }),
+  );
 }
 
 /** Marks the image of a dead letter as `failed`, so that callers see it and may reprocess it. */

@@ -9,6 +9,7 @@ import { Queue } from "../aws/queue.ts";
 import { type Listed, Storage } from "../aws/storage.ts";
 import { fingerprint } from "../engine/recipe.ts";
 import { Image } from "../images/image.ts";
+import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
@@ -127,9 +128,11 @@ async function* inspectUploads(before: number, seen: Set<string>): AsyncGenerato
 async function* inspectProcessed(before: number, seen: Set<string>): AsyncGenerator<Step> {
   let open: Listed[] = [];
   for await (const page of Storage.pages("processed")) {
-    const objects = [...open, ...page.filter(({ key }) => key.startsWith("img_"))];
+    const objects = [...open, ...page.filter(({ key }) => Placement.imageIDOf(key) !== "")];
     const last = objects.at(-1);
-    open = last ? objects.filter(({ key }) => folderOf(key) === folderOf(last.key)) : [];
+    open = last
+      ? objects.filter(({ key }) => Placement.imageIDOf(key) === Placement.imageIDOf(last.key))
+      : [];
     const complete = objects.slice(0, -open.length || undefined);
     yield { looked: page.length, findings: await variantFaults(complete, before, seen) };
   }
@@ -141,7 +144,7 @@ async function variantFaults(
   before: number,
   seen: Set<string>,
 ): Promise<Finding[]> {
-  const groups = Map.groupBy(objects, ({ key }) => folderOf(key));
+  const groups = Map.groupBy(objects, ({ key }) => Placement.imageIDOf(key));
   const records = await Reconcile.recordsOf([...groups.keys()]);
   const lost = new Set(Reconcile.orphansAmong(objects, records));
   return [...groups].flatMap(([imageID, group]) => {
@@ -203,7 +206,13 @@ function orphaned(keys: string[]): Finding[] {
   const [first] = keys;
   if (first === undefined) return [];
   const message = `${keys.length} variants are over a day old and no record names them.`;
-  return [finding("orphan", first, { imageID: folderOf(first), message, repair: { do: "remove", keys } })];
+  return [
+    finding("orphan", first, {
+      imageID: Placement.imageIDOf(first),
+      message,
+      repair: { do: "remove", keys },
+    }),
+  ];
 }
 
 const finding = (
@@ -211,5 +220,3 @@ const finding = (
   where: string,
   rest: Pick<Finding, "message" | "repair" | "imageID">,
 ): Finding => ({ kind, severity: kinds[kind], where, ...rest });
-
-const folderOf = (key: string) => key.slice(0, key.indexOf("/"));

@@ -45,7 +45,7 @@ export async function make(key: string, settings: Settings.Pipeline, memoryMB: n
   if (!wanted) return { is: "missing" };
   const { key: original, etag: upload = "" } = record;
   // The record may be of a later upload already, whose variants are not made yet.
-  if (!key.includes(`-${upload.slice(0, 8)}/`)) return { is: "missing" };
+  if (!key.includes(`-${upload.slice(0, 8)}`)) return { is: "missing" };
   if (!(await Quota.render(record.owner, settings)))
     return { is: "over_quota", retryAfterSeconds: Quota.secondsLeft() };
   const source = await Storage.readOriginal(original, upload, settings.bytesMax);

@@ -17,6 +17,7 @@ import { Rejection } from "../engine/rejection.ts";
 import { render, type Variant } from "../engine/render.ts";
 import { Quota } from "../images/quota.ts";
 import type { Message } from "../records/message.ts";
+import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
 import type { Settings } from "../settings.ts";
@@ -37,6 +38,8 @@ export async function handle(
 ): Promise<Report & { exhausted?: boolean }> {
   const subject = await resolve(message.key);
   const { imageID } = subject;
+  // First: a claim may be deferred or refused, and these files must not wait for that.
+  await Storage.removeVariants(subject.record?.revoked?.keys ?? []);
   const etag = message.kind === "check" ? await Storage.etagOfOriginal(message.key) : undefined;
   const { written, decision, record } = await carryOut(subject, settings, (record, context) =>
     charge(record, message, decide(record, message, etag, context), settings),
@@ -151,10 +154,11 @@ async function make(
     });
     const { length } = bytes;
     free(bytes);
-    const folder = Protocol.rules.pathOf(claimed, etag);
+    const pathOf = (name: string) =>
+      `${Protocol.rules.pathOf(claimed, etag, Placement.isOpen(name))}/${name}`;
     const stored = await Promise.all(
       variants.map(async ({ name, files }): Promise<[string, StoredFile[]]> => {
-        return [name, await Promise.all(files.map((file) => store(`${folder}/${name}`, file)))];
+        return [name, await Promise.all(files.map((file) => store(pathOf(name), file)))];
       }),
     );
     for (const { files } of variants) for (const file of files) free(file.bytes);
@@ -165,7 +169,7 @@ async function make(
       sha256,
       source: (isKept && claimed.source) || rendered.source,
       placeholder: (isKept && claimed.placeholder) || rendered.placeholder,
-      variants: { ...kept, ...variantsOf(folder, wanted, rendered.source, Object.fromEntries(stored)) },
+      variants: { ...kept, ...variantsOf(pathOf, wanted, rendered.source, Object.fromEntries(stored)) },
     };
     return { is: "ready", result, checked: worstOf(variants) };
   } catch (error) {
@@ -190,7 +194,7 @@ function worstOf(variants: readonly Variant<string>[]): Protocol.Checked | undef
 
 /** Returns the variants with their stored files and the lazy ones, by name. */
 function variantsOf(
-  folder: string,
+  pathOf: (name: string) => string,
   wanted: Readonly<Record<string, Spec>>,
   source: Facts,
   stored: Readonly<Record<string, StoredFile[]>>,
@@ -205,7 +209,7 @@ function variantsOf(
       if (file) return [file];
       const { contentType, extension } = containers[format];
       const isMade = formats.some((each) => each === format) && isLazy(spec, format);
-      return isMade ? [{ key: `${folder}/${name}.${extension}`, contentType, format }] : [];
+      return isMade ? [{ key: `${pathOf(name)}.${extension}`, contentType, format }] : [];
     });
     if (!shown) throw new Error(`The variant ${name} has no file.`);
     const widths = narrower(source, step);

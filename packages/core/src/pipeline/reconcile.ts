@@ -13,10 +13,12 @@ import { ID } from "../id.ts";
 import { Image } from "../images/image.ts";
 import { Counters } from "../records/counters.ts";
 import { Deletion } from "../records/deletion.ts";
+import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { keep, read, readMany, write } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
 import { Term } from "../records/terms.ts";
+import { Visibility } from "../records/visibility.ts";
 import { CheckpointEntity } from "../table/checkpoint-entity.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 
@@ -155,10 +157,11 @@ export async function withoutOriginal(
 /** Finds the keys of a page of the processed bucket that are over a day old and that no record names. */
 export async function orphans(page: readonly Listed[]): Promise<string[]> {
   const old = page.filter(isOld);
-  return orphansAmong(old, await recordsOf(old.map(({ key }) => folderOf(key))));
+  return orphansAmong(old, await recordsOf(old.map(({ key }) => Placement.imageIDOf(key))));
 }
 
-const isOld = ({ key, modified }: Listed) => key.startsWith("img_") && modified < Date.now() - orphanMs;
+const isOld = ({ key, modified }: Listed) =>
+  Placement.imageIDOf(key) !== "" && modified < Date.now() - orphanMs;
 
 /** Finds the orphans among listed variants, given the records of all their images. */
 export function orphansAmong(page: readonly Listed[], records: ReadonlyMap<string, ImageRecord>): string[] {
@@ -192,6 +195,10 @@ export async function resend(record: ImageRecord, by: string): Promise<boolean> 
     await discard(next);
     return false;
   }
+  if (Visibility.needsRevocation(next)) {
+    await revoke(next);
+    return false;
+  }
   if (next.status === "deleting") await Presign.removeOriginal(next.key);
   await Queue.send([{ key: next.key, attempt: next.attempt, by }]);
   return true;
@@ -212,6 +219,16 @@ async function discard(record: ImageRecord): Promise<void> {
   await write(record, Deletion.onDiscarded(record).draft);
 }
 
+/** Removes the public files of an image that became private, those of workers that were fenced meanwhile included. */
+async function revoke(record: ImageRecord): Promise<void> {
+  const listed: string[] = [];
+  for await (const page of Storage.pages("processed", undefined, `${record.imageID}/`))
+    listed.push(...page.map(({ key }) => key));
+  await Storage.removeVariants(Protocol.rules.keysToRevoke(record, listed));
+  // After a conflicting write the next run looks again.
+  await write(record, Visibility.onRevoked(record).draft);
+}
+
 /**
  * Removes every version of a deleted image's original and variants. Only the reconciler has the right: the processor,
  * which decodes untrusted files, cannot destroy what versioning keeps.
@@ -220,22 +237,18 @@ async function purge(record: ImageRecord): Promise<void> {
   const { imageID, key, attempt } = record;
   await Storage.removeVersions("uploads", key, (version) => version.key === key && !version.current);
   // Attempts after the deletion belong to a newer upload under the same key.
-  await Storage.removeVersions("processed", `${imageID}/`, (version) => attemptOf(version.key) <= attempt);
+  for (const prefix of [`${imageID}/`, Placement.folderOf(record)])
+    await Storage.removeVersions("processed", prefix, ({ key }) => Placement.attemptOf(key) <= attempt);
   await keep(record);
   // After a conflicting write the next run removes what is left.
   await write(record, Deletion.onPurged(record).draft);
 }
-
-/** Returns the attempt in the key of a variant, `imageID/attempt-etag/name`; 0 if there is none. */
-const attemptOf = (key: string) => Number(/^[^/]+\/(\d+)-/.exec(key)?.[1] ?? 0);
 
 /** Reads the records of these ids (consistent reads), by id. */
 export const recordsOf = async (ids: readonly string[]): Promise<Map<string, ImageRecord>> =>
   new Map((await readMany([...new Set(ids)])).map((record) => [record.imageID, record]));
 
 const imageIDOf = (key: string) => ID.parseKey(key)?.imageID ?? ID.imageIDFromKey(Resource.Uploads.name, key);
-
-const folderOf = (key: string) => key.slice(0, key.indexOf("/"));
 
 async function resume(job: string): Promise<string | undefined> {
   const { data } = await CheckpointEntity.get({ job }).go({ consistent: true });

@@ -83,6 +83,7 @@ export function tombstone(
     attempt: (record?.attempt ?? 0) + 1,
     superseded: record && superseded(record, context.now, Number.POSITIVE_INFINITY),
     terms: record && Term.of(record),
+    revoked: record?.revoked,
     purge: record?.purge,
     announced: (record && isAnnounced(record)) || undefined,
     closed: record?.closed,
@@ -101,7 +102,7 @@ export const isAnnounced = ({ announced, declared }: ImageRecord) => announced ?
  */
 export function onCleanedUp(record: ImageRecord): { draft: Draft } {
   const dueAt = record.purge ? record.dueAt : undefined;
-  return { draft: { ...keptOf(record), superseded: undefined, terms: undefined, dueAt } };
+  return { draft: { ...keptOf(record), superseded: undefined, revoked: undefined, terms: undefined, dueAt } };
 }
 
 /** Returns whether the original of a rejected image is not kept, because it was larger than accepted. */
@@ -131,5 +132,7 @@ export const needsCleanup = ({ status, dueAt }: ImageRecord): boolean =>
   status === "deleted" && dueAt !== undefined;
 
 /** Every key that the clean-up of a tombstone has to remove. */
-export const keysToCleanUp = (record: ImageRecord): string[] =>
-  (record.superseded ?? []).flatMap(({ keys }) => keys);
+export const keysToCleanUp = ({ superseded = [], revoked }: ImageRecord): string[] => [
+  ...superseded.flatMap(({ keys }) => keys),
+  ...(revoked?.keys ?? []),
+];

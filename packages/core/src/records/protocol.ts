@@ -4,6 +4,7 @@
  */
 export * as Protocol from "./protocol.ts";
 
+import { createHash } from "node:crypto";
 import { Crop } from "../engine/crop.ts";
 import { fingerprint, followsFocus, type Name, recipe, type Spec } from "../engine/recipe.ts";
 import type { ImageRecord, StoredVariant } from "../table/image-entity.ts";
@@ -11,12 +12,21 @@ import { isAnnounced, isDiscarded, lateBytes, onDelete, tombstone } from "./dele
 import { iso, keptOf, superseded, supersededMs } from "./draft.ts";
 import { isUnfetched, onImportFailed, onLostImport } from "./imports.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
+import { Placement } from "./placement.ts";
 import type { Draft, Entry } from "./record.ts";
 import { Term } from "./terms.ts";
 import { VariantFile } from "./variant-file.ts";
+import { keysToRevoke, onVisibility } from "./visibility.ts";
 
 /** The input of every rule besides the record. `leaseSeconds` is longer than the longest run of a worker. */
-export type Context = { imageID: string; owner: string; now: number; leaseSeconds: number };
+export type Context = {
+  imageID: string;
+  owner: string;
+  now: number;
+  leaseSeconds: number;
+  /** Visibility of an image that no request created. */
+  visibility?: ImageRecord["visibility"];
+};
 
 /**
  * A decision: write a draft (`claim` continues with the work, `write` is all), acknowledge the message, or leave it in
@@ -140,7 +150,7 @@ export function onOverQuota(record: ImageRecord, claim: Draft, now: number): { d
       ...withoutContent(claim),
       status: "rejected",
       leaseUntil: undefined,
-      dueAt: undefined,
+      dueAt: claim.revoked?.until,
       processedAt: iso(now),
       error: { code, message },
       failures: undefined,
@@ -197,7 +207,14 @@ export function onOutcome(
   context: Context,
 ): { draft: Draft; entry?: Entry } | undefined {
   if (record?.attempt !== attempt || !isLeased(record, context.now)) return undefined;
-  const kept = { ...keptOf(record), leaseUntil: undefined, dueAt: undefined };
+  // Public files of a private image are removed before the work. The reconciler looks once more for what is left.
+  const { revoked } = record;
+  const kept = {
+    ...keptOf(record),
+    leaseUntil: undefined,
+    dueAt: revoked?.until,
+    revoked: revoked && { ...revoked, keys: [] },
+  };
   const processedAt = iso(context.now);
   switch (outcome.is) {
     case "ready":
@@ -230,7 +247,7 @@ export function onOutcome(
           failures: undefined,
           superseded: superseded(record, context.now),
           discarded,
-          dueAt: discarded && processedAt,
+          dueAt: discarded ? processedAt : kept.dueAt,
         },
         entry: {
           type: "rejected",
@@ -290,7 +307,7 @@ export function onDeadLetter(
       ...claimed(record, { key, sequencer, etag }, context),
       status: "failed",
       leaseUntil: undefined,
-      dueAt: retryMs === undefined ? undefined : iso(context.now + retryMs),
+      dueAt: retryMs === undefined ? record?.revoked?.until : iso(context.now + retryMs),
       failures,
       error: { code: "processing_failed", message: letter.reason },
     },
@@ -340,18 +357,21 @@ export function onFocus(record: ImageRecord, draft: Draft, now: number): Draft {
 }
 
 /**
- * Rule 16: returns the variants that a claimed image keeps: those that no focus moves, if they were made from the same
- * bytes by the current recipe. A claim of other bytes, and reprocessing, clear `recipe`.
+ * Rules 16 and 18: returns the variants that a claimed image keeps: those that no focus moves and that are where the
+ * visibility asks for, if they were made from the same bytes by the current recipe. A claim of other bytes, and
+ * reprocessing, clear `recipe`.
  */
 export function keptVariants({
   recipe,
   variants = {},
-}: Pick<ImageRecord, "recipe" | "variants">): Result["variants"] {
+  visibility,
+}: Pick<ImageRecord, "recipe" | "variants" | "visibility">): Result["variants"] {
   if (recipe !== fingerprint || !isCropped) return {};
   return Object.fromEntries(
     specs.flatMap(([name, spec]) => {
       const variant = variants[name];
-      return variant && !followsFocus(spec) ? [[name, variant]] : [];
+      const isKept = variant && !followsFocus(spec) && Placement.isInPlace(name, variant, { visibility });
+      return isKept ? [[name, variant]] : [];
     }),
   );
 }
@@ -375,11 +395,23 @@ export function mayAcknowledge(record: ImageRecord | undefined, message: Message
   return seen > message.sequencer || (seen === message.sequencer && isSettled(record));
 }
 
-/** The path of an attempt's variants in the processed bucket, which no other attempt writes to. */
-export const pathOf = (
-  { imageID, attempt }: Pick<ImageRecord, "imageID" | "attempt">,
+/**
+ * The path of an attempt's variants in the processed bucket, which no other attempt writes to. That of a private image is
+ * under its owner, except for variants that are `open`. It ends with digits of the random id of the claim: the URL of an
+ * earlier attempt does not tell that of a later one, which a worker may write although the image is private by then.
+ */
+export function pathOf(
+  record: Pick<ImageRecord, "imageID" | "attempt" | "owner" | "visibility" | "writeID">,
   etag: string,
-): string => `${imageID}/${attempt}-${etag.slice(0, 8)}`;
+  open = false,
+): string {
+  const { imageID, attempt, writeID } = record;
+  const hash = createHash("sha256").update(writeID).digest("hex").slice(0, 8);
+  const folder = isPrivate(record) && !open ? Placement.folderOf(record) : `${imageID}/`;
+  return `${folder}${attempt}-${etag.slice(0, 8)}${hash}`;
+}
+
+const isPrivate = ({ visibility }: Pick<ImageRecord, "visibility">) => visibility === "private";
 
 /** Returns true if a worker holds the lease and may commit. */
 export const isLeased = (record: ImageRecord, now: number) =>
@@ -422,7 +454,7 @@ function claimed(
     // An upload under a deleted image's key is a new image: it inherits no title, tags or metadata.
     ...(record && record.status !== "deleted"
       ? keptOf(record)
-      : { createdAt: iso(context.now), announced: record?.announced }),
+      : { createdAt: iso(context.now), announced: record?.announced, visibility: context.visibility }),
     imageID: context.imageID,
     owner: record?.owner ?? context.owner,
     ...upload,
@@ -472,6 +504,8 @@ export const rules = {
   onDeadLetter,
   onDelete,
   onFocus,
+  onVisibility,
+  keysToRevoke,
   keptVariants,
   mayAcknowledge,
   pathOf,

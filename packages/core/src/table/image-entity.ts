@@ -61,6 +61,9 @@ export type StoredVariant = StoredFile & {
   widths?: { width: number; height: number }[];
 };
 
+/** Who may read an image's files: anyone with a URL, or only callers with a signature. */
+export const visibilities = ["public", "private"] as const;
+
 /** Value of `dueOrder` and `content` without a due time or hash: ElectroDB requires every key attribute of an index. */
 const absent = "-";
 
@@ -155,6 +158,15 @@ export const ImageEntity = Table.onTable(
           },
         },
       },
+      // Public files of an image that became private: `keys` are removed at once. After `until` (ISO 8601), when no worker
+      // of an earlier attempt can be running, the reconciler removes what those have left.
+      revoked: {
+        type: "map",
+        properties: {
+          keys: { type: "list", items: { type: "string" }, required: true },
+          until: { type: "string", required: true },
+        },
+      },
       // The derivation of the terms whose rows exist. `terms`: those that the clean-up of a tombstone has to remove.
       indexed: { type: "number" },
       terms: { type: "list", items: { type: "string" } },
@@ -174,6 +186,8 @@ export const ImageEntity = Table.onTable(
       tags: { type: "list", items: { type: "string" } },
       // Not a map: the client chooses the names.
       metadata: { type: CustomAttributeType<Record<string, string>>("any") },
+      // Absent: public.
+      visibility: { type: visibilities },
       // Coordinates from 0 to 1 of the upright image.
       focus: { type: "map", properties: point },
       regions: {

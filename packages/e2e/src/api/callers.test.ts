@@ -48,6 +48,12 @@ const routes: Record<
     ok: 200,
     ask: ({ id }) => [`/images/${id}?wait=0`, {}],
   },
+  "POST /media-session": {
+    does: "read",
+    about: "own",
+    ok: 200,
+    ask: () => ["/media-session", { method: "POST" }],
+  },
   "PATCH /images/{id}": {
     does: "write",
     about: "image",

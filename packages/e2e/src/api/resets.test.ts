@@ -111,6 +111,7 @@ const operations: Record<string, Operation> = {
     code: "200",
   },
   getStats: { ask: () => ["/stats"], code: "200" },
+  createMediaSession: { ask: () => ["/media-session", { method: "POST" }], code: "200", calls: 0 },
   getHealth: { ask: () => ["/health"], code: "200", calls: 0 },
   getDocument: { ask: () => ["/openapi.json"], code: "200", calls: 0 },
   getDocs: { ask: () => ["/docs"], code: "200", calls: 0 },

@@ -9,6 +9,7 @@ import { requestId } from "hono/request-id";
 import type { AppSettings, Env, Guarded } from "./auth.ts";
 import { formBytesMax, formTooLarge, formType } from "./form.ts";
 import { images } from "./images.ts";
+import { mediaSession } from "./media-session.ts";
 import { addHeaders, logRequest } from "./middleware.ts";
 import { answer } from "./problem.ts";
 import { declared } from "./route.ts";
@@ -50,7 +51,12 @@ export function createApp(settings: AppSettings) {
   root.onError(answer);
   root.notFound(notFound(root));
 
-  const app = root.route("/", images).route("/", uploads).route("/", stats).route("/", service);
+  const app = root
+    .route("/", images)
+    .route("/", uploads)
+    .route("/", mediaSession)
+    .route("/", stats)
+    .route("/", service);
   declared(app);
   return app;
 }

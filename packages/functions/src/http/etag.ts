@@ -2,8 +2,12 @@
 import { VisibleError } from "@image-pipeline/core/error";
 import type { Image } from "@image-pipeline/core/images/image";
 
-/** Returns an image's ETag. It is weak, because one version may be serialized in more than one way. */
-export const etagOf = ({ version }: { version: number }): string => `W/"v${version}"`;
+/**
+ * Returns an image's ETag. It is weak, because one version may be serialized in more than one way. Signed URLs change
+ * with each window, and the ETag with them.
+ */
+export const etagOf = ({ version, urlsExpireAt }: { version: number; urlsExpireAt?: string }): string =>
+  `W/"v${version}${urlsExpireAt ? `.${Date.parse(urlsExpireAt) / 1000}` : ""}"`;
 
 /** Returns whether `If-None-Match` contains this ETag or `*`. */
 export function matches(ifNoneMatch: string | undefined, etag: string): boolean {
@@ -20,7 +24,7 @@ export function matches(ifNoneMatch: string | undefined, etag: string): boolean 
 export function versionOf(ifMatch: string | undefined): number | undefined {
   const tags = tagsOf(ifMatch);
   if (tags.length === 0 || tags.includes("*")) return undefined;
-  const [, version] = /^(?:W\/)?"v(\d{1,15})"$/.exec(tags[0] ?? "") ?? [];
+  const [, version] = /^(?:W\/)?"v(\d{1,15})(?:\.\d{1,15})?"$/.exec(tags[0] ?? "") ?? [];
   if (tags.length === 1 && version !== undefined) return Number(version);
   throw new VisibleError(
     "version_conflict",

@@ -33,6 +33,7 @@ const pending: Image.Info = {
   owner: "default",
   filename: newImage.filename,
   ...described,
+  visibility: "public",
   source: { key: `default/${id}` },
   createdAt: "2026-11-23T10:50:09Z",
   updatedAt: "2026-11-23T10:50:09Z",
@@ -118,6 +119,17 @@ const original = {
   expiresAt: "2026-11-23T10:55:30Z",
 };
 
+const mediaSession = {
+  path: "/media/private/default/",
+  cookies: {
+    "CloudFront-Key-Pair-Id": "K2JCJMDEHXQW5F",
+    "CloudFront-Signature": "…",
+    "CloudFront-Policy": "…",
+    "CloudFront-Hash-Algorithm": "SHA256",
+  },
+  expiresAt: "2026-11-23T13:00:00Z",
+};
+
 const stats: Stats.Info = {
   at: "2026-11-23T10:50:30Z",
   images: { pending: 1, processing: 2, ready: 1204, rejected: 3, failed: 0 },
@@ -141,6 +153,7 @@ export const Example = {
   events: { items: events },
   signing,
   original,
+  mediaSession,
   signed,
   stats,
 };

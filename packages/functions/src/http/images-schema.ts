@@ -12,7 +12,8 @@ import * as v from "valibot";
 
 export const Path = v.object({ id: v.pipe(ID.imageID, v.description("Id of the image.")) });
 
-const owner = v.optional(
+/** The owner that a request acts for. */
+export const owner = v.optional(
   v.pipe(
     ID.owner,
     v.description(

@@ -104,7 +104,7 @@ export const images = new Hono<Env>()
       const answer = await once(c, body, create);
       // A replay outlives its presigned URL: by a day, against minutes.
       const isExpired = answer.upload && Date.parse(answer.upload.expiresAt) <= Date.now();
-      const image = isExpired ? await create(answer.id) : answer;
+      const image = isExpired ? await create(answer.id) : await current(answer);
       c.header("location", `/images/${image.id}`);
       const { upload, ...known } = image;
       if (upload) return c.json({ ...known, upload }, 201);
@@ -187,7 +187,8 @@ With \`id\`, returns the images with these ids in one page and in their order; i
           },
         },
         304: {
-          description: "The image still has the version in `If-None-Match`.",
+          description:
+            "The image still has the version in `If-None-Match`, and its signed URLs are the same.",
           headers: { ETag: "Version of the image.", "Retry-After": "As in the response 200." },
         },
       },
@@ -217,7 +218,9 @@ With \`id\`, returns the images with these ids in one page and in their order; i
       summary: "Update an image",
       description: `Changes only the fields that are sent. \`null\` removes a field. \`tags\` are replaced as a whole, and so is \`metadata\` in a body of type \`application/json\`. As a merge patch (RFC 7396, \`${mergePatch}\`) \`metadata\` is merged: entries that are not sent stay, and an entry that is \`null\` is removed.
 
-Another \`focus\`, or other \`regions\` without one, sends a \`ready\` image through the pipeline again: it is \`pending\` until its cropped variants exist under new URLs. The other variants keep theirs, and the old ones stay readable for a day.`,
+Another \`focus\`, or other \`regions\` without one, sends a \`ready\` image through the pipeline again: it is \`pending\` until its cropped variants exist under new URLs. The other variants keep theirs, and the old ones stay readable for a day.
+
+Another \`visibility\` makes all files again at another place. From the response on, a \`private\` image has no public URL any more: its public files are removed within seconds, and shared caches drop them like those of a deleted image. Signed URLs of an image that becomes \`public\` stay valid until they expire.`,
       scope: "images:write",
       responses: {
         200: {
@@ -247,7 +250,8 @@ Another \`focus\`, or other \`regions\` without one, sends a \`ready\` image thr
       const version = versionOf(c.req.header("if-match"));
       const changes = c.req.valid("json");
       if (owner !== undefined) await Quota.change(owner, c.var.settings);
-      const isMoved = changes.focus !== undefined || changes.regions !== undefined;
+      const isMoved =
+        changes.focus !== undefined || changes.regions !== undefined || changes.visibility !== undefined;
       if (owner !== undefined && isMoved) await Quota.reprocess(owner, c.var.settings);
       const merge = mediaTypeOf(c.req.header("content-type")) === mergePatch;
       const image = await Image.update({ ...c.req.valid("param"), owner, by, version, changes, merge });
@@ -308,7 +312,8 @@ Shared caches drop the variants within about five minutes where the stage invali
         if (owner !== undefined) await Quota.reprocess(owner, c.var.settings);
         return Image.reprocess({ ...reference, request });
       });
-      return c.json(image, 200);
+      const { upload: _, ...now } = await current(image);
+      return c.json(now, 200);
     },
   )
   .get(
@@ -410,4 +415,14 @@ function nextLink(url: string, cursor: string): string {
   const { pathname, searchParams } = new URL(url);
   searchParams.set("cursor", cursor);
   return `<${pathname}?${searchParams}>; rel="next"`;
+}
+
+/**
+ * Returns an image as it is now, if a response names its files. A replay is up to a day old: its signed URLs have
+ * expired, and its public ones may be of an image that is private by now.
+ */
+async function current(image: Upload.Created): Promise<Upload.Created> {
+  if (!image.variants) return image;
+  const { id, owner } = image;
+  return { ...image, ...(await Image.fromID({ id, owner })) };
 }

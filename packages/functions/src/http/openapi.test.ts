@@ -86,9 +86,11 @@ describe("the document has nothing that client generators misread", () => {
     const growing = [...nodes(answers)].filter(({ node }) => "x-extensible-enum" in node);
     expect(growing.map(({ path }) => path.join("/")).sort()).toEqual([
       "CreatedImage/properties/status",
+      "CreatedImage/properties/visibility",
       "Event/properties/type",
       "Health/properties/status",
       "Image/properties/status",
+      "Image/properties/visibility",
       "Problem/properties/code",
       "Upload/properties/method",
     ]);

@@ -65,7 +65,7 @@ export class TileView extends Component<Props> {
           <Picture tile={tile} width={box.width} />
           {tile.src ? (
             <span class="caption truncate" aria-hidden="true">
-              {label}
+              {tile.isPrivate ? `🔒 ${label}` : label}
             </span>
           ) : null}
         </a>

@@ -28,6 +28,7 @@ export type Tile = {
   /** URL of a small variant, `srcset` of all variants, and the largest variant with its size in pixels. */
   src?: string;
   srcset?: string;
+  isPrivate?: boolean;
   largest?: { url: string; width: number; height: number };
   /** Error code of a rejected or failed image. */
   code?: string;
@@ -45,6 +46,7 @@ export function tileOf(image: Image): Tile {
     source,
     placeholder,
     variants,
+    visibility,
     error,
   } = image;
   const label = nameOf(image);
@@ -71,6 +73,7 @@ export function tileOf(image: Image): Tile {
           largest: largestOf(variants),
         }
       : {}),
+    isPrivate: visibility === "private",
     code: error?.code,
   };
 }

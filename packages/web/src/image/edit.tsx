@@ -114,9 +114,10 @@ function Conflict({ other }: { other: Image }) {
   );
 }
 
-/** Buttons for Reprocess (or Choose the file again), Download and Delete. */
+/** Buttons for Reprocess (or Choose the file again), the visibility, Download and Delete. */
 export function Actions({ image, name, onRemoved }: { image: Image; name: string; onRemoved: () => void }) {
   const [error, setError] = useState<Words | undefined>(undefined);
+  const other = image.visibility === "private" ? "public" : "private";
   return (
     <section class="do" aria-label="Actions">
       {isInterrupted(image) ? (
@@ -139,6 +140,19 @@ export function Actions({ image, name, onRemoved }: { image: Image; name: string
           <Icon name="again" /> Reprocess
         </button>
       )}
+      <button
+        type="button"
+        class="button"
+        disabled={!isFinal(image)}
+        onClick={() => {
+          setError(undefined);
+          api.images
+            .update(image.id, { visibility: other })
+            .then(publish, (cause) => setError(wordsOf(cause)));
+        }}
+      >
+        Make {other}
+      </button>
       {isFinal(image) && image.source.bytes !== undefined ? (
         <button
           type="button"

@@ -15,6 +15,7 @@ const image: Image = {
   id: "img_01M840E3836646KR31ZDGQHSZX",
   status: "ready",
   version: 3,
+  visibility: "public",
   owner: "default",
   alt: 'A "quoted" sign: $5 & <more>',
   source: { key: "default/a" },

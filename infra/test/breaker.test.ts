@@ -3,8 +3,8 @@ import { createServer, type Server } from "node:http";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { closeServer, listen } from "../../packages/local/src/listen.ts";
-import { argsOf } from "./graph.ts";
-import { graphOf, short } from "./graphs.ts";
+import { argsOf, short } from "./graph.ts";
+import { graphOf } from "./graphs.ts";
 import { bundleFunction } from "./lambda-bundle.ts";
 import { allowing, rightsOf } from "./rights.ts";
 

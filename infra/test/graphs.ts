@@ -27,17 +27,3 @@ export const hasFunction = (name: string, fn: string): boolean =>
 
 /** The region of a stage. */
 export const regionOf = (name: string): string => (name === "configured" ? "eu-central-1" : "us-east-1");
-
-/** Returns an ARN with the logical name in place of the physical one: `{Uploads}/img_*`. */
-export const short = (arn: string): string =>
-  arn
-    .replace(/^arn:aws:s3:::image-pipeline-[a-z]+-(\w+)bucket-[a-z]+/, (_, name) => `{${name}}`)
-    .replace(
-      /^arn:aws:\w+:[a-z0-9-]+:123456789012:(?:table\/)?image-pipeline-[a-z]+-(\w+?)(?:Table|Queue)-[a-z]+/,
-      "{$1}",
-    )
-    .replace(/^.*ProcessingSubscriber\w+EventSourceMapping$/, "{mapping}")
-    .replace(/^arn:aws:cloudfront::123456789012:distribution\/RouterCdnDistribution$/, "{distribution}")
-    .replace("{uploads}", "{Uploads}")
-    .replace("{processed}", "{Processed}")
-    .replace("{pageassets}", "{PageAssets}");

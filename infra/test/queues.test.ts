@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { argsOf, resourcesOf } from "./graph.ts";
-import { all, short } from "./graphs.ts";
+import { argsOf, resourcesOf, short } from "./graph.ts";
+import { all } from "./graphs.ts";
 
 const day = 86_400;
 

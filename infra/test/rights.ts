@@ -1,6 +1,5 @@
 /** IAM permissions as lines, one action on one resource each: `s3:GetObject {Uploads}/*`. For the tests. */
-import { argsOf, type Graph } from "./graph.ts";
-import { short } from "./graphs.ts";
+import { argsOf, type Graph, short } from "./graph.ts";
 
 type Statement = {
   effect: string;

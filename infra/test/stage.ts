@@ -5,8 +5,7 @@
  * The caller passes the origins: the deployed bundles for the functions, and S3's documented answers for the buckets.
  */
 import { type EdgeRequest, type Answer as Generated, type Origin, pass } from "./edge.ts";
-import { argsOf, type Graph, type Resource } from "./graph.ts";
-import { short } from "./graphs.ts";
+import { argsOf, type Graph, type Resource, short } from "./graph.ts";
 
 /** A request. `path` contains the query, and is sent as it is. Header names are in lower case. */
 export type Asked = { method: string; path: string; headers: Record<string, string>; body?: string };

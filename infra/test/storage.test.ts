@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { argsOf, resourcesOf } from "./graph.ts";
-import { all, graphOf, short } from "./graphs.ts";
+import { argsOf, resourcesOf, short } from "./graph.ts";
+import { all, graphOf } from "./graphs.ts";
 
 const bucket = /s3\/bucket(V2)?:/;
 const buckets = ["PageAssets", "Processed", "Uploads"];

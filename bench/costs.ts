@@ -10,7 +10,7 @@ import { lazyCosts } from "./lazy-cost.ts";
 import { cpuSince, mean, median, table } from "./measure.ts";
 import { photos, provenance } from "./photos.ts";
 import { prices } from "./prices.ts";
-import { count } from "./requests.ts";
+import { count, type Requests } from "./requests.ts";
 
 /** Assumptions, named in the text. */
 const assumed = {
@@ -43,9 +43,14 @@ const vCPU = processorMemoryMB / 1769;
 const limits = Settings.pipelineDefaults;
 const inputs = await photos(12);
 const { render } = await import("../packages/core/src/engine/render.ts");
+const { followsFocus, recipe } = await import("../packages/core/src/engine/recipe.ts");
+
+/** The variants that a new focal point replaces. */
+const cropped = Object.fromEntries(Object.entries(recipe).filter(([, spec]) => followsFocus(spec)));
 
 /** The least CPU of each photo: load of the machine only adds to it. */
 const cpu = inputs.map(() => Number.POSITIVE_INFINITY);
+const cropCPU = inputs.map(() => Number.POSITIVE_INFINITY);
 const sizes: Record<string, number[]> = {};
 for (let round = -1; round < 3; round++) {
   for (const [index, bytes] of inputs.entries()) {
@@ -58,41 +63,57 @@ for (let round = -1; round < 3; round++) {
         sizes[variant.name]?.push(variant.files[0].bytes.length);
       }
     else cpu[index] = Math.min(cpu[index] ?? spent, spent);
+    const start = process.cpuUsage();
+    await render(bytes, limits, cropped, { focus: { x: 0.2, y: 0.2 } });
+    if (round >= 0) cropCPU[index] = Math.min(cropCPU[index] ?? 0, cpuSince(start) / 1000);
   }
 }
 const cpuSeconds = median(cpu);
+const cropSeconds = median(cropCPU);
 const originalBytes = mean(inputs.map((bytes) => bytes.length));
 const variantBytes = Object.fromEntries(Object.entries(sizes).map(([name, all]) => [name, mean(all)]));
 const allVariants = Object.values(variantBytes).reduce((sum, bytes) => sum + bytes, 0);
 
-const life = await count(inputs[0] ?? Buffer.alloc(0));
-const runSeconds = cpuSeconds / assumed.speed / vCPU + assumed.waitSeconds;
-
+const { life, focus } = await count(inputs[0] ?? Buffer.alloc(0));
 type Line = [what: string, much: string, dollars: number];
-const make: Line[] = [
-  [
-    `Lambda, processor: ${processorMemoryMB} MB for ${runSeconds.toFixed(2)} s`,
-    `${((runSeconds * processorMemoryMB) / 1024).toFixed(2)} GB-s each`,
-    million * ((runSeconds * processorMemoryMB) / 1024) * prices.lambdaGBSecond,
-  ],
-  [
-    "Lambda, API: one upload and one look-up",
-    "2 × 1024 MB for 20 ms",
-    2 * million * assumed.apiSeconds * prices.lambdaGBSecond,
-  ],
-  ["Lambda, requests", "3 each", 3 * million * prices.lambdaRequest],
-  [
-    "CloudFront, two API requests",
-    "with function and two key-value reads",
-    2 * million * (prices.edgeRequest + prices.edgeFunction + 2 * prices.edgeStoreRead),
-  ],
-  ["DynamoDB, writes", `${life.writeUnits} units each`, million * life.writeUnits * prices.tableWrite],
-  ["DynamoDB, reads", `${life.readUnits} units each`, million * life.readUnits * prices.tableRead],
-  ["S3, PUT", `${life.puts} each`, million * life.puts * prices.s3Put],
-  ["S3, GET", `${life.gets} each`, million * life.gets * prices.s3Get],
-  ["SQS", "3 requests each", 3 * million * prices.queueRequest],
-  ["CloudWatch Logs", `${assumed.logBytes} bytes each`, (million * assumed.logBytes * prices.logGB) / GB],
-];
+
+/** Seconds of a run of the processor that needs this CPU. */
+const runSecondsOf = (cpu: number) => cpu / assumed.speed / vCPU + assumed.waitSeconds;
+
+/** Lines of a million runs of the processor with their two API requests. `request` names the first of these. */
+const linesOf = (cpu: number, requests: Requests, request: string): Line[] => {
+  const runSeconds = runSecondsOf(cpu);
+  return [
+    [
+      `Lambda, processor: ${processorMemoryMB} MB for ${runSeconds.toFixed(2)} s`,
+      `${((runSeconds * processorMemoryMB) / 1024).toFixed(2)} GB-s each`,
+      million * ((runSeconds * processorMemoryMB) / 1024) * prices.lambdaGBSecond,
+    ],
+    [
+      `Lambda, API: one ${request} and one look-up`,
+      "2 × 1024 MB for 20 ms",
+      2 * million * assumed.apiSeconds * prices.lambdaGBSecond,
+    ],
+    ["Lambda, requests", "3 each", 3 * million * prices.lambdaRequest],
+    [
+      "CloudFront, two API requests",
+      "with function and two key-value reads",
+      2 * million * (prices.edgeRequest + prices.edgeFunction + 2 * prices.edgeStoreRead),
+    ],
+    [
+      "DynamoDB, writes",
+      `${requests.writeUnits} units each`,
+      million * requests.writeUnits * prices.tableWrite,
+    ],
+    ["DynamoDB, reads", `${requests.readUnits} units each`, million * requests.readUnits * prices.tableRead],
+    ["S3, PUT", `${requests.puts} each`, million * requests.puts * prices.s3Put],
+    ["S3, GET", `${requests.gets} each`, million * requests.gets * prices.s3Get],
+    ["SQS", "3 requests each", 3 * million * prices.queueRequest],
+    ["CloudWatch Logs", `${assumed.logBytes} bytes each`, (million * assumed.logBytes * prices.logGB) / GB],
+  ];
+};
+const make = linesOf(cpuSeconds, life, "upload");
+const refocus = linesOf(cropSeconds, focus, "change");
 const keep: Line[] = [
   ["S3, originals", `${kB(originalBytes)} each`, ((million * originalBytes) / GB) * prices.s3GBMonth],
   ["S3, variants", `${kB(allVariants)} each`, ((million * allVariants) / GB) * prices.s3GBMonth],
@@ -285,6 +306,16 @@ ${table(head, rows(make))}
 
 The writes include ${life.termUnits} rows by which the image is found (below): two words of its file name, its format, its time of capture and five bands of its perceptual hash. Each takes ${cpuSeconds.toFixed(2)} s of CPU for its four variants; ${processorMemoryMB} MB are ${vCPU.toFixed(2)} of a core.
 
+## Moving a million focal points
+
+A new focal point makes the cropped variants again (${Object.keys(cropped)
+  .map((name) => `\`${name}\``)
+  .join(
+    ", ",
+  )}) and keeps the others. The replaced files stay for a day. A change of the title, alternative text, tags or metadata alone runs no processor.
+
+${table(head, rows(refocus))}
+
 ## Waiting for a million images
 
 An image is ready after ${assumed.readySeconds} s, as assumed, and its client looks it up every ${assumed.pollPauseSeconds} s until then. The price is not in the table above.
@@ -355,7 +386,7 @@ ${savings.map(([change, saves, why]) => `| ${change} | ${saves.toFixed(2)} | ${w
 ## Cost limits
 
 - At most ${Settings.readCloud({}).processorConcurrencyMax} images at once (\`PROCESSOR_CONCURRENCY_MAX\`).
-- At most ${perDay.toLocaleString("en-GB")} runs a day (\`PROCESSED_PER_DAY_MAX\`): about $${((perDay / million) * total(make)).toFixed(2)} a day. Further images wait in the queue until midnight UTC, and an alarm fires. The limit is checked every five minutes; at full concurrency some ${Math.round(((Settings.readCloud({}).processorConcurrencyMax / runSeconds) * 420) / 1000)} thousand images can be processed in between.
+- At most ${perDay.toLocaleString("en-GB")} runs a day (\`PROCESSED_PER_DAY_MAX\`): about $${((perDay / million) * total(make)).toFixed(2)} a day. Further images wait in the queue until midnight UTC, and an alarm fires. The limit is checked every five minutes; at full concurrency some ${Math.round(((Settings.readCloud({}).processorConcurrencyMax / runSecondsOf(cpuSeconds)) * 420) / 1000)} thousand images can be processed in between.
 - Quotas per owner, checked when an upload is created (\`PENDING_MAX\`, \`UPLOADS_PER_DAY_MAX\`, \`BYTES_PER_DAY_MAX\`). A presigned form that is used again takes other bytes from the same quota: one conditional update more ($0.63 per million), for such uploads alone.
 - A quarter of those runs for the images of one user (\`PROCESSED_PER_OWNER_MAX\`); further ones wait until midnight UTC. Counting takes one conditional update a run ($0.63 per million), for images of users and of keys with an owner. A run that only defers an image decodes nothing: it costs about $2 per million, and the breaker leaves it out.
 - An account budget with an e-mail at 80 % and when the forecast exceeds it (\`BUDGET_DOLLARS\`).

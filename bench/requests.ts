@@ -1,4 +1,4 @@
-/** Requests of one image from its upload until it is ready, counted in a run of the deployed bundles. */
+/** Requests of one image, counted in a run of the deployed bundles: its upload until it is ready, and a new focal point. */
 import { type Item, meter, sizeOf } from "../infra/test/capacity.ts";
 import { deploy } from "../infra/test/deployed.ts";
 import { evaluate } from "../infra/test/graph.ts";
@@ -19,8 +19,8 @@ export type Requests = {
   itemBytes: number;
 };
 
-/** Creates an image, uploads its bytes, waits until it is ready, and returns the counts. */
-export async function count(bytes: Buffer): Promise<Requests> {
+/** Creates an image, uploads its bytes, waits until it is ready, moves its focal point, and returns the counts of both. */
+export async function count(bytes: Buffer): Promise<{ life: Requests; focus: Requests }> {
   ensureInstalled();
   await bundle("product");
   const cloud = await deploy(await evaluate({ stage: "dev" }));
@@ -35,9 +35,28 @@ export async function count(bytes: Buffer): Promise<Requests> {
     const { url, method, headers } = upload;
     await fetch(url, { method, headers, body: new Uint8Array(bytes) });
     await cloud.settled();
-    const image = await (await fetch(`${cloud.url}/images/${id}`)).json();
-    if (image.status !== "ready") throw new Error(`The image is ${image.status} instead of ready.`);
-    return sum([...cloud.guards.Api.passed, ...cloud.guards.Processor.passed]);
+    const take = () => [cloud.guards.Api, cloud.guards.Processor].flatMap(({ passed }) => passed.splice(0));
+    const read = async () => {
+      await cloud.settled();
+      const image = await (await fetch(`${cloud.url}/images/${id}`)).json();
+      if (image.status !== "ready") throw new Error(`The image is ${image.status} instead of ready.`);
+      return image;
+    };
+    const first = await read();
+    const uploaded = take();
+    await fetch(`${cloud.url}/images/${id}`, {
+      method: "PATCH",
+      headers: { "content-type": "application/merge-patch+json" },
+      body: JSON.stringify({ focus: { x: 0.2, y: 0.2 } }),
+    });
+    const { variants } = await read();
+    if (variants.thumbnail.url === first.variants.thumbnail.url)
+      throw new Error("The focal point has not moved the thumbnail.");
+    const life = sum(uploaded);
+    const both = sum([...uploaded, ...take()]);
+    const names = Object.keys(life) as (keyof Requests)[];
+    const focus = Object.fromEntries(names.map((name) => [name, both[name] - life[name]])) as Requests;
+    return { life, focus };
   } finally {
     await cloud.stop();
   }

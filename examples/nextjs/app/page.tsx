@@ -1,4 +1,5 @@
 import { createClient } from "@image-pipeline/client";
+import { Picture } from "@image-pipeline/react";
 import { connection } from "next/server";
 import { apiUrl, token } from "./api";
 import { Photo } from "./photo";
@@ -14,6 +15,7 @@ export default async function Page() {
     <main>
       <h1>Photos</h1>
       <Upload />
+      {items[0] && <Picture className="newest" image={items[0]} loading="eager" />}
       <div className="grid">
         {items.map((image) => (
           <Photo key={image.id} image={image} />

@@ -1,7 +1,8 @@
 /** @jsxImportSource react */
 /** Pages of the tests of `@image-pipeline/react`, rendered by a server and in the browser. */
 import type { Client, Image } from "@image-pipeline/client";
-import { Picture, UploadButton, useImages } from "@image-pipeline/react";
+import type { Uploads } from "@image-pipeline/client/uploads";
+import { Picture, UploadButton, useImages, useUploads } from "@image-pipeline/react";
 import { type ReactElement, useState } from "react";
 
 /** Pictures with a text below each, which moves if a picture changes its height. */
@@ -60,5 +61,23 @@ function Desk({ client }: { client: Client }): ReactElement {
   );
 }
 
+/** A button that adds files to a queue, and the states of the queue. */
+function Line({ uploads }: { uploads: Uploads }): ReactElement {
+  const list = useUploads(uploads);
+  return (
+    <main>
+      <h1>Queue</h1>
+      <UploadButton uploads={uploads} multiple>
+        Add photos
+      </UploadButton>
+      <ul>
+        {list.map(({ id, filename, state }) => (
+          <li key={id}>{`${filename} ${state}`}</li>
+        ))}
+      </ul>
+    </main>
+  );
+}
+
 /** The pages by name. */
-export const pages = { Album, Shifting, Desk };
+export const pages = { Album, Shifting, Desk, Line };

@@ -19,10 +19,12 @@ const entry = `
   import { createElement, StrictMode } from "react";
   import { createRoot, hydrateRoot } from "react-dom/client";
   import { createClient } from "@image-pipeline/client";
+  import { createUploads, indexedDBStore } from "@image-pipeline/client/uploads";
   import { pages } from "./react.fixture.tsx";
   const { name, images, baseUrl } = globalThis.given;
   const client = createClient({ baseUrl });
-  const page = createElement(StrictMode, null, createElement(pages[name], { client, images }));
+  const uploads = name === "Line" ? createUploads({ baseUrl, store: indexedDBStore() }) : undefined;
+  const page = createElement(StrictMode, null, createElement(pages[name], { client, images, uploads }));
   const root = document.getElementById("root");
   if (root.firstChild) hydrateRoot(root, page);
   else createRoot(root).render(page);
@@ -177,6 +179,40 @@ describeWith("chromium", "in Chromium", () => {
     expect(await alert.locator("p").textContent()).toContain("notes.jpg: ");
     // The file after it is uploaded.
     await page.getByRole("img", { name: "c.jpg" }).waitFor();
+    expect(await faultsOf(page)).toEqual([]);
+    await page.close();
+  });
+
+  test("a button of a queue shows its progress, uploads after a reload, and a failed file is tried again or cancelled", async () => {
+    const page = await context.newPage();
+    let isOffline = true;
+    await page.route("**/images", (route) =>
+      isOffline && route.request().method() === "POST" ? route.abort() : route.continue(),
+    );
+    await page.goto(`${origin()}/Line`);
+    await page.getByLabel("Add photos").setInputFiles([await given("f.jpg"), await given("g.jpg")]);
+    await page.getByRole("progressbar", { name: "Upload" }).waitFor();
+    await page.reload();
+    await page.getByRole("progressbar", { name: "Upload" }).waitFor();
+    isOffline = false;
+    await page.reload();
+    await page.getByText("f.jpg uploaded").waitFor();
+    await page.getByText("g.jpg uploaded").waitFor();
+    await page.getByRole("progressbar").waitFor({ state: "detached" });
+    const { items } = await client.images.page({ limit: 2 });
+    expect(items.map(({ filename }) => filename).sort()).toEqual(["f.jpg", "g.jpg"]);
+
+    const notes = { name: "notes.txt", mimeType: "text/plain", buffer: Buffer.from("no picture") };
+    await page.getByLabel("Add photos").setInputFiles(notes);
+    const alert = page.getByRole("alert");
+    await alert.waitFor();
+    expect(await alert.locator("p").getAttribute("data-code")).toBe("unsupported_format");
+    expect(await alert.locator("p").textContent()).toContain("notes.txt: ");
+    isOffline = true;
+    await alert.getByRole("button", { name: "Try again" }).click();
+    await alert.waitFor({ state: "detached" });
+    await page.getByRole("button", { name: "Cancel" }).click();
+    await page.getByText(/notes.txt/).waitFor({ state: "detached" });
     expect(await faultsOf(page)).toEqual([]);
     await page.close();
   });

@@ -2,6 +2,7 @@
 import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createClient } from "@image-pipeline/client";
 import { photo } from "@image-pipeline/core/fixture";
 import type { BrowserContext, Page } from "playwright-core";
 import { expect, onTestFinished } from "vitest";
@@ -42,6 +43,53 @@ export async function open(context: BrowserContext, url: string): Promise<Site> 
     errors,
     shift: () => page.evaluate(() => (globalThis as unknown as { shift: number }).shift),
   };
+}
+
+/** Uploads two photos, one upright. */
+export async function addPhotos(baseUrl: string, token?: string): Promise<void> {
+  const client = createClient({ baseUrl, token });
+  for (const [width, height] of [
+    [600, 900],
+    [900, 600],
+  ] as const) {
+    const bytes = new Uint8Array(await photo({ width, height }));
+    await client.upload(new File([bytes], "photo.jpg", { type: "image/jpeg" }));
+  }
+}
+
+/** Files of variants arrive this much later than the page, in milliseconds. */
+const delayMs = 500;
+
+/**
+ * Opens a page at the width of a phone, and expects that it has at least three pictures of which none moves or changes
+ * its size while the files, which come late, are loaded. Returns the page's errors.
+ */
+export async function expectStill(context: BrowserContext, url: string, selector: string): Promise<string[]> {
+  const { page, errors, shift } = await open(context, "about:blank");
+  await page.setViewportSize({ width: 360, height: 800 });
+  await page.route("**/media/**", async (route) => {
+    await new Promise((resolve) => setTimeout(resolve, delayMs));
+    await route.continue();
+  });
+  await page.goto(url, { waitUntil: "domcontentloaded" });
+  const pictures = page.locator(selector);
+  await pictures.nth(2).waitFor({ state: "attached" });
+  const boxes = () =>
+    pictures.evaluateAll((all) =>
+      all.map((one) => {
+        const { top, width, height } = one.getBoundingClientRect();
+        return [top + scrollY, width, height].map(Math.round);
+      }),
+    );
+  const before = await boxes();
+  await pictures.evaluateAll(async (all) => {
+    for (const image of all as HTMLImageElement[]) image.loading = "eager";
+    await Promise.all((all as HTMLImageElement[]).map((image) => image.decode()));
+    // The observer is called after the frame of the shift.
+    for (let frame = 0; frame < 3; frame++) await new Promise((resolve) => requestAnimationFrame(resolve));
+  });
+  expect({ boxes: await boxes(), shift: await shift() }).toEqual({ boxes: before, shift: 0 });
+  return errors;
 }
 
 /** A photo of 1.5 : 1 with `padding` bytes after its end, which decoders ignore, so that an upload takes a while. */

@@ -6,7 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { startBrowser, throttle } from "../browser.fixture.ts";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
 import { describeWith } from "../needs.ts";
-import { boat, expectPicture, installExample, open } from "./site.fixture.ts";
+import { addPhotos, boat, expectPicture, expectStill, installExample, open } from "./site.fixture.ts";
 
 const run = promisify(execFile);
 
@@ -52,10 +52,8 @@ describeWith("chromium", "the example vite-react, built for production", () => {
   }, 60_000);
 
   test("pictures have their place before they are loaded: nothing moves", async () => {
-    const { page, errors, shift } = await open(context, url);
-    await expectPicture(page, ".grid img");
-    expect(await shift()).toBe(0);
-    expect(errors).toEqual([]);
+    await addPhotos(cloud.url);
+    expect(await expectStill(context, url, ".grid img")).toEqual([]);
   }, 60_000);
 
   test("a file that the pipeline rejects and one that the API refuses are named with the reason, and can be dismissed", async () => {

@@ -40,6 +40,7 @@ test("every command has help", async () => {
     "similar",
     "edit",
     "delete",
+    "mcp",
     ...["doctor", "backfill", "reprocess", "redrive", "key"],
     "help",
   ]);

@@ -8,11 +8,12 @@ import { edit } from "./edit.ts";
 import { red } from "./format.ts";
 import { get } from "./get.ts";
 import { list } from "./list.ts";
+import { mcp } from "./mcp.ts";
 import { similar } from "./similar.ts";
 import { enterStage, isUnreachable, NoStageError } from "./stage.ts";
 import { upload } from "./upload.ts";
 
-const images: CommandUnknownOpts[] = [upload, list, get, similar, edit, deletion];
+const images: CommandUnknownOpts[] = [upload, list, get, similar, edit, deletion, mcp];
 
 /** Creates the program. Loads core only if one of its commands may run: AWS's clients take longer to load than `list`. */
 async function createProgram(name: string | undefined): Promise<Command> {

@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, openAsBlob } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { basename, extname, join, relative } from "node:path";
-import { type Client, ClientError, type Image } from "@image-pipeline/client";
+import { type Client, ClientError, type Image, type UploadOptions } from "@image-pipeline/client";
 import { ContentType } from "@image-pipeline/core/images/content-type";
 import pMap from "p-map";
 import { collect, command, jsonOption, program, UsageError, urlOption, whole } from "./command.ts";
@@ -110,17 +110,12 @@ type Options = {
 async function uploadOne(client: Client, transfer: Transfer, options: Options): Promise<Image> {
   const { path } = transfer;
   if (isURL(path)) return importOne(client, transfer, options);
-  const contentType = ContentType.ofExtension(extname(path)) ?? ContentType.unknown;
-  const found = await stat(path);
-  if (found.size === 0) throw new Error("It is empty.");
-  transfer.total = found.size;
-  const [file, sha256] = await Promise.all([openAsBlob(path), sha256Of(path)]);
+  transfer.total = (await stat(path)).size;
+  const sha256 = await sha256Of(path);
   transfer.state = "uploading";
-  return client.upload(file, {
+  return uploadFile(client, path, {
     ...options,
-    contentType,
     sha256,
-    filename: basename(path),
     onProgress({ phase, sent }) {
       transfer.state = phase;
       transfer.sent = sent;
@@ -139,7 +134,16 @@ async function importOne(client: Client, transfer: Transfer, options: Options): 
 /** Returns whether an argument is a URL and no path. */
 const isURL = (path: string) => /^https?:\/\//i.test(path);
 
-async function sha256Of(path: string): Promise<string> {
+/** Uploads a file, under its name and with the content type of its extension. Throws as the client's `upload` does. */
+export async function uploadFile(client: Client, path: string, options: UploadOptions): Promise<Image> {
+  const file = await openAsBlob(path);
+  if (file.size === 0) throw new Error("It is empty.");
+  const contentType = ContentType.ofExtension(extname(path)) ?? ContentType.unknown;
+  return client.upload(file, { contentType, filename: basename(path), ...options });
+}
+
+/** Returns the SHA-256 of a file in hex. */
+export async function sha256Of(path: string): Promise<string> {
   const hash = createHash("sha256");
   for await (const chunk of createReadStream(path)) hash.update(chunk as Buffer);
   return hash.digest("hex");

@@ -15,7 +15,7 @@ import { createUpload } from "./upload.ts";
 export type { Changes, Filters, ImportOptions, Query } from "./images.ts";
 export { isFinal } from "./images.ts";
 export { ClientError, type Code } from "./problem.ts";
-export type { Options } from "./request.ts";
+export type { Init, Options } from "./request.ts";
 export type {
   Count,
   CreatedImage,
@@ -43,6 +43,8 @@ export function createClient(options: Options) {
   return {
     images,
     upload: createUpload(request, images),
+    /** Makes a request for which the client has no method: `request("GET", "/images", { query: { limit: 1 } })`. */
+    request,
     /**
      * Sets signed cookies for the private files of the caller's `owner` in a browser of the API's site, and returns them
      * for apps that send `Cookie` themselves. The URLs then need no signature: use `url` up to the `?`.

@@ -1,5 +1,5 @@
 /** Event notifications of the buckets, sent to their queues. */
-import { recipe, type Spec } from "../packages/core/src/engine/recipe.ts";
+import { keptEnds, recipe } from "../packages/core/src/engine/recipe.ts";
 import { production } from "./config.ts";
 import { processing, removals } from "./queues.ts";
 import { processed, uploads } from "./storage.ts";
@@ -40,19 +40,14 @@ uploads.notify({
   notifications: [{ name: "Processing", queue: processing, events: ["s3:ObjectCreated:*", ...deletions] }],
 });
 
-const [removed] = Object.entries<Spec>(recipe).flatMap(([name, spec]) => (spec.public ? [] : [name]));
-
 if (removals) {
   processed.notify({
-    notifications: [
-      {
-        name: "Removals",
-        queue: removals,
-        events: [...deletions],
-        // Of the variants of an image, which are deleted together, one is enough.
-        // Not one that stays public when its image becomes private.
-        filterSuffix: `/${removed}.webp`,
-      },
-    ],
+    // Of the variants of an image, which are deleted together, one is enough.
+    notifications: keptEnds(recipe).map((filterSuffix, n) => ({
+      name: n === 0 ? "Removals" : `Removals${n + 1}`,
+      queue: removals,
+      events: [...deletions],
+      filterSuffix,
+    })),
   });
 }

@@ -1,5 +1,4 @@
 /** A recipe with lazy files, in place of the product's, for tests. */
-import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import type { Recipe, Spec } from "./recipe.ts";
 
@@ -23,10 +22,5 @@ export function lazyRecipe(): string {
 /** Returns the same module for `vi.mock`, from the product's. */
 export function lazyModule(product: typeof Recipe) {
   const recipe = { ...entries, ...product.recipe };
-  const { encodings } = product;
-  const fingerprint = createHash("sha256")
-    .update(JSON.stringify({ recipe, encodings }))
-    .digest("hex")
-    .slice(0, 8);
-  return { ...product, recipe, names: Object.keys(recipe), fingerprint };
+  return { ...product, recipe, names: Object.keys(recipe), fingerprint: product.fingerprintOf(recipe) };
 }

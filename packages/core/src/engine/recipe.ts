@@ -140,6 +140,23 @@ for (const [name, spec] of Object.entries<Spec>(recipe)) {
 }
 
 /**
+ * Returns ends of keys, such as `/thumbnail.webp`, of which each image has a file from its processing to its deletion:
+ * those of one variant that is neither lazy nor open while its image is private.
+ */
+export function keptEnds(recipe: Readonly<Record<string, Spec>>): string[] {
+  for (const [name, spec] of Object.entries(recipe)) {
+    const stored = spec.formats.filter((format) => !isLazy(spec, format));
+    const [first] = stored;
+    if (first === undefined || spec.public) continue;
+    // Animations, and drawings in place of AVIF, are WebP.
+    const isFixed = typeof spec.quality !== "object" && !spec.animated;
+    const written = isFixed ? [first] : [...new Set<Format>([...stored, "webp"])];
+    return written.map((format) => `/${name}.${format === "jpeg" ? "jpg" : format}`);
+  }
+  return [];
+}
+
+/**
  * Returns the fingerprint of a recipe, 8 hex digits: of its watermarks' pixels too, and of the table where a quality is
  * predicted.
  */

@@ -113,9 +113,8 @@ function good(schema: JsonSchema, source: Source): fc.Arbitrary<unknown> {
         });
       if (!("from" in properties)) return record(required);
       // An upload or an import. The document says it in words, because generators of clients misread unions.
-      const needed = ["filename", "contentType", "bytes"];
       return fc.oneof(
-        { weight: 3, arbitrary: record(needed, ["from"]) },
+        { weight: 3, arbitrary: record(uploadFields, ["from"]) },
         { weight: 1, arbitrary: record(["from"], ["contentType", "bytes", "sha256", "method"]) },
       );
     }
@@ -123,6 +122,9 @@ function good(schema: JsonSchema, source: Source): fc.Arbitrary<unknown> {
       return fc.string({ unit: "grapheme", minLength, maxLength: Math.min(maxLength, 60) });
   }
 }
+
+/** The fields that an upload needs, and an import does not have. */
+const uploadFields = ["filename", "contentType", "bytes"];
 
 /** Generates few of the names, because many exclude each other, and sometimes any of them. */
 const someOf = (names: string[]) =>
@@ -136,7 +138,8 @@ function body(schema: JsonSchema, source: Source): fc.Arbitrary<Pick<Ask, "body"
   const json = { "content-type": "application/json" };
   const name = schema.$ref?.slice(schema.$ref.lastIndexOf("/") + 1);
   const { properties = {}, required = [] } = name ? (source.document.components.schemas[name] ?? {}) : schema;
-  const optional = Object.keys(properties).filter((field) => !required.includes(field));
+  const needed = "from" in properties ? ["from", ...uploadFields] : required;
+  const optional = Object.keys(properties).filter((field) => !needed.includes(field));
   const whole = fc.tuple(good(schema, source), someOf(optional)).map(([value, given]) => {
     const isKept = ([field]: [string, unknown]) => given.includes(field) || !optional.includes(field);
     return JSON.stringify(Object.fromEntries(Object.entries(value as object).filter(isKept)));

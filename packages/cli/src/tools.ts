@@ -53,6 +53,7 @@ export type Tool = {
 /** Operations that are no tools, each with the reason. */
 export const leftOut: Record<string, string> = {
   createImage: "`upload_image` creates the image and uploads its file.",
+  createMediaSession: "Its response is cookies, which the client of a browser keeps.",
   signUpload: "It presigns the parts of an upload for uploaders such as Uppy.",
   getDocument: "`/llms.txt` has the documentation in fewer tokens.",
   getDocs: "The page needs a browser.",

@@ -3,6 +3,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Ask, requestOf } from "@image-pipeline/functions/http/fixture";
@@ -53,7 +54,9 @@ export async function createWorld(
   });
   const { createApp } = await import("@image-pipeline/functions/http/app");
   const { linkedSettings } = await import("@image-pipeline/functions/api");
-  const app = createApp(linkedSettings());
+  const { documentsOf } = await import("@image-pipeline/functions/http/documents");
+  const repository = fileURLToPath(new URL("../../../../", import.meta.url));
+  const app = createApp({ ...linkedSettings(), documents: () => documentsOf(repository) });
   return {
     url,
     ask: async (path, init) => app.request(path, requestOf(init)),

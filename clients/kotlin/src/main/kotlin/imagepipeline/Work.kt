@@ -47,7 +47,8 @@ internal class Work(private val images: Images) {
         onBegun: suspend (String) -> Unit,
         onProgress: Progress,
     ): Step = try {
-        val total = entry.input.bytes
+        // The field is absent in imports alone, which the queue does not make.
+        val total = requireNotNull(entry.input.bytes)
         val answer = if (total > WHOLE_BYTES_MAX) {
             sendInParts(images, file, entry.key.orEmpty(), entry.uploadID, onBegun) { onProgress(it, total) }
         } else {

@@ -144,7 +144,7 @@ describe("signatures of others", () => {
     expect(refusalOf({ url: `${base}?${query}`, now }, keys)).toMatch(why);
   });
 
-  test("are refused as cookies where the URL has a parameter of its own", () => {
+  test("are refused as cookies where the URL has a parameter of a signed URL", () => {
     const cookie = cookieOf(signed.cookies);
     expect(refusalOf({ url: `${base}?Expires=${later}`, cookie, now }, keys)).toMatch(/Missing/);
   });

@@ -390,7 +390,8 @@ ${savings.map(([change, saves, why]) => `| ${change} | ${saves.toFixed(2)} | ${w
 - Quotas per owner, checked when an upload is created (\`PENDING_MAX\`, \`UPLOADS_PER_DAY_MAX\`, \`BYTES_PER_DAY_MAX\`). A presigned form that is used again takes other bytes from the same quota: one conditional update more ($0.63 per million), for such uploads alone.
 - A quarter of those runs for the images of one user (\`PROCESSED_PER_OWNER_MAX\`); further ones wait until midnight UTC. Counting takes one conditional update a run ($0.63 per million), for images of users and of keys with an owner. A run that only defers an image decodes nothing: it costs about $2 per million, and the breaker leaves it out.
 - An account budget with an e-mail at 80 % and when the forecast exceeds it (\`BUDGET_DOLLARS\`).
-- Deleted images are invalidated at the CDN, two paths each: the first 1,000 paths of a month are free, then $5 a thousand. At most 14 paths are sent every five minutes, $20 a day (\`INVALIDATED_IMAGES_MAX\`).
+- Deleted images are invalidated at the CDN, two paths each (three for a batch of many): the first 1,000 paths of a month are free, then $5 a thousand. At most 14 paths are sent every five minutes, $20 a day (\`INVALIDATED_IMAGES_MAX\`).
+- Signatures of private images cost no request: one is 0.3 ms of the API's CPU for an image, and kept for its window. A change of the visibility costs as much as a reprocess.
 - An AWS WAF, where \`FIREWALL_REQUESTS_MAX\` asks for it, costs $9 a month and $0.60 per million requests, and limits the requests of each IP address.
 - Views are not limited: CloudFront has no cap. The budget reports them.
 `;

@@ -9,7 +9,6 @@ export type Place = { imageID: string; createdAt: string };
 const [count = 0, ...wanted] = process.argv.slice(2).map(Number);
 const variant = (name: string, width: number) => ({
   key: `img/1-abcdef01/${name}.webp`,
-  contentType: "image/webp",
   format: "webp",
   width,
   height: width,
@@ -42,7 +41,6 @@ for (let i = 0; i < count; i++) {
     sha256,
     source: {
       format: "jpeg",
-      contentType: "image/jpeg",
       width: 4032,
       height: 3024,
       alpha: false,

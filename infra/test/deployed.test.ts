@@ -4,6 +4,7 @@ import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
 import { photo } from "../../packages/core/src/fixture.ts";
 import { eventRecord } from "../../packages/local/src/s3/event.ts";
+import { type Item, sizeOf } from "./capacity.ts";
 import { type Deployment, deploy } from "./deployed.ts";
 import { graphOf } from "./graphs.ts";
 import { root } from "./platform.ts";
@@ -30,17 +31,17 @@ afterAll(() => cloud?.stop());
 
 const ask = (path: string, init: RequestInit = {}) => fetch(cloud.url + path, init);
 
-async function announce(more: object = {}) {
-  const described = { filename: "a.jpg", contentType: "image/jpeg", bytes: bytes.length, ...more };
+async function announce(more: object = {}, body = bytes) {
+  const described = { filename: "a.jpg", contentType: "image/jpeg", bytes: body.length, ...more };
   const response = await ask("/images", { method: "POST", headers: json, body: JSON.stringify(described) });
   expect(response.status).toBe(201);
   return response.json();
 }
 
-async function upload(more: object = {}): Promise<string> {
-  const { id, upload } = await announce(more);
+async function upload(more: object = {}, body = bytes): Promise<string> {
+  const { id, upload } = await announce(more, body);
   const { url, method, headers } = upload;
-  expect((await fetch(url, { method, headers, body: new Uint8Array(bytes) })).status).toBe(200);
+  expect((await fetch(url, { method, headers, body: new Uint8Array(body) })).status).toBe(200);
   const image = await (await ask(`/images/${id}?wait=20`)).json();
   expect(image).toMatchObject({ id, status: "ready" });
   return id;
@@ -48,6 +49,19 @@ async function upload(more: object = {}): Promise<string> {
 
 const put = async (key: string, body: BodyInit) =>
   expect((await aws.fetch(`${cloud.s3Url}/uploads/${key}`, { method: "PUT", body })).status).toBe(200);
+
+test("the record of a photo has at most 2 KB, above which each write of it costs half as much again", async () => {
+  const photo = readFileSync(join(root, "docs/sample.jpg"));
+  const id = await upload({ filename: "IMG_2041.jpg" }, photo);
+  const puts = cloud.guards.Processor.passed.filter(({ operation }) => operation === "PutItem");
+  const items = puts.map(({ body }) => JSON.parse(body).Item as Item);
+  const records = items.filter(
+    ({ imageID, __edb_e__: entity }) =>
+      JSON.stringify([imageID, entity]) === JSON.stringify([{ S: id }, { S: "image" }]),
+  );
+  expect(records.at(-1)).toHaveProperty("variants");
+  expect(Math.max(...records.map(sizeOf))).toBeLessThanOrEqual(2048);
+});
 
 test("the life of an image, from the announcement to the end, in the code and with the rights that are deployed", async () => {
   const id = await upload({ title: "A", tags: ["sea", "sky"] });

@@ -111,7 +111,7 @@ describe("a record", () => {
       metadata: { any: "thing" },
       bytes: 12_345_678,
       variants: {
-        thumbnail: { key: "k", contentType: "image/webp", format: "webp", width: 200, height: 200, bytes: 9 },
+        thumbnail: { key: "k", format: "webp", width: 200, height: 200, bytes: 9 },
       },
       superseded: [{ keys: ["x", "y"], at: "2026-11-23T00:00:00.000Z" }],
       expiresAt: 4_102_444_800,

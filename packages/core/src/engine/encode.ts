@@ -27,7 +27,6 @@ import {
  */
 export type File = {
   format: Recipe.Format;
-  contentType: string;
   extension: string;
   quality?: number;
   similarity?: number;
@@ -40,12 +39,8 @@ export type Wishes = Crop.Subject & { check?: readonly string[] };
 /** A variant in each of its formats, the most widely supported first. */
 export type Files = [File, ...File[]];
 
-/** Content types and file name extensions of the formats. */
-export const containers = {
-  webp: { contentType: "image/webp", extension: "webp" },
-  jpeg: { contentType: "image/jpeg", extension: "jpg" },
-  avif: { contentType: "image/avif", extension: "avif" },
-} as const;
+/** File name extensions of the formats. */
+export const extensions = { webp: "webp", jpeg: "jpg", avif: "avif" } as const;
 
 /** Crops a variant from a raster and encodes it in each of its formats, the most widely supported first. */
 export async function encode(
@@ -90,7 +85,7 @@ export async function encode(
       return exact;
     const isChecked = typeof wanted === "object" && check.includes(format);
     const similarity = isChecked ? await Check.similarity(cut, area, bytes, clock) : undefined;
-    const file = { format, ...containers[format], ...predicted(wanted, quality), bytes };
+    const file = { format, extension: extensions[format], ...predicted(wanted, quality), bytes };
     return similarity === undefined ? file : { ...file, similarity };
   };
   const [first, ...rest] = widelyKnown.filter((format) => spec.formats.includes(format));
@@ -119,7 +114,7 @@ async function withoutLoss(
   const how = near ? { nearLossless: true, quality: 60 } : { lossless: true };
   const { data: bytes } = await finish(image.clone().webp({ ...how, effort: 4 }), clock);
   const most = areaOf(size) * (near ? 3 / 16 : 1 / 8);
-  return icon || bytes.length <= most ? { format: "webp", ...containers.webp, bytes } : undefined;
+  return icon || bytes.length <= most ? { format: "webp", extension: extensions.webp, bytes } : undefined;
 }
 
 /**
@@ -157,7 +152,7 @@ export async function animate(
   const wanted = qualityOf(spec, "webp");
   const quality = Quality.predictor(raster, area)(wanted, "webp");
   const { data } = await asRejection(finish(encoded(image, "webp", spec, quality), clock));
-  return [{ format: "webp", ...containers.webp, ...predicted(wanted, quality), bytes: data }];
+  return [{ format: "webp", extension: extensions.webp, ...predicted(wanted, quality), bytes: data }];
 }
 
 /** Formats by client support, widest first. */

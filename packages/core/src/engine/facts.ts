@@ -12,7 +12,6 @@ export type Location = { latitude: number; longitude: number; altitude?: number 
  */
 export type Facts = {
   format: string;
-  contentType: string;
   width: number;
   height: number;
   alpha: boolean;

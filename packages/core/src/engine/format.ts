@@ -4,6 +4,9 @@
 export const formats = ["jpeg", "png", "webp", "avif", "heic", "gif", "tiff"] as const;
 export type Format = (typeof formats)[number];
 
+/** Returns the content type of a format, of originals and of variants alike. */
+export const contentTypeOf = (format: string): string => `image/${format}`;
+
 /** Returns the format by its magic bytes; undefined if it is not recognised. */
 export function sniff(bytes: Uint8Array): Format | undefined {
   const at = (offset: number, ascii: string) =>

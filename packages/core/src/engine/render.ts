@@ -9,13 +9,12 @@ import type { Settings } from "../settings.ts";
 import type { Crop } from "./crop.ts";
 import { animate, encode, type File, type Files, type Wishes } from "./encode.ts";
 import { type Facts, readExif } from "./facts.ts";
-import type { Format } from "./format.ts";
 import { free } from "./free.ts";
 import { decode, inspect, type Original } from "./original.ts";
 import { perceptualHash } from "./perceptual-hash.ts";
 import { type Placeholder, placeholderOf } from "./placeholder.ts";
 import { frameOf, plan, type Size, type Step } from "./plan.ts";
-import { isLazy, type Name, type Format as RecipeFormat, type Spec, recipe as standard } from "./recipe.ts";
+import { type Format, isLazy, type Name, type Spec, recipe as standard } from "./recipe.ts";
 import { type Clock, clockOf, finish, isWhole, open, type Raster, rasterOf, resizeTo } from "./sharp.ts";
 
 /** A variant in memory. The first of its files has the most widely supported format. */
@@ -80,7 +79,6 @@ export async function render(
   return {
     source: {
       format: header.format,
-      contentType: contentTypes[header.format],
       ...upright,
       alpha,
       frames: header.frames,
@@ -110,7 +108,7 @@ export async function* rasters<N extends string>(
 }
 
 /** A file to render, and its size in pixels as planned. */
-export type Wanted = { spec: Spec; format: RecipeFormat; size: Size };
+export type Wanted = { spec: Spec; format: Format; size: Size };
 
 /** Renders one file of a variant from the bytes of the original. Throws `Rejection` if the bytes are at fault. */
 export async function renderFile(
@@ -148,16 +146,6 @@ async function reduce(raster: Raster, frame: Size, clock: Clock): Promise<Raster
   if (isWhole(frame, raster)) return raster;
   return rasterOf(resizeTo(open(raster), frame), clock);
 }
-
-const contentTypes: Record<Format, string> = {
-  jpeg: "image/jpeg",
-  png: "image/png",
-  webp: "image/webp",
-  avif: "image/avif",
-  heic: "image/heic",
-  gif: "image/gif",
-  tiff: "image/tiff",
-};
 
 /**
  * Computes placeholder and perceptual hash. 48 px hold as much detail as ThumbHash keeps, at a hundredth of the time

@@ -27,10 +27,10 @@ describe("several formats", () => {
     const bytes = await photo({ width: 800, height: 600 });
     const { files, width, height } = await variantOf(bytes, spec);
     expect([width, height]).toEqual([400, 300]);
-    expect(files.map(({ format, contentType, extension }) => [format, contentType, extension])).toEqual([
-      ["jpeg", "image/jpeg", "jpg"],
-      ["webp", "image/webp", "webp"],
-      ["avif", "image/avif", "avif"],
+    expect(files.map(({ format, extension }) => [format, extension])).toEqual([
+      ["jpeg", "jpg"],
+      ["webp", "webp"],
+      ["avif", "avif"],
     ]);
     const wanted = await sharp(bytes).resize(40, 30, { fit: "fill" }).raw().toBuffer();
     for (const { format, bytes: made } of files) {
@@ -265,7 +265,7 @@ describe("animation", () => {
       const { files, source, width, height } = await variantOf(await moving(format), spec);
       expect(source).toMatchObject({ format, frames: 3, width: 300, height: 200 });
       expect([width, height]).toEqual([100, 100]);
-      expect(files.map(({ contentType }) => contentType)).toEqual(["image/webp"]);
+      expect(files.map(({ format }) => format)).toEqual(["webp"]);
       const [{ bytes }] = files;
       const found = await sharp(bytes, { animated: true }).metadata();
       expect(found).toMatchObject({

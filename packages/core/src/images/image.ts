@@ -7,6 +7,7 @@ import * as v from "valibot";
 import { Presign } from "../aws/presign.ts";
 import { Queue } from "../aws/queue.ts";
 import { Signer } from "../aws/signer.ts";
+import { contentTypeOf } from "../engine/format.ts";
 import { names } from "../engine/recipe.ts";
 import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
@@ -272,6 +273,7 @@ export function serialize(record: ImageRecord): Info {
       url: record.from?.url,
       bytes: record.bytes,
       ...record.source,
+      contentType: record.source && contentTypeOf(record.source.format),
       sha256: record.sha256,
     },
     placeholder,
@@ -302,7 +304,8 @@ function variantsOf(stored: NonNullable<ImageRecord["variants"]>, query = ""): I
   for (const name of names) {
     const variant = stored[name];
     if (!variant) continue;
-    const { width, height, format, contentType, bytes, widths } = variant;
+    const { width, height, format, bytes, widths } = variant;
+    const contentType = contentTypeOf(format);
     const shownAs = (files: readonly StoredFile[]) => urlsOf(media, files, query);
     const { url, formats } = shownAs(VariantFile.formatsOf(variant));
     const narrower = widths?.map((size) => ({
@@ -320,9 +323,9 @@ function urlsOf(media: string, files: readonly StoredFile[], query: string) {
   const [first] = files;
   if (!first) throw new Error("A variant has no file.");
   const urlOf = (path: string) => media + path + (Placement.isPrivate(path) ? `?${query}` : "");
-  const entries = files.map(({ key, format, contentType, bytes }) => [
+  const entries = files.map(({ key, format, bytes }) => [
     format,
-    { url: urlOf(key), contentType, bytes },
+    { url: urlOf(key), contentType: contentTypeOf(format), bytes },
   ]);
   return files.length > 1
     ? { url: urlOf(negotiated(files)), formats: Object.fromEntries(entries) }

@@ -61,7 +61,6 @@ test("the API returns the negotiated URL for a variant in several formats, and t
   const file = (format: "avif" | "webp", bytes: number) => ({
     key: `img_1/1-a/small.${format}`,
     format,
-    contentType: `image/${format}`,
     bytes,
   });
   const small = { ...file("webp", 20), width: 2, height: 1, also: [file("avif", 10)] };
@@ -71,7 +70,9 @@ test("the API returns the negotiated URL for a variant in several formats, and t
     url: "http://127.0.0.1:9/media/img_1/1-a/small.avif.webp",
     format: "webp",
     bytes: 20,
-    formats: { avif: { url: "http://127.0.0.1:9/media/img_1/1-a/small.avif", bytes: 10 } },
+    formats: {
+      avif: { url: "http://127.0.0.1:9/media/img_1/1-a/small.avif", contentType: "image/avif", bytes: 10 },
+    },
   });
   expect(variants?.large).toMatchObject({ url: "http://127.0.0.1:9/media/img_1/1-a/small.webp", bytes: 40 });
   expect(variants?.large?.formats).toBeUndefined();

@@ -208,7 +208,7 @@ export async function createPending(pending: Pending, creator: Creator, bytes: n
     announced: true,
     attempt: 0,
     ...pending,
-    visibility: pending.visibility ?? (limits.privateByDefault ? "private" : "public"),
+    visibility: pending.visibility ?? (limits.privateByDefault ? "private" : undefined),
     dueAt: new Date(now + (seconds + 60) * 1000).toISOString(),
     // An import ends with its bytes or with an error, which stays visible.
     ...(!from && { expiresAt: Math.ceil(now / 1000) + seconds + pendingSeconds }),

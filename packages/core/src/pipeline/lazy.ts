@@ -9,6 +9,7 @@ export * as Lazy from "./lazy.ts";
 
 import { Storage } from "../aws/storage.ts";
 import { withinBudget } from "../engine/budget.ts";
+import { contentTypeOf } from "../engine/format.ts";
 import { free } from "../engine/free.ts";
 import { formats, type Name, recipe, type Spec } from "../engine/recipe.ts";
 import { renderFile, type Wanted } from "../engine/render.ts";
@@ -51,11 +52,12 @@ export async function make(key: string, settings: Settings.Pipeline, memoryMB: n
   const source = await Storage.readOriginal(original, upload, settings.bytesMax);
   if (source.is !== "read") return { is: "missing" };
   const budget = { seconds: settings.decodeSecondsMax, memoryMB: memoryMB * memoryShare };
-  const { bytes, contentType } = await withinBudget(
+  const { bytes, format } = await withinBudget(
     () => renderFile(source.bytes, wanted, settings, record),
     budget,
   );
   free(source.bytes);
+  const contentType = contentTypeOf(format);
   const etag = await Storage.createVariant(key, bytes, contentType);
   // A deletion or replacement that began meanwhile may have removed its files before this one was written.
   if (!Protocol.lazyFile(await read(record.imageID), key)) {

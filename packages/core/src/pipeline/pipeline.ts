@@ -8,8 +8,9 @@ import { createHash } from "node:crypto";
 import { Storage } from "../aws/storage.ts";
 import { Exhausted, withinBudget } from "../engine/budget.ts";
 import { Check } from "../engine/check.ts";
-import { containers, type File, widelyKnown } from "../engine/encode.ts";
+import { extensions, type File, widelyKnown } from "../engine/encode.ts";
 import type { Facts } from "../engine/facts.ts";
+import { contentTypeOf } from "../engine/format.ts";
 import { free } from "../engine/free.ts";
 import { narrower, plan } from "../engine/plan.ts";
 import { isLazy, names, recipe, type Spec } from "../engine/recipe.ts";
@@ -207,9 +208,8 @@ function variantsOf(
     const [shown, ...also] = widelyKnown.flatMap((format): StoredFile[] => {
       const file = files.find((each) => each.format === format);
       if (file) return [file];
-      const { contentType, extension } = containers[format];
       const isMade = formats.some((each) => each === format) && isLazy(spec, format);
-      return isMade ? [{ key: `${pathOf(name)}.${extension}`, contentType, format }] : [];
+      return isMade ? [{ key: `${pathOf(name)}.${extensions[format]}`, format }] : [];
     });
     if (!shown) throw new Error(`The variant ${name} has no file.`);
     const widths = narrower(source, step);
@@ -222,8 +222,8 @@ function variantsOf(
 }
 
 async function store(path: string, file: File): Promise<StoredFile> {
-  const { format, contentType, extension, quality, bytes } = file;
+  const { format, extension, quality, bytes } = file;
   const key = `${path}.${extension}`;
-  await Storage.writeVariant(key, bytes, contentType);
-  return { key, format, contentType, bytes: bytes.length, ...(quality !== undefined && { quality }) };
+  await Storage.writeVariant(key, bytes, contentTypeOf(format));
+  return { key, format, bytes: bytes.length, ...(quality !== undefined && { quality }) };
 }

@@ -40,7 +40,7 @@ describe("an event for a known image", () => {
 
   test("starts a new attempt when it is newer, and keeps the old variants readable meanwhile", () => {
     const variants = {
-      large: { key: "k", contentType: "image/webp", format: "webp", width: 1, height: 1, bytes: 1 },
+      large: { key: "k", format: "webp", width: 1, height: 1, bytes: 1 },
     };
     const decision = Protocol.onCreated({ ...record, variants }, created("3", "c"), context);
     expect(decision).toMatchObject({
@@ -73,7 +73,7 @@ describe("an event for a known image", () => {
 test("what comes back under a deleted image's key is a new image, in the old one's place in the order", () => {
   const said = { title: "Old", tags: ["cat"], metadata: { shown: "yes" }, filename: "old.jpg", failures: 2 };
   const variants = {
-    large: { key: "k", contentType: "image/webp", format: "webp", width: 1, height: 1, bytes: 1 },
+    large: { key: "k", format: "webp", width: 1, height: 1, bytes: 1 },
   };
   const removed = Protocol.onRemoved(
     { ...record, ...said, variants },
@@ -260,7 +260,6 @@ describe("another focus", () => {
   test("keeps the variants that it does not move, of the same bytes and recipe only", () => {
     const variant = (name: string) => ({
       key: name,
-      contentType: "",
       format: "webp",
       bytes: 1,
       width: 1,
@@ -287,7 +286,7 @@ describe("another focus", () => {
   });
 
   test("supersedes only the files that it replaces", () => {
-    const file = { contentType: "", format: "webp", bytes: 1, width: 1, height: 1 };
+    const file = { format: "webp", bytes: 1, width: 1, height: 1 };
     const [old, small, next] = ["old", "small", "next"].map((key) => ({ key, ...file }));
     if (!old || !small || !next) throw new Error("A file is missing.");
     const leaseUntil = new Date(context.now + 1000).toISOString();

@@ -68,6 +68,8 @@ export async function write(
   if (before && entry) await keep(before);
   const after: ImageRecord = {
     ...draft,
+    // Public is the absence of it: each write of a record over 2 KB costs half as much again.
+    visibility: draft.visibility === "private" ? "private" : undefined,
     version,
     last,
     updatedAt: now,

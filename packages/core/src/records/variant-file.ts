@@ -18,17 +18,9 @@ export const of = ({ variants = {} }: Pick<ImageRecord, "variants">): VariantFil
   });
 
 /** Returns the file of a variant in each of its formats, the most widely supported first. */
-export const formatsOf = ({
-  key,
-  contentType,
-  format,
-  bytes,
-  quality,
-  also = [],
-}: StoredVariant): StoredFile[] => [
+export const formatsOf = ({ key, format, bytes, quality, also = [] }: StoredVariant): StoredFile[] => [
   {
     key,
-    contentType,
     format,
     ...(bytes !== undefined && { bytes }),
     ...(quality !== undefined && { quality }),
@@ -38,9 +30,8 @@ export const formatsOf = ({
 
 /** Returns the lazy files of a variant at one of its `widths`: `…/medium@320.webp` for `…/medium.webp`. */
 export const atWidth = (variant: StoredVariant, width: number): StoredFile[] =>
-  formatsOf(variant).map(({ key, contentType, format }) => ({
+  formatsOf(variant).map(({ key, format }) => ({
     key: key.replace(/\.\w+$/, (extension) => `@${width}${extension}`),
-    contentType,
     format,
   }));
 

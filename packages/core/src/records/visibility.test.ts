@@ -9,7 +9,7 @@ const hidden = "private/default/";
 const now = Date.parse("2026-01-01T00:10:00Z");
 const variant = (prefix = "") => ({
   key: `${prefix}${imageID}/1-aa/small.webp`,
-  ...{ format: "webp", contentType: "image/webp", width: 9, height: 9, bytes: 1 },
+  ...{ format: "webp", width: 9, height: 9, bytes: 1 },
 });
 const shown: ImageRecord = {
   imageID,

@@ -16,7 +16,7 @@ export const record = {
   last: { version: 2, type: "ready", at: createdAt, by: "processor" },
 } as const satisfies ImageRecord;
 
-const file = { key: "k.webp", contentType: "image/webp", format: "webp", bytes: 9 };
+const file = { key: "k.webp", format: "webp", bytes: 9 };
 
 /** Image with every attribute that a record can have. Written by hand. */
 export const full: Required<ImageRecord> = {
@@ -52,7 +52,6 @@ export const full: Required<ImageRecord> = {
   sha256: "ab",
   source: {
     format: "jpeg",
-    contentType: "image/jpeg",
     width: 2,
     height: 1,
     alpha: false,

@@ -44,7 +44,6 @@ export const visibleStatuses = ["pending", "processing", "ready", "rejected", "f
  */
 export type StoredFile = {
   key: string;
-  contentType: string;
   format: string;
   bytes?: number;
   quality?: number;
@@ -86,7 +85,6 @@ const region = {
 /** Attributes of `source`. ElectroDB drops what is not declared, so that this must name every fact. */
 const facts = {
   format: { type: "string", required: true },
-  contentType: { type: "string", required: true },
   width: { type: "number", required: true },
   height: { type: "number", required: true },
   alpha: { type: "boolean", required: true },

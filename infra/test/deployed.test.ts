@@ -1,14 +1,17 @@
 import { readFileSync } from "node:fs";
+import { mkdtemp, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
+import { type Internet, internet } from "../../packages/core/src/egress/fixture-internet.ts";
 import { photo } from "../../packages/core/src/fixture.ts";
 import { eventRecord } from "../../packages/local/src/s3/event.ts";
 import { type Item, sizeOf } from "./capacity.ts";
 import { type Deployment, deploy } from "./deployed.ts";
 import { graphOf } from "./graphs.ts";
 import { root } from "./platform.ts";
-import { rightsOf } from "./rights.ts";
+import { allowing, rightsOf } from "./rights.ts";
 
 const graph = await graphOf("development");
 const aws = new AwsClient({
@@ -21,13 +24,28 @@ const json = { "content-type": "application/json" };
 
 let cloud: Deployment;
 let bytes: Buffer;
+/** The public server that imports read. */
+let server: Internet;
 
 beforeAll(async () => {
-  [cloud, bytes] = await Promise.all([deploy(graph), photo({ width: 800, height: 600 })]);
+  bytes = await photo({ width: 800, height: 600 });
+  server = await internet({}, (_, response) => response.end(bytes));
+  const certificate = join(await mkdtemp(join(tmpdir(), "certificate-")), "certificate.pem");
+  await writeFile(certificate, server.network.ca);
+  cloud = await deploy(graph, "product", {
+    Importer: {
+      PUBLIC_PORT: String(server.securePort),
+      NODE_EXTRA_CA_CERTS: certificate,
+      NODE_OPTIONS: `--import=${new URL("preload-internet.ts", import.meta.url)}`,
+    },
+  });
   process.env.AWS_ENDPOINT_URL_DYNAMODB = cloud.dynamodbUrl;
 });
 
-afterAll(() => cloud?.stop());
+afterAll(async () => {
+  await cloud?.stop();
+  server?.close();
+});
 
 const ask = (path: string, init: RequestInit = {}) => fetch(cloud.url + path, init);
 
@@ -309,13 +327,35 @@ test("an import of a name that leads to this machine is rejected, and one of no 
   expect(await (await ask(`/images/${id}`)).json()).toMatchObject({ status: "pending" });
 });
 
+test("an import is stored by the one right of its function on a bucket: to put the original of an image", async () => {
+  const body = JSON.stringify({ from: { url: "https://images.example/a.jpg" }, title: "Import" });
+  const response = await ask("/images", { method: "POST", headers: json, body });
+  const { id } = await response.json();
+  expect(await (await ask(`/images/${id}?wait=20`)).json()).toMatchObject({
+    status: "ready",
+    source: { url: "https://images.example/a.jpg", bytes: bytes.length, width: 800 },
+  });
+  const sent = cloud.guards.Importer.passed.filter(({ operation }) => operation.startsWith("S3"));
+  expect(sent.map(({ operation }) => operation)).toEqual(["S3 PUT"]);
+
+  const rights = rightsOf(graph, "Importer");
+  const mayDo = (action: string, resource: string) => allowing(rights, { action, resource }) !== undefined;
+  expect(mayDo("s3:PutObject", `{Uploads}/default/${id}`)).toBe(true);
+  for (const resource of [
+    "{Uploads}/photo.jpg",
+    "{Uploads}/default/photo.jpg",
+    `{Processed}/${id}/1/small.webp`,
+  ])
+    expect([resource, mayDo("s3:PutObject", resource)]).toEqual([resource, false]);
+  for (const action of ["s3:GetObject", "s3:DeleteObject", "s3:ListBucket"])
+    expect([action, mayDo(action, `{Uploads}/default/${id}`)]).toEqual([action, false]);
+});
+
 /** Permissions that this run does not use. */
 const later: Record<string, string[]> = {
   Importer: [
     // The rows of an image that another writer changed while its import failed.
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
-    // No server of this machine has a public address.
-    "s3:PutObject {Uploads}/*/img_*",
   ],
   // This run has no private image: their files need the same rights as public ones.
   Processor: ["s3:DeleteObject {Processed}/private/*", "s3:PutObject {Processed}/private/*"],

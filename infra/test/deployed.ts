@@ -41,8 +41,12 @@ export type Deployment = {
   stop(): Promise<void>;
 };
 
-/** Bundles a stage's functions with its recipe and starts them. */
-export async function deploy(graph: Graph, recipe: Recipe = "product"): Promise<Deployment> {
+/** Bundles a stage's functions with its recipe and starts them, with further variables for some of them. */
+export async function deploy(
+  graph: Graph,
+  recipe: Recipe = "product",
+  variables: Partial<Record<Name, Record<string, string>>> = {},
+): Promise<Deployment> {
   const dataDir = await mkdtemp(join(tmpdir(), "deployed-"));
   const runtimes = {} as Record<Name, Runtime>;
   const queue = startQueue({
@@ -112,7 +116,10 @@ export async function deploy(graph: Graph, recipe: Recipe = "product"): Promise<
       // The reconciler stops a minute before its timeout: here after each page. The next run continues from there.
       timeoutSeconds: 60,
       memoryMB: 1024,
-      env: environmentOf({ ...build.links, ...(isServed && { Processed: {} }) }, url, guard.url),
+      env: {
+        ...environmentOf({ ...build.links, ...(isServed && { Processed: {} }) }, url, guard.url),
+        ...variables[name],
+      },
     });
   }
   return {

@@ -52,7 +52,7 @@ function commands({ api, reconciler }: Profile): fc.Arbitrary<Command>[] {
   if (api) {
     const method = fc.constantFrom("PUT", "POST");
     all.push([3, fc.tuple(index, fc.subarray(tags), method).map(create)], [4, index.map(send)]);
-    all.push([2, index.map(repeat)]);
+    all.push([2, index.map(repeat)], [2, index.map(importFrom)]);
     all.push([2, fc.tuple(index, fc.subarray(tags), index).map(patch)], [2, index.map(reprocess)]);
     all.push([2, index.map(erase)]);
   }
@@ -146,6 +146,14 @@ function create([which, tags, method]: [number, string[], "PUT" | "POST"]): Comm
   return command(`create a ${method} of file ${which} with tags ${tags}`, (world) => {
     const file = pick(world.files, which);
     if (file) world.create(file, tags, method);
+  });
+}
+
+/** Imports a file, or one that the server does not have, or not now. */
+function importFrom(which: number): Command {
+  return command(`import file ${which}`, (world) => {
+    world.refused.set("busy", 503);
+    world.importFrom(pick([...world.files.map(({ name }) => name), "gone", "busy"], which) ?? "");
   });
 }
 

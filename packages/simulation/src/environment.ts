@@ -3,13 +3,14 @@
  * they are deployed, all on the virtual clock.
  */
 
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { DeleteObjectsCommand } from "@aws-sdk/client-s3";
 import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
 import { primary } from "@image-pipeline/core/table/table-schema";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
-import { enter, names } from "@image-pipeline/local/environment";
+import { enter, importsOf, names } from "@image-pipeline/local/environment";
 import { createFetchServer, listen } from "@image-pipeline/local/listen";
 import type { Queue } from "@image-pipeline/local/queue";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
@@ -29,6 +30,10 @@ export type Audience = Wire & {
   /** An object was written or removed. */
   stored(event: ObjectEvent): void;
   queue: Pick<Queue, "send">;
+  /** An import was sent. */
+  imported?(...sent: Parameters<Queue["send"]>): void;
+  /** Returns what the server of imports responds with: bytes, or a status without any. */
+  source?(name: string): Buffer | number;
 };
 
 export const region = "us-east-1";
@@ -54,13 +59,26 @@ export async function openEnvironment(
     now,
   });
   const queue: Pick<Queue, "send"> = { send: (body, options) => audience().queue.send(body, options) };
+  const imports = {
+    send(...sent: Parameters<Queue["send"]>) {
+      audience().imported?.(...sent);
+      return { id: "import" };
+    },
+  };
   const answer = sqsEndpoint({
     path: queuePath,
     queue: queue as Queue,
+    others: new Map([[importsOf(queuePath), imports as unknown as Queue]]),
     identity: { ...credentials, region, service: "sqs" },
   });
   const front = createFetchServer(answer.fetch);
   const url = await listen(front, 0);
+  const source = createServer((request, response) => {
+    const content = audience().source?.(request.url?.slice(1) ?? "") ?? 404;
+    if (typeof content === "number") response.statusCode = content;
+    response.end(typeof content === "number" ? "" : content);
+  });
+  const sourceURL = await listen(source, 0);
   const dynamodb = createClient({ endpoint: table.url, region, credentials });
   await ensureTable(dynamodb, names.table);
   const { store: items } = serverAt(table.url) as ReturnType<typeof dynalite>;
@@ -76,7 +94,7 @@ export async function openEnvironment(
     queuePath,
     cursorKey: "a key for tests alone",
     mediaKey: createMediaKey(),
-    pipeline: { ...Settings.pipelineDefaults, anonymous: true, bytesMax, ...settings },
+    pipeline: { ...Settings.pipelineDefaults, anonymous: true, egressLoopback: true, bytesMax, ...settings },
   });
 
   // After the settings above, which the product's modules read when they are loaded.
@@ -85,6 +103,7 @@ export async function openEnvironment(
   const { Queue } = await import("@image-pipeline/core/aws/queue");
   const { Counters } = await import("@image-pipeline/core/records/counters");
   const { handler: processor } = await import("@image-pipeline/functions/processor");
+  const { handler: importer } = await import("@image-pipeline/functions/importer");
   const { handler: deadLetter } = await import("@image-pipeline/functions/dead-letter");
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
   const { createApp } = await import("@image-pipeline/functions/http/app");
@@ -97,10 +116,13 @@ export async function openEnvironment(
     `${store.url}/${bucket}/${key.split("/").map(encodeURIComponent).join("/")}`;
   return {
     processor,
+    importer,
     deadLetter,
     reconciler,
     app: createApp(linkedSettings()),
     counters: Counters.now,
+    /** URL of the server of imports. */
+    sourceURL,
     /** Puts or deletes an object, as any S3 client with the right to may. */
     put: (key: string, body: Buffer) =>
       s3.fetch(pathOf(names.uploads, key), { method: "PUT", body: new Uint8Array(body) }),
@@ -133,6 +155,7 @@ export async function openEnvironment(
     },
     async close() {
       front.close();
+      source.close();
       await Promise.all([store.close(), table.close()]);
     },
   };

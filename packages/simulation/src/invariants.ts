@@ -3,6 +3,7 @@
  * moves any more. docs/reliability.md lists them; a test compares the two.
  */
 import { Crop } from "@image-pipeline/core/engine/crop";
+import { importCodes } from "@image-pipeline/core/records/message";
 import { Placement } from "@image-pipeline/core/records/placement";
 import { Term } from "@image-pipeline/core/records/terms";
 import { VariantFile } from "@image-pipeline/core/records/variant-file";
@@ -102,14 +103,15 @@ export const invariants: Readonly<Record<string, Invariant>> = {
   },
   I2: {
     promise:
-      "A record without an upload is a tombstone, or was rejected for its size. A `pending` record whose upload never came expires.",
+      "A record without an upload is a tombstone, or was rejected for its size, or is an import that failed. A `pending` record whose upload never came expires.",
     heldBy: ["simulation", "kills"],
     *atRest({ observer: { uploads, records } }, { reconciler }) {
-      for (const { key, status, discarded } of records.values())
+      for (const { key, status, discarded, from } of records.values())
         if (
           !uploads.has(key) &&
           status !== "deleted" &&
           !(status === "rejected" && discarded) &&
+          !(from && (status === "rejected" || status === "failed")) &&
           (reconciler || status !== "pending")
         )
           yield `a record without an upload is left ${status}`;
@@ -180,7 +182,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       if (change.of !== "record" || !change.before) return;
       const { before, after, job } = change;
       if (after.status !== "ready" && after.status !== "rejected") return;
-      if (isOverQuota(after)) return;
+      if (isOverQuota(after) || isUnfetched(after)) return;
       if (before.status === after.status && before.attempt === after.attempt) return;
       if (before.status !== "processing") yield "an outcome was committed to an image without a worker";
       if (job?.attempt !== before.attempt) yield "a worker committed to another's attempt";
@@ -445,6 +447,28 @@ export const invariants: Readonly<Record<string, Invariant>> = {
           yield "a public file of a private image is left at rest";
     },
   },
+  I27: {
+    promise:
+      "An import ends with the bytes of its URL or with a code of imports. Once it has bytes, it never gets such a code, and no check takes it for deleted before.",
+    heldBy: ["simulation", "imports.test.ts"],
+    *onChange(change) {
+      if (change.of !== "record" || !change.before?.from) return;
+      const { before, after, entry } = change;
+      const failed = entry && ["rejected", "failed"].includes(entry.type) && hasImportCode(after);
+      if (failed && before.etag !== undefined) yield "an import that has bytes was reported as failed";
+      const isChecked = entry?.type === "deleted" && entry.by !== "storage";
+      if (isChecked && before.status !== "deleting" && before.etag === undefined)
+        yield "an import without bytes was taken for deleted";
+    },
+    *atRest({ observer: { records, files }, isUnharmed }) {
+      if (!isUnharmed()) return;
+      for (const record of records.values()) {
+        const file = files.find(({ name }) => record.from?.url.endsWith(`/${name}`));
+        const isLost = record.error?.code === "import_interrupted";
+        if (file?.color && hasImportCode(record) && !isLost) yield "an import of a good file failed";
+      }
+    },
+  },
 };
 
 /**
@@ -465,6 +489,11 @@ const isErased = (imageID: string, { history, erased }: State) => {
   const begun = erased.has(imageID) || transitions.some(({ type }) => type === "deleting");
   return begun && transitions[0]?.type === "announced";
 };
+
+/** Returns true for an import that has had no bytes. */
+const isUnfetched = ({ from, etag }: ImageRecord) => from !== undefined && etag === undefined;
+
+const hasImportCode = ({ error }: ImageRecord) => importCodes.some((code) => code === error?.code);
 
 const isHidden = ({ visibility, status }: ImageRecord) =>
   visibility === "private" && status !== "deleting" && status !== "deleted";

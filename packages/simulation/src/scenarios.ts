@@ -647,6 +647,74 @@ export const scenarios: Record<string, Scenario> = {
     },
     without: { rules: { workOf: () => undefined } },
   },
+  "import-overtaken": {
+    rule: "the end of an import only while it waits for bytes",
+    title: "Of two importers of one message the one that found nothing does not undo the other",
+    profile: full,
+    fates: [[0, 0], [0]],
+    async play(world) {
+      world.importFrom("red");
+      await runToEnd(only());
+      const [first, second] = running();
+      if (!first || !second) throw new Error("One message was delivered, not two.");
+      await runUntil(first, /^PUT /);
+      world.refused.set("red", 404);
+      await runUntil(second, /^PutItem /);
+      await runToEnd(first);
+      await runToEnd(other(second));
+      await runToEnd(second);
+    },
+    without: { rules: { onImportFailed: waiting } },
+  },
+  "import-dead-letter": {
+    rule: "the end of an import by its dead letter only while it waits for bytes",
+    title: "An importer that dies before its PUT, then after it, and then each time leaves a ready image",
+    profile: full,
+    async play(world) {
+      world.importFrom("red");
+      await runToEnd(only());
+      for (const fault of ["die before", "die after"] as const) {
+        const importer = only();
+        await runUntil(importer, /^PUT /);
+        await step(importer, 0, fault);
+        if (fault === "die after") await runToEnd(only());
+        await world.stall(361_000);
+      }
+      for (let receive = 3; receive <= 6; receive++) {
+        only().kill();
+        await world.stall(361_000);
+      }
+      await runToEnd(only());
+    },
+    without: { rules: { onImportFailed: waiting } },
+  },
+  "import-lost": {
+    rule: "telling an import without bytes from a deletion",
+    title: "An import whose message was lost ends as failed, and not as deleted",
+    profile: full,
+    fates: [[]],
+    async play(world) {
+      world.importFrom("red");
+      await world.wait(1000);
+    },
+    without: { rules: { isUnfetched: () => false } },
+  },
+  "import-deleted": {
+    rule: "closing the key of a deleted import to its importer",
+    title: "An import that is deleted before its importer stores the file stays deleted",
+    profile: full,
+    async play(world) {
+      world.importFrom("red");
+      await runToEnd(only());
+      const importer = only();
+      await runUntil(importer, /^PUT /);
+      world.api("DELETE", pathIn(world));
+      await runToEnd(other(importer));
+      while (running().length > 1) await runToEnd(other(importer));
+      await runToEnd(importer);
+    },
+    without: { rules: { onCreated: (record, ...given) => rules.onCreated(opened(record), ...given) } },
+  },
 };
 
 /** A scenario as a schedule of one command. */
@@ -711,6 +779,11 @@ const omitting = (decision: Protocol.Decision, field: "sequencer" | "dueAt"): Pr
 /** A record whose key takes uploads. */
 const opened = <R extends ImageRecord | undefined>(record: R): R =>
   record && { ...record, closed: undefined };
+
+/** Ends an import as if it still waited for bytes. */
+function waiting(...[record, ...given]: Parameters<Protocol.Rules["onImportFailed"]>) {
+  return rules.onImportFailed(record && { ...record, status: "pending", etag: undefined }, ...given);
+}
 
 const ignoring = (record: ImageRecord | undefined, decision: Protocol.Decision): Protocol.Decision =>
   record?.closed && decision.do === "write" && decision.draft.status === "deleting"

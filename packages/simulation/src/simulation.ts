@@ -48,7 +48,7 @@ type Answer = {
 };
 
 /** A request to create an image under an idempotency key, and when it was first sent, in virtual milliseconds. */
-type Order = { key: string; body: { filename: string }; at: number; file: File };
+type Order = { key: string; body: { filename: string; from?: { url: string } }; at: number; file?: File };
 
 /** One world, and everything that a schedule can do in it. */
 export type World = {
@@ -72,7 +72,11 @@ export type World = {
   remove(key: string): Promise<void>;
   /** Creates an upload with the file's SHA-256, under an idempotency key. */
   create(file: File, tags: readonly string[], method?: "PUT" | "POST"): void;
-  /** The requests of this schedule that created an upload. */
+  /** Creates an import of a file by its name, or of a name that the server does not know. */
+  importFrom(name: string): void;
+  /** The statuses by which the server of imports refuses a name that it knows. */
+  refused: Map<string, number>;
+  /** The requests of this schedule that created an upload or an import. */
   orders: Order[];
   /** Sends such a request again, as its client does within a day. */
   repeat(order: Order): void;
@@ -204,6 +208,7 @@ function openWorld(
   const observer = createObserver(files);
   const harmsBefore = harms();
   let queue: Queue;
+  let imports: Queue;
   let deadLetters: Queue;
   let skews: readonly number[] = [0];
   let dealt = 0;
@@ -239,7 +244,7 @@ function openWorld(
   function order({ key, body, file }: Order) {
     ask("POST", "/images", body, key).then(
       ({ body: { id, upload } }) => {
-        if (id && upload) created.set(id, { upload, file });
+        if (id && upload && file) created.set(id, { upload, file });
       },
       () => {},
     );
@@ -256,21 +261,33 @@ function openWorld(
       maxReceiveCount: 6,
       deadLetters,
     });
+    imports = startQueue({
+      ...common,
+      name: "imports",
+      consume: consume("import", environment.importer),
+      maxReceiveCount: 6,
+      deadLetters,
+    });
   }
   openQueues();
+
+  /** Delivers the copies of one message by the next fate. */
+  function deliver(to: Pick<Queue, "send">, body: string, group: string | undefined, laterMs = 0) {
+    const fate = world.fates[dealt++ % world.fates.length] ?? [0];
+    if (fate.length !== 1) count(fate.length === 0 ? "lost" : "doubled");
+    for (const delayMs of fate) to.send(body, { delayMs: laterMs + delayMs, group });
+  }
 
   listen({
     applied: observer.applied,
     stored(event) {
       observer.stored(event);
       if (event.bucket !== names.uploads) return;
-      const fate = world.fates[dealt++ % world.fates.length] ?? [0];
-      if (fate.length !== 1) count(fate.length === 0 ? "lost" : "doubled");
-      const body = JSON.stringify({ Records: [eventRecord(event, region)] });
-      const group = ID.groupOf(event.key);
-      for (const delayMs of fate) queue.send(body, { delayMs, group });
+      deliver(queue, JSON.stringify({ Records: [eventRecord(event, region)] }), ID.groupOf(event.key));
     },
     queue: { send: (body, options) => queue.send(body, options) },
+    imported: (body, { delayMs, group } = {}) => deliver(imports, body, group, delayMs),
+    source: (name) => world.refused.get(name) ?? files.find((file) => file.name === name)?.bytes ?? 404,
   });
 
   async function finish() {
@@ -297,6 +314,7 @@ function openWorld(
       started = 0;
       created.clear();
       world.orders = [];
+      world.refused.clear();
       earlier = new Set([...observer.records.keys(), ...observer.uploads.keys()]);
     },
     isOfScene: (name) => !earlier.has(name),
@@ -312,6 +330,14 @@ function openWorld(
       await environment.remove(key);
     },
     orders: [],
+    refused: new Map(),
+    importFrom(name) {
+      const key = `import-${world.scene}-${world.orders.length}`;
+      const body = { filename: `${key}.jpg`, from: { url: `${environment.sourceURL}/${name}` } };
+      const first = { key, body, at: now() };
+      world.orders.push(first);
+      order(first);
+    },
     create(file, tags, method = "PUT") {
       const key = `once-${world.scene}-${world.orders.length}`;
       const { name, bytes, sha256 } = file;
@@ -347,7 +373,7 @@ function openWorld(
       await advance(ms, finish);
     },
     async powerCut() {
-      const stopped = [queue.stop(), deadLetters.stop()];
+      const stopped = [queue.stop(), imports.stop(), deadLetters.stop()];
       killAll();
       await Promise.all(stopped);
       clearTimers();

@@ -19,6 +19,8 @@ export type Internet = {
   resolved: string[];
   /** Addresses that were dialled, in order. */
   dialled: string[];
+  /** Port of the public server for https on this machine. */
+  securePort: number;
   /** Connections that the trap accepted. */
   trapped: () => number;
   close: () => void;
@@ -40,6 +42,7 @@ export async function internet(names: Names, listener: RequestListener): Promise
   return {
     resolved,
     dialled,
+    securePort: ports.get(secure) ?? 0,
     trapped: () => trapped,
     network: {
       ca: certificate,

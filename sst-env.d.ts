@@ -130,6 +130,7 @@ declare module "sst" {
       "reprocessesPerDayMax": number
       "scansMax": number
       "sideMax": number
+      "trashDays": number
       "type": "sst.sst.Linkable"
       "uploadSecondsMax": number
       "uploadsPerDayMax": number

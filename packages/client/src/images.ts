@@ -217,13 +217,21 @@ export function createImages(request: Request) {
         signal,
       }),
 
+    /**
+     * Takes an image out of the trash. It is `pending` until its variants were made again: `wait` for it. An image that is
+     * not in the trash stays as it is. Throws `image_not_found`, `quota_exceeded`.
+     */
+    restore: (id: string, { signal }: Cancel = {}): Promise<Image> =>
+      request("POST", `${pathOf(id)}/restore`, { signal }),
+
     /** Queues an image for processing again. Throws `image_not_found`, `image_not_ready`. */
     reprocess: (id: string, { signal }: Cancel = {}): Promise<Image> =>
       request("POST", `${pathOf(id)}/reprocess`, { signal }),
 
     /**
-     * Deletes an image: original, variants and record. The audit trail stays. With `permanent`, noncurrent object
-     * versions are removed too. Deleting a deleted image succeeds. Throws `image_not_found`.
+     * Puts an image into the trash, from which `restore` brings it back until `trash.until`. On a stage without a trash,
+     * or with `permanent`, deletes it: original, variants and record, with `permanent` their noncurrent versions too. The
+     * audit trail stays. Removing a removed image succeeds. Throws `image_not_found`.
      */
     remove: (id: string, { signal, permanent }: Cancel & { permanent?: boolean } = {}): Promise<void> =>
       request("DELETE", pathOf(id), { query: { permanent: permanent ? "true" : undefined }, signal }),
@@ -236,9 +244,9 @@ function parametersOf<Given extends Filters>({ metadata = {}, ...rest }: Given) 
   return { ...rest, ...Object.fromEntries(entries) };
 }
 
-/** Returns true if an image is `ready`, `rejected` or `failed`: its status no longer changes by itself. */
+/** Returns true if an image is `ready`, `rejected`, `failed` or `trashed`: the pipeline has no work to do on it. */
 export const isFinal = ({ status }: Pick<Image, "status">): boolean =>
-  status === "ready" || status === "rejected" || status === "failed";
+  status === "ready" || status === "rejected" || status === "failed" || status === "trashed";
 
 const pathOf = (id: string) => `/images/${encodeURIComponent(id)}`;
 

@@ -13,6 +13,7 @@ export const codes = [
   "route_not_found",
   "method_not_allowed",
   "image_not_ready",
+  "image_trashed",
   "version_conflict",
   "idempotency_key_reused",
   "request_in_progress",

@@ -121,6 +121,12 @@ const pipeline = {
     1_000_000_000,
     "Most changes (PATCH) that a user, or a key with an owner, may make in a day (UTC). 0: no limit.",
   ),
+  trashDays: whole(
+    0,
+    0,
+    365,
+    "Days for which a deleted image stays in the trash, from which it can be restored. 0: deleted at once.",
+  ),
   processedPerOwnerMax: whole(
     0,
     0,

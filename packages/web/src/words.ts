@@ -8,6 +8,7 @@ export const statusNames: Record<Status, string> = {
   ready: "Ready",
   rejected: "Rejected",
   failed: "Failed",
+  trashed: "In the trash",
 };
 
 /** `what` is the failure, `help` the remedy: one sentence each. */
@@ -62,6 +63,7 @@ const byCode: Record<string, Words | undefined> = {
   forbidden: { what: "Permission denied.", help: "Sign in with a key that has the required scope." },
   image_not_found: { what: "Image not found.", help: "It may have been deleted." },
   image_not_ready: { what: "The image is still being processed.", help: "Try again when it is ready." },
+  image_trashed: { what: "The image is in the trash.", help: "Restore it first." },
   version_conflict: {
     what: "The image was modified after it was loaded.",
     help: "Reload to see the current version.",

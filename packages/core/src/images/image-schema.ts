@@ -341,6 +341,15 @@ export const Info = v.pipe(
     createdAt: time("Time of creation, or of the first event of its object."),
     updatedAt: time("Time of the last change."),
     processedAt: v.optional(time("Time at which its variants were made, or it was rejected.")),
+    trash: v.optional(
+      v.pipe(
+        v.object({
+          at: time("Time at which the image was put into the trash."),
+          until: time("Time after which it is deleted, unless it is restored before."),
+        }),
+        v.metadata({ ref: "Trash" }),
+      ),
+    ),
     deferredUntil: v.optional(
       time(
         "Of a `pending` image whose owner's share of the day's processing is used up: the time after which it is processed.",

@@ -17,6 +17,7 @@ import { Imports } from "../records/imports.ts";
 import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { apply, type Change, hasDone, read } from "../records/record.ts";
+import { Trash } from "../records/trash.ts";
 import { VariantFile } from "../records/variant-file.ts";
 import { type ImageRecord, type StoredFile, visibleStatuses } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
@@ -47,11 +48,11 @@ const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 export const fromID = fn(Reference, async (reference): Promise<Info> => serialize(await find(reference)));
 
 /** Returns whether the pipeline still has work to do on an image. */
-export const isUnfinished = ({ status }: Pick<Info, "status">): boolean =>
+export const isUnfinished = ({ status }: Pick<ImageRecord, "status">): boolean =>
   status === "pending" || status === "processing";
 
 /**
- * Waits until an image is `ready`, `rejected` or `failed`, at most `seconds`, and returns it. Throws
+ * Waits until an image is `ready`, `rejected`, `failed` or `trashed`, at most `seconds`, and returns it. Throws
  * `image_not_found`, also if it is deleted meanwhile.
  */
 export const whenFinal = fn(
@@ -61,7 +62,7 @@ export const whenFinal = fn(
     for (let pauseMs = 100; ; pauseMs = Math.min(pauseMs * 1.5, 1000)) {
       const record = await find(reference);
       const leftMs = end - Date.now();
-      if (Protocol.isSettled(record) || leftMs <= 0) return serialize(record);
+      if (!isUnfinished(record) || leftMs <= 0) return serialize(record);
       await setTimeout(Math.min(pauseMs, leftMs));
     }
   },
@@ -77,13 +78,14 @@ export const Original = v.pipe(
 );
 
 /**
- * Presigns the download of the original for `seconds`. Throws `image_not_found`, `image_not_ready` before its bytes
- * have arrived, and if they were discarded.
+ * Presigns the download of the original for `seconds`. Throws `image_not_found`, `image_trashed`, `image_not_ready`
+ * before its bytes have arrived, and if they were discarded.
  */
 export const original = fn(
   v.object({ ...Reference.entries, seconds: v.number() }),
   async ({ seconds, ...reference }): Promise<v.InferOutput<typeof Original>> => {
     const record = await find(reference);
+    mustNotBeTrashed(record);
     const { key, filename, etag } = record;
     if (etag === undefined)
       throw new VisibleError("image_not_ready", "The original has not been uploaded yet.");
@@ -95,8 +97,8 @@ export const original = fn(
 
 /**
  * Changes the descriptive fields of an image; with `version`, only that version. With `merge`, `metadata` is merged
- * into the image's (RFC 7396), otherwise it replaces them. Throws `image_not_found`, `version_conflict`,
- * `invalid_request` if the merged metadata has too many entries. Another focal point sends the image through the pipeline
+ * into the image's (RFC 7396), otherwise it replaces them. Throws `image_not_found`, `image_trashed`,
+ * `version_conflict`, `invalid_request` if the merged metadata has too many entries. Another focal point sends the image through the pipeline
  * again, for its cropped variants alone, and another visibility for all.
  */
 export const update = fn(
@@ -112,6 +114,7 @@ export const update = fn(
     if (fields.length === 0) return fromID({ id, owner });
     let isMoved = false;
     const after = await change({ id, owner }, (record) => {
+      mustNotBeTrashed(record);
       mustBe(version, record);
       const { version: _, ...draft } = record;
       const changed = Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined]));
@@ -150,7 +153,7 @@ const notImported = "The import brought no file. Import the URL again as a new i
 
 /**
  * Sends an image through the pipeline again, once for each `request` id: a repetition sends only its message again.
- * Throws `image_not_found`, `image_not_ready` while it is processed, and if its original was discarded.
+ * Throws `image_not_found`, `image_trashed`, `image_not_ready` while it is processed, and if its original was discarded.
  */
 export const reprocess = fn(
   v.object({ ...Reference.entries, by: v.string(), request: v.optional(v.string()) }),
@@ -159,6 +162,7 @@ export const reprocess = fn(
     const { record } = await apply({ imageID: id, record: await read(id) }, async (record) => {
       const before = mustSee(reference, record);
       if (request && (await hasDone(before, request))) return "done";
+      mustNotBeTrashed(before);
       if (!Protocol.isSettled(before)) {
         throw new VisibleError(
           "image_not_ready",
@@ -176,9 +180,10 @@ export const reprocess = fn(
 );
 
 /**
- * Deletes an image: removes it from every list at once, then its original and variants, and with `permanent` their
- * noncurrent versions. The reconciler completes the deletion after a crash. Idempotent: a repeated deletion continues
- * the first one, or does nothing. Throws `image_not_found`, `version_conflict`.
+ * Deletes an image: removes it from every list at once and puts it into the trash for `trashDays`. Without such days, or
+ * with `permanent`, deletes its original and variants instead, and with `permanent` their noncurrent versions. The
+ * reconciler completes the deletion after a crash. Idempotent: a repeated deletion continues the first one, or does
+ * nothing. Throws `image_not_found`, `version_conflict`.
  */
 export const remove = fn(
   v.object({
@@ -186,20 +191,42 @@ export const remove = fn(
     by: v.string(),
     version: v.optional(v.number()),
     permanent: v.optional(v.boolean()),
+    trashDays: v.number(),
   }),
-  async ({ id, owner, by, version, permanent }): Promise<void> => {
+  async ({ id, owner, by, version, permanent, trashDays }): Promise<void> => {
     const reference = { id, owner };
     const { record } = await apply({ imageID: id, record: await read(id) }, (record) => {
       const isDeletion = record?.status === "deleting" || record?.status === "deleted";
       const own = isDeletion ? mustOwn(reference, record) : mustSee(reference, record);
+      const isTrash = trashDays > 0 && !permanent && !isDeletion;
       // The caller's version was that of the image before its deletion.
-      if (!isDeletion) mustBe(version, own);
-      return Protocol.rules.onDelete(own, by, Date.now(), permanent);
+      if (!isDeletion && !(isTrash && own.status === "trashed")) mustBe(version, own);
+      return isTrash
+        ? Protocol.rules.onTrash(own, by, Date.now(), trashDays)
+        : Protocol.rules.onDelete(own, by, Date.now(), permanent);
     });
-    if (record?.status !== "deleting") return;
-    await Presign.removeOriginal(record.key);
-    // S3 sends no event if nothing was uploaded yet.
+    if (record?.status !== "deleting" && record?.status !== "trashed") return;
+    if (record.status === "deleting") await Presign.removeOriginal(record.key);
+    // S3 sends no event if nothing was uploaded yet. Of an image in the trash, the processor removes the files.
     await Queue.send([{ key: record.key, attempt: record.attempt, by }]);
+  },
+);
+
+/**
+ * Takes an image out of the trash: it is processed again, because its files were removed. Idempotent: an image that is
+ * not in the trash stays as it is. Throws `image_not_found`.
+ */
+export const restore = fn(
+  v.object({ ...Reference.entries, by: v.string() }),
+  async ({ by, ...reference }): Promise<Info> => {
+    const { record } = await apply({ imageID: reference.id, record: await read(reference.id) }, (record) =>
+      Protocol.rules.onRestore(mustSee(reference, record), by, Date.now()),
+    );
+    const after = mustSee(reference, record);
+    // Sent again by a repeated request: the first one may have crashed before.
+    if (after.status === "pending" && after.etag !== undefined)
+      await Queue.send([{ key: after.key, attempt: after.attempt, by }]);
+    return serialize(after);
   },
 );
 
@@ -218,6 +245,15 @@ function mustOwn({ id, owner }: Reference, record: ImageRecord | undefined): Ima
   if (!record || (owner !== undefined && record.owner !== owner))
     throw new VisibleError("image_not_found", `Image ${id} not found.`);
   return record;
+}
+
+/** Refuses a record that is in the trash. Throws `image_trashed`. */
+function mustNotBeTrashed(record: ImageRecord): void {
+  if (!Trash.isTrashed(record)) return;
+  throw new VisibleError(
+    "image_trashed",
+    `Image ${record.imageID} is in the trash until ${wholeSeconds(record.trash.until)}. Restore it first.`,
+  );
 }
 
 function mustBe(version: number | undefined, record: ImageRecord): void {
@@ -252,7 +288,7 @@ export function serialize(record: ImageRecord): Info {
   const shown = Placement.shownOf(record);
   const signed = shown && isSigned(shown) ? Signer.sign(Placement.folderOf(record)) : undefined;
   const { imageID, version, owner, filename, title, alt, tags, metadata, placeholder, error } = record;
-  const { focus, regions } = record;
+  const { focus, regions, trash } = record;
   const status = visibleStatuses.find((visible) => visible === record.status);
   if (!status) throw new Error(`${imageID} is ${record.status}, which callers must not see.`);
   return {
@@ -282,6 +318,10 @@ export function serialize(record: ImageRecord): Info {
     createdAt: wholeSeconds(record.createdAt),
     updatedAt: wholeSeconds(record.updatedAt),
     processedAt: record.processedAt && wholeSeconds(record.processedAt),
+    trash:
+      status === "trashed" && trash
+        ? { at: wholeSeconds(trash.at), until: wholeSeconds(trash.until) }
+        : undefined,
     deferredUntil: status === "pending" ? record.deferredUntil : undefined,
     error,
   };

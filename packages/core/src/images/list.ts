@@ -14,7 +14,7 @@ import { Protocol } from "../records/protocol.ts";
 import { readMany } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
 import { Term } from "../records/terms.ts";
-import { ImageEntity, type ImageRecord, visibleStatuses } from "../table/image-entity.ts";
+import { ImageEntity, type ImageRecord, isListed, listedStatuses } from "../table/image-entity.ts";
 import { TermEntity } from "../table/term-entity.ts";
 import { Cursor } from "./cursor.ts";
 import { Image } from "./image.ts";
@@ -59,7 +59,10 @@ export const count = fn(Query.Filters, async (given): Promise<{ count: number; e
     const { status: _, ...rest } = given;
     mustBeServed(rest);
     const census = await Counters.now();
-    const counted = visibleStatuses.filter((each) => status === undefined || each === status);
+    const counted =
+      status === "trashed"
+        ? (["trashed"] as const)
+        : listedStatuses.filter((each) => status === undefined || each === status);
     const sum = counted.reduce((all, each) => all + census[each], 0);
     return { count: Math.max(0, sum), estimate: true };
   }
@@ -234,7 +237,7 @@ async function confirmed(which: Query.Filters, rows: readonly Row[]): Promise<Im
   return rows.flatMap((row) => {
     const record = row.record ?? found.get(row.imageID);
     if (!record || !Image.isVisible(record)) return [];
-    if (which.status !== undefined && record.status !== which.status) return [];
+    if (which.status === undefined ? !isListed(record) : record.status !== which.status) return [];
     const [taken] = Query.isTimeline(which) ? row.position : [];
     const isSought = (all: readonly Term.Term[]) =>
       terms.every((term) => all.includes(term)) &&

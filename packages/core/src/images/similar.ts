@@ -12,6 +12,7 @@ import { Bands } from "../records/bands.ts";
 import { Protocol } from "../records/protocol.ts";
 import { readMany } from "../records/record.ts";
 import { Term } from "../records/terms.ts";
+import { isListed } from "../table/image-entity.ts";
 import { TermEntity } from "../table/term-entity.ts";
 import { Image } from "./image.ts";
 
@@ -123,7 +124,7 @@ async function confirmed(hash: string, rows: readonly Row[]): Promise<Found["ite
   const records = new Map(read.map((record) => [record.imageID, record]));
   return rows.flatMap((row) => {
     const record = records.get(row.imageID);
-    if (!record || !Image.isVisible(record)) return [];
+    if (!record || !Image.isVisible(record) || !isListed(record)) return [];
     const isSought = (terms: readonly Term.Term[]) =>
       terms
         .map(Term.partsOf)

@@ -22,6 +22,7 @@ const Now = v.pipe(
     ready: count("Ready."),
     rejected: count("Rejected: the files are at fault."),
     failed: count("Failed: the service is at fault."),
+    trashed: count("In the trash."),
   }),
   v.metadata({ ref: "ImageCounts" }),
 );

@@ -14,7 +14,7 @@ import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
 import { VariantFile } from "../records/variant-file.ts";
-import type { ImageRecord } from "../table/image-entity.ts";
+import { dueOf, type ImageRecord } from "../table/image-entity.ts";
 import { Reconcile } from "./reconcile.ts";
 
 /**
@@ -167,7 +167,7 @@ function faultsOf(record: ImageRecord, withVariants: ReadonlySet<string>): Findi
   if (status === "failed") {
     const message = record.error?.message ?? "Processing failed.";
     found.push(finding("failed", key, { imageID, message, repair: { do: "reprocess", imageID } }));
-  } else if (record.recipe !== fingerprint) {
+  } else if (status !== "trashed" && record.recipe !== fingerprint) {
     const message = "Its variants are from an older recipe. `reprocess --stale` brings it up to date.";
     found.push(finding("stale", key, { imageID, message }));
   }
@@ -181,12 +181,14 @@ const originalMissing = ({ imageID, key, attempt }: ImageRecord): Finding =>
     repair: { do: "check", check: { key, attempt, by } },
   });
 
-const overdue = ({ imageID, key, status, dueAt }: ImageRecord): Finding =>
-  finding("stuck", key, {
+const overdue = (record: ImageRecord): Finding => {
+  const { imageID, key, status } = record;
+  return finding("stuck", key, {
     imageID,
-    message: `It is ${status} and has been due since ${dueAt}.`,
+    message: `It is ${status} and has been due since ${dueOf(record)}.`,
     repair: { do: "resend", imageID },
   });
+};
 
 const notIndexed = ({ imageID, key }: ImageRecord): Finding =>
   finding("unindexed", key, {

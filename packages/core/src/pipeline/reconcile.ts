@@ -147,7 +147,8 @@ export async function withoutOriginal(
 ): Promise<ImageRecord[]> {
   const gone = [];
   for (const record of records) {
-    const hasNone = Protocol.rules.isDiscarded(record) || Protocol.rules.isUnfetched(record);
+    const isAwaited = record.status === "trashed" && record.etag === undefined;
+    const hasNone = isAwaited || Protocol.rules.isDiscarded(record) || Protocol.rules.isUnfetched(record);
     if (!Protocol.isSettled(record) || record.status === "deleted" || hasNone) continue;
     if (listed || (await Storage.etagOfOriginal(record.key)) === undefined) gone.push(record);
   }
@@ -175,8 +176,8 @@ export function orphansAmong(page: readonly Listed[], records: ReadonlyMap<strin
 /**
  * Sends a check for an unfinished record that is due, after it has removed the original of a deletion. Removes the
  * object versions of a permanent deletion whose clean-up is complete, and the original of an image that was rejected for
- * its size. Returns whether it sent a check: not if the record
- * is not due, or another writer was faster.
+ * its size. Deletes an image whose days in the trash are over. Returns whether it sent a check: not if the record is not
+ * due, or another writer was faster.
  */
 export async function resend(record: ImageRecord, by: string): Promise<boolean> {
   const now = Date.now();
@@ -185,7 +186,11 @@ export async function resend(record: ImageRecord, by: string): Promise<boolean> 
   const age = (now - Date.parse(record.createdAt)) / 2;
   const dueAt = new Date(now + Math.min(Math.max(age, resendMs.min), resendMs.max)).toISOString();
   // Postponed before it is sent: if the message is lost, the image is due again.
-  const next = await write(record, { ...draft, dueAt });
+  const end = Protocol.rules.isOver(record, now) ? Protocol.rules.onDelete(record, by, now) : undefined;
+  const next =
+    end?.do === "write"
+      ? await write(record, end.draft, end.entry)
+      : await write(record, { ...draft, dueAt });
   if (!next) return false;
   if (Deletion.needsPurge(next)) {
     await purge(next);
@@ -219,11 +224,19 @@ async function discard(record: ImageRecord): Promise<void> {
   await write(record, Deletion.onDiscarded(record).draft);
 }
 
-/** Removes the public files of an image that became private, those of workers that were fenced meanwhile included. */
+/**
+ * Removes the public files of an image that became private, and every file of one in the trash, those of workers that
+ * were fenced meanwhile included.
+ */
 async function revoke(record: ImageRecord): Promise<void> {
   const listed: string[] = [];
-  for await (const page of Storage.pages("processed", undefined, `${record.imageID}/`))
-    listed.push(...page.map(({ key }) => key));
+  const prefixes = [
+    `${record.imageID}/`,
+    ...(record.status === "trashed" ? [Placement.folderOf(record)] : []),
+  ];
+  for (const prefix of prefixes)
+    for await (const page of Storage.pages("processed", undefined, prefix))
+      listed.push(...page.map(({ key }) => key));
   await Storage.removeVariants(Protocol.rules.keysToRevoke(record, listed));
   // After a conflicting write the next run looks again.
   await write(record, Visibility.onRevoked(record).draft);

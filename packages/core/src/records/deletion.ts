@@ -65,6 +65,7 @@ const deleting = (record: ImageRecord, dueAt: string): Draft => ({
   dueAt,
   deferredUntil: undefined,
   expiresAt: undefined,
+  trash: undefined,
 });
 
 /** Returns the record of a deleted image: its sequencer and what is left to remove, without its content. */
@@ -107,11 +108,11 @@ export function onCleanedUp(record: ImageRecord): { draft: Draft } {
 
 /** Returns whether the original of a rejected image is not kept, because it was larger than accepted. */
 export const isDiscarded = ({ status, discarded }: ImageRecord): boolean =>
-  status === "rejected" && discarded === true;
+  (status === "rejected" || status === "trashed") && discarded === true;
 
 /** Returns whether the original of a rejected image is still to be removed. */
 export const needsDiscard = (record: ImageRecord): boolean =>
-  isDiscarded(record) && record.dueAt !== undefined;
+  record.status === "rejected" && isDiscarded(record) && record.dueAt !== undefined;
 
 /** Rule 15: the original is removed. `discarded` stays, so that its removal is not taken for a deletion. */
 export function onDiscarded(record: ImageRecord): { draft: Draft } {

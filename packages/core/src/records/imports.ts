@@ -32,10 +32,16 @@ export function onImportFailed(
   if (!record || !isImporting(record)) return { do: "acknowledge", why: "the record has moved on" };
   return {
     do: "write",
-    draft: { ...keptOf(record), status, dueAt: undefined, processedAt: iso(now), error: { code, message } },
+    draft: { ...ended(record, status), processedAt: iso(now), error: { code, message } },
     entry: { type: status, by, detail: { code } },
   };
 }
+
+/** An import that ends in the trash stays there, and has the status once it is restored. */
+const ended = (record: ImageRecord, status: ImportFailure["status"]): Draft =>
+  record.trash
+    ? { ...keptOf(record), trash: { ...record.trash, status, dueAt: undefined } }
+    : { ...keptOf(record), status, dueAt: undefined };
 
 /** Rule 17: a check found no object of an import. Its message was lost if the import is older than any message. */
 export function onLostImport(record: ImageRecord, context: { now: number }): Decision {
@@ -52,9 +58,9 @@ export const interrupted: ImportFailure = {
   message: "The import was interrupted. Import the URL again.",
 };
 
-/** Returns whether an image waits for the bytes of its import. */
+/** Returns whether an image waits for the bytes of its import, be it in the trash. */
 export const isImporting = (record: ImageRecord): boolean =>
-  record.status === "pending" && isUnfetched(record);
+  (record.trash?.status ?? record.status) === "pending" && isUnfetched(record);
 
 /** Returns whether an image is imported and has had no bytes yet. Its missing original is no deletion. */
 export const isUnfetched = ({ from, etag, status }: ImageRecord): boolean =>

@@ -15,6 +15,7 @@ import type { Check, Created, Message, Removed } from "./message.ts";
 import { Placement } from "./placement.ts";
 import type { Draft, Entry } from "./record.ts";
 import { Term } from "./terms.ts";
+import { Trash } from "./trash.ts";
 import { VariantFile } from "./variant-file.ts";
 import { keysToRevoke, onVisibility } from "./visibility.ts";
 
@@ -59,6 +60,7 @@ export function onCreated(record: ImageRecord | undefined, event: Created, conte
     return { do: "claim", draft: claimed(record, { key, sequencer, etag }, context) };
   }
   if (record?.closed) return lateBytes(record, { by: "storage", etag, sequencer }, context);
+  if (record && Trash.isTrashed(record)) return rules.onBytes(record, { by: "storage", etag, sequencer });
   if (record && isSame(record, etag)) {
     return {
       do: "write",
@@ -110,10 +112,14 @@ export function onCheck(
     if (!record || record.status === "deleted") return { do: "acknowledge", why: "nothing is there" };
     if (rules.isDiscarded(record)) return { do: "acknowledge", why: "its original was discarded" };
     if (rules.isUnfetched(record)) return onLostImport(record, context);
+    if (record.status === "trashed" && record.etag === undefined)
+      return { do: "acknowledge", why: "its bytes have not come" };
     return { do: "write", draft: tombstone(record, key, context), entry: { type: "deleted", by } };
   }
   if (record?.status === "deleting") return { do: "acknowledge", why: "the original is about to be deleted" };
   if (record?.closed) return lateBytes(record, { by, etag, sequencer: record.sequencer }, context);
+  if (record && Trash.isTrashed(record))
+    return rules.onBytes(record, { by, etag, sequencer: record.sequencer });
   if (record && isSame(record, etag)) return { do: "acknowledge", why: `already ${record.status}` };
   const known = record?.status !== "deleted" && record?.etag === etag;
   return {
@@ -281,6 +287,7 @@ export function onDeadLetter(
     if (record?.status === "deleting" || record?.status === "deleted") {
       return { do: "acknowledge", why: "the reconciler completes deletions" };
     }
+    if (record?.status === "trashed") return { do: "acknowledge", why: "already trashed" };
   } else {
     if (record && (record.sequencer ?? "") > message.sequencer)
       return { do: "acknowledge", why: "a newer event was seen" };
@@ -291,6 +298,7 @@ export function onDeadLetter(
       const { etag, sequencer } = message;
       return lateBytes(record, { by: "storage", etag, sequencer }, context);
     }
+    if (record && Trash.isTrashed(record)) return onCreated(record, message, context);
   }
   const current = message.kind === "check" || record?.sequencer === message.sequencer;
   // The worker that holds the lease may still die: a dead letter is acknowledged on a settled record only.
@@ -419,7 +427,11 @@ export const isLeased = (record: ImageRecord, now: number) =>
 
 /** Returns true if the record has a final status, which only a newer upload, a request or a retry changes. */
 export const isSettled = ({ status }: ImageRecord) =>
-  status === "ready" || status === "rejected" || status === "failed" || status === "deleted";
+  status === "ready" ||
+  status === "rejected" ||
+  status === "failed" ||
+  status === "trashed" ||
+  status === "deleted";
 
 /**
  * Rule 14: a row of an image is in a list only while its record confirms it: it has the row's creation time, and the
@@ -503,6 +515,10 @@ export const rules = {
   onOutcome,
   onDeadLetter,
   onDelete,
+  onTrash: Trash.onTrash,
+  onRestore: Trash.onRestore,
+  onBytes: Trash.onBytes,
+  isOver: Trash.isOver,
   onFocus,
   onVisibility,
   keysToRevoke,

@@ -3,7 +3,7 @@ export * as Scan from "./scan.ts";
 
 import * as v from "valibot";
 import { ID } from "../id.ts";
-import { ImageEntity, type ImageRecord } from "../table/image-entity.ts";
+import { dueOf, ImageEntity, type ImageRecord } from "../table/image-entity.ts";
 import { Counters } from "./counters.ts";
 import { readMany } from "./record.ts";
 
@@ -63,7 +63,10 @@ export async function* due(before: number): AsyncGenerator<Page> {
 }
 
 /** Returns whether a record is unfinished and was due at a time in milliseconds. The index may lag behind. */
-export const isDue = ({ dueAt }: ImageRecord, at: number) => dueAt !== undefined && Date.parse(dueAt) <= at;
+export function isDue(record: ImageRecord, at: number): boolean {
+  const due = dueOf(record);
+  return due !== undefined && Date.parse(due) <= at;
+}
 
 /** Estimates from the counters how many images a complete scan reads. */
 export async function total(): Promise<number> {

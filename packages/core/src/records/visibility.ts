@@ -9,7 +9,7 @@ import type { Draft } from "./record.ts";
 import { VariantFile } from "./variant-file.ts";
 
 /** Lambda's longest run, and a minute for clocks: until then a fenced worker may write a public file. */
-const workerMs = 960_000;
+export const workerMs = 960_000;
 
 /** Time until the reconciler sends the image to the queue, if its message is lost. */
 const resendMs = 600_000;
@@ -64,16 +64,21 @@ function withoutPublic(draft: Draft): { rest: Draft; exposed: string[] } {
   };
 }
 
-/** Returns whether public files of an image that became private are still to be looked for. */
+/** Returns whether files of an image that became private, or is in the trash, are still to be looked for. */
 export const needsRevocation = ({ status, revoked, dueAt }: ImageRecord): boolean =>
-  revoked !== undefined && dueAt !== undefined && ["ready", "rejected", "failed"].includes(status);
+  revoked !== undefined && dueAt !== undefined && ["ready", "rejected", "failed", "trashed"].includes(status);
 
 /**
- * Rule 18: returns the keys to remove of those listed under an image's public prefix: those that the record does not
- * name, of attempts that ended. A later attempt knows the visibility.
+ * Rules 18 and 20: returns the keys to remove of those listed of an image: public ones of a private image that the record
+ * does not name, and all of an image in the trash. Only of attempts that ended: a later one knows the visibility.
  */
 export function keysToRevoke(record: ImageRecord, listed: readonly string[]): string[] {
   const named = new Set(VariantFile.of(record).map(({ key }) => key));
+  if (record.status === "trashed")
+    return [
+      ...(record.revoked?.keys ?? []),
+      ...listed.filter((key) => Placement.attemptOf(key) <= record.attempt),
+    ];
   const stray = isPrivate(record)
     ? listed.filter((key) => !named.has(key) && Placement.attemptOf(key) <= record.attempt)
     : [];

@@ -18,6 +18,8 @@ export const types = [
   "failed",
   "updated",
   "reprocessed",
+  "trashed",
+  "restored",
   "deleting",
   "deleted",
 ] as const;

@@ -36,6 +36,7 @@ export const full: Required<ImageRecord> = {
   expiresAt: 4_102_444_800,
   purge: true,
   discarded: true,
+  trash: { at: createdAt, until: "2026-11-30T10:00:00.000Z", status: "pending", dueAt: createdAt },
   announced: true,
   closed: true,
   filename: "photo.jpg",

@@ -5,7 +5,7 @@
  * | byID          | one image                                  | imageID        | -                  |
  * | byOwner       | images of an owner, newest first           | owner          | createdAt, imageID |
  * | byOwnerStatus | images of an owner in one status           | owner, status  | createdAt, imageID |
- * | recent        | images of all owners, newest first         | shard          | createdAt, imageID |
+ * | recent        | images of all owners, trash included       | shard          | createdAt, imageID |
  * | stuck         | unfinished images, by when they are due    | shard          | dueOrder, imageID  |
  * | byContent     | ready images of an owner with these bytes  | owner, content | createdAt, imageID |
  *
@@ -23,20 +23,28 @@ import { transition } from "./event-entity.ts";
 import { Table } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 
-/** `pending → processing → ready | rejected | failed`; `deleting → deleted`, a tombstone. */
+/** `pending → processing → ready | rejected | failed`; `trashed`, until restored; `deleting → deleted`, a tombstone. */
 export const statuses = [
   "pending",
   "processing",
   "ready",
   "rejected",
   "failed",
+  "trashed",
   "deleting",
   "deleted",
 ] as const;
 export type Status = (typeof statuses)[number];
 
+/** Statuses of images that lists, searches and counts contain without being asked for a status. */
+export const listedStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
+
 /** Statuses of images that callers may see: all but those of a deletion. */
-export const visibleStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
+export const visibleStatuses = [...listedStatuses, "trashed"] as const;
+
+/** Returns whether lists contain images of a status without being asked for it: not in the trash, not deleted. */
+export const isListed = ({ status }: { status?: string }): boolean =>
+  listedStatuses.some((listed) => listed === status);
 
 /**
  * File in the processed bucket. `quality` is the encoder's setting where it was predicted from a score. Without `bytes` it
@@ -118,8 +126,8 @@ export const ImageEntity = Table.onTable(
       dueOrder: {
         type: "string",
         hidden: true,
-        watch: ["dueAt"],
-        set: (_, { dueAt = absent }: { dueAt?: string }) => dueAt,
+        watch: ["dueAt", "trash"],
+        set: (_, waiting: Waiting) => dueOf(waiting) ?? absent,
       },
       content: {
         type: "string",
@@ -163,6 +171,16 @@ export const ImageEntity = Table.onTable(
         properties: {
           keys: { type: "list", items: { type: "string" }, required: true },
           until: { type: "string", required: true },
+        },
+      },
+      // In the trash since `at` until `until` (ISO 8601). `status`, `dueAt`: of an image that is restored without processing.
+      trash: {
+        type: "map",
+        properties: {
+          at: { type: "string", required: true },
+          until: { type: "string", required: true },
+          status: { type: statuses, required: true },
+          dueAt: { type: "string" },
         },
       },
       // The derivation of the terms whose rows exist. `terms`: those that the clean-up of a tombstone has to remove.
@@ -239,14 +257,14 @@ export const ImageEntity = Table.onTable(
       },
       byOwnerStatus: {
         index: "gsi2",
-        condition: isListed,
+        condition: isVisible,
         pk: { field: indexes.gsi2.pk, composite: ["owner", "status"], casing: "none" },
         sk: { field: indexes.gsi2.sk, composite: ["createdAt", "imageID"], casing: "none" },
       },
       recent: {
         index: "gsi3",
         projection: indexes.gsi3.projection,
-        condition: isListed,
+        condition: isVisible,
         pk: { field: indexes.gsi3.pk, composite: ["shard"], casing: "none" },
         sk: { field: indexes.gsi3.sk, composite: ["createdAt", "imageID"], casing: "none" },
       },
@@ -275,7 +293,16 @@ export type ImageRecord = EntityItem<typeof ImageEntity>;
 /** Variants that a later attempt replaced, by key. */
 export type Superseded = NonNullable<ImageRecord["superseded"]>[number];
 
+/** The times that a record waits for. */
+type Waiting = { dueAt?: string; trash?: { until: string } };
+
+/** Returns the time at which the reconciler has to look at a record (ISO 8601): the earliest that it waits for. */
+export function dueOf({ dueAt, trash }: Waiting): string | undefined {
+  const [first] = [dueAt, trash?.until].filter((at) => at !== undefined).sort();
+  return first;
+}
+
 /** No list contains images of a deletion. */
-function isListed({ status }: { status?: string }) {
-  return status !== "deleting" && status !== "deleted";
+function isVisible({ status }: { status?: string }) {
+  return visibleStatuses.some((visible) => visible === status);
 }

@@ -85,6 +85,12 @@ const routes: Record<
     ok: 409,
     ask: ({ id }) => [`/images/${id}/reprocess`, { method: "POST" }],
   },
+  "POST /images/{id}/restore": {
+    does: "write",
+    about: "image",
+    ok: 200,
+    ask: ({ id }) => [`/images/${id}/restore`, { method: "POST" }],
+  },
   "POST /uploads/sign": {
     does: "write",
     about: "image",

@@ -322,6 +322,17 @@ describe("every documented error can be met", () => {
         await send(operation, operation.path.replace("{id}", id), { method: operation.method, as: carol }),
       ).toBe("image_not_ready");
     }
+    const { Image } = await import("@image-pipeline/core/images/image");
+    await Image.remove({ id, by: "test", trashDays: 1 });
+    for (const operationId of ["reprocessImage", "getOriginal", "updateImage"]) {
+      const operation = by(operationId);
+      const init = {
+        method: operation.method,
+        as: carol,
+        ...(operation.requestBody ? { json: { alt: "x" } } : {}),
+      };
+      expect(await send(operation, operation.path.replace("{id}", id), init)).toBe("image_trashed");
+    }
     const [ready] = await readyImages();
     const taken = { method: "POST", key: ready?.source.key };
     expect(await send(by("signUpload"), "/uploads/sign", { json: taken, as: carol })).toBe("image_not_ready");
@@ -359,6 +370,9 @@ describe("every documented error can be met", () => {
         );
       expect([...codes]).toEqual(["image_not_found", "quota_exceeded"]);
     }
+    const restore = by("restoreImage");
+    const unknown = restore.path.replace("{id}", "img_00000000000000000000000000");
+    expect(await send(restore, unknown, { method: "POST", as: greedy })).toBe("quota_exceeded");
   });
 
   test("by the key for idempotency", async () => {
@@ -422,7 +436,7 @@ describe("every documented error can be met", () => {
     const request = JSON.stringify(["POST", "/images", upload]);
     const crash = Idempotency.once({ owner, key: `user:${owner} ${key}`, request }, async (imageID) => {
       await Upload.create(upload, { owner, by: "bob", limits: Settings.pipelineDefaults, imageID });
-      await Image.remove({ id: imageID, owner, by: "bob" });
+      await Image.remove({ id: imageID, owner, by: "bob", trashDays: 0 });
       throw new Error("The process has crashed.");
     });
     await expect(crash).rejects.toThrow("crashed");

@@ -66,7 +66,7 @@ describe("an owner", () => {
     const ids = answers.filter((answer) => answer.startsWith("img_"));
     expect(ids).toHaveLength(20);
     expect(new Set(answers.filter((answer) => !ids.includes(answer)))).toEqual(new Set(["quota_exceeded"]));
-    for (const id of ids.slice(0, 3)) await Image.remove({ id, by: "test" });
+    for (const id of ids.slice(0, 3)) await Image.remove({ id, by: "test", trashDays: 0 });
     const more = await Promise.all(Array.from({ length: 10 }, create));
     expect(more.filter((answer) => answer.startsWith("img_"))).toHaveLength(3);
   });

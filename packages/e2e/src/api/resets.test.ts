@@ -46,6 +46,14 @@ async function ready(): Promise<string> {
   return id;
 }
 
+/** Returns the id of an image in the trash, whose original is in the bucket. */
+async function trashed(): Promise<string> {
+  const { Image } = await import("@image-pipeline/core/images/image");
+  const id = await ready();
+  await Image.remove({ id, by: "test", trashDays: 1 });
+  return id;
+}
+
 /** An operation on an image that `prepare` made. `calls: 0`: it makes no request to AWS. */
 type Operation = {
   prepare?: () => Promise<string>;
@@ -96,6 +104,11 @@ const operations: Record<string, Operation> = {
   "reprocessImage under a key": {
     prepare: ready,
     ask: (id) => [`/images/${id}/reprocess`, { method: "POST", headers: withKey() }],
+    code: "200",
+  },
+  restoreImage: {
+    prepare: trashed,
+    ask: (id) => [`/images/${id}/restore`, { method: "POST" }],
     code: "200",
   },
   getOriginal: { prepare: ready, ask: (id) => [`/images/${id}/original`], code: "302" },

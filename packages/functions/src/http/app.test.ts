@@ -262,6 +262,7 @@ test("every route of the API declares a scope, and all but six authenticate the 
       "PATCH /images/:id images:write",
       "POST /images images:write",
       "POST /images/:id/reprocess images:write",
+      "POST /images/:id/restore images:write",
       "POST /media-session images:read",
       "POST /uploads/sign images:write",
     ]

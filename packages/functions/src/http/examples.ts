@@ -132,7 +132,7 @@ const mediaSession = {
 
 const stats: Stats.Info = {
   at: "2026-11-23T10:50:30Z",
-  images: { pending: 1, processing: 2, ready: 1204, rejected: 3, failed: 0 },
+  images: { pending: 1, processing: 2, ready: 1204, rejected: 3, failed: 0, trashed: 0 },
   queue: { waiting: 1, taken: 2, deadLetters: 0 },
   hours: [{ at: "2026-11-23T10:00:00Z", ready: 41, rejected: 1, failed: 0, deleted: 2 }],
   readyByMinute: Array.from({ length: 60 }, (_, minute) => (minute < 41 ? 1 : 0)),

@@ -156,7 +156,9 @@ const filters = {
     v.pipe(
       v.picklist(visibleStatuses),
       v.metadata({ component: "ImageStatus" }),
-      v.description("Only images with this status."),
+      v.description(
+        "Only images with this status. Without it, images in the trash (`trashed`) are left out.",
+      ),
     ),
   ),
   tag: v.optional(tag),
@@ -314,7 +316,9 @@ export const DeleteQuery = v.strictObject({
     v.pipe(
       v.picklist(["true", "false"]),
       v.metadata({ jsonSchema: { type: "boolean" } }),
-      v.description("With `true`, noncurrent versions of the original and the variants are removed too."),
+      v.description(
+        "With `true`, the image is deleted at once, without the trash, and noncurrent versions of the original and the variants are removed too.",
+      ),
     ),
   ),
 });

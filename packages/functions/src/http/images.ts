@@ -173,7 +173,7 @@ With \`id\`, returns the images with these ids in one page and in their order; i
       tag: "Images",
       summary: "Get an image",
       description:
-        "To wait until an image is `ready`, `rejected` or `failed`, send the request again after `Retry-After` seconds, with the ETag in `If-None-Match`. With `wait`, the response is delayed instead, which suits scripts: such a request holds one of the stage's concurrent executions. While too many other requests wait, it is not delayed.",
+        "An image in the trash has the status `trashed` and no variants. To wait until an image is `ready`, `rejected` or `failed`, send the request again after `Retry-After` seconds, with the ETag in `If-None-Match`. With `wait`, the response is delayed instead, which suits scripts: such a request holds one of the stage's concurrent executions. While too many other requests wait, it is not delayed.",
       scope: "images:read",
       responses: {
         200: {
@@ -236,6 +236,7 @@ Another \`visibility\` makes all files again at another place. From the response
         "body_too_large",
         "unsupported_media_type",
         "image_not_found",
+        "image_trashed",
         "version_conflict",
         "quota_exceeded",
       ],
@@ -264,11 +265,13 @@ Another \`visibility\` makes all files again at another place. From the response
       operationId: "deleteImage",
       tag: "Images",
       summary: "Delete an image",
-      description: `Deletes the record and the original at once, and the variants within seconds. The events stay readable. The image does not come back: a presigned URL that is used later uploads bytes that are removed. A repeated request continues the first one and is a 204 too.
+      description: `On a stage with a trash (\`TRASH_DAYS\`), puts the image into it: the image is in no list but that of \`status=trashed\`, and its variants are removed within seconds. Its original, fields and events are kept until \`trash.until\`, and \`POST /images/{id}/restore\` brings it back. After that it is deleted.
+
+Without a trash, or with \`permanent=true\`, deletes the record and the original at once, and the variants within seconds. The events stay readable. The image does not come back: a presigned URL that is used later uploads bytes that are removed. A repeated request continues the first one and is a 204 too.
 
 Shared caches drop the variants within about five minutes where the stage invalidates them, else within a week. A browser that has shown an image may keep it for a year. A production stage keeps noncurrent versions of both objects for 30 days. With \`permanent=true\` they are removed too, within about half an hour, also of an image that is already deleted.`,
       scope: "images:write",
-      responses: { 204: { description: "Deleted." } },
+      responses: { 204: { description: "Deleted, or in the trash." } },
       errors: ["invalid_request", "image_not_found", "version_conflict"],
       headers: ["If-Match"],
     }),
@@ -278,8 +281,36 @@ Shared caches drop the variants within about five minutes where the stage invali
       const { owner, by } = c.var.caller;
       const version = versionOf(c.req.header("if-match"));
       const permanent = c.req.valid("query").permanent === "true";
-      await Image.remove({ ...c.req.valid("param"), owner, by, version, permanent });
+      const { trashDays } = c.var.settings;
+      await Image.remove({ ...c.req.valid("param"), owner, by, version, permanent, trashDays });
       return c.body(null, 204);
+    },
+  )
+  .post(
+    "/images/:id/restore",
+    route({
+      operationId: "restoreImage",
+      tag: "Images",
+      summary: "Restore an image from the trash",
+      description:
+        "Takes an image out of the trash. It is `pending` until its variants exist again, under new URLs. One that was rejected, or whose file had not come, has its status again. An image that is not in the trash stays as it is, so that a repeated request changes nothing.",
+      scope: "images:write",
+      responses: {
+        200: {
+          description: "The current image.",
+          schema: Image.Info,
+          example: Example.pending,
+          headers: { ETag: "Version of the image." },
+        },
+      },
+      errors: ["image_not_found", "quota_exceeded"],
+    }),
+    validator("param", Path),
+    async (c) => {
+      const { owner, by } = c.var.caller;
+      if (owner !== undefined) await Quota.change(owner, c.var.settings);
+      const image = await Image.restore({ ...c.req.valid("param"), owner, by });
+      return c.json(image, 200, { etag: etagOf(image) });
     },
   )
   .post(
@@ -298,6 +329,7 @@ Shared caches drop the variants within about five minutes where the stage invali
         "invalid_request",
         "image_not_found",
         "image_not_ready",
+        "image_trashed",
         "idempotency_key_reused",
         "request_in_progress",
         "quota_exceeded",
@@ -335,7 +367,7 @@ Shared caches drop the variants within about five minutes where the stage invali
           headers: { Location: "Presigned URL of the original. Keep it secret." },
         },
       },
-      errors: ["image_not_found", "image_not_ready"],
+      errors: ["image_not_found", "image_not_ready", "image_trashed"],
     }),
     validator("param", Path),
     async (c) => {

@@ -212,6 +212,7 @@ describe("the document has nothing that client generators misread", () => {
         "updateImage",
         "deleteImage",
         "reprocessImage",
+        "restoreImage",
         "getOriginal",
         "listImageEvents",
         "signUpload",
@@ -223,7 +224,7 @@ describe("the document has nothing that client generators misread", () => {
     ).toEqual([]);
     expect(
       names.filter(
-        (name) => !/^(create|list|count|get|update|delete|reprocess|sign)[A-Z][A-Za-z]+$/.test(name),
+        (name) => !/^(create|list|count|get|update|delete|restore|reprocess|sign)[A-Z][A-Za-z]+$/.test(name),
       ),
     ).toEqual([]);
   });

@@ -19,6 +19,7 @@ export const problems = {
   route_not_found: { status: 404, title: "Route not found." },
   method_not_allowed: { status: 405, title: "Method not allowed." },
   image_not_ready: { status: 409, title: "Conflict: the image's status does not allow this." },
+  image_trashed: { status: 409, title: "Conflict: the image is in the trash." },
   request_in_progress: {
     status: 409,
     title: "Conflict: a request with this idempotency key is in progress.",

@@ -1,17 +1,14 @@
 /** The MCP server on standard input and output: tools of the API, and the upload of local files. */
-import { type Client, ClientError, type Image, type Ticket } from "@image-pipeline/client";
+import { type Client, ClientError, type Image } from "@image-pipeline/client";
 import { type CallToolResult, fromJsonSchema, McpServer } from "@modelcontextprotocol/server";
 import { serveStdio } from "@modelcontextprotocol/server/stdio";
-import { type Folder, imageIn, RefusedFile } from "./allowed.ts";
+import { type Folder, RefusedFile } from "./allowed.ts";
 import { explain } from "./connect.ts";
-import { type Answer, type Arguments, fieldsOf, readDocument, type Tool, toolsOf } from "./tools.ts";
-import { sha256Of, uploadFile } from "./upload.ts";
+import { importTool, uploadTool } from "./new-image-tools.ts";
+import { type Answer, type Arguments, readDocument, type Tool, toolsOf } from "./tools.ts";
 
-/** `folders` are those of `--allow`: without one no file can be uploaded. `readOnly` leaves out all that changes something. */
+/** `folders` are those of `--allow`: without one no local file can be uploaded. `readOnly` leaves out all that changes something. */
 export type Offer = { folders: readonly Folder[]; readOnly: boolean };
-
-/** Shorter than the minute that clients of MCP wait for a tool. */
-const waitSeconds = 45;
 
 /** Bytes of a thumbnail that is shown to the agent. */
 const thumbnailBytesMax = 64_000;
@@ -25,8 +22,10 @@ const instructions = `Images of one stage of the image pipeline: their records, 
 export async function serve(client: Client, offer: Offer): Promise<void> {
   const document = await readDocument();
   const tools = toolsOf(document, offer);
-  if (offer.folders.length > 0 && !offer.readOnly)
-    tools.push(uploadTool(offer.folders, fieldsOf(document, "ImageInput", described)));
+  if (!offer.readOnly) {
+    tools.push(importTool(document));
+    if (offer.folders.length > 0) tools.push(uploadTool(document, offer.folders));
+  }
   // Not before the request in progress would end: an open connection would keep the process for seconds.
   process.stdin.once("end", () => process.exit());
   serveStdio(
@@ -59,7 +58,7 @@ function register(server: McpServer, client: Client, { call, ...tool }: Tool): v
 }
 
 /** Tools whose result shows the image's thumbnail. */
-const withThumbnail = ["get_image", "upload_image"];
+const withThumbnail = ["get_image", "upload_image", "import_image"];
 
 async function resultOf(
   { body, etag }: Answer,
@@ -109,57 +108,3 @@ function failure(error: unknown): CallToolResult {
 }
 
 const refusal = (text: string): CallToolResult => ({ content: [{ type: "text", text }], isError: true });
-
-/** Fields of a new image that the agent may set. */
-const described = ["title", "alt", "tags", "metadata", "focus"];
-
-/** Returns the tool that uploads a file of the user's folders. An upload in parts that failed continues with the next call. */
-function uploadTool(folders: readonly Folder[], fields: Tool["inputSchema"]): Tool {
-  const tickets = new Map<string, Ticket>();
-  return {
-    name: "upload_image",
-    title: "Upload an image",
-    description: `Uploads an image file of this machine and waits up to ${waitSeconds} seconds until its variants are made. The file must be in a folder that the user has allowed: ${folders.map(({ given }) => given).join(", ")}. While the result is \`pending\` or \`processing\`, look it up with get_image. After a failure a second call sends only the missing parts of a large file.`,
-    inputSchema: {
-      type: "object",
-      properties: {
-        path: {
-          type: "string",
-          minLength: 1,
-          maxLength: 4096,
-          description: "Path of the file, absolute or in an allowed folder.",
-        },
-        ...(fields as Record<string, Tool["inputSchema"]>),
-      },
-      required: ["path"],
-      additionalProperties: false,
-    },
-    annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: false },
-    async call(client, { path: given, ...description }, signal) {
-      const path = await imageIn(folders, String(given));
-      const sha256 = await sha256Of(path);
-      let id: string | undefined;
-      try {
-        const image = await uploadFile(client, path, {
-          ...description,
-          sha256,
-          signal,
-          waitSeconds,
-          resume: tickets.get(sha256),
-          onCreated: (image) => {
-            id = image.id;
-          },
-          onTicket: (ticket) => tickets.set(sha256, ticket),
-        });
-        tickets.delete(sha256);
-        return { body: image, etag: undefined };
-      } catch (error) {
-        if (!(error instanceof ClientError)) throw error;
-        if (error.code === "image_not_found") tickets.delete(sha256);
-        if (error.code !== "timed_out" || !id) throw error;
-        tickets.delete(sha256);
-        return { body: await client.images.get(id, { signal }), etag: undefined };
-      }
-    },
-  };
-}

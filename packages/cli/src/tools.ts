@@ -26,7 +26,7 @@ type Operation = {
 };
 
 /** The parts of the OpenAPI document that tools are made from. */
-type Document = {
+export type Document = {
   paths: Record<string, Record<string, Operation>>;
   components: { schemas: Record<string, Schema> };
 };
@@ -52,7 +52,7 @@ export type Tool = {
 
 /** Operations that are no tools, each with the reason. */
 export const leftOut: Record<string, string> = {
-  createImage: "`upload_image` creates the image and uploads its file.",
+  createImage: "`upload_image` and `import_image` create the image and give it its file.",
   createMediaSession: "Its response is cookies, which the client of a browser keeps.",
   signUpload: "It presigns the parts of an upload for uploaders such as Uppy.",
   getDocument: "`/llms.txt` has the documentation in fewer tokens.",

@@ -58,6 +58,18 @@ const byCode: Record<string, Words | undefined> = {
     what: "Processing failed with an internal error.",
     help: "Try again with Reprocess.",
   },
+  import_refused: {
+    what: "The URL was refused.",
+    help: "Use an https URL of a public server.",
+  },
+  import_unavailable: { what: "The server of the URL has no such file.", help: "Check the URL." },
+  import_unreachable: {
+    what: "The server of the URL cannot be reached.",
+    help: "Check the URL, or try again later.",
+  },
+  import_too_large: { what: "The file at the URL is too large.", help: "Use a smaller one." },
+  import_timeout: { what: "The server of the URL took too long.", help: "Import it again later." },
+  import_interrupted: { what: "The import was interrupted.", help: "Import the URL again." },
 
   unauthenticated: { what: "Authentication required." },
   forbidden: { what: "Permission denied.", help: "Sign in with a key that has the required scope." },

@@ -1,14 +1,16 @@
 /** The MCP server over stdio, driven by the SDK's own client against the running product. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdir, symlink, writeFile } from "node:fs/promises";
+import { mkdir, readFile, symlink, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { basename, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { leftOut, nameOf, readDocument } from "@image-pipeline/cli/tools";
+import { createFetchServer, listen } from "@image-pipeline/local/listen";
 import { Client } from "@modelcontextprotocol/client";
 import { StdioClientTransport } from "@modelcontextprotocol/client/stdio";
 import sharp from "sharp";
-import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
+import { afterAll, beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
 import { run } from "./fixture.ts";
 
@@ -36,11 +38,11 @@ type Agent = {
 };
 
 /** Starts a server and connects a client to it. */
-async function startAgent(options: readonly string[], token: string): Promise<Agent> {
+async function startAgent(options: readonly string[], token: string, url = cloud.url): Promise<Agent> {
   const transport = new StdioClientTransport({
     command: process.execPath,
     args: [main, "mcp", ...options],
-    env: { PATH: process.env.PATH ?? "", NO_COLOR: "1", IMAGE_API_URL: cloud.url, IMAGE_API_TOKEN: token },
+    env: { PATH: process.env.PATH ?? "", NO_COLOR: "1", IMAGE_API_URL: url, IMAGE_API_TOKEN: token },
     stderr: "pipe",
   });
   let errors = "";
@@ -79,7 +81,7 @@ async function picture(name: string, seed: number): Promise<string> {
 }
 
 beforeAll(async () => {
-  cloud = await startTestCloud({});
+  cloud = await startTestCloud({ egressLoopback: true });
   const { ApiKey } = await import("@image-pipeline/core/api-key");
   const made = async (...scopes: ("images:read" | "images:write")[]) =>
     (await ApiKey.create({ name: scopes.join(), scopes, owner: "acme" })).key;
@@ -107,7 +109,7 @@ describe("the list of tools", () => {
       expect.arrayContaining([
         ...["list_images", "count_images", "get_image", "update_image", "delete_image", "reprocess_image"],
         ...["get_original", "list_similar_images", "list_image_events", "get_stats", "get_health"],
-        "upload_image",
+        ...["upload_image", "import_image"],
       ]),
     );
     for (const operationId of Object.keys(leftOut)) {
@@ -144,6 +146,7 @@ describe("the list of tools", () => {
       delete_image: [false, true, true],
       reprocess_image: [false, false, false],
       upload_image: [false, false, false],
+      import_image: [false, false, false],
     });
   });
 
@@ -215,6 +218,95 @@ describe("an agent", () => {
     expect((await agent.call("delete_image", { id })).content).toEqual([{ type: "text", text: "Done." }]);
     expect(errorOf(await agent.call("get_image", { id }))).toMatch(/^image_not_found \(404\): /);
   });
+});
+
+describe("an agent that imports", () => {
+  /** A server of files, by path. */
+  async function source(content: Buffer): Promise<string> {
+    const server = createServer(({ url }, response) => {
+      response.statusCode = url === "/one.jpg" ? 200 : 404;
+      response.end(url === "/one.jpg" ? content : "");
+    });
+    onTestFinished(() => void server.close());
+    return listen(server, 0);
+  }
+
+  test("gets an image from a URL, and sees the thumbnail or why there is none", async () => {
+    const url = await source(await readFile(join(folder, "one.jpg")));
+    const result = await agent.call("import_image", { url: `${url}/one.jpg`, title: "Imported" });
+    expect(bodyOf(result)).toMatchObject({ status: "ready", title: "Imported", owner: "acme" });
+    expect(result.content.map(({ type }) => type)).toContain("image");
+    const none = bodyOf(await agent.call("import_image", { url: `${url}/none.jpg` }));
+    expect(none).toMatchObject({ status: "rejected", error: { code: "import_unavailable" } });
+    for (const { id } of [bodyOf(result), none]) await agent.call("delete_image", { id });
+  });
+
+  test("is refused an internal address before anything is created", async () => {
+    const text = errorOf(await agent.call("import_image", { url: "http://169.254.169.254/latest" }));
+    expect(text).toMatch(/^invalid_request \(400\): .*not public/);
+    expect(bodyOf(await agent.call("count_images"))).toMatchObject({ count: 0 });
+  });
+});
+
+test("a large upload whose call was cancelled sends only the parts that S3 does not have with the next call", async () => {
+  const background = { r: 10, g: 90, b: 160 };
+  await sharp({ create: { width: 2400, height: 2400, channels: 3, background } })
+    .png({ compressionLevel: 0 })
+    .toFile(join(folder, "large.png"));
+  const signed: { uploadId?: string; key?: string; partNumber?: number }[] = [];
+  let isHeld = true;
+  const proxy = createFetchServer(async (request) => {
+    const { pathname, search } = new URL(request.url);
+    const body = request.method === "GET" ? undefined : await request.text();
+    const asked = pathname === "/uploads/sign" ? JSON.parse(body ?? "{}") : {};
+    if (asked.uploadId) signed.push(asked);
+    // The parts after the first get no response.
+    if (isHeld && asked.partNumber > 1) return new Promise<Response>(() => undefined);
+    const { authorization = "", "idempotency-key": key = "" } = Object.fromEntries(request.headers);
+    const headers = {
+      authorization,
+      "content-type": "application/json",
+      ...(key && { "idempotency-key": key }),
+    };
+    const init = { method: request.method, headers, body };
+    const response = await fetch(cloud.url + pathname + search, init);
+    // Without the encoding of the body, which `fetch` has decoded.
+    const type = response.headers.get("content-type") ?? "";
+    return new Response(await response.text(), {
+      status: response.status,
+      headers: { "content-type": type },
+    });
+  });
+  const url = await listen(proxy, 0);
+  onTestFinished(() => {
+    proxy.close();
+    proxy.closeAllConnections();
+  });
+  const uploader = await startAgent(["--allow", folder], keys.write, url);
+  const stop = new AbortController();
+  const given = { name: "upload_image", arguments: { path: "large.png" } };
+  const cancelled = expect(uploader.client.callTool(given, { signal: stop.signal })).rejects.toThrow();
+  const hasPart = async () => {
+    const { uploadId, key } = signed.find(({ partNumber }) => partNumber === 1) ?? {};
+    if (!uploadId) return false;
+    const headers = { authorization: `Bearer ${keys.write}`, "content-type": "application/json" };
+    const body = JSON.stringify({ method: "GET", key, uploadId });
+    const { url } = await (
+      await fetch(`${cloud.url}/uploads/sign`, { method: "POST", headers, body })
+    ).json();
+    return (await (await fetch(url)).text()).includes("<PartNumber>1<");
+  };
+  await vi.waitUntil(hasPart, { timeout: 60_000 });
+  stop.abort();
+  await cancelled;
+  isHeld = false;
+  signed.length = 0;
+  const image = bodyOf(await uploader.call("upload_image", given.arguments));
+  expect(image).toMatchObject({ status: "ready", source: { width: 2400 } });
+  expect(signed.flatMap(({ partNumber }) => partNumber ?? []).sort()).toEqual([2, 3]);
+  expect(bodyOf(await uploader.call("count_images"))).toMatchObject({ count: 1 });
+  await uploader.call("delete_image", { id: image.id });
+  await uploader.client.close();
 });
 
 describe("the key's rights", () => {

@@ -57,7 +57,10 @@ export const api = new sst.aws.Function("Api", {
     itemRight(["dynamodb:GetItem"], "owner", "key"),
     itemRight(["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], "owner"),
     itemRight(["dynamodb:Query"], "image", "term", "owner", "tally"),
-    { actions: ["dynamodb:Query"], resources: [indexArn("gsi1"), indexArn("gsi2"), indexArn("gsi3")] },
+    {
+      actions: ["dynamodb:Query"],
+      resources: [indexArn("gsi1"), indexArn("gsi2"), indexArn("gsi3"), indexArn("gsi6")],
+    },
     // For presigned uploads, whose keys are `owner/image`.
     {
       actions: ["s3:PutObject", "s3:AbortMultipartUpload", "s3:ListMultipartUploadParts"],

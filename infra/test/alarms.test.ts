@@ -40,7 +40,7 @@ function alarmsOf(graph: Graph): Record<string, string> {
 const throttled = (metric: string) => {
   const indexes = [
     "",
-    ...["gsi1", "gsi2", "gsi3", "gsi4", "gsi5"].map((name) => `GlobalSecondaryIndexName ${name}, `),
+    ...["gsi1", "gsi2", "gsi3", "gsi4", "gsi5", "gsi6"].map((name) => `GlobalSecondaryIndexName ${name}, `),
   ];
   const parts = indexes.map((index) => `Sum AWS/DynamoDB ${metric}, ${index}TableName Images, 300 s`);
   return `SUM(FILL(METRICS(), 0)) of ${parts.join("; ")} > 0, 1 ×`;

@@ -86,6 +86,7 @@ const rights: Record<string, string[]> = {
     "dynamodb:Query {Images}/index/gsi1",
     "dynamodb:Query {Images}/index/gsi2",
     "dynamodb:Query {Images}/index/gsi3",
+    "dynamodb:Query {Images}/index/gsi6",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#owner_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#shard_*",
     "s3:AbortMultipartUpload {Uploads}/*/img_*",

@@ -61,6 +61,7 @@ describe.each(all)("%s", (name, graph) => {
       gsi3: place,
       gsi4: place,
       gsi5: place,
+      gsi6: ["imageID", "updatedAt", "status", "version"],
     });
   });
 

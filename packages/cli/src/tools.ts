@@ -54,6 +54,7 @@ export type Tool = {
 export const leftOut: Record<string, string> = {
   createImage: "`upload_image` and `import_image` create the image and give it its file.",
   createMediaSession: "Its response is cookies, which the client of a browser keeps.",
+  listChanges: "It is for clients that keep a copy of all images.",
   signUpload: "It presigns the parts of an upload for uploaders such as Uppy.",
   getDocument: "`/llms.txt` has the documentation in fewer tokens.",
   getDocs: "The page needs a browser.",

@@ -3,6 +3,7 @@ export const codes = [
   "invalid_request",
   "malformed_json",
   "invalid_cursor",
+  "cursor_expired",
   "body_too_large",
   "unsupported_media_type",
   "too_many_bytes",

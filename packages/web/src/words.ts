@@ -82,6 +82,7 @@ const byCode: Record<string, Words | undefined> = {
   },
   quota_exceeded: { what: "The upload quota is exceeded.", help: "Try again later." },
   invalid_cursor: { what: "The list has expired.", help: "Reload the page." },
+  cursor_expired: { what: "The list has expired.", help: "Reload the page." },
   network_error: { what: "The server cannot be reached.", help: "The page reconnects automatically." },
   upload_refused: { what: "S3 refused the upload.", help: "Try again." },
   storage_unavailable: { what: "The server's storage is unavailable.", help: "Try again soon." },

@@ -16,15 +16,19 @@ const macBytes = 16;
 
 /**
  * Issues a cursor for the list that `binding` describes (route, owner, filters and order). `position` is the place of
- * the first row of the next page: its sort key, in parts.
+ * the first row of the next page: its sort key, in parts. `expiresAt` is in milliseconds since 1970.
  */
-export function issue(binding: unknown, position: readonly string[]): string {
-  const payload = JSON.stringify([...position, Date.now() + lifeMs]);
+export function issue(
+  binding: unknown,
+  position: readonly string[],
+  expiresAt = Date.now() + lifeMs,
+): string {
+  const payload = JSON.stringify([...position, expiresAt]);
   return Buffer.concat([macOf(binding, payload), Buffer.from(payload)]).toString("base64url");
 }
 
-/** Opens a cursor. Throws `invalid_cursor` if it is forged, expired or of another list. */
-export function open(binding: unknown, cursor: string): string[] {
+/** Opens a cursor. Throws `invalid_cursor` if it is forged or of another list, and `expired` if it has expired. */
+export function open(binding: unknown, cursor: string, expired = overDay()): string[] {
   const bytes = Buffer.from(cursor, "base64url");
   const payload = bytes.subarray(macBytes).toString();
   const genuine =
@@ -34,8 +38,7 @@ export function open(binding: unknown, cursor: string): string[] {
   if (!genuine)
     throw invalid("The cursor was not issued for this list. Send `nextCursor` with the same filters.");
   const position = JSON.parse(payload) as string[];
-  if (Number(position.pop()) < Date.now())
-    throw invalid("The cursor is over a day old. Start again at the first page.");
+  if (Number(position.pop()) < Date.now()) throw expired;
   return position;
 }
 
@@ -46,3 +49,5 @@ const macOf = (binding: unknown, payload: string) =>
     .subarray(0, macBytes);
 
 const invalid = (message: string) => new VisibleError("invalid_cursor", message);
+
+const overDay = () => invalid("The cursor is over a day old. Start again at the first page.");

@@ -1,5 +1,5 @@
 /**
- * Requests that wait for an image. Each occupies a connection here, or a concurrent execution of a deployed stage, so
+ * Requests that wait for an image or a change. Each occupies a connection here, or a concurrent execution of a deployed stage, so
  * that their number is limited by process and by owner.
  */
 export * as Waiting from "./waiting.ts";
@@ -18,24 +18,35 @@ const marginSeconds = 5;
 let waiting = 0;
 
 /**
- * Waits like `Image.whenFinal`. Above a limit, returns the image as it is at once. A caller without an owner may act for
- * any, and is limited by the process alone. Throws `image_not_found`.
+ * Waits like `Image.whenFinal`. Above a limit, returns the image as it is at once. Throws `image_not_found`.
  */
 export async function whenFinal(
   { id, owner, seconds }: { id: string; owner?: string; seconds: number },
-  { waitingMax, waitingPerOwnerMax }: Limits,
+  limits: Limits,
 ): Promise<Image.Info> {
   const image = await Image.fromID({ id, owner });
   if (!Image.isUnfinished(image)) return image;
-  if (waitingMax > 0 && waiting >= waitingMax) return image;
+  return (await limited({ owner, seconds }, limits, () => Image.whenFinal({ id, owner, seconds }))) ?? image;
+}
+
+/**
+ * Runs `work`, which waits for up to `seconds`. Above a limit, does not run it and returns undefined. A caller without an
+ * owner may act for any, and is limited by the process alone.
+ */
+export async function limited<T>(
+  { owner, seconds }: { owner?: string; seconds: number },
+  { waitingMax, waitingPerOwnerMax }: Limits,
+  work: () => Promise<T>,
+): Promise<T | undefined> {
+  if (waitingMax > 0 && waiting >= waitingMax) return undefined;
   waiting++;
   try {
-    if (owner === undefined || waitingPerOwnerMax === 0) return await Image.whenFinal({ id, owner, seconds });
+    if (owner === undefined || waitingPerOwnerMax === 0) return await work();
     const place = { owner, kind: "waiting" as const, holder: randomUUID() };
     const life = { max: waitingPerOwnerMax, seconds: seconds + marginSeconds };
-    if (!(await Slots.take({ ...place, ...life }))) return image;
+    if (!(await Slots.take({ ...place, ...life }))) return undefined;
     try {
-      return await Image.whenFinal({ id, owner, seconds });
+      return await work();
     } finally {
       await Slots.release(place);
     }

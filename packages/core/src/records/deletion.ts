@@ -16,7 +16,7 @@ type Write = { do: "write"; draft: Draft; entry?: Entry };
  * A tombstone outlives every message: 4 days in the queue and 14 in the dead-letter queue. That of a closed key does not
  * expire, because a presigned URL (up to 7 days), a redrive or an S3 client can bring bytes at any time.
  */
-const tombstoneMs = 30 * 86_400_000;
+export const tombstoneMs = 30 * 86_400_000;
 
 /**
  * Rule 8: marks the image `deleting` and increments the attempt, which fences running workers. The reconciler completes

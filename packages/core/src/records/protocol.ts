@@ -10,6 +10,7 @@ import { fingerprint, followsFocus, type Name, recipe, type Spec } from "../engi
 import type { ImageRecord, StoredVariant } from "../table/image-entity.ts";
 import { isAnnounced, isDiscarded, lateBytes, onDelete, tombstone } from "./deletion.ts";
 import { iso, keptOf, superseded, supersededMs } from "./draft.ts";
+import { trailed } from "./feed.ts";
 import { isUnfetched, onImportFailed, onLostImport } from "./imports.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
 import { Placement } from "./placement.ts";
@@ -528,5 +529,6 @@ export const rules = {
   keysInUse,
   workOf,
   confirms,
+  trailed,
 };
 export type Rules = typeof rules;

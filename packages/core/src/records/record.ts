@@ -66,18 +66,17 @@ export async function write(
   const last = entry ? { ...entry, version, at: now } : before?.last;
   if (!last) throw new Error(`The first write of ${draft.imageID} has no entry for the audit trail.`);
   if (before && entry) await keep(before);
+  const { added, dropped } = Posting.changesOf(before, draft);
+  await Posting.add({ ...draft, version }, added);
   const after: ImageRecord = {
     ...draft,
-    // Public is the absence of it: each write of a record over 2 KB costs half as much again.
-    visibility: draft.visibility === "private" ? "private" : undefined,
     version,
     last,
-    updatedAt: now,
+    // After the writes above: the change feed allows for the time from here to the record's row in the index.
+    updatedAt: new Date().toISOString(),
     writeID: randomUUID(),
     indexed: Term.scheme,
   };
-  const { added, dropped } = Posting.changesOf(before, draft);
-  await Posting.add(after, added);
   try {
     if (before) {
       await ImageEntity.put(after)

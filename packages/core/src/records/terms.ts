@@ -10,8 +10,11 @@ import { Words } from "./words.ts";
 /** A term: its kind, and its value as in the key of its rows. */
 export type Term = `${Kind}:${string}`;
 
-/** Version of the derivation below. Records of another one get their rows at the next write, or from the reconciler. */
-export const scheme = 2;
+/**
+ * Version of the derivation below, and of the indexes. Records of another one get their rows at the next write, or from
+ * the reconciler.
+ */
+export const scheme = 3;
 
 /** The value of `taken` for images without a time of capture, which is sorted apart. */
 export const undated = "-";

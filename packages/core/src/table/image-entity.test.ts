@@ -28,6 +28,8 @@ describe("the keys of an image", () => {
       gsi3sk: `$image_1#createdAt_${createdAt}#imageID_${imageID}`,
       gsi5pk: "$images#owner_default#content_ab",
       gsi5sk: `$image_1#createdAt_${createdAt}#imageID_${imageID}`,
+      gsi6pk: "$images#owner_default",
+      gsi6sk: `$image_1#updatedAt_${createdAt}#imageID_${imageID}`,
     });
   });
 
@@ -46,8 +48,8 @@ describe("the keys of an image", () => {
     expect(Object.keys(keysOf(change)).filter((name) => name.startsWith(index))).toEqual([]);
   });
 
-  test("that is deleted keep it out of every list", () => {
-    expect(Object.keys(keysOf({ status: "deleted" }))).toEqual(["pk", "sk"]);
+  test("that is deleted keep it out of every list, but not out of the change feed", () => {
+    expect(Object.keys(keysOf({ status: "deleted" }))).toEqual(["pk", "sk", "gsi6pk", "gsi6sk"]);
   });
 
   test("keep their case", () => {

@@ -8,6 +8,7 @@
  * | recent        | images of all owners, trash included       | shard          | createdAt, imageID |
  * | stuck         | unfinished images, by when they are due    | shard          | dueOrder, imageID  |
  * | byContent     | ready images of an owner with these bytes  | owner, content | createdAt, imageID |
+ * | byChange      | records of an owner, tombstones included   | owner          | updatedAt, imageID |
  *
  * Keys contain only ids, hashes, times and statuses: ElectroDB does not escape its delimiters, and lower-cases keys
  * unless `casing` is `none`.
@@ -282,6 +283,12 @@ export const ImageEntity = Table.onTable(
           status === "ready" && content !== absent,
         pk: { field: indexes.gsi5.pk, composite: ["owner", "content"], casing: "none" },
         sk: { field: indexes.gsi5.sk, composite: ["createdAt", "imageID"], casing: "none" },
+      },
+      byChange: {
+        index: "gsi6",
+        projection: indexes.gsi6.projection,
+        pk: { field: indexes.gsi6.pk, composite: ["owner"], casing: "none" },
+        sk: { field: indexes.gsi6.sk, composite: ["updatedAt", "imageID"], casing: "none" },
       },
     },
   }),

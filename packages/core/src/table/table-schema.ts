@@ -31,4 +31,6 @@ export const indexes = {
   gsi4: { pk: "gsi4pk", sk: "gsi4sk", projection: place },
   /** An owner's ready images by the SHA-256 of the original. */
   gsi5: { pk: "gsi5pk", sk: "gsi5sk", projection: place },
+  /** An owner's records by their last change, tombstones included. */
+  gsi6: { pk: "gsi6pk", sk: "gsi6sk", projection: ["imageID", "updatedAt", "status", "version"] },
 } as const satisfies Record<string, Index>;

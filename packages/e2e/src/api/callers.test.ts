@@ -33,7 +33,7 @@ const routes: Record<
     does: "read" | "write" | "serve";
     ask: (image: Image) => [string, Ask];
     ok: number;
-    about: "image" | "own";
+    about: "image" | "owner" | "own";
   }
 > = {
   "GET /stats": { does: "serve", about: "own", ok: 200, ask: () => ["/stats", {}] },
@@ -41,6 +41,12 @@ const routes: Record<
   "GET /images": { does: "read", about: "own", ok: 200, ask: () => ["/images", {}] },
   "GET /images?id": { does: "read", about: "own", ok: 200, ask: ({ id }) => [`/images?id=${id}`, {}] },
   "GET /images/count": { does: "read", about: "own", ok: 200, ask: () => ["/images/count", {}] },
+  "GET /changes": {
+    does: "read",
+    about: "owner",
+    ok: 200,
+    ask: ({ key }) => [`/changes?owner=${key.split("/")[0]}`, {}],
+  },
   "GET /images/{id}": { does: "read", about: "image", ok: 200, ask: ({ id }) => [`/images/${id}`, {}] },
   "GET /images/{id}?wait": {
     does: "read",
@@ -166,6 +172,7 @@ function expected(caller: Caller, standing: Standing, { does, about, ok }: (type
   if (does === "serve" && !caller.endsWith("service key")) return "forbidden";
   if (standing === "reads" && does === "write") return "forbidden";
   if (standing === "stranger" && about === "image") return "image_not_found";
+  if (standing === "stranger" && about === "owner") return "forbidden";
   return ok === 409 ? "image_not_ready" : String(ok);
 }
 

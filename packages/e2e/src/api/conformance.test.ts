@@ -300,7 +300,8 @@ describe("every documented error can be met", () => {
       if (codes.includes("unsupported_media_type"))
         await ask({ body: "{}", headers: { "content-type": "text/plain" } });
       if (codes.includes("body_too_large")) await ask({ headers: json, body: "x".repeat(70_000) });
-      if (codes.includes("invalid_cursor")) await ask({}, "?cursor=x");
+      if (operation.operationId === "listChanges") await ask({}, `?owner=${owner}&since=x`);
+      else if (codes.includes("invalid_cursor")) await ask({}, "?cursor=x");
       if (codes.includes("invalid_request"))
         await ask(
           { headers: { ...json, "idempotency-key": "a b" }, body: operation.requestBody && "[]" },
@@ -336,6 +337,12 @@ describe("every documented error can be met", () => {
     const [ready] = await readyImages();
     const taken = { method: "POST", key: ready?.source.key };
     expect(await send(by("signUpload"), "/uploads/sign", { json: taken, as: carol })).toBe("image_not_ready");
+  });
+
+  test("by the age of a cursor", async () => {
+    const { Cursor } = await import("@image-pipeline/core/images/cursor");
+    const old = Cursor.issue(["changes", owner], ["0", "0", new Date().toISOString(), ""], Date.now() - 1);
+    expect(await send(by("listChanges"), `/changes?since=${old}`, { as: alice })).toBe("cursor_expired");
   });
 
   test("by the file", async () => {
@@ -479,7 +486,9 @@ describe("every documented error can be met", () => {
                 : { title: "x" },
           )
         : undefined;
-      const response = await app.request(operation.path.replace("{id}", `img_${"0".repeat(26)}`), {
+      // A key without an owner names one there.
+      const query = operation.operationId === "listChanges" ? `?owner=${owner}` : "";
+      const response = await app.request(operation.path.replace("{id}", `img_${"0".repeat(26)}`) + query, {
         method: operation.method,
         // A session of files reads nothing but the caller's API key.
         headers: {

@@ -112,6 +112,7 @@ const operations: Record<string, Operation> = {
     code: "200",
   },
   getOriginal: { prepare: ready, ask: (id) => [`/images/${id}/original`], code: "302" },
+  listChanges: { prepare: ready, ask: () => ["/changes"], code: "200" },
   listImageEvents: { prepare: ready, ask: (id) => [`/images/${id}/events`], code: "200" },
   listSimilarImages: { prepare: ready, ask: (id) => [`/images/${id}/similar`], code: "200" },
   signUpload: {

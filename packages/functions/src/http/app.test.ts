@@ -246,6 +246,7 @@ test("every route of the API declares a scope, and all but six authenticate the 
   expect(routes.sort()).toMatchInlineSnapshot(`
     [
       "DELETE /images/:id images:write",
+      "GET /changes images:read",
       "GET /docs open",
       "GET /docs/:name{[a-z-]+\\.md} open",
       "GET /docs/reference.js open",

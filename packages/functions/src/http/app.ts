@@ -7,6 +7,7 @@ import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import type { AppSettings, Env, Guarded } from "./auth.ts";
+import { changes } from "./changes.ts";
 import { formBytesMax, formTooLarge, formType } from "./form.ts";
 import { images } from "./images.ts";
 import { mediaSession } from "./media-session.ts";
@@ -53,6 +54,7 @@ export function createApp(settings: AppSettings) {
 
   const app = root
     .route("/", images)
+    .route("/", changes)
     .route("/", uploads)
     .route("/", mediaSession)
     .route("/", stats)

@@ -1,6 +1,7 @@
 /** One example of each request and response body of the API, for the OpenAPI document and for tests. */
 
 import type { Audit } from "@image-pipeline/core/images/audit";
+import type { Changes } from "@image-pipeline/core/images/changes";
 import type { Image } from "@image-pipeline/core/images/image";
 import type { Stats } from "@image-pipeline/core/images/stats";
 import type { Upload } from "@image-pipeline/core/images/upload";
@@ -147,6 +148,14 @@ export const Example = {
   pending,
   announced: { ...pending, upload },
   page: { items: [image], nextCursor: "XCcjLRkekKluljLoFodx3lsiMjAyNi0xMS0yM1Qx" },
+  changesPage: {
+    items: [
+      { op: "upsert", id: image.id, version: image.version, at: image.updatedAt, image },
+      { op: "delete", id: similar.id, version: 5, at: "2026-11-23T10:51:02Z" },
+    ],
+    nextCursor: "8aBLmkKpPTzCOcXi8pdcBlsiMjAyNi0xMS0yM1Qx",
+    more: false,
+  } satisfies Changes.Page,
   similar: { items: [{ distance: 3, image: similar }], complete: true },
   count: { count: 42, estimate: false },
   changes: { title: "The lighthouse", alt: null, focus: { x: 0.6, y: 0.35 } },

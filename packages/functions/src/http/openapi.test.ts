@@ -85,6 +85,7 @@ describe("the document has nothing that client generators misread", () => {
     expect(faults(answers, (node) => "enum" in node)).toEqual([]);
     const growing = [...nodes(answers)].filter(({ node }) => "x-extensible-enum" in node);
     expect(growing.map(({ path }) => path.join("/")).sort()).toEqual([
+      "Change/properties/op",
       "CreatedImage/properties/status",
       "CreatedImage/properties/visibility",
       "Event/properties/type",

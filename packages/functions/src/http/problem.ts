@@ -24,6 +24,7 @@ export const problems = {
     status: 409,
     title: "Conflict: a request with this idempotency key is in progress.",
   },
+  cursor_expired: { status: 410, title: "Gone: the cursor has expired." },
   version_conflict: { status: 412, title: "Precondition failed: the image was modified." },
   body_too_large: { status: 413, title: "Content too large." },
   unsupported_media_type: { status: 415, title: "Unsupported media type." },

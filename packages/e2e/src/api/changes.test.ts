@@ -21,7 +21,7 @@ let owners = 0;
 
 beforeAll(async () => {
   issuer = await startIssuer();
-  world = await createWorld({ ...issuer.settings, pendingMax: 0, uploadsPerDayMax: 0 });
+  world = await createWorld({ ...issuer.settings, pendingMax: 0, uploadsPerDayMax: 0, trashDays: 7 });
   const { ApiKey } = await import("@image-pipeline/core/api-key");
   service = (await ApiKey.create({ name: "all", scopes: ["images:read", "images:write", "service"] })).key;
 });

@@ -54,7 +54,7 @@ function commands({ api, reconciler }: Profile): fc.Arbitrary<Command>[] {
     all.push([3, fc.tuple(index, fc.subarray(tags), method).map(create)], [4, index.map(send)]);
     all.push([2, index.map(repeat)], [2, index.map(importFrom)]);
     all.push([2, fc.tuple(index, fc.subarray(tags), index).map(patch)], [2, index.map(reprocess)]);
-    all.push([2, index.map(erase)]);
+    all.push([2, index.map(erase)], [2, index.map(trash)], [2, index.map(restore)]);
   }
   if (reconciler) {
     const job = fc.constantFrom("stuck", "compare", "sweep");
@@ -219,6 +219,22 @@ const reprocess = (who: number) =>
 /** Deletes an image, at first or again. */
 const erase = (who: number) =>
   onImage(`delete image ${who}`, who, (world, path) => world.api("DELETE", path), recordsIn);
+
+/** Puts an image into the trash, at first or again. */
+const trash = (who: number) =>
+  onImage(`trash image ${who}`, who, (world, path) => world.api("TRASH", path), recordsIn);
+
+/** Restores an image that was in the trash, perhaps before. */
+const restore = (who: number) =>
+  onImage(
+    `restore image ${who}`,
+    who,
+    (world, path) => world.api("POST", `${path}/restore`),
+    (world) =>
+      recordsIn(world).filter(({ imageID }) =>
+        world.observer.history.get(imageID)?.some(({ type }) => type === "trashed"),
+      ),
+  );
 
 function reconcile([job, seconds]: ["stuck" | "compare" | "sweep", number]): Command {
   return command(`reconciler: ${job} for ${seconds} s`, (world) => world.reconcile(job, seconds));

@@ -36,6 +36,9 @@ export type Audience = Wire & {
   source?(name: string): Buffer | number;
 };
 
+/** Days in the trash: less than two passes of the reconciler at the end of a world, and more than one. */
+export const trashDays = 3;
+
 export const region = "us-east-1";
 const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
 const queuePath = `/000000000000/${names.queue}`;
@@ -120,6 +123,8 @@ export async function openEnvironment(
     deadLetter,
     reconciler,
     app: createApp(linkedSettings()),
+    /** The same API on a stage with a trash. */
+    trash: createApp({ ...linkedSettings(), trashDays }),
     counters: Counters.now,
     /** URL of the server of imports. */
     sourceURL,

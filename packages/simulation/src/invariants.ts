@@ -9,6 +9,7 @@ import { Term } from "@image-pipeline/core/records/terms";
 import { VariantFile } from "@image-pipeline/core/records/variant-file";
 import type { Transition } from "@image-pipeline/core/table/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
+import { isListed } from "@image-pipeline/core/table/status";
 import { names } from "@image-pipeline/local/environment";
 import type { Environment } from "./environment.ts";
 import type { Profile } from "./faults.ts";
@@ -157,7 +158,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
   },
   I5: {
     promise:
-      "The version, the sequencer and the attempt never decrease. A final state is left only for a newer upload, by reprocessing, for another focus or visibility, or for deletion.",
+      "The version, the sequencer and the attempt never decrease. A final state is left only for a newer upload, by reprocessing, for another focus or visibility, or for the trash or deletion.",
     heldBy: ["simulation"],
     *onChange(change) {
       if (change.of !== "record") return;
@@ -171,7 +172,8 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       const moved =
         entry?.type === "updated" &&
         (Crop.keyOf(after) !== Crop.keyOf(before) || after.visibility !== before.visibility);
-      const asked = moved || (entry && ["reprocessed", "deleting", "deleted"].includes(entry.type));
+      const asked =
+        moved || (entry && ["reprocessed", "trashed", "deleting", "deleted"].includes(entry.type));
       if (!newer && !asked) yield `a ${before.status} image became ${after.status} for no reason`;
     },
   },
@@ -180,8 +182,9 @@ export const invariants: Readonly<Record<string, Invariant>> = {
     heldBy: ["simulation"],
     *onChange(change) {
       if (change.of !== "record" || !change.before) return;
-      const { before, after, job } = change;
+      const { before, after, entry, job } = change;
       if (after.status !== "ready" && after.status !== "rejected") return;
+      if (entry?.type === "restored") return;
       if (isOverQuota(after) || isUnfetched(after)) return;
       if (before.status === after.status && before.attempt === after.attempt) return;
       if (before.status !== "processing") yield "an outcome was committed to an image without a worker";
@@ -286,7 +289,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       if (!api) return;
       const visible = [...records.values()].filter(
         ({ owner, status, expiresAt = Number.POSITIVE_INFINITY }) =>
-          owner === "default" && !["deleting", "deleted"].includes(status) && expiresAt * 1000 > now(),
+          owner === "default" && isListed({ status }) && expiresAt * 1000 > now(),
       );
       const limit = visible.length > 30 ? 100 : 3;
       const isProcessed = ({ source, processedAt, status }: ImageRecord) =>
@@ -447,6 +450,43 @@ export const invariants: Readonly<Record<string, Invariant>> = {
           yield "a public file of a private image is left at rest";
     },
   },
+  I24: {
+    promise:
+      "An image in the trash has no file. It leaves the trash with all its fields and its original by being restored, or is deleted: by a request, with its original, or when its days are over.",
+    heldBy: ["simulation", "trash.test.ts"],
+    *onChange(change, { variants }) {
+      if (change.of !== "record") return;
+      const { before, after, entry } = change;
+      if (after.status === "trashed") {
+        if (VariantFile.keysOf(after).length > 0 || after.superseded)
+          yield "an image in the trash names a file";
+        if (before?.revoked && !after.revoked && [...variants.keys()].some((key) => isOf(after, key)))
+          yield "a file of an image in the trash is left";
+      }
+      if (before?.status !== "trashed" || after.status === "trashed") return;
+      const { type = "", by = "" } = entry ?? {};
+      if (!["restored", "deleting", "deleted"].includes(type))
+        yield `an image left the trash as ${after.status}`;
+      if (type === "restored" && before.etag !== after.etag)
+        yield "an image was restored without its original";
+      if (
+        type === "deleting" &&
+        by === "reconciler" &&
+        Date.parse(before.trash?.until ?? "") > now() + skewMs
+      )
+        yield "an image was deleted from the trash before its time";
+      if (type === "deleted" && by !== "storage" && before.etag === undefined)
+        yield "an image in the trash was taken for deleted before its bytes came";
+    },
+    *atRest({ observer: { records, variants } }, { reconciler }) {
+      for (const record of records.values()) {
+        if (!reconciler || record.status !== "trashed") continue;
+        if ([...variants.keys()].some((key) => isOf(record, key)))
+          yield "a file of an image in the trash is left at rest";
+        if (Date.parse(record.trash?.until ?? "") < now() - skewMs) yield "an image is left in the trash";
+      }
+    },
+  },
   I27: {
     promise:
       "An import ends with the bytes of its URL or with a code of imports. Once it has bytes, it never gets such a code, and no check takes it for deleted before.",
@@ -481,6 +521,9 @@ const acknowledged: Record<string, { types: Transition["type"][]; anyVersion?: b
   "POST /images/:id/reprocess": { types: ["reprocessed"] },
   // An image whose original an S3 client removed is deleted already.
   "DELETE /images/:id": { types: ["deleting", "deleted"] },
+  "TRASH /images/:id": { types: ["trashed", "deleting", "deleted"] },
+  // One that is not in the trash any more stays as it is.
+  "POST /images/:id/restore": { types: ["restored", "deleting", "deleted"], anyVersion: true },
 };
 
 /** Returns true if the API created an image and has acknowledged, or begun, its deletion. */
@@ -498,8 +541,9 @@ const hasImportCode = ({ error }: ImageRecord) => importCodes.some((code) => cod
 const isHidden = ({ visibility, status }: ImageRecord) =>
   visibility === "private" && status !== "deleting" && status !== "deleted";
 
-const isPublicOf = ({ imageID }: ImageRecord, key: string) =>
-  Placement.imageIDOf(key) === imageID && !Placement.isPrivate(key);
+const isOf = ({ imageID }: ImageRecord, key: string) => Placement.imageIDOf(key) === imageID;
+
+const isPublicOf = (record: ImageRecord, key: string) => isOf(record, key) && !Placement.isPrivate(key);
 
 /** Returns true for a replayed upload that was refused because the owner's quota was used up. */
 const isOverQuota = ({ error }: ImageRecord) => error?.code === "quota_exceeded";

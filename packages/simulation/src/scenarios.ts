@@ -444,6 +444,86 @@ export const scenarios: Record<string, Scenario> = {
     },
     without: { rules: { keysToRevoke: (record) => record.revoked?.keys ?? [] } },
   },
+  "trash-served": {
+    rule: "removing the files of an image that is put into the trash",
+    title: "An image in the trash has no file any more, and after its days no original either",
+    profile: full,
+    async play(world) {
+      await announce(world);
+      world.api("TRASH", pathIn(world));
+      await world.wait(1000);
+    },
+    without: {
+      rules: {
+        onTrash(...given) {
+          const decision = rules.onTrash(...given);
+          if (decision.do !== "write") return decision;
+          return { ...decision, draft: { ...decision.draft, revoked: undefined, dueAt: undefined } };
+        },
+      },
+    },
+  },
+  "trash-leftover": {
+    rule: "looking for files of an image in the trash once no fenced worker can be running",
+    title: "What a fenced worker writes for an image in the trash is removed after its longest run",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      const worker = only();
+      await runUntil(worker, /^PutObject/);
+      world.api("TRASH", pathIn(world));
+      await runToEnd(other(worker));
+      await runToEnd(worker);
+      await world.wait(1000);
+    },
+    without: { rules: { keysToRevoke: (record) => record.revoked?.keys ?? [] } },
+  },
+  "trash-reopened": {
+    rule: "recording bytes that come under the key of an image in the trash",
+    title: "An upload under the key of an image in the trash is processed once the image is restored",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(1000);
+      const path = pathIn(world);
+      world.api("TRASH", path);
+      await world.wait(1000);
+      await put(world, "green");
+      await world.wait(1000);
+      world.api("POST", `${path}/restore`);
+      await world.wait(1000);
+    },
+    without: { rules: { onCreated: (record, ...given) => rules.onCreated(taken(record), ...given) } },
+  },
+  "trash-awaited": {
+    rule: "telling an image in the trash whose bytes have not come from a removed one",
+    title: "An upload that is put into the trash and restored before its bytes come is ready in the end",
+    profile: full,
+    async play(world) {
+      world.create(fileOf(world, "red"), []);
+      await world.wait(1000);
+      const path = pathIn(world);
+      world.api("TRASH", path);
+      await world.wait(1000);
+      world.api("POST", `${path}/restore`);
+      await world.wait(1000);
+      const [id] = world.created.keys();
+      await world.send(id ?? "");
+      await world.wait(1000);
+    },
+    without: { rules: { onCheck: (record, ...given) => rules.onCheck(taken(record), ...given) } },
+  },
+  "trash-endless": {
+    rule: "deleting an image when its days in the trash are over",
+    title: "An image in the trash is deleted when its days are over",
+    profile: full,
+    async play(world) {
+      await announce(world);
+      world.api("TRASH", pathIn(world));
+      await world.wait(1000);
+    },
+    without: { rules: { isOver: () => false } },
+  },
   "kept-of-other-bytes": {
     rule: "making every variant of other bytes",
     title: "A new upload keeps no variant of the old one",
@@ -779,6 +859,10 @@ const omitting = (decision: Protocol.Decision, field: "sequencer" | "dueAt"): Pr
 /** A record whose key takes uploads. */
 const opened = <R extends ImageRecord | undefined>(record: R): R =>
   record && { ...record, closed: undefined };
+
+/** A record as if it were not in the trash. */
+const taken = (record: ImageRecord | undefined): ImageRecord | undefined =>
+  record?.trash ? { ...record, status: record.trash.status, trash: undefined } : record;
 
 /** Ends an import as if it still waited for bytes. */
 function waiting(...[record, ...given]: Parameters<Protocol.Rules["onImportFailed"]>) {

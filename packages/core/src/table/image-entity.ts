@@ -21,31 +21,11 @@ import type { Facts, Location } from "../engine/facts.ts";
 import type { Name } from "../engine/recipe.ts";
 import { shardOf } from "../id.ts";
 import { transition } from "./event-entity.ts";
+import { dueOf, isListed, statuses, visibleStatuses, type Waiting } from "./status.ts";
 import { Table } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 
-/** `pending → processing → ready | rejected | failed`; `trashed`, until restored; `deleting → deleted`, a tombstone. */
-export const statuses = [
-  "pending",
-  "processing",
-  "ready",
-  "rejected",
-  "failed",
-  "trashed",
-  "deleting",
-  "deleted",
-] as const;
-export type Status = (typeof statuses)[number];
-
-/** Statuses of images that lists, searches and counts contain without being asked for a status. */
-export const listedStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
-
-/** Statuses of images that callers may see: all but those of a deletion. */
-export const visibleStatuses = [...listedStatuses, "trashed"] as const;
-
-/** Returns whether lists contain images of a status without being asked for it: not in the trash, not deleted. */
-export const isListed = ({ status }: { status?: string }): boolean =>
-  listedStatuses.some((listed) => listed === status);
+export { dueOf, isListed, listedStatuses, type Status, statuses, visibleStatuses } from "./status.ts";
 
 /**
  * File in the processed bucket. `quality` is the encoder's setting where it was predicted from a score. Without `bytes` it
@@ -299,15 +279,6 @@ export type ImageRecord = EntityItem<typeof ImageEntity>;
 
 /** Variants that a later attempt replaced, by key. */
 export type Superseded = NonNullable<ImageRecord["superseded"]>[number];
-
-/** The times that a record waits for. */
-type Waiting = { dueAt?: string; trash?: { until: string } };
-
-/** Returns the time at which the reconciler has to look at a record (ISO 8601): the earliest that it waits for. */
-export function dueOf({ dueAt, trash }: Waiting): string | undefined {
-  const [first] = [dueAt, trash?.until].filter((at) => at !== undefined).sort();
-  return first;
-}
 
 /** No list contains images of a deletion. */
 function isVisible({ status }: { status?: string }) {

@@ -1,0 +1,33 @@
+/** Statuses of images, and the time for which a record waits. Pure, and without the table's client. */
+
+/** `pending → processing → ready | rejected | failed`; `trashed`, until restored; `deleting → deleted`, a tombstone. */
+export const statuses = [
+  "pending",
+  "processing",
+  "ready",
+  "rejected",
+  "failed",
+  "trashed",
+  "deleting",
+  "deleted",
+] as const;
+export type Status = (typeof statuses)[number];
+
+/** Statuses of images that lists, searches and counts contain without being asked for a status. */
+export const listedStatuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
+
+/** Statuses of images that callers may see: all but those of a deletion. */
+export const visibleStatuses = [...listedStatuses, "trashed"] as const;
+
+/** Returns whether lists contain images of a status without being asked for it: not in the trash, not deleted. */
+export const isListed = ({ status }: { status?: string }): boolean =>
+  listedStatuses.some((listed) => listed === status);
+
+/** The times that a record waits for. */
+export type Waiting = { dueAt?: string; trash?: { until: string } };
+
+/** Returns the time at which the reconciler has to look at a record (ISO 8601): the earliest that it waits for. */
+export function dueOf({ dueAt, trash }: Waiting): string | undefined {
+  const [first] = [dueAt, trash?.until].filter((at) => at !== undefined).sort();
+  return first;
+}

@@ -1,9 +1,11 @@
 /** `delete`: deletes images with their variants. */
-import { ClientError } from "@image-pipeline/client";
 import { command, jsonOption, program, urlOption, yesOption } from "./command.ts";
 import { confirm } from "./confirm.ts";
-import { connect, explain } from "./connect.ts";
-import { green, red } from "./format.ts";
+import { connect } from "./connect.ts";
+import { green, printable, red } from "./format.ts";
+
+/** Most images of one request. */
+const batchMax = 100;
 
 export const deletion = command(
   "delete",
@@ -32,15 +34,19 @@ versions for 30 days; --permanent removes them within about half an hour. The au
       process.exitCode = 1;
       return;
     }
-    for (const id of ids) {
-      try {
-        await images.remove(id, { permanent });
+    for (let from = 0; from < ids.length; from += batchMax) {
+      const operations = ids
+        .slice(from, from + batchMax)
+        .map((id) => ({ op: "delete" as const, id, permanent }));
+      const { results } = await images.batch(operations);
+      for (const { id, problem } of results) {
+        if (problem) {
+          process.stderr.write(`${red("✗")} ${id}: ${printable(problem.detail ?? problem.title)}\n`);
+          process.exitCode = 1;
+          continue;
+        }
         const line = json ? JSON.stringify({ id, deleted: true }) : `${green("✓")} ${id} deleted`;
         process.stdout.write(`${line}\n`);
-      } catch (error) {
-        if (!(error instanceof ClientError) || error.code !== "image_not_found") throw error;
-        process.stderr.write(`${red("✗")} ${explain(error)}\n`);
-        process.exitCode = 1;
       }
     }
   });

@@ -17,12 +17,14 @@ export { isFinal } from "./images.ts";
 export { ClientError, type Code } from "./problem.ts";
 export type { Init, Options } from "./request.ts";
 export type {
+  BatchResults,
   Count,
   CreatedImage,
   Event,
   Fault,
   Image,
   MediaSession,
+  Operation,
   Page,
   Similar,
   SourceFormat,

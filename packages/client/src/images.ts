@@ -3,12 +3,14 @@ import { ClientError } from "./problem.ts";
 import { type Request, randomKey } from "./request.ts";
 import { sleep } from "./retry.ts";
 import type {
+  BatchResults,
   Count,
   Description,
   Event,
   Events,
   Image,
   ImportInput,
+  Operation,
   Page,
   Similar,
   SourceFormat,
@@ -227,6 +229,21 @@ export function createImages(request: Request) {
     /** Queues an image for processing again. Throws `image_not_found`, `image_not_ready`. */
     reprocess: (id: string, { signal }: Cancel = {}): Promise<Image> =>
       request("POST", `${pathOf(id)}/reprocess`, { signal }),
+
+    /**
+     * Changes up to 100 images in one request: `[{ op: "update", id, changes }, { op: "delete", id }]`. Returns a result for
+     * each operation in the same order, with the `image`, or the `problem` of one that failed: `failed` is their number.
+     * Throws `invalid_request`, then without having changed anything.
+     */
+    batch: (
+      operations: readonly Operation[],
+      { signal, idempotencyKey = randomKey() }: Cancel & { idempotencyKey?: string } = {},
+    ): Promise<BatchResults> =>
+      request("POST", "/images/batch", {
+        body: { operations },
+        headers: { "idempotency-key": idempotencyKey },
+        signal,
+      }),
 
     /**
      * Puts an image into the trash, from which `restore` brings it back until `trash.until`. On a stage without a trash,

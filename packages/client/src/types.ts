@@ -47,6 +47,12 @@ export type Description = Pick<
 /** Response of `POST /images`: the `pending` image and `upload`, the presigned request for its bytes. */
 export type CreatedImage = InferResponseType<Api["images"]["$post"], 201>;
 
+/** One operation of `POST /images/batch`. */
+export type Operation = InferRequestType<Api["images"]["batch"]["$post"]>["json"]["operations"][number];
+
+/** Response of `POST /images/batch`: a result for each operation, and how many failed. */
+export type BatchResults = InferResponseType<Api["images"]["batch"]["$post"], 200>;
+
 /** Response of `POST /media-session`: signed cookies for an owner's private files. */
 export type MediaSession = InferResponseType<Api["media-session"]["$post"], 200>;
 

@@ -19,6 +19,7 @@ export const codes = [
   "idempotency_key_reused",
   "request_in_progress",
   "quota_exceeded",
+  "not_attempted",
   "identity_unavailable",
   "storage_unavailable",
   "internal_error",

@@ -86,6 +86,7 @@ const byCode: Record<string, Words | undefined> = {
   network_error: { what: "The server cannot be reached.", help: "The page reconnects automatically." },
   upload_refused: { what: "S3 refused the upload.", help: "Try again." },
   storage_unavailable: { what: "The server's storage is unavailable.", help: "Try again soon." },
+  not_attempted: { what: "The server ran out of time before this change.", help: "Try again." },
   internal_error: { what: "Internal server error.", help: "Try again." },
 };
 

@@ -97,6 +97,13 @@ const routes: Record<
     ok: 200,
     ask: ({ id }) => [`/images/${id}/restore`, { method: "POST" }],
   },
+  // The results of operations on images of others are in batch.test.ts.
+  "POST /images/batch": {
+    does: "write",
+    about: "own",
+    ok: 200,
+    ask: () => ["/images/batch", { json: { operations: [{ op: "delete", id: `img_${"0".repeat(26)}` }] } }],
+  },
   "POST /uploads/sign": {
     does: "write",
     about: "image",

@@ -26,9 +26,8 @@ const document = JSON.parse(
   readFileSync(new URL("../../../functions/openapi.json", import.meta.url), "utf8"),
 );
 /** Operations that delete come last, so that the others find images in every state. */
-const operations = operationsOf(document).sort(
-  (a, b) => Number(a.method === "DELETE") - Number(b.method === "DELETE"),
-);
+const deletes = ({ operationId, method }: Operation) => method === "DELETE" || operationId === "updateImages";
+const operations = operationsOf(document).sort((a, b) => Number(deletes(a)) - Number(deletes(b)));
 const guarded = operations.filter((operation) => codesOf(operation).includes("unauthenticated"));
 const check = conforming(document);
 
@@ -165,6 +164,20 @@ const known: Known = {
   "Idempotency-Key": fc.uuid(),
   "If-Match": one(() => ["*", 'W/"v1"', 'W/"v3"']),
   "If-None-Match": one(() => ["*", 'W/"v1"', 'W/"v3"']),
+  operations: fc.array(
+    fc.oneof(
+      fc.record({
+        op: fc.constant("update"),
+        id: one(() => there.map(({ id }) => id)),
+        changes: fc.record({ title: fc.string({ unit: "grapheme", minLength: 1, maxLength: 40 }) }),
+      }),
+      fc.record({
+        op: fc.constantFrom("delete", "restore", "reprocess"),
+        id: one(() => there.map(({ id }) => id)),
+      }),
+    ),
+    { minLength: 1, maxLength: 4 },
+  ),
   createdAfter: one(() => ["2020-01-01T00:00:00Z", "2099-01-01T00:00:00+02:00"]),
   createdBefore: one(() => ["2099-01-01T00:00:00Z", "2020-01-01T00:00:00.5Z"]),
 };
@@ -184,7 +197,10 @@ function one(list: () => string[]): fc.Arbitrary<string> {
 
 /** Restores the number of images: deletes a created upload, and uploads a deleted image again. */
 async function restore(operationId: string, code: string) {
-  if (operationId === "deleteImage" && code === "204") {
+  if (
+    (operationId === "deleteImage" && code === "204") ||
+    (operationId === "updateImages" && code === "200")
+  ) {
     const { items } = (await (await world.ask("/images?limit=100", { as: alice })).json()) as Images;
     const left = items.map(({ id, source: { key } }) => ({ id, key }));
     there.splice(0, Number.POSITIVE_INFINITY, ...left);
@@ -396,6 +412,17 @@ describe("every documented error can be met", () => {
     expect(
       await send(reprocess, path((await announce(carol)).id), { method: "POST", as: carol, headers }),
     ).toBe("idempotency_key_reused");
+    const changes = (title: string) => ({
+      operations: [{ op: "update", id: `img_${"0".repeat(26)}`, changes: { title }, merge: false }],
+    });
+    const change = (title: string, key: string) =>
+      send(by("updateImages"), "/images/batch", {
+        json: changes(title),
+        as: bob,
+        headers: { "idempotency-key": key },
+      });
+    expect(await change("A", "changes")).toBe("200");
+    expect(await change("B", "changes")).toBe("idempotency_key_reused");
     await abandon("gone-1");
     const gone = { json: { ...file, bytes: 4 }, as: bob, headers: { "idempotency-key": "gone-1" } };
     expect(await send(by("createImage"), "/images", gone)).toBe("image_not_found");
@@ -414,6 +441,8 @@ describe("every documented error can be met", () => {
     expect(await busy()).toMatch(/request_in_progress|201/);
     const { id } = await announce(bob);
     stands(path(id), null, "busy-2");
+    stands("/images/batch", changes("A"), "busy-4");
+    await expect.poll(() => change("A", "busy-4")).toBe("request_in_progress");
     await expect
       .poll(() =>
         send(reprocess, path(id), { method: "POST", as: bob, headers: { "idempotency-key": "busy-2" } }),
@@ -490,10 +519,10 @@ describe("every documented error can be met", () => {
       const query = operation.operationId === "listChanges" ? `?owner=${owner}` : "";
       const response = await app.request(operation.path.replace("{id}", `img_${"0".repeat(26)}`) + query, {
         method: operation.method,
-        // A session of files reads nothing but the caller's API key.
+        // A session of files reads nothing but the caller's API key, and a batch has a result where a store fails.
         headers: {
           ...json,
-          authorization: `Bearer ${operation.operationId === "createMediaSession" ? unknownKey : service}`,
+          authorization: `Bearer ${["createMediaSession", "updateImages"].includes(operation.operationId) ? unknownKey : service}`,
         },
         body,
       });

@@ -264,6 +264,7 @@ test("every route of the API declares a scope, and all but six authenticate the 
       "POST /images images:write",
       "POST /images/:id/reprocess images:write",
       "POST /images/:id/restore images:write",
+      "POST /images/batch images:write",
       "POST /media-session images:read",
       "POST /uploads/sign images:write",
     ]

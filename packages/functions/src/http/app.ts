@@ -7,6 +7,7 @@ import { cors } from "hono/cors";
 import { methodNotAllowed } from "hono/method-not-allowed";
 import { requestId } from "hono/request-id";
 import type { AppSettings, Env, Guarded } from "./auth.ts";
+import { batch } from "./batch.ts";
 import { changes } from "./changes.ts";
 import { formBytesMax, formTooLarge, formType } from "./form.ts";
 import { images } from "./images.ts";
@@ -54,6 +55,7 @@ export function createApp(settings: AppSettings) {
 
   const app = root
     .route("/", images)
+    .route("/", batch)
     .route("/", changes)
     .route("/", uploads)
     .route("/", mediaSession)
@@ -71,7 +73,7 @@ function limitBody(settings: AppSettings): MiddlewareHandler<Env> {
     bodyBytesMax,
     new VisibleError(
       "body_too_large",
-      `The body may have at most ${bodyBytesMax} bytes. Send files to the URL that \`POST /images\` returns.`,
+      `The body may have at most ${bodyBytesMax} bytes. Send files to the URL that \`POST /images\` returns, and fewer operations in a batch.`,
     ),
   );
   const form = limited(formBytesMax(settings), formTooLarge(settings));

@@ -6,6 +6,7 @@ import type { Image } from "@image-pipeline/core/images/image";
 import type { Stats } from "@image-pipeline/core/images/stats";
 import type { Upload } from "@image-pipeline/core/images/upload";
 import type { Uppy } from "@image-pipeline/core/images/uppy";
+import type { Results } from "./batch-schema.ts";
 
 const id = "img_01M840E3836646KR31ZDGQHSZX";
 const media = `https://images.example.com/media/${id}/1-05793f97`;
@@ -141,6 +142,34 @@ const stats: Stats.Info = {
   rejections: [{ code: "corrupt_image", count: 1 }],
 };
 
+const batch = {
+  operations: [
+    { op: "update", id, version: 3, changes: { tags: ["sea"] } },
+    { op: "delete", id: similar.id },
+    { op: "reprocess", id: "img_01M7Y5C2E4G6J8M0P2R4T6V8X0" },
+  ],
+};
+
+const batchResults: Results = {
+  failed: 1,
+  results: [
+    { id, status: 200, image: { ...image, tags: ["sea"], version: 4 } },
+    { id: similar.id, status: 204 },
+    {
+      id: "img_01M7Y5C2E4G6J8M0P2R4T6V8X0",
+      status: 404,
+      problem: {
+        type: "https://images.example.com/docs#image_not_found",
+        title: "Image not found.",
+        status: 404,
+        detail: "Image img_01M7Y5C2E4G6J8M0P2R4T6V8X0 not found.",
+        code: "image_not_found",
+        requestId: "0b2f6a3e-5a0c-4c0e-9d59-2f4f5b1f7a10",
+      },
+    },
+  ],
+};
+
 /** The examples of the OpenAPI document, which tests reuse. */
 export const Example = {
   newImage,
@@ -157,6 +186,8 @@ export const Example = {
     more: false,
   } satisfies Changes.Page,
   similar: { items: [{ distance: 3, image: similar }], complete: true },
+  batch,
+  batchResults,
   count: { count: 42, estimate: false },
   changes: { title: "The lighthouse", alt: null, focus: { x: 0.6, y: 0.35 } },
   events: { items: events },

@@ -8,7 +8,6 @@ import { Import } from "@image-pipeline/core/images/import";
 import { List } from "@image-pipeline/core/images/list";
 import { PostingLists } from "@image-pipeline/core/images/posting-lists";
 import { Query } from "@image-pipeline/core/images/query";
-import { Quota } from "@image-pipeline/core/images/quota";
 import { Similar } from "@image-pipeline/core/images/similar";
 import { Upload } from "@image-pipeline/core/images/upload";
 import { Waiting } from "@image-pipeline/core/images/waiting";
@@ -37,6 +36,7 @@ import {
   SimilarList,
   SimilarQuery,
 } from "./images-schema.ts";
+import { remove, reprocess, restore, update } from "./operations.ts";
 import { InvalidRequest } from "./problem.ts";
 import { route } from "./route.ts";
 import { mediaTypeOf, mergePatch, validator } from "./validator.ts";
@@ -247,15 +247,10 @@ Another \`visibility\` makes all files again at another place. From the response
     validator("param", Path),
     validator("json", Image.Changes, ["application/json", mergePatch]),
     async (c) => {
-      const { owner, by } = c.var.caller;
       const version = versionOf(c.req.header("if-match"));
       const changes = c.req.valid("json");
-      if (owner !== undefined) await Quota.change(owner, c.var.settings);
-      const isMoved =
-        changes.focus !== undefined || changes.regions !== undefined || changes.visibility !== undefined;
-      if (owner !== undefined && isMoved) await Quota.reprocess(owner, c.var.settings);
       const merge = mediaTypeOf(c.req.header("content-type")) === mergePatch;
-      const image = await Image.update({ ...c.req.valid("param"), owner, by, version, changes, merge });
+      const image = await update({ ...c.req.valid("param"), version, changes, merge }, c.var);
       return c.json(image, 200, { etag: etagOf(image) });
     },
   )
@@ -278,11 +273,9 @@ Shared caches drop the variants within about five minutes where the stage invali
     validator("param", Path),
     validator("query", DeleteQuery),
     async (c) => {
-      const { owner, by } = c.var.caller;
       const version = versionOf(c.req.header("if-match"));
       const permanent = c.req.valid("query").permanent === "true";
-      const { trashDays } = c.var.settings;
-      await Image.remove({ ...c.req.valid("param"), owner, by, version, permanent, trashDays });
+      await remove({ ...c.req.valid("param"), version, permanent }, c.var);
       return c.body(null, 204);
     },
   )
@@ -307,9 +300,7 @@ Shared caches drop the variants within about five minutes where the stage invali
     }),
     validator("param", Path),
     async (c) => {
-      const { owner, by } = c.var.caller;
-      if (owner !== undefined) await Quota.change(owner, c.var.settings);
-      const image = await Image.restore({ ...c.req.valid("param"), owner, by });
+      const image = await restore(c.req.valid("param"), c.var);
       return c.json(image, 200, { etag: etagOf(image) });
     },
   )
@@ -338,12 +329,7 @@ Shared caches drop the variants within about five minutes where the stage invali
     }),
     validator("param", Path),
     async (c) => {
-      const { owner, by } = c.var.caller;
-      const reference = { ...c.req.valid("param"), owner, by };
-      const image = await once(c, null, async (request) => {
-        if (owner !== undefined) await Quota.reprocess(owner, c.var.settings);
-        return Image.reprocess({ ...reference, request });
-      });
+      const image = await once(c, null, (request) => reprocess({ ...c.req.valid("param"), request }, c.var));
       const { upload: _, ...now } = await current(image);
       return c.json(now, 200);
     },

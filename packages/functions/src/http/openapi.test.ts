@@ -56,6 +56,7 @@ type Operation = {
 const requests = new Set([
   ...["ImageInput", "ImageForm", "ImportSource", "Changes", "SigningRequest"],
   ...["FocusInput", "FocusChange", "RegionInput", "ImageStatus", "ImageFormat"],
+  ...["Batch", "BatchOperation"],
 ]);
 
 describe("the document has nothing that client generators misread", () => {

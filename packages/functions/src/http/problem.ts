@@ -32,6 +32,7 @@ export const problems = {
   unsupported_format: { status: 415, title: "Unsupported image format." },
   idempotency_key_reused: { status: 422, title: "Idempotency key reused for a different request." },
   quota_exceeded: { status: 429, title: "Quota exceeded." },
+  not_attempted: { status: 503, title: "Not attempted: the batch ran out of time." },
   identity_unavailable: { status: 503, title: "Identity provider unavailable." },
   storage_unavailable: { status: 503, title: "Storage unavailable." },
   internal_error: { status: 500, title: "Internal server error." },
@@ -80,13 +81,19 @@ export class InvalidRequest extends VisibleError {
   }
 }
 
-/** Responds with the problem for an error. An error that is not for callers is logged and withheld. */
-export function answer(error: unknown, c: Context<Env>): Response {
-  const { requestId, settings } = c.var;
-  if (!(error instanceof VisibleError)) return answer(visible(error, requestId), c);
+/**
+ * Returns the problem for an error, and the seconds until a retry can succeed, if known. An error that is not for callers is
+ * logged and withheld.
+ */
+export function problemOf(
+  error: unknown,
+  context: Pick<Env["Variables"], "requestId" | "settings">,
+): { problem: Problem & { status: ContentfulStatusCode; code: Code }; retryAfter: number | undefined } {
+  const { requestId, settings } = context;
+  if (!(error instanceof VisibleError)) return problemOf(visible(error, requestId), context);
   const { code, message, retryAfterSeconds } = error;
   const { status, title } = problems[code];
-  const problem: Problem = {
+  const problem = {
     type: `${settings.url}/docs#${code}`,
     title,
     status,
@@ -95,10 +102,16 @@ export function answer(error: unknown, c: Context<Env>): Response {
     requestId,
     ...(error instanceof InvalidRequest ? { errors: [...error.faults] } : {}),
   };
-  return c.json(problem, status, {
+  return { problem, retryAfter: retryAfterSeconds };
+}
+
+/** Responds with the problem for an error. An error that is not for callers is logged and withheld. */
+export function answer(error: unknown, c: Context<Env>): Response {
+  const { problem, retryAfter } = problemOf(error, c.var);
+  return c.json(problem, problem.status, {
     "content-type": "application/problem+json",
-    ...(retryAfterSeconds === undefined ? {} : { "retry-after": String(retryAfterSeconds) }),
-    ...(code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {}),
+    ...(retryAfter === undefined ? {} : { "retry-after": String(retryAfter) }),
+    ...(problem.code === "unauthenticated" ? { "www-authenticate": "Bearer" } : {}),
   });
 }
 

@@ -5,7 +5,7 @@ import { collect, command, jsonOption, program, UsageError, urlOption, whole } f
 import { connect } from "./connect.ts";
 import { dim, header, row } from "./format.ts";
 
-const statuses = ["pending", "processing", "ready", "rejected", "failed"] as const;
+const statuses = ["pending", "processing", "ready", "rejected", "failed", "trashed"] as const;
 const formats = ["jpeg", "png", "webp", "avif", "heic", "gif", "tiff"] as const;
 
 /** Images in one answer of the API. */
@@ -17,12 +17,18 @@ Filters may be combined, up to ten tags, words, metadata entries, formats and st
 
 export const list = command("list", about, [
   `${program} list --status rejected`,
+  `${program} list --status trashed`,
   `${program} list --tag sea --tag summer --search 'light*'`,
   `${program} list --taken-after 2026-07-01 --taken-before 2026-08-01`,
   `${program} list --metadata postId=42 --count`,
   "npm run --silent image -- list --limit 0 --json > images.ndjson",
 ])
-  .addOption(new Option("--status <status>", "Only images with this status").choices(statuses))
+  .addOption(
+    new Option(
+      "--status <status>",
+      "Only images with this status; trashed ones are in no other list",
+    ).choices(statuses),
+  )
   .option("--tag <tag>", "Only images with this tag; may be repeated, for images with all of them", collect)
   .addOption(new Option("--format <format>", "Only images whose original has this format").choices(formats))
   .option("--search <words>", "Only images with these words; one may end with * and is a prefix")

@@ -40,6 +40,7 @@ test("every command has help", async () => {
     "similar",
     "edit",
     "delete",
+    "restore",
     "mcp",
     ...["doctor", "backfill", "reprocess", "redrive", "key"],
     "help",

@@ -3,7 +3,7 @@ import { Command, CommanderError, type CommandUnknownOpts } from "@commander-js/
 import { ClientError } from "@image-pipeline/client";
 import { configure, program, UsageError } from "./command.ts";
 import { explain } from "./connect.ts";
-import { deletion } from "./delete.ts";
+import { deletion, restoration } from "./delete.ts";
 import { edit } from "./edit.ts";
 import { red } from "./format.ts";
 import { get } from "./get.ts";
@@ -13,7 +13,7 @@ import { similar } from "./similar.ts";
 import { enterStage, isUnreachable, NoStageError } from "./stage.ts";
 import { upload } from "./upload.ts";
 
-const images: CommandUnknownOpts[] = [upload, list, get, similar, edit, deletion, mcp];
+const images: CommandUnknownOpts[] = [upload, list, get, similar, edit, deletion, restoration, mcp];
 
 /** Creates the program. Loads core only if one of its commands may run: AWS's clients take longer to load than `list`. */
 async function createProgram(name: string | undefined): Promise<Command> {

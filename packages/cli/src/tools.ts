@@ -61,7 +61,7 @@ export const leftOut: Record<string, string> = {
 };
 
 /** Operations with POST that only add something. Any other POST may destroy what was there. */
-const additive = ["reprocessImage"];
+const additive = ["reprocessImage", "restoreImage"];
 
 /** Headers that are arguments, by the argument's name. `Idempotency-Key` is a new one for each call. */
 const headerNames: Record<string, string> = { ifMatch: "If-Match" };

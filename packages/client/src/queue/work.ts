@@ -121,6 +121,8 @@ async function existing(request: Request, id: string, signal: AbortSignal) {
   try {
     const image = await request<Partial<Image>>("GET", `/images/${id}`, { signal });
     if (image?.id !== id) throw foreign();
+    // Deleted, as far as an upload is concerned.
+    if (image.status === "trashed") return "gone";
     return image.status === "pending" ? "pending" : "present";
   } catch (error) {
     if (!(error instanceof ClientError) || error.code !== "image_not_found") throw error;

@@ -173,7 +173,10 @@ async function mustOwn(key: string, { owner }: Caller, open: boolean): Promise<s
   }
   const { status } = await Image.fromID({ id: parts.imageID, owner: parts.owner });
   if (open && status !== "pending")
-    throw new VisibleError("image_not_ready", "The image's bytes have arrived already; create a new upload.");
+    throw new VisibleError(
+      "image_not_ready",
+      `The image is ${status} and takes no upload any more; create a new one.`,
+    );
   return key;
 }
 

@@ -107,7 +107,15 @@ describe("the list of tools", () => {
     );
     expect(Object.keys(all)).toEqual(
       expect.arrayContaining([
-        ...["list_images", "count_images", "get_image", "update_image", "delete_image", "reprocess_image"],
+        ...[
+          "list_images",
+          "count_images",
+          "get_image",
+          "update_image",
+          "delete_image",
+          "restore_image",
+          "reprocess_image",
+        ],
         ...["get_original", "list_similar_images", "list_image_events", "get_stats", "get_health"],
         ...["upload_image", "import_image"],
       ]),
@@ -145,6 +153,7 @@ describe("the list of tools", () => {
       update_image: [false, true, true],
       delete_image: [false, true, true],
       reprocess_image: [false, false, false],
+      restore_image: [false, false, false],
       upload_image: [false, false, false],
       import_image: [false, false, false],
     });

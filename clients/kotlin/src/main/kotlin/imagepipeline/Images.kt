@@ -43,7 +43,7 @@ internal val json = Json {
 private fun defaultHttp(): OkHttpClient =
     OkHttpClient.Builder().writeTimeout(30, TimeUnit.SECONDS).readTimeout(60, TimeUnit.SECONDS).build()
 
-private val finalStatuses = setOf("ready", "rejected", "failed")
+private val finalStatuses = setOf("ready", "rejected", "failed", "trashed")
 
 /**
  * Client of the images API. [token] returns the API key or JWT of the signed-in user before each request; it may block,
@@ -77,7 +77,7 @@ class Images(
     }
 
     /**
-     * Polls an image until it is `ready`, `rejected` or `failed`, and returns it. Pauses as long as `Retry-After` says,
+     * Polls an image until it is `ready`, `rejected`, `failed` or `trashed`, and returns it. Pauses as `Retry-After` says,
      * and continues after errors that pass. Throws [ErrorCode.TIMED_OUT] after [seconds].
      */
     suspend fun wait(id: String, seconds: Long = 120): Image {

@@ -12,12 +12,14 @@ import { createRequest, type Options } from "./request.ts";
 import type { Stats } from "./types.ts";
 import { createUpload } from "./upload.ts";
 
-export type { Changes, Filters, ImportOptions, Query } from "./images.ts";
+export type { ChangeQuery, Changes, Filters, ImportOptions, Query } from "./images.ts";
 export { isFinal } from "./images.ts";
 export { ClientError, type Code } from "./problem.ts";
 export type { Init, Options } from "./request.ts";
 export type {
   BatchResults,
+  Change,
+  ChangePage,
   Count,
   CreatedImage,
   Event,

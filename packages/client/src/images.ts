@@ -4,6 +4,7 @@ import { type Request, randomKey } from "./request.ts";
 import { sleep } from "./retry.ts";
 import type {
   BatchResults,
+  ChangePage,
   Count,
   Description,
   Event,
@@ -45,6 +46,9 @@ export type Query = Filters & {
   /** Images per page, 1 to 100 (default 20). A page may have fewer and still not be the last. */
   limit?: number;
 };
+
+/** Query of the change feed. `owner` only for an API key that has none. */
+export type ChangeQuery = { since?: string; limit?: number; wait?: number; owner?: string };
 
 /** Fields to change. `null` removes a field; an absent one stays. */
 export type Changes = Pick<Description, "visibility"> & Nullable<Omit<Description, "visibility">>;
@@ -112,6 +116,15 @@ export function createImages(request: Request) {
      */
     count: (filters: Filters = {}, { signal }: Cancel = {}): Promise<Count> =>
       request("GET", "/images/count", { query: parametersOf(filters), signal }),
+
+    /**
+     * Returns a page of the images that changed and those that are gone, oldest change first. Without `since`, the feed
+     * begins with all images; then send `nextCursor`. `limit` is 1 to 500 (500); with `wait` (seconds, up to 20) the API
+     * holds the response until there is a change. `sync` of `@image-pipeline/client/sync` keeps a copy by it. Throws
+     * `cursor_expired`, `invalid_cursor`.
+     */
+    changes: ({ signal, ...query }: ChangeQuery & Cancel = {}): Promise<ChangePage> =>
+      request("GET", "/changes", { query, signal }),
 
     /**
      * Returns an image. With `wait` (seconds, up to 20) the API holds the response until the image is final or the

@@ -37,6 +37,12 @@ test("placeholders bring in the thumbhash package and nothing else", async () =>
   expect(bytes, `${bytes} bytes`).toBeLessThan(2000);
 });
 
+test("the mirror is under 4 KB gzipped, in a bundle separate from the client's", async () => {
+  const { bytes, foreign } = await bundle("sync");
+  expect(foreign.filter((path) => !path.startsWith("mirror/"))).toEqual([]);
+  expect(bytes, `${bytes} bytes`).toBeLessThan(4000);
+});
+
 test("the upload queue is under 9 KB gzipped, in a bundle separate from the client's", async () => {
   const { bytes, foreign } = await bundle("uploads");
   expect(foreign.filter((path) => !path.startsWith("queue/"))).toEqual([]);

@@ -23,6 +23,12 @@ export type Page = { items: Image[]; nextCursor?: string };
 /** Response of `GET /images/count`. `estimate`: there are at least so many images. */
 export type Count = InferResponseType<Api["images"]["count"]["$get"], 200>;
 
+/** One page of the change feed. `more`: the next one has changes already. */
+export type ChangePage = InferResponseType<Api["changes"]["$get"], 200>;
+
+/** A change: an image as it is now (`upsert`), or that it is gone (`delete`). It may come twice, with the same `version`. */
+export type Change = ChangePage["items"][number];
+
 /** Response of `GET /images/{id}/similar`: the closest first. `complete`: there are no others. */
 export type Similar = InferResponseType<Api["images"][":id"]["similar"]["$get"], 200>;
 

@@ -48,7 +48,7 @@ export async function startBrowser(
 /** Bundles the client as a script that sets `globalThis.images` to its exports. */
 export async function bundle(): Promise<string> {
   const contents =
-    'export * from "@image-pipeline/client"; export * from "@image-pipeline/client/show"; export * from "@image-pipeline/client/placeholder"; export * from "@image-pipeline/client/uploads"; export * from "../../client/src/send.ts";';
+    'export * from "@image-pipeline/client"; export * from "@image-pipeline/client/show"; export * from "@image-pipeline/client/placeholder"; export * from "@image-pipeline/client/sync"; export * from "@image-pipeline/client/uploads"; export * from "../../client/src/send.ts";';
   const { outputFiles } = await build({
     stdin: { contents, resolveDir: import.meta.dirname },
     bundle: true,

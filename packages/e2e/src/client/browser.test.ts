@@ -3,6 +3,7 @@ import type { AddressInfo } from "node:net";
 import type * as Client from "@image-pipeline/client";
 import type * as Placeholder from "@image-pipeline/client/placeholder";
 import type * as Show from "@image-pipeline/client/show";
+import type * as Sync from "@image-pipeline/client/sync";
 import type * as Queue from "@image-pipeline/client/uploads";
 import type { BrowserContext, Page } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
@@ -11,7 +12,7 @@ import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
 import { describeWith } from "../needs.ts";
 
 /** Global name of the client's bundle in the page. */
-declare const images: typeof Client & typeof Show & typeof Placeholder & typeof Queue;
+declare const images: typeof Client & typeof Show & typeof Placeholder & typeof Queue & typeof Sync;
 
 const site = createServer((request, response) => {
   const isScript = request.url === "/images.js";
@@ -57,6 +58,64 @@ describeWith("chromium", "in Chromium", () => {
     expect(done).toMatchObject([{ state: "uploaded" }, { state: "uploaded" }]);
     expect(done[0]?.imageID).toBe(done[1]?.imageID);
     expect(await count()).toBe(before + 1);
+  });
+
+  test("a mirror survives a reload without a request, and is shared by two tabs", async () => {
+    const create = async () => {
+      const json = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
+      const headers = { "content-type": "application/json" };
+      const response = await fetch(`${cloud.url}/images`, {
+        method: "POST",
+        body: JSON.stringify(json),
+        headers,
+      });
+      return ((await response.json()) as { id: string }).id;
+    };
+    const newest = async (url: string) => {
+      const [image] = await images.indexedDBMirror("tabs").rows({ limit: 1 });
+      const client = images.createClient({ baseUrl: url, tries: 1 });
+      const mirror = images.sync(client, { store: images.indexedDBMirror("tabs"), pollSeconds: 3600 });
+      await mirror.pull().catch(() => {});
+      const [pulled] = await mirror.images({ limit: 1 });
+      mirror.stop();
+      return [image?.id, pulled?.id];
+    };
+    const [page, other] = [await open(), await open()];
+    const first = await create();
+    expect(await page.evaluate(newest, cloud.url)).toEqual([undefined, first]);
+    await page.reload();
+    expect(await page.evaluate(newest, "http://127.0.0.1:9")).toEqual([first, first]);
+    const second = await create();
+    const shown = await Promise.all([page, other].map((tab) => tab.evaluate(newest, cloud.url)));
+    expect(shown.map(([, id]) => id)).toEqual([second, second]);
+  });
+
+  test("a mirror in IndexedDB saves a page whole or not at all, and drops what is old", async () => {
+    const page = await open();
+    const seen = await page.evaluate(async () => {
+      const store = images.indexedDBMirror("contract");
+      const rowOf = (id: string, round: number, expiresAt?: string) =>
+        ({ id, round, expiresAt, image: { id, createdAt: id } }) as Sync.Row;
+      const save = (cursor: string | undefined, next: string, more: Partial<Sync.Saved>) =>
+        store.save(cursor, {
+          ...{ state: { cursor: next, round: 1, isComplete: true, savedAt: 0 }, upserts: [], deletes: [] },
+          ...{ now: "2026-11-26T10:00:00Z", ...more },
+        });
+      const ids = async (range = {}) => (await store.rows(range)).map(({ id }) => id).join();
+      const upserts = [rowOf("a", 1), rowOf("b", 2), rowOf("c", 2, "2026-11-26T10:00:01Z"), rowOf("d", 2)];
+      const steps: unknown[] = [await store.state(), await ids()];
+      steps.push(await save(undefined, "1", { upserts }), await ids(), await ids({ limit: 2 }));
+      steps.push(await ids({ limit: 2, after: { id: "d", createdAt: "d" } }));
+      steps.push(await save("0", "2", { upserts: [rowOf("e", 2)], deletes: ["b"] }), await ids());
+      steps.push(await save("1", "2", { deletes: ["d", "x"], before: 2 }), await ids());
+      steps.push(await save("2", "3", { now: "2026-11-26T10:00:02Z" }), await ids());
+      steps.push((await store.state())?.cursor, (await store.row("b"))?.round, await store.row("c"));
+      return steps;
+    });
+    expect(seen).toEqual([
+      ...[undefined, "", true, "d,c,b,a", "d,c", "c,b", false, "d,c,b,a"],
+      ...[true, "c,b", true, "b", "3", 2, undefined],
+    ]);
   });
 
   test("uploads a canvas, and shows its thumbnail and its placeholder", async () => {

@@ -13,7 +13,7 @@ const react = ["react@19", "react-dom@19", "@types/react@19", "@types/react-dom@
 
 /** Entries of each package. */
 const packages: Record<string, readonly string[]> = {
-  client: [".", "./placeholder", "./show", "./uploads"],
+  client: [".", "./placeholder", "./show", "./sync", "./uploads"],
   react: [".", "./native"],
 };
 

@@ -16,7 +16,7 @@ export type ExpoSQLite = {
   getAllSync<T>(sql: string, values: Value[]): T[];
 };
 
-/** A page is written by a few statements, whatever its length, from JSON. */
+/** A page is written by a few statements, from JSON. */
 const schema = `
   CREATE TABLE IF NOT EXISTS images (
     id TEXT PRIMARY KEY, place TEXT NOT NULL, round INTEGER NOT NULL, expires_at TEXT, image TEXT NOT NULL

@@ -41,6 +41,7 @@ test("every command has help", async () => {
     "edit",
     "delete",
     "restore",
+    "usage",
     "mcp",
     ...["doctor", "backfill", "reprocess", "redrive", "key"],
     "help",

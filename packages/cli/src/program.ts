@@ -12,8 +12,9 @@ import { mcp } from "./mcp.ts";
 import { similar } from "./similar.ts";
 import { enterStage, isUnreachable, NoStageError } from "./stage.ts";
 import { upload } from "./upload.ts";
+import { usage } from "./usage.ts";
 
-const images: CommandUnknownOpts[] = [upload, list, get, similar, edit, deletion, restoration, mcp];
+const images: CommandUnknownOpts[] = [upload, list, get, similar, edit, deletion, restoration, usage, mcp];
 
 /** Creates the program. Loads core only if one of its commands may run: AWS's clients take longer to load than `list`. */
 async function createProgram(name: string | undefined): Promise<Command> {

@@ -9,7 +9,7 @@
  */
 import { createImages } from "./images.ts";
 import { createRequest, type Options } from "./request.ts";
-import type { Stats } from "./types.ts";
+import type { Stats, Usage } from "./types.ts";
 import { createUpload } from "./upload.ts";
 
 export type { ChangeQuery, Changes, Filters, ImportOptions, Query } from "./images.ts";
@@ -32,6 +32,7 @@ export type {
   SourceFormat,
   Stats,
   Status,
+  Usage,
   Variant,
   VariantName,
 } from "./types.ts";
@@ -58,6 +59,19 @@ export function createClient(options: Options) {
     /** Returns counters, queue depths and rates of the last `hours` (1 to 48, default 24). Needs the scope `service`. */
     stats: ({ hours, signal }: { hours?: number; signal?: AbortSignal } = {}): Promise<Stats> =>
       request("GET", "/stats", { query: { hours }, signal }),
+    /**
+     * Returns the usage of an owner in a month such as `2026-11`, by day and in total: by default of the caller's owner and
+     * this month. Kept for 13 months.
+     */
+    usage: ({
+      owner,
+      month,
+      signal,
+    }: {
+      owner?: string;
+      month?: string;
+      signal?: AbortSignal;
+    } = {}): Promise<Usage> => request("GET", "/usage", { query: { owner, month }, signal }),
   };
 }
 

@@ -22,6 +22,9 @@ type Usage = Partial<Record<"uploads" | "bytes" | "reprocesses" | "changes", num
 
 const dayMs = 86_400_000;
 
+/** Days for which `GET /usage` reads the numbers of a day: 13 months. */
+const keptDays = 400;
+
 /** Most replays of one owner in a day, whichever the limits: each adds 12 bytes to the row, and a row holds 400 KB. */
 const replaysMax = 10_000;
 
@@ -59,8 +62,14 @@ export async function take(
 export const reprocess = (owner: string, limits: Limits): Promise<void> =>
   count(owner, { reprocesses: 1 }, limits);
 
-/** Takes one change of an image from an owner's quota of today. Throws like `take`. */
-export const change = (owner: string, limits: Limits): Promise<void> => count(owner, { changes: 1 }, limits);
+/**
+ * Takes one change of an image from an owner's quota of today, in the same write one reprocess if its variants are made
+ * again. Throws like `take`.
+ */
+export const change = (
+  { owner, isReprocess }: { owner: string; isReprocess: boolean },
+  limits: Limits,
+): Promise<void> => count(owner, { changes: 1, ...(isReprocess && { reprocesses: 1 }) }, limits);
 
 /**
  * Takes a replayed upload of `bytes` from an owner's quota of today: an upload whose presigned form was used before. Each
@@ -129,23 +138,28 @@ export async function render(
   { rendersPerDayMax: most }: { rendersPerDayMax: number },
 ): Promise<boolean> {
   if (most === 0) return true;
-  if (owner !== ID.ownerDefault && !(await countOne(owner, "renders", Math.ceil(most / 4)))) return false;
-  return countOne(ID.ownerDefault, "rendersOfAll", most);
+  const isDefault = owner === ID.ownerDefault;
+  if (!isDefault && !(await countOne(owner, "renders", Math.ceil(most / 4)))) return false;
+  // The row of `default` has both counters, so that one write counts both.
+  return countOne(ID.ownerDefault, "rendersOfAll", most, isDefault ? { renders: 1 } : {});
 }
 
 /** Returns the seconds until the next day (UTC), when every quota is full again. */
 export const secondsLeft = (now = Date.now()): number => Math.ceil((dayMs - (now % dayMs)) / 1000);
 
-/** Adds one to a counter of an owner's day, unless it has reached its maximum: then returns false. */
+/**
+ * Adds one to a counter of an owner's day, and `others` to others, unless it has reached its maximum: then returns false.
+ */
 async function countOne(
   owner: string,
   counter: "runs" | "renders" | "rendersOfAll",
   most: number,
+  others: { renders?: number } = {},
 ): Promise<boolean> {
   const { day, expiresAt } = today();
   try {
     await UsageEntity.update({ owner, day })
-      .add({ [counter]: 1 })
+      .add({ [counter]: 1, ...others })
       .set({ expiresAt })
       .where((row, { notExists, lte }) => `${notExists(row[counter])} OR ${lte(row[counter], most - 1)}`)
       .go();
@@ -199,7 +213,7 @@ async function count(owner: string, usage: Usage, limits: Limits): Promise<void>
 /** The day (UTC) of a time, and when its row expires, in seconds since 1970. */
 const today = (now = Date.now()) => ({
   day: new Date(now).toISOString().slice(0, 10),
-  expiresAt: Math.ceil((now + 2 * dayMs) / 1000),
+  expiresAt: Math.ceil((now + keptDays * dayMs) / 1000),
 });
 
 function exceeded(now: number, limited: [keyof Usage, number][], most: Required<Usage>): VisibleError {

@@ -1,8 +1,8 @@
 /**
- * Usage of one owner in one day (UTC), for quotas and the owner's share of the processor.
+ * Usage of one owner in one day (UTC), for quotas, the owner's share of the processor and `GET /usage`. Kept for 13 months.
  *
  * | index | question                          | partition  | order |
- * | byDay | an owner's usage today            | owner, day | -     |
+ * | byDay | an owner's usage of a day         | owner, day | -     |
  */
 import { Entity } from "electrodb";
 import { Table } from "./table.ts";
@@ -24,6 +24,7 @@ export const UsageEntity = Table.onTable(
       renders: { type: "number" },
       rendersOfAll: { type: "number" },
       // Hashes of the replayed uploads that are in `uploads` and `bytes`: an event that comes twice counts once.
+      // Removed when the row of a day that has passed is read.
       replays: { type: "set", items: "string" },
       expiresAt: { type: "number" },
     },

@@ -37,6 +37,7 @@ const routes: Record<
   }
 > = {
   "GET /stats": { does: "serve", about: "own", ok: 200, ask: () => ["/stats", {}] },
+  "GET /usage": { does: "read", about: "own", ok: 200, ask: () => ["/usage", {}] },
   "POST /images": { does: "write", about: "own", ok: 201, ask: () => ["/images", { json: file }] },
   "GET /images": { does: "read", about: "own", ok: 200, ask: () => ["/images", {}] },
   "GET /images?id": { does: "read", about: "own", ok: 200, ask: ({ id }) => [`/images?id=${id}`, {}] },

@@ -144,6 +144,7 @@ const operations: Record<string, Operation> = {
     ask: (id) => ["/uploads/sign", { json: { method: "POST", key: `default/${id}` } }],
     code: "200",
   },
+  getUsage: { ask: () => ["/usage"], code: "200" },
   getStats: { ask: () => ["/stats"], code: "200" },
   createMediaSession: { ask: () => ["/media-session", { method: "POST" }], code: "200", calls: 0 },
   getHealth: { ask: () => ["/health"], code: "200", calls: 0 },

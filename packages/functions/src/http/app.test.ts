@@ -260,6 +260,7 @@ test("every route of the API declares a scope, and all but six authenticate the 
       "GET /llms.txt open",
       "GET /openapi.json open",
       "GET /stats service",
+      "GET /usage images:read",
       "PATCH /images/:id images:write",
       "POST /images images:write",
       "POST /images/:id/reprocess images:write",

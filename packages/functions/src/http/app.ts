@@ -19,6 +19,7 @@ import { service } from "./service.ts";
 import { stats } from "./stats.ts";
 import { tokenVerifier } from "./token.ts";
 import { uploads } from "./uploads.ts";
+import { usage } from "./usage.ts";
 import { mediaTypeOf } from "./validator.ts";
 
 /** JSON bodies have a few KB. Files are uploaded to S3, or as a form. */
@@ -60,6 +61,7 @@ export function createApp(settings: AppSettings) {
     .route("/", uploads)
     .route("/", mediaSession)
     .route("/", stats)
+    .route("/", usage)
     .route("/", service);
   declared(app);
   return app;

@@ -6,6 +6,7 @@ import type { Image } from "@image-pipeline/core/images/image";
 import type { Stats } from "@image-pipeline/core/images/stats";
 import type { Upload } from "@image-pipeline/core/images/upload";
 import type { Uppy } from "@image-pipeline/core/images/uppy";
+import type { Usage } from "@image-pipeline/core/images/usage";
 import type { Results } from "./batch-schema.ts";
 
 const id = "img_01M840E3836646KR31ZDGQHSZX";
@@ -170,6 +171,15 @@ const batchResults: Results = {
   ],
 };
 
+const usageCounts = { uploads: 12, bytes: 41_773_280, changes: 3, reprocesses: 1, runs: 14, renders: 5 };
+
+const usage: Usage.Info = {
+  owner: "default",
+  month: "2026-11",
+  total: usageCounts,
+  days: [{ date: "2026-11-23", ...usageCounts }],
+};
+
 /** The examples of the OpenAPI document, which tests reuse. */
 export const Example = {
   newImage,
@@ -196,4 +206,5 @@ export const Example = {
   mediaSession,
   signed,
   stats,
+  usage,
 };

@@ -14,9 +14,8 @@ export async function update(
   { caller: { owner, by }, settings }: Acting,
 ): Promise<Image.Info> {
   const { focus, regions, visibility } = update.changes;
-  if (owner !== undefined) await Quota.change(owner, settings);
-  const isMoved = focus !== undefined || regions !== undefined || visibility !== undefined;
-  if (owner !== undefined && isMoved) await Quota.reprocess(owner, settings);
+  const isReprocess = focus !== undefined || regions !== undefined || visibility !== undefined;
+  if (owner !== undefined) await Quota.change({ owner, isReprocess }, settings);
   return Image.update({ ...update, owner, by });
 }
 
@@ -31,7 +30,7 @@ export async function restore(
   { id }: { id: string },
   { caller: { owner, by }, settings }: Acting,
 ): Promise<Image.Info> {
-  if (owner !== undefined) await Quota.change(owner, settings);
+  if (owner !== undefined) await Quota.change({ owner, isReprocess: true }, settings);
   return Image.restore({ id, owner, by });
 }
 

@@ -17,12 +17,19 @@ const paths = {
   filter: "M3 5.5h14M5.5 10h9M8 14.5h4",
   download: "M10 3v10M5.5 9l4.5 4.5L14.5 9M4 16.5h12",
   tag: "M3 9.5V3h6.5l7.5 7.5-6.5 6.5zM6.6 6.6h.1",
+  more: "M4.4 10h.6M9.7 10h.6M15 10h.6",
+  link: "M8.5 11.5a3 3 0 004.4.2l2.4-2.4a3 3 0 00-4.2-4.2l-1.2 1.1M11.5 8.5a3 3 0 00-4.4-.2l-2.4 2.4a3 3 0 004.2 4.2l1.1-1.1",
+  lock: "M5 9h10v7.5H5zM7 9V6.5a3 3 0 016 0V9",
+  settings: "M3 6h8M15 6h2M3 14h2M9 14h8M13 8a2 2 0 100-4 2 2 0 000 4zM7 16a2 2 0 100-4 2 2 0 000 4z",
   alert: "M10 6.5v4.5M10 13.7v.1M10 2.5l8 14.5H2z",
   camera: "M3 6.5h3l1.5-2h5l1.5 2h3v9.5H3zM10 13.5a2.7 2.7 0 100-5.4 2.7 2.7 0 000 5.4z",
   folder: "M2.5 5h5l1.5 2h8.5v9h-15z",
   picture: "M3 4h14v12H3zM3.5 14.5l4.5-5 3.5 4 2-2.2 3 3.2M13.2 8.3a1.1 1.1 0 100-2.2 1.1 1.1 0 000 2.2z",
   zoom: "M8.5 14a5.5 5.5 0 100-11 5.5 5.5 0 000 11zM12.6 12.6L17 17M8.5 6v5M6 8.5h5",
 } as const;
+
+/** Name of an icon. */
+export type IconName = keyof typeof paths;
 
 /** Returns an icon as HTML, for PhotoSwipe's buttons. */
 export const iconHTML = (name: keyof typeof paths) =>
@@ -49,8 +56,8 @@ export function Dialog(props: {
     const shown = dialog.current;
     const before = document.activeElement;
     shown?.showModal();
-    // A field keeps the focus; a button would show a focus ring before a key is pressed.
-    if (!(document.activeElement instanceof HTMLInputElement)) shown?.focus();
+    // A field keeps the focus, and the first button of a question; another would show a focus ring before a key is pressed.
+    if (!document.activeElement?.matches("input, textarea, .first")) shown?.focus();
     return () => {
       shown?.close();
       if (before instanceof HTMLElement && before.isConnected) before.focus({ preventScroll: true });

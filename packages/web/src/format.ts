@@ -47,6 +47,17 @@ export const clock = (iso: string) => timeOfDay.format(new Date(iso));
 /** Formats an RFC 3339 timestamp as a time of day without seconds. */
 export const hour = (iso: string) => hourOfDay.format(new Date(iso));
 
+const relative = new Intl.RelativeTimeFormat(undefined, { numeric: "always" });
+const dayMs = 86_400_000;
+
+/** Formats the time until an RFC 3339 timestamp: `in 12 days`, `in 3 hours`. */
+export function untilThen(iso: string): string {
+  const leftMs = Math.max(0, Date.parse(iso) - Date.now());
+  return leftMs < dayMs
+    ? relative.format(Math.ceil(leftMs / 3_600_000), "hour")
+    : relative.format(Math.ceil(leftMs / dayMs), "day");
+}
+
 const monthOfYear = { month: "long", year: "numeric" } as const;
 
 /** Formats an RFC 3339 timestamp as its month: `November 2026`. */

@@ -4,7 +4,7 @@ import { render } from "preact";
 import { useEffect } from "preact/hooks";
 import { isReachable } from "./api.ts";
 import { Icon } from "./controls.tsx";
-import { Toasts } from "./deletion.tsx";
+import { isChanging } from "./deletion.ts";
 import { Gallery } from "./gallery/gallery.tsx";
 import { Detail } from "./image/detail.tsx";
 import { drafts } from "./image/draft.ts";
@@ -12,6 +12,7 @@ import { Operations } from "./operations/operations.tsx";
 import { format } from "./route.ts";
 import { route } from "./router.ts";
 import { SignIn } from "./sign-in.tsx";
+import { Confirmation, Toasts } from "./toasts.tsx";
 import { AddButtons, DropZone } from "./upload/input.tsx";
 import { isSending, transfers } from "./upload/transfers.ts";
 import { Tray } from "./upload/tray.tsx";
@@ -59,6 +60,7 @@ function App() {
       {page === "gallery" && imageID ? <Detail key="detail" id={imageID} /> : null}
       <Tray />
       <Toasts />
+      <Confirmation />
       <SignIn />
     </DropZone>
   );
@@ -76,10 +78,10 @@ function NotFound() {
   );
 }
 
-// Asks before the page is left during an upload or with unsaved changes.
+// Asks before the page is left during an upload or a deletion, or with unsaved changes.
 addEventListener("beforeunload", (event) => {
   const isUploading = transfers.peek().some(({ state }) => isSending(state.peek()));
-  if (isUploading || drafts.peek().size > 0) event.preventDefault();
+  if (isUploading || isChanging.peek() || drafts.peek().size > 0) event.preventDefault();
 });
 
 function Offline() {

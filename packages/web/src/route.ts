@@ -33,7 +33,14 @@ export type Filter = {
 /** A page with its filter; `imageID` is the image shown over the gallery. */
 export type Route = { page: "gallery" | "operations" | "unknown"; imageID?: string; filter: Filter };
 
-const statuses = ["pending", "processing", "ready", "rejected", "failed"] as const satisfies Status[];
+const statuses = [
+  "pending",
+  "processing",
+  "ready",
+  "rejected",
+  "failed",
+  "trashed",
+] as const satisfies Status[];
 
 /** Parses a hash. Ignores the parts that are not valid. */
 export function parse(hash: string): Route {
@@ -95,7 +102,7 @@ export function matches(
 ): boolean {
   const { createdAfter, createdBefore } = queryOf(filter);
   return (
-    (filter.status === undefined || filter.status === image.status) &&
+    (filter.status === undefined ? image.status !== "trashed" : filter.status === image.status) &&
     (filter.tags ?? []).every((tag) => image.tags.includes(tag)) &&
     (filter.format === undefined || filter.format === image.format) &&
     (createdAfter === undefined || image.createdAt >= createdAfter) &&

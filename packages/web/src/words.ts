@@ -20,6 +20,9 @@ export const notUploaded = {
   help: "The upload was interrupted. Choose the file again, or delete the image.",
 };
 
+/** Name of the state of an image whose file the pipeline gets from a URL. */
+export const importing = "Importing";
+
 /** Texts for an image that waits for the next day. */
 export const deferred = {
   what: "Waiting",

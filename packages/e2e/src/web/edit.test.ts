@@ -262,8 +262,10 @@ describeWith("chromium", "in Chromium", () => {
     await page.keyboard.press("Space");
     await bar.getByText("2 selected").waitFor();
     await bar.getByRole("button", { name: "Delete" }).click();
+    const question = page.getByRole("dialog", { name: "Delete 2 images?" });
+    await question.getByRole("button", { name: "Delete" }).click();
     await page.getByText("Deleted 2 images").waitFor();
-    await page.close({ runBeforeUnload: false });
+    await bar.waitFor({ state: "detached" });
     await eventually(() => world.client.images.many(ids).then((left) => left.map(({ id }) => id))).toEqual([
       ids[0],
     ]);

@@ -1,11 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
+import { createServer } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { listen } from "@image-pipeline/local/listen";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
 import { chromiumPath, throttle } from "../browser.fixture.ts";
 import { describeWith } from "../needs.ts";
-import { drop, open, startWorld, type World } from "./page.fixture.ts";
+import { drop, faultsOf, open, startWorld, type World } from "./page.fixture.ts";
 import { scene } from "./scenes.ts";
 
 let world: World;
@@ -14,7 +16,7 @@ let folder: string;
 
 beforeAll(async () => {
   if (!chromiumPath) return;
-  world = await startWorld();
+  world = await startWorld({ anonymous: true, egressLoopback: true });
   folder = await mkdtemp(join(tmpdir(), "image-folder-"));
   await mkdir(join(folder, "album", "deep"), { recursive: true });
   await writeFile(join(folder, "album", "IMG_1.jpg"), await scene(1));
@@ -79,6 +81,48 @@ describeWith("chromium", "in Chromium", () => {
     }, png);
     await page.keyboard.press("Control+V");
     await tray().getByText("1 uploaded", { exact: true }).waitFor({ timeout: 30_000 });
+  });
+
+  test("images are added from URLs, typed or pasted, and what is refused stays with its reason", {
+    timeout: 90_000,
+  }, async () => {
+    const bytes = await scene(41);
+    const source = createServer(({ url }, response) => {
+      response.statusCode = url === "/none.jpg" ? 404 : 200;
+      response.end(bytes);
+    });
+    const origin = await listen(source, 0);
+    onTestFinished(() => void source.close());
+    page = await open(world);
+    await page.getByRole("button", { name: "Add a folder or a URL" }).click();
+    const dialog = page.getByRole("dialog", { name: "Add images" });
+    const field = dialog.getByLabel("URLs of images, one on each line");
+    await field.fill(`${origin}/boat.jpg\nboat`);
+    const add = dialog.getByRole("button", { name: /^Add/ });
+    await add.click();
+    await dialog.getByText("Not a URL: boat.").waitFor();
+    await field.fill(`${origin}/boat.jpg\nhttps://10.0.0.1/secret.jpg`);
+    await add.click();
+    await dialog.getByText(/^https:\/\/10\.0\.0\.1\/secret\.jpg: .*address that is not public/).waitFor();
+    expect(await field.inputValue()).toBe("https://10.0.0.1/secret.jpg");
+    expect(await faultsOf(page)).toEqual([]);
+    await page.keyboard.press("Escape");
+    await page.getByRole("link", { name: "boat.jpg" }).locator("img.shown").waitFor({ timeout: 30_000 });
+
+    await page.evaluate((text) => {
+      const clipboardData = new DataTransfer();
+      clipboardData.setData("text/plain", text);
+      document.body.dispatchEvent(new ClipboardEvent("paste", { clipboardData, bubbles: true }));
+    }, `${origin}/none.jpg`);
+    expect(await field.inputValue()).toBe(`${origin}/none.jpg`);
+    await page.keyboard.press("Tab");
+    await add.click();
+    await dialog.waitFor({ state: "detached" });
+    const failed = page.getByRole("link", { name: "none.jpg" });
+    await failed.getByText("The server of the URL has no such file.").waitFor({ timeout: 30_000 });
+    await failed.click();
+    await page.getByText(`${origin}/none.jpg`, { exact: true }).waitFor();
+    expect(await page.getByRole("button", { name: "Reprocess" }).isDisabled()).toBe(true);
   });
 
   test("a touch device offers its camera, and a device with a mouse does not", async () => {

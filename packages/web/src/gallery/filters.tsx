@@ -17,6 +17,7 @@ const choices: readonly (Status | undefined)[] = [
   "pending",
   "rejected",
   "failed",
+  "trashed",
 ];
 
 const sortNames = {
@@ -66,7 +67,7 @@ export function Filters() {
               ref={filter.status === status ? chosen : undefined}
               onChange={() => set({ status })}
             />
-            <span>{status ? statusNames[status] : "All"}</span>
+            <span>{status === "trashed" ? "Trash" : status ? statusNames[status] : "All"}</span>
           </label>
         ))}
       </fieldset>

@@ -53,6 +53,7 @@ function Foot() {
     );
   }
   if (!isEmpty || !isComplete.value) return null;
+  if (route.value.filter.status === "trashed") return <EmptyTrash />;
   return Object.keys(route.value.filter).some((name) => name !== "sort") ? <NothingFound /> : <Welcome />;
 }
 
@@ -74,8 +75,20 @@ function Welcome() {
   return (
     <section class="empty">
       <h2>No images yet</h2>
-      <p>Drop images or folders anywhere on this page, paste an image, or choose files.</p>
+      <p>Drop images or folders anywhere on this page, paste an image or its URL, or choose files.</p>
       <Pickers />
+    </section>
+  );
+}
+
+function EmptyTrash() {
+  return (
+    <section class="empty">
+      <h2>The trash is empty</h2>
+      <p>On a server with a trash, deleted images stay here for some days and can be restored.</p>
+      <button type="button" class="button" onClick={() => go({ filter: {} })}>
+        Show all images
+      </button>
     </section>
   );
 }

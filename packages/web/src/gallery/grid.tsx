@@ -11,13 +11,13 @@ import {
   windowScroll,
 } from "@tanstack/virtual-core";
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from "preact/hooks";
-import { remove } from "../deletion.tsx";
+import { remove, removeForGood } from "../deletion.ts";
 import { transferOf } from "../upload/transfers.ts";
 import { DateHere } from "./date-here.tsx";
 import { type Frame, type Layout, layOut, neighbour } from "./layout.ts";
 import { list, tiles } from "./list.ts";
 import { clearSelection, isSelecting, selectAll, toggle } from "./selection.tsx";
-import { isUnfinished } from "./tile.ts";
+import { isTrashed, isUnfinished } from "./tile.ts";
 import { TileView } from "./tile-view.tsx";
 
 /** Aspect ratio of an image whose size is not known yet, and of one that has no variants: it shows only a text. */
@@ -38,7 +38,7 @@ export function Grid() {
   const computed = useComputed(() => {
     const sent = transferOf.value;
     const ratios = tiles.value.map((tile) => {
-      if (!tile.src && !isUnfinished(tile)) return ratioOfNotice;
+      if (!tile.src && !isUnfinished(tile)) return (isTrashed(tile) && tile.ratio) || ratioOfNotice;
       return tile.ratio ?? sent.get(tile.id)?.ratio.value ?? ratioUnknown;
     });
     return layOut(ratios, frameOf(width.value));
@@ -88,7 +88,8 @@ export function Grid() {
       event.preventDefault();
       toggle(tile.id, { isRange: event.shiftKey });
     }
-    if (event.key === "Delete") remove(tile.id, tile.label);
+    if (event.key === "Delete")
+      void (isTrashed(tile) ? removeForGood : remove)([{ id: tile.id, name: tile.label }]);
     const target =
       event.key === "Delete"
         ? active + (active + 1 < all.length ? 1 : -1)

@@ -2,7 +2,7 @@
 import type { Count, Image, Query } from "@image-pipeline/client";
 import { batch, computed, effect, signal, untracked } from "@preact/signals";
 import { api, isReachable } from "../api.ts";
-import { pendingDelete } from "../deletion.tsx";
+import { pendingDelete } from "../deletion.ts";
 import { poll, subscribe } from "../live.ts";
 import { type Filter, matches, queryOf, wholeSeconds } from "../route.ts";
 import { route } from "../router.ts";

@@ -1,15 +1,15 @@
-/** Selected images, and the bar with what can be done with them: tag, download, delete. */
+/** Selected images, and the bar with the actions for them. */
 import { ClientError, type Image } from "@image-pipeline/client";
 import { effect, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { api } from "../api.ts";
-import { Icon } from "../controls.tsx";
-import { remove } from "../deletion.tsx";
+import { forEach, sentencesOf } from "../bulk.ts";
+import { Icon, type IconName } from "../controls.tsx";
+import { remove, removeForGood, restore } from "../deletion.ts";
 import { number } from "../format.ts";
 import { download } from "../image/download.ts";
 import { publish } from "../live.ts";
 import { route } from "../router.ts";
-import { wordsOf } from "../words.ts";
 import { tiles } from "./list.ts";
 import type { Tile } from "./tile.ts";
 
@@ -54,9 +54,6 @@ effect(() => {
   clearSelection();
 });
 
-/** Concurrent requests of a bulk change. */
-const atOnce = 4;
-
 /** Number of tags that the API accepts for an image. */
 const tagsMax = 20;
 
@@ -66,29 +63,47 @@ export function SelectionBar() {
   const [progress, setProgress] = useState("");
   if (!isSelecting.value) return null;
   // Images that were deleted meanwhile are no longer selected.
-  const chosen = tiles.value.filter(({ id }) => selected.value.has(id));
+  const chosen = tiles.value
+    .filter(({ id }) => selected.value.has(id))
+    .map((tile) => ({ ...tile, name: tile.label }));
   const count = chosen.length;
+  const isTrash = route.value.filter.status === "trashed";
+  const visibility = chosen.every(({ isPrivate }) => isPrivate) ? "public" : "private";
 
-  const run = async (name: string, each: (tile: Tile) => Promise<unknown>, width = atOnce) => {
-    const line = [...chosen];
-    let done = 0;
-    let failed: unknown;
-    const work = async () => {
-      for (let tile = line.shift(); tile; tile = line.shift()) {
-        setProgress(`${name} ${number(++done)} of ${number(count)}`);
-        await each(tile).catch((cause) => {
-          failed = cause;
-        });
-      }
-    };
-    await Promise.all(Array.from({ length: width }, work));
-    setProgress(failed ? `${wordsOf(failed).what} Some images were left out.` : "");
+  const run = async (name: string, each: (tile: Tile) => Promise<unknown>, width?: number) => {
+    const onStart = (started: number) => setProgress(`${name} ${number(started)} of ${number(count)}`);
+    const failures = await forEach(chosen, each, { width, onStart });
+    setProgress(failures.length > 0 ? `Failed for ${sentencesOf(failures)}` : "");
   };
+
+  const actions: Action[] = isTrash
+    ? [
+        ["Restore", "again", () => void restore(chosen).then(clearSelection)],
+        [
+          "Delete permanently",
+          "trash",
+          () => void removeForGood(chosen).then((isRemoved) => isRemoved && clearSelection()),
+        ],
+      ]
+    : [
+        ["Tag", "tag", () => setTagging(true)],
+        ["Download", "download", () => void run("Downloading", ({ id }) => download(id), 1)],
+        [
+          `Make ${visibility}`,
+          "lock",
+          () => void run("Changing", async ({ id }) => publish(await api.images.update(id, { visibility }))),
+        ],
+        ["Delete", "trash", () => void remove(chosen).then((isRemoved) => isRemoved && clearSelection())],
+      ];
 
   return (
     <section class="selection" aria-label="Selection">
       <strong role="status">{count === 0 ? "Select images" : `${number(count)} selected`}</strong>
-      {progress ? <span role="status">{progress}</span> : null}
+      {progress ? (
+        <span class="progress" role="status">
+          {progress}
+        </span>
+      ) : null}
       {isTagging ? (
         <TagForm
           onCancel={() => setTagging(false)}
@@ -99,28 +114,14 @@ export function SelectionBar() {
         />
       ) : (
         <>
-          <button type="button" class="quiet" disabled={count === 0} onClick={() => setTagging(true)}>
-            <Icon name="tag" /> Tag
+          <button type="button" class="quiet" disabled={count === tiles.value.length} onClick={selectAll}>
+            <Icon name="check" /> <span>Select all</span>
           </button>
-          <button
-            type="button"
-            class="quiet"
-            disabled={count === 0}
-            onClick={() => void run("Downloading", ({ id }) => download(id), 1)}
-          >
-            <Icon name="download" /> Download
-          </button>
-          <button
-            type="button"
-            class="quiet"
-            disabled={count === 0}
-            onClick={() => {
-              for (const { id, label } of chosen) remove(id, label);
-              clearSelection();
-            }}
-          >
-            <Icon name="trash" /> Delete
-          </button>
+          {actions.map(([name, icon, act]) => (
+            <button key={name} type="button" class="quiet" disabled={count === 0} title={name} onClick={act}>
+              <Icon name={icon} /> <span>{name}</span>
+            </button>
+          ))}
         </>
       )}
       <button type="button" class="quiet" aria-label="End the selection" onClick={clearSelection}>
@@ -129,6 +130,9 @@ export function SelectionBar() {
     </section>
   );
 }
+
+/** A button of the bar. */
+type Action = [name: string, icon: IconName, act: () => void];
 
 function TagForm({ onTags, onCancel }: { onTags: (tags: readonly string[]) => void; onCancel: () => void }) {
   const [text, setText] = useState("");

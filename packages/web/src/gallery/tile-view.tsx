@@ -2,14 +2,15 @@
 import { Component } from "preact";
 import { useState } from "preact/hooks";
 import { Icon } from "../controls.tsx";
+import { untilThen } from "../format.ts";
 import { format } from "../route.ts";
 import { route } from "../router.ts";
 import { isInterrupted } from "../upload/interrupted.ts";
 import { transferOf } from "../upload/transfers.ts";
-import { deferred, notUploaded, statusNames, wordsFor } from "../words.ts";
+import { deferred, importing, notUploaded, statusNames, wordsFor } from "../words.ts";
 import type { Box } from "./layout.ts";
 import { isSelecting, selected, toggle } from "./selection.tsx";
-import { isUnfinished, previewOf, type Tile } from "./tile.ts";
+import { isTrashed, isUnfinished, previewOf, type Tile } from "./tile.ts";
 
 type Props = {
   tile: Tile;
@@ -110,11 +111,19 @@ function Picture({ tile, width }: { tile: Tile; width: number }) {
       </>
     );
   }
+  if (isTrashed(tile)) {
+    return (
+      <span class="caption trashed">
+        <span class="truncate">{label}</span>{" "}
+        {tile.trashedUntil ? <small>Deleted {untilThen(tile.trashedUntil)}</small> : null}
+      </span>
+    );
+  }
   if (isUnfinished(tile) && !isInterrupted(tile)) {
     return (
       <>
         {preview ? <Preview key={preview} src={preview} alt={alt} /> : <Unknown label={label} />}
-        <Badge>{tile.deferredUntil ? deferred.what : statusNames[status]}</Badge>
+        <Badge>{tile.deferredUntil ? deferred.what : tile.isImport ? importing : statusNames[status]}</Badge>
       </>
     );
   }

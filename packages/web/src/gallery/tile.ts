@@ -11,7 +11,6 @@ export type Tile = {
   createdAt: string;
   /** The image waits for the next day, because its owner's share of the day's processing is used up. */
   deferredUntil?: string;
-
   /** Time of capture, without a time zone. Absent until the original has been inspected, and without EXIF. */
   takenAt?: string;
   /** Format of the original. */
@@ -32,6 +31,10 @@ export type Tile = {
   largest?: { url: string; width: number; height: number };
   /** Error code of a rejected or failed image. */
   code?: string;
+  /** The image is imported from a URL. */
+  isImport: boolean;
+  /** Time at which an image in the trash is deleted. */
+  trashedUntil?: string;
 };
 
 /** Converts an image of the API to a tile. */
@@ -48,6 +51,7 @@ export function tileOf(image: Image): Tile {
     variants,
     visibility,
     error,
+    trash,
   } = image;
   const label = nameOf(image);
   const { width, height } = source;
@@ -57,7 +61,6 @@ export function tileOf(image: Image): Tile {
     version,
     createdAt,
     deferredUntil,
-
     takenAt: source.takenAt,
     format: source.format,
     tags,
@@ -75,6 +78,8 @@ export function tileOf(image: Image): Tile {
       : {}),
     isPrivate: visibility === "private",
     code: error?.code,
+    isImport: source.url !== undefined,
+    trashedUntil: trash?.until,
   };
 }
 
@@ -93,6 +98,9 @@ export function nameOf({ title, filename, source }: Pick<Image, "title" | "filen
 /** Returns true if an image is `pending` or `processing`. */
 export const isUnfinished = ({ status }: Pick<Tile, "status">) =>
   status === "pending" || status === "processing";
+
+/** Returns true if an image is in the trash. */
+export const isTrashed = ({ status }: Pick<Tile, "status">) => status === "trashed";
 
 /** Bound of the preview cache. A screen of a 4K display shows about a hundred. */
 const previewsMax = 1000;

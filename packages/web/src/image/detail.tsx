@@ -3,12 +3,13 @@ import type { Image } from "@image-pipeline/client";
 import { srcset } from "@image-pipeline/client/show";
 import { useEffect, useRef } from "preact/hooks";
 import { Dialog, Icon } from "../controls.tsx";
+import { untilThen } from "../format.ts";
 import { list, tiles } from "../gallery/list.ts";
-import { nameOf, previewOf, type Tile } from "../gallery/tile.ts";
+import { isTrashed, nameOf, previewOf, type Tile } from "../gallery/tile.ts";
 import { closeImage, go, route } from "../router.ts";
 import { isInterrupted } from "../upload/interrupted.ts";
 import { transferOf } from "../upload/transfers.ts";
-import { deferred, notUploaded, statusNames, type Words, wordsFor, wordsOf } from "../words.ts";
+import { deferred, importing, notUploaded, statusNames, type Words, wordsFor, wordsOf } from "../words.ts";
 import { Actions, Describe } from "./edit.tsx";
 import { Facts, History } from "./facts.tsx";
 import { Code, Variants } from "./files.tsx";
@@ -33,7 +34,10 @@ export function Detail({ id }: { id: string }) {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.altKey || event.ctrlKey || event.metaKey || isLightboxOpen()) return;
-      if (event.target instanceof Element && event.target.closest("input, textarea, pre, [role=tablist]"))
+      if (
+        event.target instanceof Element &&
+        event.target.closest("input, textarea, pre, [role=tablist], .sheet")
+      )
         return;
       if (event.key === "ArrowLeft") step(-1);
       if (event.key === "ArrowRight") step(1);
@@ -84,12 +88,16 @@ export function Detail({ id }: { id: string }) {
           {image ? (
             <>
               <Heading image={image} name={name} />
-              <Describe key={image.id} image={image} />
+              {isTrashed(image) ? null : <Describe key={image.id} image={image} />}
               <Actions image={image} name={name} onRemoved={closeImage} />
               <Facts image={image} />
-              <Similar image={image} />
-              <Variants image={image} />
-              <Code image={image} />
+              {isTrashed(image) ? null : (
+                <>
+                  <Similar image={image} />
+                  <Variants image={image} />
+                  <Code image={image} />
+                </>
+              )}
               <History events={events.value} />
             </>
           ) : null}
@@ -108,7 +116,8 @@ function step(by: 1 | -1) {
 }
 
 function Heading({ image, name }: { image: Image; name: string }) {
-  const { status, error } = image;
+  const { status, error, trash } = image;
+  const isImport = status === "pending" && image.source.url !== undefined;
   const isMissing = isInterrupted(image);
   const why: Words | undefined = isMissing
     ? notUploaded
@@ -121,8 +130,15 @@ function Heading({ image, name }: { image: Image; name: string }) {
     <header>
       <h2>{name}</h2>
       <p class={`status ${isMissing ? "failed" : status}`} role="status">
-        {isMissing ? notUploaded.what : image.deferredUntil ? deferred.what : statusNames[status]}
+        {isMissing
+          ? notUploaded.what
+          : image.deferredUntil
+            ? deferred.what
+            : isImport
+              ? importing
+              : statusNames[status]}
       </p>
+      {trash ? <p class="why">It is deleted {untilThen(trash.until)}, unless you restore it.</p> : null}
       {why ? (
         <p class="why">
           {isMissing || image.deferredUntil ? null : why.what} {why.help}

@@ -3,7 +3,8 @@ import { type Image, isFinal } from "@image-pipeline/client";
 import { useEffect, useState } from "preact/hooks";
 import { api } from "../api.ts";
 import { Icon } from "../controls.tsx";
-import { remove, removeNow } from "../deletion.tsx";
+import { remove, removeForGood, removeNow, restore } from "../deletion.ts";
+import { isTrashed } from "../gallery/tile.ts";
 import { publish } from "../live.ts";
 import { TagField } from "../tag-field.tsx";
 import { PickAgain } from "../upload/input.tsx";
@@ -118,12 +119,15 @@ function Conflict({ other }: { other: Image }) {
 export function Actions({ image, name, onRemoved }: { image: Image; name: string; onRemoved: () => void }) {
   const [error, setError] = useState<Words | undefined>(undefined);
   const other = image.visibility === "private" ? "public" : "private";
+  if (isTrashed(image)) return <TrashActions image={image} name={name} onRemoved={onRemoved} />;
+  // An import that failed has no bytes.
+  const hasBytes = image.source.bytes !== undefined || !image.source.url;
   return (
     <section class="do" aria-label="Actions">
       {isInterrupted(image) ? (
         <PickAgain
           onAdded={() => {
-            removeNow(image.id);
+            void removeNow(image.id);
             onRemoved();
           }}
         />
@@ -131,7 +135,7 @@ export function Actions({ image, name, onRemoved }: { image: Image; name: string
         <button
           type="button"
           class="button"
-          disabled={!isFinal(image)}
+          disabled={!isFinal(image) || !hasBytes}
           onClick={() => {
             setError(undefined);
             api.images.reprocess(image.id).then(publish, (cause) => setError(wordsOf(cause)));
@@ -169,8 +173,7 @@ export function Actions({ image, name, onRemoved }: { image: Image; name: string
         type="button"
         class="button danger"
         onClick={() => {
-          remove(image.id, name);
-          onRemoved();
+          void remove([{ id: image.id, name }]).then((isRemoved) => isRemoved && onRemoved());
         }}
       >
         <Icon name="trash" /> Delete
@@ -180,6 +183,25 @@ export function Actions({ image, name, onRemoved }: { image: Image; name: string
           {error.what} {error.help}
         </p>
       ) : null}
+    </section>
+  );
+}
+
+/** Buttons of an image in the trash. */
+function TrashActions({ image, name, onRemoved }: { image: Image; name: string; onRemoved: () => void }) {
+  const { id } = image;
+  return (
+    <section class="do" aria-label="Actions">
+      <button type="button" class="button primary" onClick={() => void restore([{ id, name }])}>
+        <Icon name="again" /> Restore
+      </button>
+      <button
+        type="button"
+        class="button danger"
+        onClick={() => void removeForGood([{ id, name }]).then((isRemoved) => isRemoved && onRemoved())}
+      >
+        <Icon name="trash" /> Delete permanently
+      </button>
     </section>
   );
 }

@@ -21,6 +21,7 @@ export function Facts({ image }: { image: Image }) {
     ["Size", width && height ? `${width} × ${height}, ${megapixels(width * height)}` : undefined],
     ["Original", [source.bytes === undefined ? "" : bytes(source.bytes), ...kind].filter(Boolean).join(", ")],
     ["File", filename ?? source.key],
+    ["Imported from", source.url],
     ["Added", moment(createdAt)],
     ["Processed", processedAt && moment(processedAt)],
     ["Visibility", visibility === "private" ? "Private, by signed URLs" : undefined],
@@ -58,6 +59,8 @@ const names: Record<string, string | undefined> = {
   failed: "Failed",
   updated: "Updated",
   reprocessed: "Reprocessed",
+  trashed: "Moved to the trash",
+  restored: "Restored",
   deleting: "Deleting",
   deleted: "Deleted",
 };

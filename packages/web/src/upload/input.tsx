@@ -1,7 +1,9 @@
-/** Ways to add files: drop, paste, file and folder pickers, and a phone's camera. */
+/** Ways to add images: drop, paste, file and folder pickers, a phone's camera, and URLs. */
 import type { ComponentChildren } from "preact";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { Icon } from "../controls.tsx";
+import { lazyDialog } from "../lazy.tsx";
+import { urlsOf, urlText } from "./from-url.ts";
 import { add } from "./transfers.ts";
 
 /** Accepts files that are dropped or pasted anywhere on the page. */
@@ -33,7 +35,10 @@ export function DropZone({ children }: { children: ComponentChildren }) {
     });
     on("paste", (event) => {
       const files = pastedFiles(event.clipboardData);
-      if (files.length > 0) add(files);
+      if (files.length > 0) return add(files);
+      if (event.target instanceof Element && event.target.closest("input, textarea, dialog")) return;
+      const urls = urlsOf(event.clipboardData?.getData("text/plain") ?? "");
+      if (urls.length > 0) urlText.value = urls.join("\n");
     });
     return () => stop.abort();
   }, []);
@@ -45,20 +50,38 @@ export function DropZone({ children }: { children: ComponentChildren }) {
           <p>Drop images or folders to upload</p>
         </div>
       ) : null}
+      {urlText.value === undefined ? null : (
+        <URLDialog text={urlText.value} onClose={closeURLs}>
+          <Folder onAdded={closeURLs} />
+        </URLDialog>
+      )}
     </>
   );
 }
 
+const URLDialog = lazyDialog<{ text: string; onClose: () => void; children: ComponentChildren }>(
+  async () => (await import("./url-dialog.tsx")).URLDialog,
+);
+
+const moreWays = "Add a folder or a URL";
+
+const openURLs = () => {
+  urlText.value = "";
+};
+const closeURLs = () => {
+  urlText.value = undefined;
+};
+
 /** File types that pickers offer first. The API decides by the bytes. */
 const accept = "image/*,.heic,.heif,.avif";
 
-/** The buttons in the page's header: files, or a folder. */
+/** The buttons in the page's header: files, and the dialog for a folder or URLs. */
 export function AddButtons() {
   return (
     <div class="add">
-      <Picker class="button" label="Add a folder" attributes={{ multiple: true, webkitdirectory: true }}>
-        <Icon name="folder" />
-      </Picker>
+      <button type="button" class="button" aria-label={moreWays} title={moreWays} onClick={openURLs}>
+        <Icon name="more" />
+      </button>
       <Picker class="button primary" attributes={{ multiple: true, accept }}>
         <Icon name="add" /> <span>Add</span>
         <span class="wide"> images</span>
@@ -83,13 +106,22 @@ export function Pickers() {
       <Picker class="button primary" attributes={{ multiple: true, accept }}>
         <Icon name="picture" /> Choose files
       </Picker>
-      <Picker class="button" attributes={{ multiple: true, webkitdirectory: true }}>
-        <Icon name="folder" /> Choose a folder
-      </Picker>
+      <Folder />
       <Picker class="button touch" attributes={{ accept: "image/*", capture: "environment" }}>
         <Icon name="camera" /> Take a photo
       </Picker>
+      <button type="button" class="button" onClick={openURLs}>
+        <Icon name="link" /> From a URL
+      </button>
     </div>
+  );
+}
+
+function Folder({ onAdded }: { onAdded?: () => void }) {
+  return (
+    <Picker class="button" attributes={{ multiple: true, webkitdirectory: true }} onAdded={onAdded}>
+      <Icon name="folder" /> Choose a folder
+    </Picker>
   );
 }
 

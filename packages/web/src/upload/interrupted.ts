@@ -36,8 +36,13 @@ export function isInterrupted({
   status,
   createdAt,
   deferredUntil,
-}: Pick<Image, "id" | "status" | "createdAt" | "deferredUntil">): boolean {
-  if (status !== "pending" || deferredUntil !== undefined) return false;
+  isImport,
+  source,
+}: Pick<Image, "id" | "status" | "createdAt" | "deferredUntil"> & {
+  isImport?: boolean;
+  source?: Image["source"];
+}): boolean {
+  if (status !== "pending" || deferredUntil !== undefined || isImport || source?.url) return false;
   const transfer = transferOf.value.get(id);
   if (transfer) return !isSending(transfer.state.value);
   return interrupted.has(id) || Date.now() - Date.parse(createdAt) > abandonedMs;

@@ -1,0 +1,124 @@
+/** The page of a stage with a trash. */
+import type { Page } from "playwright-core";
+import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { describeWith } from "../needs.ts";
+import { eventually, faultsOf, open, startWorld, type World } from "./page.fixture.ts";
+import { scene } from "./scenes.ts";
+
+let world: World;
+let page: Page;
+
+beforeAll(async () => {
+  world = await startWorld({ anonymous: true, trashDays: 7 });
+}, 60_000);
+afterAll(() => world?.stop());
+afterEach(async () => {
+  await page?.close();
+  expect(world.complaints.splice(0)).toEqual([]);
+});
+
+/** Uploads an image without the page. */
+async function add(seed: number, title: string): Promise<string> {
+  const file = new File([new Uint8Array(await scene(seed))], `IMG_${seed}.jpg`, { type: "image/jpeg" });
+  return (await world.client.upload(file, { title })).id;
+}
+
+const statusOf = (id: string) =>
+  world.client.images.get(id).then(
+    ({ status }) => status,
+    ({ code }) => code,
+  );
+const tile = (id: string) => page.locator(`.tile[href*="${id}"]`);
+const button = (name: string) => page.getByRole("button", { name, exact: true });
+
+describeWith("chromium", "in Chromium", () => {
+  test("a deleted image comes back by Undo, and once a trash is known it is deleted without a question", async () => {
+    const [first, second] = [await add(1, "First"), await add(2, "Second")];
+    page = await open(world);
+    await tile(first).press("Delete");
+    // No image in the trash has shown yet that there is one.
+    const question = page.getByRole("dialog", { name: "Delete First?" });
+    await question.getByText("Without a trash on this server").waitFor();
+    await question.getByRole("button", { name: "Delete" }).click();
+    await page.getByText("Moved First to the trash").waitFor();
+    expect(await statusOf(first)).toBe("trashed");
+    await button("Undo").click();
+    await page.getByText("Restored First").waitFor();
+    await tile(first).waitFor();
+    await eventually(() => statusOf(first)).toBe("ready");
+
+    await tile(second).press("Delete");
+    await page.getByText("Moved Second to the trash").waitFor();
+    await page.keyboard.press("Control+z");
+    await eventually(() => statusOf(second)).toBe("ready");
+  });
+
+  test("the trash is a view, from which several images are restored or deleted permanently", {
+    timeout: 60_000,
+  }, async () => {
+    const ids = [await add(3, "Three"), await add(4, "Four"), await add(5, "Five")];
+    const [three = "", four = "", five = ""] = ids;
+    for (const id of ids) await world.client.images.remove(id);
+    page = await open(world);
+    await page.getByLabel("Trash", { exact: true }).check();
+    expect(page.url()).toContain("status=trashed");
+    await page.getByRole("link", { name: /^Three Deleted in 7 days$/ }).waitFor();
+    await page.getByRole("checkbox", { name: "Select Three" }).check();
+    const bar = page.getByRole("region", { name: "Selection" });
+    await bar.getByRole("button", { name: "Select all" }).click();
+    await bar.getByText("3 selected").waitFor();
+    await page.getByRole("checkbox", { name: "Select Five" }).uncheck();
+    expect(await faultsOf(page)).toEqual([]);
+    await bar.getByRole("button", { name: "Restore" }).click();
+    await page.getByText("Restored 2 images").waitFor();
+    await eventually(() => Promise.all(ids.map(statusOf))).toEqual(["ready", "ready", "trashed"]);
+    await eventually(() => page.locator(".tile").count()).toBe(1);
+
+    await tile(five).click();
+    await page.getByText("It is deleted in 7 days, unless you restore it.").waitFor();
+    expect(await page.getByLabel("Title").count()).toBe(0);
+    expect(await faultsOf(page)).toEqual([]);
+    await button("Delete permanently").click();
+    const question = page.getByRole("dialog", { name: "Delete Five permanently?" });
+    await question.getByRole("button", { name: "Delete permanently" }).click();
+    await page.getByText("Deleted Five").waitFor();
+    expect(await statusOf(five)).toBe("image_not_found");
+    await page.getByRole("heading", { name: "The trash is empty" }).waitFor();
+    await page.getByLabel("All", { exact: true }).check();
+    for (const id of [three, four]) await tile(id).waitFor();
+  });
+
+  test("of a selection, the images that could not be deleted stay and are named", async () => {
+    const ids = [await add(6, "Six"), await add(7, "Seven")];
+    const [six = "", seven = ""] = ids;
+    page = await open(world);
+    await page.route(`**/images/${seven}`, (route) =>
+      route.request().method() === "DELETE"
+        ? route.fulfill({
+            status: 403,
+            contentType: "application/problem+json",
+            body: JSON.stringify({ status: 403, code: "forbidden", title: "Permission denied." }),
+          })
+        : route.continue(),
+    );
+    await tile(seven).focus();
+    for (const [key, id] of [
+      ["Space", seven],
+      ["ArrowRight", six],
+      ["Space", six],
+    ] as const) {
+      await page.keyboard.press(key);
+      await eventually(() => page.evaluate(() => document.activeElement?.getAttribute("href"))).toContain(id);
+    }
+    const bar = page.getByRole("region", { name: "Selection" });
+    await bar.getByText("2 selected").waitFor();
+    await bar.getByRole("button", { name: "Delete" }).click();
+    const question = page.getByRole("dialog", { name: "Delete 2 images?" });
+    await question.getByRole("button", { name: "Delete" }).click();
+    await page.getByText("Failed for Seven: Permission denied.").waitFor();
+    await button("Undo").waitFor();
+    await tile(seven).waitFor();
+    expect(await tile(six).count()).toBe(0);
+    expect([await statusOf(six), await statusOf(seven)]).toEqual(["trashed", "ready"]);
+  });
+});

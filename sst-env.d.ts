@@ -35,6 +35,10 @@ declare module "sst" {
       "type": "sst.aws.Queue"
       "url": string
     }
+    "Deliveries": {
+      "type": "sst.aws.Queue"
+      "url": string
+    }
     "Distribution": {
       "id": string
       "imagesMax": number
@@ -100,6 +104,10 @@ declare module "sst" {
       "type": "sst.aws.Router"
       "url": string
     }
+    "Sender": {
+      "name": string
+      "type": "sst.aws.Function"
+    }
     "Settings": {
       "animatedPixelsMax": number
       "anonymous": boolean
@@ -136,6 +144,7 @@ declare module "sst" {
       "uploadsPerDayMax": number
       "waitingMax": number
       "waitingPerOwnerMax": number
+      "webhooksMax": number
     }
     "Uploads": {
       "name": string

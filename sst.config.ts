@@ -29,6 +29,7 @@ export default $config({
     await import("./infra/processor.ts");
     await import("./infra/importer.ts");
     await import("./infra/reconciler.ts");
+    await import("./infra/sender.ts");
     await import("./infra/invalidator.ts");
     await import("./infra/api.ts");
     await import("./infra/breaker.ts");

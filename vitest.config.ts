@@ -10,6 +10,7 @@ for (const name of Object.keys(process.env)) if (name.startsWith("AWS_")) delete
 const resources = {
   App: { name: "image-pipeline", stage: "test" },
   CursorKey: { value: "a key for tests alone" },
+  Deliveries: { url: "http://127.0.0.1:9/deliveries" },
   DeadLetters: { url: "http://127.0.0.1:9/dead-letters" },
   Images: { name: "images" },
   MediaKey: createMediaKey(),

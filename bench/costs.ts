@@ -74,7 +74,7 @@ const originalBytes = mean(inputs.map((bytes) => bytes.length));
 const variantBytes = Object.fromEntries(Object.entries(sizes).map(([name, all]) => [name, mean(all)]));
 const allVariants = Object.values(variantBytes).reduce((sum, bytes) => sum + bytes, 0);
 
-const { life, focus } = await count(inputs[0] ?? Buffer.alloc(0));
+const { life, focus, delivery } = await count(inputs[0] ?? Buffer.alloc(0));
 type Line = [what: string, much: string, dollars: number];
 
 /** Seconds of a run of the processor that needs this CPU. */
@@ -151,7 +151,7 @@ const watched = resourcesOf(await evaluate({ stage: "production" }), /metricAlar
   0,
 );
 /** Receives on empty queues in a month. */
-const emptyReceives = (4 * assumed.pollersPerQueue * 30 * 86_400) / assumed.pollSeconds;
+const emptyReceives = (5 * assumed.pollersPerQueue * 30 * 86_400) / assumed.pollSeconds;
 const head = ["what", "how much", "US $"];
 const dollarsOf = (start: string) => make.find(([what]) => what.startsWith(start))?.[2] ?? 0;
 const [compute, writes, puts] = [
@@ -348,6 +348,10 @@ Similar images of an owner with up to 100 images are one query of up to 29 KB, 4
 
 An import by URL costs what an upload does, and per million $${(million * (prices.lambdaGBSecond + prices.lambdaRequest + 3 * prices.queueRequest)).toFixed(2)} more if its source answers within a second: 1 GB-s, and three requests of the queue. A source that does not answer costs 20 GB-s for each of four tries.
 
+## Webhooks
+
+An event of an owner without endpoints costs no write: only the reads of two short lists of endpoints, half a unit each, which a process keeps for ten seconds. A delivery that succeeds at once costs ${delivery.writeUnits} write units, ${delivery.readUnits} read units and three requests to SQS: the row of the delivery, with the image as it was, is written before the image, and again with the result, and it enters and leaves the index of what is due. Its body has ${delivery.bodyBytes} bytes. The sender takes ten messages at a time; with receivers that answer in 100 ms a delivery is 10 ms of 512 MB. Together $${(million * (delivery.writeUnits * prices.tableWrite + delivery.readUnits * prices.tableRead + 3 * prices.queueRequest + 0.005 * prices.lambdaGBSecond + 0.1 * prices.lambdaRequest)).toFixed(2)} per million deliveries. Each failed attempt costs as much again, and two units of the endpoint's row.
+
 ## ${assumed.views} million views
 
 ${assumed.views} per image, all of \`medium\`, ${assumed.hitRatio * 100} % of them from CloudFront's cache. The first terabyte and the first ten million requests of a month are free.
@@ -357,7 +361,7 @@ ${table(head, rows(show))}
 ${await lazyCosts(inputs, assumed.waitSeconds)}
 ## Fixed costs
 
-A production stage at rest costs about $${(watched * prices.alarmMetric + 2 * prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own two, and ${(emptyReceives / million).toFixed(1)} million receives on four empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metrics are $${(2 * prices.ownMetric).toFixed(2)}. Schedules are within the free tier.
+A production stage at rest costs about $${(watched * prices.alarmMetric + 2 * prices.ownMetric + emptyReceives * prices.queueRequest).toFixed(2)} a month: ${watched} metrics that its alarms look at, the breaker's own two, and ${(emptyReceives / million).toFixed(1)} million receives on five empty queues ($${(emptyReceives * prices.queueRequest).toFixed(2)}; the account's first million is free). Other stages have alarms only if they set an e-mail address; the breaker's metrics are $${(2 * prices.ownMetric).toFixed(2)}. Schedules are within the free tier.
 
 ## Worst day
 

@@ -1,9 +1,14 @@
-/** Requests of one image, counted in a run of the deployed bundles: its upload until it is ready, and a new focal point. */
+/** Requests of one image, counted in a run of the deployed bundles: its upload until it is ready, a new focal point, and a delivery to a webhook. */
+
+import { once } from "node:events";
+import type { RequestListener } from "node:http";
+import { PassThrough } from "node:stream";
 import { type Item, meter, sizeOf } from "../infra/test/capacity.ts";
-import { deploy } from "../infra/test/deployed.ts";
+import { type Deployment, deploy, onInternet } from "../infra/test/deployed.ts";
 import { evaluate } from "../infra/test/graph.ts";
 import { ensureInstalled } from "../infra/test/install.ts";
 import { bundle } from "../infra/test/platform.ts";
+import { internet } from "../packages/core/src/egress/fixture-internet.ts";
 import { indexes } from "../packages/core/src/table/table-schema.ts";
 
 /** DynamoDB capacity units, requests to S3, and bytes of the image's items including their copies in indexes. */
@@ -19,11 +24,17 @@ export type Requests = {
   itemBytes: number;
 };
 
-/** Creates an image, uploads its bytes, waits until it is ready, moves its focal point, and returns the counts of both. */
-export async function count(bytes: Buffer): Promise<{ life: Requests; focus: Requests }> {
+/** DynamoDB capacity units and bytes of one delivery to a webhook that succeeds at once. */
+export type Delivery = { writeUnits: number; readUnits: number; bodyBytes: number };
+
+/** Creates an image, uploads its bytes, waits until it is ready, moves its focal point, and returns the counts of both and of a delivery. */
+export async function count(bytes: Buffer): Promise<{ life: Requests; focus: Requests; delivery: Delivery }> {
   ensureInstalled();
   await bundle("product");
-  const cloud = await deploy(await evaluate({ stage: "dev" }));
+  const received = new PassThrough();
+  const receiver = await internet({}, receive(received));
+  const variables = { Sender: await onInternet(receiver) };
+  const cloud = await deploy(await evaluate({ stage: "dev" }), "product", variables);
   try {
     const described = { filename: "IMG_2041.jpg", contentType: "image/jpeg", bytes: bytes.length };
     const announced = await fetch(`${cloud.url}/images`, {
@@ -56,10 +67,53 @@ export async function count(bytes: Buffer): Promise<{ life: Requests; focus: Req
     const both = sum([...uploaded, ...take()]);
     const names = Object.keys(life) as (keyof Requests)[];
     const focus = Object.fromEntries(names.map((name) => [name, both[name] - life[name]])) as Requests;
-    return { life, focus };
+    return { life, focus, delivery: await countDelivery(cloud, id, received) };
   } finally {
+    receiver.close();
     await cloud.stop();
   }
+}
+
+/** Receives messages, and writes the size of each body in bytes. */
+const receive =
+  (sizes: PassThrough): RequestListener =>
+  async (request, response) => {
+    const { length } = Buffer.concat(await request.toArray());
+    response.writeHead(204).end();
+    sizes.write(String(length));
+  };
+
+/** Changes an image of an owner without a webhook and then with one, and returns the difference. */
+async function countDelivery(cloud: Deployment, image: string, received: PassThrough): Promise<Delivery> {
+  const { url, guards } = cloud;
+  const ask = (method: string, path: string, body: object) =>
+    fetch(url + path, {
+      method,
+      headers: { "content-type": "application/json" },
+      body: JSON.stringify(body),
+    });
+  const change = async (title: string) => {
+    const starts = [guards.Api, guards.Sender].map(({ passed }) => ({ passed, start: passed.length }));
+    await ask("PATCH", `/images/${image}`, { title });
+    return () => sum(starts.flatMap(({ passed, start }) => passed.slice(start)));
+  };
+  // So that each counted change replaces one word of the title.
+  await change("Zero");
+  const without = (await change("First"))();
+  const subscription = { url: "https://images.example/hook", events: ["image.updated"] };
+  const { id } = (await (await ask("POST", "/webhooks", subscription)).json()) as { id: string };
+  const counted = await change("Again");
+  const [size] = await once(received, "data");
+  const path = `${url}/webhooks/${id}/deliveries?status=delivered`;
+  const before = guards.Api.passed.length;
+  while (((await (await fetch(path)).json()) as { items: [] }).items.length === 0);
+  guards.Api.passed.splice(before);
+  const withOne = counted();
+  return {
+    writeUnits: withOne.writeUnits - without.writeUnits,
+    readUnits: withOne.readUnits - without.readUnits,
+    bodyBytes: Number(size),
+  };
 }
 
 function sum(passed: { operation: string; body: string }[]): Requests {
@@ -76,8 +130,9 @@ function sum(passed: { operation: string; body: string }[]): Requests {
     const { Item: item } = JSON.parse(body) as { Item?: Item };
     if (JSON.stringify(item?.__edb_e__) === '{"S":"term"}') terms.see(operation, body);
     if (item) rows.set(JSON.stringify([item.pk, item.sk]), item);
-    // One unit per consistent read of up to 4 KB.
-    if (/^(GetItem|BatchGetItem|Query)$/.test(operation)) readUnits += 1;
+    // One unit per consistent read of up to 4 KB, half a unit per other one.
+    if (/^(GetItem|BatchGetItem|Query)$/.test(operation))
+      readUnits += /"ConsistentRead":true/.test(body) ? 1 : 0.5;
   }
   const timesKept = (item: Item) => 1 + ["gsi1pk", "gsi2pk"].filter((key) => item[key]).length;
   const count = (operation: string) => passed.filter((request) => request.operation === operation).length;

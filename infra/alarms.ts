@@ -11,9 +11,10 @@ import { cloud, production } from "./config.ts";
 import { importer } from "./importer.ts";
 import { invalidator } from "./invalidator.ts";
 import { deadLetter, processor } from "./processor.ts";
-import { deadLetters, imports, processing } from "./queues.ts";
+import { deadLetters, deliveries, imports, processing } from "./queues.ts";
 import { reconciler } from "./reconciler.ts";
 import { router } from "./router.ts";
+import { sender } from "./sender.ts";
 import { images } from "./table.ts";
 import { usEast1 } from "./us-east-1.ts";
 
@@ -23,6 +24,7 @@ const functions = {
   DeadLetter: deadLetter,
   Reconciler: reconciler,
   Api: api,
+  Sender: sender,
   ...(breaker && { Breaker: breaker }),
   ...(invalidator && { Invalidator: invalidator }),
 };
@@ -78,6 +80,12 @@ const alarms: Record<string, Alarm> = {
     statistic: "Maximum",
     above: 1800,
     about: "Imports wait for more than half an hour. Is the importer failing, or throttled?",
+  },
+  OldestDelivery: {
+    metrics: [ofQueue(deliveries, "ApproximateAgeOfOldestMessage")],
+    statistic: "Maximum",
+    above: 1200,
+    about: "Messages to webhooks wait for more than 20 minutes, of which 15 may be a retry's delay.",
   },
   TableReadThrottles: {
     metrics: ofTable("ReadThrottleEvents"),

@@ -5,7 +5,7 @@ import { documentsOf } from "../packages/functions/src/http/documents.ts";
 import { cloud } from "./config.ts";
 import { common } from "./function.ts";
 import { mediaKey } from "./media-key.ts";
-import { deadLetters, imports, processing } from "./queues.ts";
+import { deadLetters, deliveries, imports, processing } from "./queues.ts";
 import { router } from "./router.ts";
 import { cursorKey, originSecretLink, settings } from "./settings.ts";
 import { uploads } from "./storage.ts";
@@ -44,6 +44,7 @@ export const api = new sst.aws.Function("Api", {
     images,
     processing,
     imports,
+    deliveries,
     deadLetters,
     router,
     cursorKey,
@@ -57,6 +58,9 @@ export const api = new sst.aws.Function("Api", {
     itemRight(["dynamodb:GetItem"], "owner", "key"),
     itemRight(["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], "owner"),
     itemRight(["dynamodb:Query"], "image", "term", "owner", "tally"),
+    itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "webhook", "secret"),
+    itemRight(["dynamodb:UpdateItem"], "webhook"),
+    itemRight(["dynamodb:GetItem", "dynamodb:Query"], "delivery"),
     {
       actions: ["dynamodb:Query"],
       resources: [indexArn("gsi1"), indexArn("gsi2"), indexArn("gsi3"), indexArn("gsi6")],

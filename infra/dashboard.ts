@@ -6,13 +6,14 @@ import { deadLetter, processor } from "./processor.ts";
 import { deadLetters, imports, processing } from "./queues.ts";
 import { reconciler } from "./reconciler.ts";
 import { router } from "./router.ts";
+import { sender } from "./sender.ts";
 import { images } from "./table.ts";
 
 /** A graph: its title, statistic and metrics, as in the source of a CloudWatch dashboard. */
 type Widget = { title: string; stat: string; region?: string; metrics: (string | $util.Input<string>)[][] };
 
 const ofFunctions = (metricName: string) =>
-  [api, processor, importer, deadLetter, reconciler].map(({ name }) => [
+  [api, processor, importer, deadLetter, reconciler, sender].map(({ name }) => [
     "AWS/Lambda",
     metricName,
     "FunctionName",

@@ -1,6 +1,6 @@
 /** The importer: the one function that requests URLs of callers, and stores their files in the uploads bucket. */
 import { common } from "./function.ts";
-import { consume, imports, processing } from "./queues.ts";
+import { consume, deliveries, imports, processing } from "./queues.ts";
 import { settings } from "./settings.ts";
 import { uploads } from "./storage.ts";
 import { images, recordRights } from "./table.ts";
@@ -13,7 +13,7 @@ export const importer = new sst.aws.Function("Importer", {
   timeout: "90 seconds",
   // A file of 100 MiB is in memory three times.
   memory: "1024 MB",
-  link: [uploads, images, imports, processing, settings],
+  link: [uploads, images, imports, processing, deliveries, settings],
   permissions: [
     consume(imports),
     // An import that may succeed later is sent again with a delay.

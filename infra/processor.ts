@@ -2,7 +2,7 @@
 import "./events.ts";
 import { cloud, pipeline } from "./config.ts";
 import { common } from "./function.ts";
-import { consume, deadLetters, processing } from "./queues.ts";
+import { consume, deadLetters, deliveries, processing } from "./queues.ts";
 import { settings } from "./settings.ts";
 import { processed, uploads, variants } from "./storage.ts";
 import { images, itemRight, recordRights } from "./table.ts";
@@ -20,7 +20,7 @@ export const processor = new sst.aws.Function("Processor", {
     !$dev && { concurrency: { reserved: cloud.processorConcurrencyMax } }),
   // Native code for Lambda's platform, and WebAssembly that is read as a file. The root package.json has the versions.
   nodejs: { ...common.nodejs, install: ["sharp", "libheif-js"] },
-  link: [uploads, processed, images, settings],
+  link: [uploads, processed, images, deliveries, settings],
   permissions: [
     consume(processing),
     { actions: ["s3:GetObject"], resources: [$interpolate`${uploads.arn}/*`] },
@@ -52,7 +52,7 @@ export const deadLetter = new sst.aws.Function("DeadLetter", {
   handler: "packages/functions/src/dead-letter.handler",
   timeout: "30 seconds",
   memory: "512 MB",
-  link: [uploads, processed, images, settings],
+  link: [uploads, processed, images, deliveries, settings],
   permissions: [
     consume(deadLetters),
     // The variants of an image that was deleted meanwhile.

@@ -1,4 +1,4 @@
-/** The processing queue, the queue of imports and their dead-letter queue, and the queue of deleted variants. */
+/** The processing queue, the queue of imports and their dead-letter queue, and the queues of webhooks and of deleted variants. */
 import { cloud, pipeline } from "./config.ts";
 
 // Links carry URLs and no rights: SST's own would grant `sqs:*`.
@@ -23,6 +23,16 @@ export const processing = new sst.aws.Queue("Processing", {
   visibilityTimeout: `${visibilitySeconds} seconds`,
   dlq: { queue: deadLetters.arn, retry: 6 },
   transform: { queue: { messageRetentionSeconds: 4 * day } },
+});
+
+/**
+ * Attempts at deliveries to webhooks. Without a dead-letter queue: each delivery is a row with the time at which it is due,
+ * and the reconciler sends it again. An hour is four times the longest delay of a message.
+ */
+export const deliveries = new sst.aws.Queue("Deliveries", {
+  // Six times the sender's timeout.
+  visibilityTimeout: "3 minutes",
+  transform: { queue: { messageRetentionSeconds: 3_600 } },
 });
 
 /**

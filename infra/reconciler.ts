@@ -1,6 +1,6 @@
-/** The reconciler: finds uploads whose events were lost, and images that are stuck. */
+/** The reconciler: finds uploads whose events were lost, images that are stuck, and deliveries that are due. */
 import { common } from "./function.ts";
-import { processing } from "./queues.ts";
+import { deliveries, processing } from "./queues.ts";
 import { processed, uploads, variants } from "./storage.ts";
 import { images, indexArn, itemRight } from "./table.ts";
 
@@ -10,7 +10,7 @@ export const reconciler = new sst.aws.Function("Reconciler", {
   handler: "packages/functions/src/reconciler.handler",
   timeout: "15 minutes",
   memory: "512 MB",
-  link: [uploads, processed, images, processing],
+  link: [uploads, processed, images, processing, deliveries],
   permissions: [
     { actions: ["s3:ListBucket"], resources: [uploads.arn, processed.arn] },
     // For HeadObject, which s3:GetObject covers.
@@ -26,14 +26,16 @@ export const reconciler = new sst.aws.Function("Reconciler", {
     itemRight(["dynamodb:PutItem", "dynamodb:DeleteItem"], "term"),
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "job"),
     itemRight(["dynamodb:UpdateItem", "dynamodb:Query"], "tally"),
+    itemRight(["dynamodb:BatchGetItem", "dynamodb:PutItem"], "delivery"),
     { actions: ["dynamodb:Query"], resources: [indexArn("gsi3"), indexArn("gsi4")] },
-    { actions: ["sqs:SendMessage"], resources: [processing.arn] },
+    { actions: ["sqs:SendMessage"], resources: [processing.arn, deliveries.arn] },
   ],
 });
 
 /** The schedule of each job, in UTC. The two comparisons run once a day, two hours apart. */
 const schedules = {
   Stuck: "rate(15 minutes)",
+  Deliver: "rate(5 minutes)",
   Compare: "cron(20 2 * * ? *)",
   Sweep: "cron(20 4 * * ? *)",
 } as const;

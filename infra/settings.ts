@@ -5,6 +5,8 @@ import { cloud, pipeline } from "./config.ts";
 export const settings = new sst.Linkable("Settings", {
   properties: {
     ...pipeline,
+    // For development on one machine.
+    egressLoopback: false,
     // A share of the breaker's limit, so that no owner reaches it alone.
     processedPerOwnerMax: pipeline.processedPerOwnerMax || Math.ceil(cloud.processedPerDayMax / 4),
   },

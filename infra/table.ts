@@ -1,6 +1,7 @@
 /** The DynamoDB table. Its keys and indexes are imported from core, where the entities use them too. */
 import { indexes, primary, ttl } from "../packages/core/src/table/table-schema.ts";
 import { production } from "./config.ts";
+import { deliveries } from "./queues.ts";
 
 // Links carry names and no rights: SST's own would grant `dynamodb:*`.
 sst.Linkable.wrap(sst.aws.Dynamo, (table) => ({ properties: { name: table.name } }));
@@ -38,6 +39,12 @@ const kinds = {
   tally: "$images#shard_*",
   /** Checkpoints of the reconciler's jobs. */
   job: "$images#job_*",
+  /** Webhook endpoints of an owner. */
+  webhook: "$images#scope_*",
+  /** The secrets that sign messages to webhooks. Only the API and the sender may read them. */
+  secret: "$images#signer_*",
+  /** Deliveries to webhooks. */
+  delivery: "$images#webhookID_*",
   /** API keys. No function may write them. */
   key: "$images",
 } as const;
@@ -55,9 +62,15 @@ export const itemRight = (actions: `dynamodb:${string}`[], ...of: (keyof typeof 
   ],
 });
 
-/** The permissions to write and delete image records, events and term rows, and to update the tally. */
+/**
+ * The permissions to write and delete image records, events and term rows, to update the tally, and to write and send the
+ * deliveries of a transition to webhooks.
+ */
 export const recordRights = [
   itemRight(["dynamodb:GetItem", "dynamodb:PutItem"], "image"),
   itemRight(["dynamodb:PutItem", "dynamodb:DeleteItem"], "term"),
   itemRight(["dynamodb:UpdateItem"], "tally"),
+  itemRight(["dynamodb:Query"], "webhook"),
+  itemRight(["dynamodb:PutItem", "dynamodb:DeleteItem"], "delivery"),
+  { actions: ["sqs:SendMessage"], resources: [deliveries.arn] },
 ];

@@ -2,7 +2,16 @@ import { describe, expect, test } from "vitest";
 import { argsOf, type Graph, resourcesOf } from "./graph.ts";
 import { all, graphOf, regionOf } from "./graphs.ts";
 
-const functions = ["Api", "Breaker", "DeadLetter", "Importer", "Invalidator", "Processor", "Reconciler"];
+const functions = [
+  "Api",
+  "Breaker",
+  "DeadLetter",
+  "Importer",
+  "Invalidator",
+  "Processor",
+  "Reconciler",
+  "Sender",
+];
 
 type Metric = {
   namespace: string;
@@ -55,6 +64,7 @@ const expected = (stage: string, functions: string[]) => ({
     "Maximum AWS/SQS ApproximateNumberOfMessagesVisible, QueueName DeadLetters, 900 s > 0, 1 ×",
   OldestMessage: "Maximum AWS/SQS ApproximateAgeOfOldestMessage, QueueName Processing, 300 s > 1800, 1 ×",
   OldestImport: "Maximum AWS/SQS ApproximateAgeOfOldestMessage, QueueName Imports, 300 s > 1800, 1 ×",
+  OldestDelivery: "Maximum AWS/SQS ApproximateAgeOfOldestMessage, QueueName Deliveries, 300 s > 1200, 1 ×",
   TableReadThrottles: throttled("ReadThrottleEvents"),
   TableWriteThrottles: throttled("WriteThrottleEvents"),
   EdgeErrors:
@@ -181,7 +191,7 @@ test.each(all)("%s has a dashboard with figures of every part", (name, graph) =>
     ...metrics.map((metric) => metric.map(plain).join(" ")),
   ]);
   const of = (metric: string) =>
-    ["Api", "Processor", "Importer", "DeadLetter", "Reconciler"].map(
+    ["Api", "Processor", "Importer", "DeadLetter", "Reconciler", "Sender"].map(
       (fn) => `AWS/Lambda ${metric} FunctionName ${fn}`,
     );
   const edge = (metric: string) =>

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
-import { mkdtemp, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import type { IncomingMessage } from "node:http";
 import { join } from "node:path";
 import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, expect, test, vi } from "vitest";
@@ -8,7 +7,7 @@ import { type Internet, internet } from "../../packages/core/src/egress/fixture-
 import { photo } from "../../packages/core/src/fixture.ts";
 import { eventRecord } from "../../packages/local/src/s3/event.ts";
 import { type Item, sizeOf } from "./capacity.ts";
-import { type Deployment, deploy } from "./deployed.ts";
+import { type Deployment, deploy, onInternet } from "./deployed.ts";
 import { graphOf } from "./graphs.ts";
 import { root } from "./platform.ts";
 import { allowing, rightsOf } from "./rights.ts";
@@ -24,21 +23,19 @@ const json = { "content-type": "application/json" };
 
 let cloud: Deployment;
 let bytes: Buffer;
-/** The public server that imports read. */
+/** Answers a webhook's message with a status. */
+let receive: (request: IncomingMessage) => number | Promise<number> = () => 204;
+/** The public server that imports read, and that receives webhooks. */
 let server: Internet;
 
 beforeAll(async () => {
   bytes = await photo({ width: 800, height: 600 });
-  server = await internet({}, (_, response) => response.end(bytes));
-  const certificate = join(await mkdtemp(join(tmpdir(), "certificate-")), "certificate.pem");
-  await writeFile(certificate, server.network.ca);
-  cloud = await deploy(graph, "product", {
-    Importer: {
-      PUBLIC_PORT: String(server.securePort),
-      NODE_EXTRA_CA_CERTS: certificate,
-      NODE_OPTIONS: `--import=${new URL("preload-internet.ts", import.meta.url)}`,
-    },
+  server = await internet({}, async (request, response) => {
+    if (request.method === "GET") return response.end(bytes);
+    return response.writeHead(await receive(request)).end();
   });
+  const variables = await onInternet(server);
+  cloud = await deploy(graph, "product", { Importer: variables, Sender: variables });
   process.env.AWS_ENDPOINT_URL_DYNAMODB = cloud.dynamodbUrl;
 });
 
@@ -68,6 +65,67 @@ async function upload(more: object = {}, body = bytes): Promise<string> {
 const put = async (key: string, body: BodyInit) =>
   expect((await aws.fetch(`${cloud.s3Url}/uploads/${key}`, { method: "PUT", body })).status).toBe(200);
 
+test("a webhook receives the events, also of a delivery whose message was lost", async () => {
+  const answers = [500];
+  const received: { type: string; id: string }[] = [];
+  receive = async (request) => {
+    const { type, data } = JSON.parse(Buffer.concat(await request.toArray()).toString());
+    received.push({ type, id: data.id });
+    return answers.shift() ?? 204;
+  };
+  const url = "https://images.example/hook";
+  const send = async (method: string, path: string, body?: object) => {
+    const response = await ask(path, { method, headers: json, body: body && JSON.stringify(body) });
+    expect([path, response.ok]).toEqual([path, true]);
+    return response.status === 204 ? undefined : response.json();
+  };
+  const events = ["image.ready", "image.updated", "image.deleted"];
+  const { id } = await send("POST", "/webhooks", { url, events });
+  const path = `/webhooks/${id}`;
+  const deliveries = async () => (await send("GET", `${path}/deliveries`)).items;
+  await send("POST", `${path}/rotate`);
+  const image = await upload();
+  // The first attempt fails, and the second comes five seconds later.
+  await expect.poll(deliveries, { timeout: 30_000 }).toMatchObject([{ status: "delivered" }]);
+  expect(received).toEqual(Array.from({ length: 2 }, () => ({ type: "image.ready", id: image })));
+
+  const { DeliveryEntity } = await import("../../packages/core/src/table/delivery-entity.ts");
+  await send("PATCH", path, { description: "The receiver of this test" });
+  await send("PATCH", `/images/${image}`, { title: "B" });
+  await expect.poll(deliveries).toMatchObject([{ status: "delivered" }, {}]);
+  const { data } = await DeliveryEntity.query.byWebhook({ webhookID: id }).go({ order: "desc", limit: 1 });
+  const [delivered] = data;
+  if (!delivered) throw new Error("There is a delivery.");
+  const at = "2026-01-01T00:00:00.000Z";
+  // As after a crash between the write of the image and the message.
+  const { writeID } = await recordOf(image);
+  const lost = { ...delivered, status: "pending" as const, tries: 0, dueAt: at, createdAt: at };
+  await DeliveryEntity.put({ ...lost, writeID }).go();
+  expect(await cloud.invoke("Reconciler", { job: "deliver" })).toMatchObject({ looked: 1, sent: 1 });
+  await expect.poll(() => received.length).toBe(4);
+  // A delivery of a write that failed.
+  await DeliveryEntity.put({ ...lost, writeID: "another" }).go();
+  await cloud.invoke("Reconciler", { job: "deliver" });
+  await expect.poll(deliveries).toHaveLength(1);
+  const [first] = await deliveries();
+  await send("POST", `${path}/deliveries/${first.id}/retry`);
+  await expect.poll(() => received.length).toBe(5);
+  await send("DELETE", `/images/${image}`);
+  await expect.poll(() => received.length).toBe(6);
+  await send("DELETE", path);
+  await cloud.settled();
+  // It receives what happens until the test of dead letters.
+  await send("POST", "/webhooks", { url, events: [...events, "image.rejected"] });
+});
+
+/** Reads an image's record. */
+async function recordOf(imageID: string) {
+  const { ImageEntity } = await import("../../packages/core/src/table/image-entity.ts");
+  const { data } = await ImageEntity.get({ imageID }).go({ consistent: true });
+  if (!data) throw new Error(`${imageID} has no record.`);
+  return data;
+}
+
 test("the record of a photo has at most 2 KB, above which each write of it costs half as much again", async () => {
   const photo = readFileSync(join(root, "docs/sample.jpg"));
   const id = await upload({ filename: "IMG_2041.jpg" }, photo);
@@ -79,6 +137,7 @@ test("the record of a photo has at most 2 KB, above which each write of it costs
   );
   expect(records.at(-1)).toHaveProperty("variants");
   expect(Math.max(...records.map(sizeOf))).toBeLessThanOrEqual(2048);
+  expect((await ask(`/images/${id}`, { method: "DELETE" })).status).toBe(204);
 });
 
 test("the life of an image, from the announcement to the end, in the code and with the rights that are deployed", async () => {
@@ -90,6 +149,8 @@ test("the life of an image, from the announcement to the end, in the code and wi
     return items.map((image: { id: string }) => image.id);
   };
   for (const query of ["", "status=ready", "tag=sea", `id=${id}`]) expect(await found(query)).toEqual([id]);
+
+  expect((await ask("/changes")).status).toBe(200);
 
   const patch = { method: "PATCH", headers: json, body: JSON.stringify({ tags: ["sky"], alt: "Sky" }) };
   expect((await ask(`/images/${id}`, patch)).status).toBe(200);
@@ -280,7 +341,7 @@ test("the reconciler finds what was lost, finishes what was begun, and goes on w
   await cloud.settled();
   expect((await aws.fetch(`${cloud.s3Url}/uploads/${record.key}`, { method: "HEAD" })).status).toBe(404);
   expect(await (await ask(`/images/${lost}?wait=20`)).json()).toMatchObject({ status: "ready" });
-  expect(await recordOf(unindexed)).toMatchObject({ indexed: 2, version: before.version + 1 });
+  expect(await recordOf(unindexed)).toMatchObject({ indexed: 3, version: before.version + 1 });
 });
 
 test("a permanent deletion ends in the reconciler, which leaves no file of any attempt", async () => {
@@ -350,16 +411,20 @@ test("an import is stored by the one right of its function on a bucket: to put t
   for (const action of ["s3:GetObject", "s3:DeleteObject", "s3:ListBucket"])
     expect([action, mayDo(action, `{Uploads}/default/${id}`)]).toEqual([action, false]);
 });
+const unconfirmed = "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#webhookID_*";
 
 /** Permissions that this run does not use. */
 const later: Record<string, string[]> = {
+  // The deliveries of a write that another writer was faster than.
+  Api: [unconfirmed],
   Importer: [
     // The rows of an image that another writer changed while its import failed.
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
+    unconfirmed,
   ],
   // This run has no private image: their files need the same rights as public ones.
-  Processor: ["s3:DeleteObject {Processed}/private/*", "s3:PutObject {Processed}/private/*"],
-  DeadLetter: ["s3:DeleteObject {Processed}/private/*"],
+  Processor: [unconfirmed, "s3:DeleteObject {Processed}/private/*", "s3:PutObject {Processed}/private/*"],
+  DeadLetter: [unconfirmed, "s3:DeleteObject {Processed}/private/*"],
   Reconciler: [
     // The rows of an image that another writer changed while it was added to the index.
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",

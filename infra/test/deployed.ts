@@ -2,12 +2,13 @@
  * A deployment on one machine: runs each bundle that SST would upload in a child process with only the links and the
  * permissions of its stage, on the embedded S3, DynamoDB and queue.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { SQSBatchResponse } from "aws-lambda";
-import { deadLettersOf, importsOf, names } from "../../packages/local/src/environment.ts";
+import type { Internet } from "../../packages/core/src/egress/fixture-internet.ts";
+import { deadLettersOf, deliveriesOf, importsOf, names } from "../../packages/local/src/environment.ts";
 import { closeServer, createFetchServer, listen } from "../../packages/local/src/listen.ts";
 import { startQueue } from "../../packages/local/src/queue.ts";
 import { type Runtime, startRuntime } from "../../packages/local/src/runtime.ts";
@@ -26,7 +27,7 @@ const credentials = { accessKeyId: "local", secretAccessKey: "local-secret" };
 const queuePath = `/123456789012/${names.queue}`;
 
 /** The functions that the embedded cloud can run. */
-const functions = ["Api", "Processor", "Importer", "DeadLetter", "Reconciler", "Renderer"] as const;
+const functions = ["Api", "Processor", "Importer", "DeadLetter", "Reconciler", "Renderer", "Sender"] as const;
 type Name = (typeof functions)[number];
 
 /** `guards` have the permissions that were used; `settled` resolves when no message is left. */
@@ -83,9 +84,19 @@ export async function deploy(
     visibilityTimeoutMs: 30_000,
     consume: async (event) => (await runtimes.Importer.invoke(event)) as SQSBatchResponse,
   });
-  const others = new Map([[importsOf(queuePath), imports]]);
   const table = await openTable(stores);
   const buckets = await openBuckets(stores);
+  const deliveries = startQueue({
+    name: "deliveries",
+    region,
+    concurrency: 1,
+    visibilityTimeoutMs: 30_000,
+    consume: async (event) => (await runtimes.Sender.invoke(event)) as SQSBatchResponse,
+  });
+  const others = new Map([
+    [importsOf(queuePath), imports],
+    [deliveriesOf(queuePath), deliveries],
+  ]);
   const identity = { ...credentials, region, service: "sqs" };
   const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, others, identity }).fetch);
   const backends = { s3: buckets.url, dynamodb: table.url, sqs: await listen(sqs, 0) };
@@ -131,13 +142,27 @@ export async function deploy(
     send: (body) => void queue.send(JSON.stringify(body)),
     settled: () => queue.idle(),
     async stop() {
-      await Promise.all([queue.stop(), imports.stop(), deadLetters.stop()]);
+      await Promise.all([queue.stop(), imports.stop(), deadLetters.stop(), deliveries.stop()]);
       await Promise.all(Object.values(runtimes).map((runtime) => runtime.close(2_000)));
       await Promise.all([api, sqs].map((server) => closeServer(server, 0)));
       await Promise.all(Object.values(guards).map((guard) => guard.close()));
       await Promise.all([table.close(), buckets.close()]);
       await rm(dataDir, { recursive: true, force: true });
     },
+  };
+}
+
+/**
+ * Returns variables by which a function reaches one server of this machine instead of the internet: `securePort` of the
+ * server, and its certificate.
+ */
+export async function onInternet({ securePort, network }: Internet): Promise<Record<string, string>> {
+  const certificate = join(await mkdtemp(join(tmpdir(), "certificate-")), "certificate.pem");
+  await writeFile(certificate, network.ca);
+  return {
+    PUBLIC_PORT: String(securePort),
+    NODE_EXTRA_CA_CERTS: certificate,
+    NODE_OPTIONS: `--import=${new URL("preload-internet.ts", import.meta.url)}`,
   };
 }
 
@@ -150,6 +175,7 @@ function environmentOf(links: Graph["links"], url: string, guard: string): NodeJ
     Processing: { url: guard + queuePath },
     Imports: { url: guard + importsOf(queuePath) },
     DeadLetters: { url: guard + deadLettersOf(queuePath) },
+    Deliveries: { url: guard + deliveriesOf(queuePath) },
     Router: { url },
     Settings: { ...links.Settings, anonymous: true },
   };

@@ -13,6 +13,7 @@ const sizes: Record<string, [memory: number, timeout: number]> = {
   Processor: [2048, 60],
   Reconciler: [512, 900],
   Renderer: [2048, 30],
+  Sender: [512, 30],
 };
 
 describe.each(all)("%s", (name, graph) => {
@@ -116,6 +117,7 @@ describe.each(all)("%s", (name, graph) => {
     expect(schedules).toEqual([
       ...(hasBreaker(name) ? [["AllowRule", "rate(5 minutes)", "ENABLED"]] : []),
       ["CompareRule", "cron(20 2 * * ? *)", "ENABLED"],
+      ["DeliverRule", "rate(5 minutes)", "ENABLED"],
       ["StuckRule", "rate(15 minutes)", "ENABLED"],
       ["SweepRule", "cron(20 4 * * ? *)", "ENABLED"],
     ]);
@@ -127,6 +129,7 @@ describe.each(all)("%s", (name, graph) => {
     expect(targets).toEqual([
       ...(hasBreaker(name) ? [["AllowRule", "Breaker", {}]] : []),
       ["CompareRule", "Reconciler", { job: "compare" }],
+      ["DeliverRule", "Reconciler", { job: "deliver" }],
       ["StuckRule", "Reconciler", { job: "stuck" }],
       ["SweepRule", "Reconciler", { job: "sweep" }],
     ]);

@@ -23,6 +23,13 @@ const resources: Record<string, string> = {
   images: "{Images}",
 };
 
+/** The logical names of queues other than the processing queue. */
+const queues: Record<string, string> = {
+  "processing-dead-letters": "{DeadLetters}",
+  imports: "{Imports}",
+  deliveries: "{Deliveries}",
+};
+
 /** Starts the proxy of one function. `rights` are its permissions as lines. */
 export async function startGuard(rights: readonly string[], backends: Backends): Promise<Guard> {
   const refused: string[] = [];
@@ -92,9 +99,8 @@ function deedsOf(request: IncomingMessage, target: string, body: string): Deed[]
   const operation = target.split(".")[1] ?? "";
   if (target.startsWith("AmazonSQS.")) {
     const { QueueUrl = "" } = JSON.parse(body) as { QueueUrl?: string };
-    const others = { "-dead-letters": "{DeadLetters}", "/imports": "{Imports}" };
-    const other = Object.entries(others).find(([end]) => QueueUrl.endsWith(end));
-    const resource = other?.[1] ?? "{Processing}";
+    const name = QueueUrl.split("/").at(-1) ?? "";
+    const resource = queues[name] ?? "{Processing}";
     return [{ action: `sqs:${operation.replace(/Batch$/, "")}`, resource }];
   }
   return target ? onTable(operation, JSON.parse(body)) : onBucket(request, body);

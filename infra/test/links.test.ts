@@ -9,6 +9,7 @@ const links: Record<string, string[]> = {
   Api: [
     "CursorKey",
     "DeadLetters",
+    "Deliveries",
     "Images",
     "Imports",
     "MediaKey",
@@ -23,9 +24,10 @@ const links: Record<string, string[]> = {
   Invalidator: ["Distribution"],
   Missing: [],
   Renderer: ["Images", "OriginSecret", "Settings", "Uploads"],
-  DeadLetter: ["Images", "Processed", "Settings", "Uploads"],
-  Processor: ["Images", "Processed", "Settings", "Uploads"],
-  Reconciler: ["Images", "Processed", "Processing", "Uploads"],
+  DeadLetter: ["Deliveries", "Images", "Processed", "Settings", "Uploads"],
+  Processor: ["Deliveries", "Images", "Processed", "Settings", "Uploads"],
+  Reconciler: ["Deliveries", "Images", "Processed", "Processing", "Uploads"],
+  Sender: ["Deliveries", "Images", "Router", "Settings"],
 };
 
 describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (stage, graph) => {

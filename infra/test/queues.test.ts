@@ -86,6 +86,7 @@ describe.each(all)("%s", (name, graph) => {
       ["Processing", "Processor"],
       ["Imports", "Importer"],
       ["DeadLetters", "DeadLetter"],
+      ["Deliveries", "Sender"],
     ]) {
       const { visibilityTimeoutSeconds } = argsOf(graph, /sqs\/queue:/, `${queue}Queue`);
       const { timeout } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
@@ -97,6 +98,7 @@ describe.each(all)("%s", (name, graph) => {
     const queues = resourcesOf(graph, /sqs\/queue:/);
     expect(queues.map((queue) => queue.name)).toEqual([
       "DeadLettersQueue",
+      "DeliveriesQueue",
       "ImportsQueue",
       "ProcessingQueue",
       "RemovalsQueue",
@@ -106,8 +108,8 @@ describe.each(all)("%s", (name, graph) => {
     }
   });
 
-  test("each message is an invocation, except that removals are batched for five minutes", () => {
-    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(4);
+  test("each message is an invocation, except that deliveries are sent ten at once and removals batched for five minutes", () => {
+    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(5);
     const alone = { batchSize: 1, functionResponseTypes: ["ReportBatchItemFailures"] };
     expect(mapping("Processing")).toMatchObject({
       ...alone,
@@ -122,6 +124,12 @@ describe.each(all)("%s", (name, graph) => {
     expect(mapping("DeadLetters")).toMatchObject({
       ...alone,
       functionName: expect.stringMatching(/-DeadLetterFunction-/),
+    });
+    expect(mapping("Deliveries")).toMatchObject({
+      batchSize: 10,
+      functionResponseTypes: ["ReportBatchItemFailures"],
+      functionName: expect.stringMatching(/-SenderFunction-/),
+      scalingConfig: { maximumConcurrency: name === "sst dev" ? 2 : 10 },
     });
     expect(mapping("Removals")).toMatchObject({
       batchSize: 1000,

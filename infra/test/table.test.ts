@@ -65,8 +65,9 @@ describe.each(all)("%s", (name, graph) => {
     });
   });
 
-  test("uploads that were created and never sent expire", () => {
+  test("uploads that were created and never sent expire, and what is kept for a time", () => {
     expect(ending.map(([entity]) => entity).sort()).toEqual([
+      "delivery number",
       "idempotency number",
       "image number",
       "multipart number",

@@ -23,6 +23,37 @@ export const owner = v.pipe(
 /** Owner of images that were not created through the API. */
 export const ownerDefault = "default";
 
+/** Characters of a ULID, as in a regular expression. */
+const ulidPattern = "[0-9A-HJKMNP-TV-Z]{26}";
+
+/**
+ * Webhook id: `whk_`, the owner and `_` unless the endpoint receives the events of all owners, and a ULID. The owner is
+ * in it because it is in the key of the endpoint's row.
+ */
+export const webhookID = v.pipe(
+  v.string(),
+  v.regex(new RegExp(`^whk_([a-z0-9]{1,26}_)?${ulidPattern}$`), "A webhook id begins with whk_."),
+);
+
+/** Creates the id of a webhook of an owner, or of all owners. */
+export const createWebhookID = (owner?: string) => `whk_${owner === undefined ? "" : `${owner}_`}${ulid()}`;
+
+/** Returns the owner in a webhook id; undefined if it is of all owners. */
+export const ownerOfWebhook = (id: string): string | undefined => /^whk_([a-z0-9]{1,26})_/.exec(id)?.[1];
+
+/** Delivery id: `dlv_` and a ULID. */
+export const deliveryID = v.pipe(
+  v.string(),
+  v.regex(new RegExp(`^dlv_${ulidPattern}$`), "A delivery id is dlv_ followed by 26 letters and digits."),
+);
+
+/** Creates a delivery id, sortable by time of creation. */
+export const createDeliveryID = () => `dlv_${ulid()}`;
+
+/** Derives the id of a message to a receiver from what it is about: the same for every attempt. */
+export const messageIDOf = (...parts: readonly (string | number)[]): string =>
+  `msg_${base32(createHash("sha256").update(JSON.stringify(parts)).digest())}`;
+
 /** Creates an image id, sortable by time of creation. */
 export const createImageID = () => `img_${ulid()}`;
 

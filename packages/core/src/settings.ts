@@ -139,6 +139,12 @@ const pipeline = {
     1_000_000_000,
     "Lazy files that are made in a day (UTC), if the recipe has any, after which requests for others get 503 until the next day; a quarter of them for the images of one user, or key with an owner. 0: no limit.",
   ),
+  webhooksMax: whole(
+    10,
+    0,
+    100,
+    "Most webhooks of one owner, and most of all owners' images. 0: none can be created.",
+  ),
   egressLoopback: flag(
     false,
     "For development with `npm start`: imports and webhooks may use URLs of this machine. A deployed stage ignores it.",

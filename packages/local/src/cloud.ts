@@ -13,8 +13,10 @@ import { hasLazy, recipe } from "@image-pipeline/core/engine/recipe";
 import { ID } from "@image-pipeline/core/id";
 import type { Settings } from "@image-pipeline/core/settings";
 import { AwsClient } from "aws4fetch";
+import { startDeliveries } from "./deliveries.ts";
 import {
   type Credentials,
+  deliveriesOf,
   enterProcess,
   environmentFile,
   importsOf,
@@ -176,7 +178,15 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
   const identity = { ...credentials, region, service: "sqs" };
   const { queue, imports, deadLetters } = running;
-  const others = new Map([[importsOf(queuePath), imports]]);
+  const delivering = startDeliveries({
+    region,
+    handler: (await import("@image-pipeline/functions/sender")).handler,
+  });
+  stops.first.push(() => delivering.stop());
+  const others = new Map([
+    [importsOf(queuePath), imports],
+    [deliveriesOf(queuePath), delivering],
+  ]);
   const app = createFrontDoor({
     media: createMedia({
       aws,

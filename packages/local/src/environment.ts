@@ -125,6 +125,7 @@ export function variables(places: Places): Record<string, string> {
     Images: { name: names.table },
     Processing: { url: url + queuePath },
     Imports: { url: `${url}${importsOf(queuePath)}` },
+    Deliveries: { url: `${url}${deliveriesOf(queuePath)}` },
     DeadLetters: { url: `${url}${deadLettersOf(queuePath)}` },
     Router: { url: places.publicUrl ?? url },
     CursorKey: { value: cursorKey },
@@ -153,6 +154,9 @@ export const deadLettersOf = (queuePath: string) => `${queuePath}-dead-letters`;
 
 /** Returns the path of the queue of imports, which is next to the processing queue. */
 export const importsOf = (queuePath: string) => queuePath.replace(/[^/]+$/, "imports");
+
+/** Returns the path of the queue of deliveries to webhooks, which is next to the processing queue. */
+export const deliveriesOf = (queuePath: string) => queuePath.replace(/[^/]+$/, "deliveries");
 
 /** The file in the data folder from which the CLI reads the variables of a running cloud. */
 export const environmentFile = "environment.json";

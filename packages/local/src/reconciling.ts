@@ -30,7 +30,7 @@ export function startReconciling(options: {
   const runtime = startRuntime({ ...options, name: "reconciler", module, workers: 1, timeoutSeconds });
   let closed = false;
   /** Runs a job to its end; false if it failed, and the next run tries again. */
-  const run = async (job: "stuck" | "compare" | "sweep"): Promise<boolean> => {
+  const run = async (job: "stuck" | "deliver" | "compare" | "sweep"): Promise<boolean> => {
     try {
       let report: { done: boolean };
       do report = (await runtime.invoke({ job })) as { done: boolean };
@@ -51,6 +51,7 @@ export function startReconciling(options: {
   };
   const cancels = [
     every(minuteMs, () => run("stuck"), clock),
+    every(minuteMs, () => run("deliver"), clock),
     every(options.events ? dayMs : minuteMs, () => run("compare"), clock),
     every(dayMs, () => run("sweep"), clock),
   ];

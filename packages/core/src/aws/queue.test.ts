@@ -21,6 +21,7 @@ beforeAll(async () => {
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   // `sst` reads these when it is loaded.
   process.env.SST_RESOURCE_Processing = JSON.stringify({ url: `${url}/1/processing` });
+  process.env.SST_RESOURCE_Deliveries = JSON.stringify({ url: `${url}/1/deliveries` });
   process.env.SST_RESOURCE_DeadLetters = JSON.stringify({ url: `${url}/1/dead` });
   process.env.SST_RESOURCE_Uploads = JSON.stringify({ name: "uploads", url: `${url}/uploads` });
   Queue = await import("./queue.ts");

@@ -1,4 +1,4 @@
-/** The processing queue with its dead-letter queue (DLQ), and the queue of imports. */
+/** The processing queue with its dead-letter queue (DLQ), and the queues of imports and of deliveries to webhooks. */
 export * as Queue from "./queue.ts";
 
 import {
@@ -17,9 +17,9 @@ import { limits } from "./limits.ts";
 
 let shared: SQSClient | undefined;
 
-/** The process's one SQS client, created at its first use. Operations without a queue URL go to the queue's host. */
+/** The process's one SQS client, created at its first use. Operations without a queue URL go to the queues' host. */
 export function client(): SQSClient {
-  shared ??= new SQSClient({ ...limits, endpoint: new URL(Resource.Processing.url).origin });
+  shared ??= new SQSClient({ ...limits, endpoint: new URL(Resource.Deliveries.url).origin });
   return shared;
 }
 
@@ -39,8 +39,25 @@ export async function send(checks: readonly Sent[]): Promise<void> {
   }
 }
 
+/** Message to the sender of webhooks: one attempt at a delivery. `committed`: its transition was written. */
+export type Attempt = { webhookID: string; deliveryID: string; tries: number; committed?: boolean };
+
 /** Longest delay of a message, in seconds: a limit of SQS. */
-const delayMax = 900;
+export const delayMax = 900;
+
+/** Sends attempts, each after a delay in seconds, in batches of ten. Throws if SQS accepts any of them not. */
+export async function deliver(attempts: readonly Attempt[], DelaySeconds = 0): Promise<void> {
+  for (let i = 0; i < attempts.length; i += 10) {
+    const Entries = attempts.slice(i, i + 10).map((attempt, index) => ({
+      Id: String(index),
+      MessageBody: JSON.stringify(attempt),
+      DelaySeconds,
+      // A fair queue by endpoint, so that a receiver that does not answer delays no other.
+      MessageGroupId: attempt.webhookID,
+    }));
+    await sendBatch(Entries, Resource.Deliveries.url);
+  }
+}
 
 /** Sends an import, after a delay in seconds of at most 15 minutes. */
 export async function sendImport(message: Importing, delaySeconds = 0): Promise<void> {

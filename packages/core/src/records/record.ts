@@ -6,6 +6,8 @@
  * first puts the previous one into the audit trail, under a key derived from its version. A crash between the two
  * repeats that put, which is idempotent.
  *
+ * Deliveries to webhooks are written before the record, and name the write that they wait for: `webhooks/outbox.ts`.
+ *
  * The rows by which an image is found need none either: a write first adds those of new terms, and last removes those of
  * dropped ones. A crash in between leaves rows that readers ignore.
  */
@@ -14,6 +16,7 @@ import { EventEntity, type Transition } from "../table/event-entity.ts";
 import { ImageEntity, type ImageRecord } from "../table/image-entity.ts";
 import { Table } from "../table/table.ts";
 import { backoff } from "../time.ts";
+import { Outbox } from "../webhooks/outbox.ts";
 import { Counters } from "./counters.ts";
 import { Posting } from "./postings.ts";
 import { Term } from "./terms.ts";
@@ -63,19 +66,25 @@ export async function write(
 ): Promise<ImageRecord | undefined> {
   const now = new Date().toISOString();
   const version = (before?.version ?? 0) + 1;
-  const last = entry ? { ...entry, version, at: now } : before?.last;
+  const writeID = randomUUID();
+  const last = entry ? { ...entry, version, at: now } : before && lastOf(before);
   if (!last) throw new Error(`The first write of ${draft.imageID} has no entry for the audit trail.`);
   if (before && entry) await keep(before);
   const { added, dropped } = Posting.changesOf(before, draft);
   await Posting.add({ ...draft, version }, added);
-  const after: ImageRecord = {
+  const drafted: ImageRecord = {
     ...draft,
     version,
     last,
+    updatedAt: new Date().toISOString(),
+    writeID,
+    indexed: Term.scheme,
+  };
+  const outgoing = entry ? await Outbox.prepare(before, drafted) : [];
+  const after: ImageRecord = {
+    ...drafted,
     // After the writes above: the change feed allows for the time from here to the record's row in the index.
     updatedAt: new Date().toISOString(),
-    writeID: randomUUID(),
-    indexed: Term.scheme,
   };
   try {
     if (before) {
@@ -91,10 +100,11 @@ export async function write(
     const current = await read(draft.imageID);
     if (current?.writeID !== after.writeID) {
       await Posting.remove(after, Posting.unconfirmed(after, added, current));
+      await Outbox.discard(outgoing);
       return undefined;
     }
   }
-  await Counters.count(before, after);
+  await Promise.all([Counters.count(before, after), Outbox.send(outgoing)]);
   if (before) await Posting.remove({ ...before, version }, dropped);
   return after;
 }
@@ -139,10 +149,18 @@ function isChange<D>(decision: D): decision is Extract<D, Change> {
 }
 
 /** Writes `last` to the audit trail. Idempotent. */
-export async function keep({ imageID, owner, last }: ImageRecord): Promise<void> {
-  const { version, ...entry } = last;
+export async function keep(record: ImageRecord): Promise<void> {
+  const { imageID, owner } = record;
+  const { version, ...entry } = lastOf(record);
   await EventEntity.put({ imageID, owner, order: orderOf(version), ...entry }).go();
 }
+
+/**
+ * Returns the newest transition with the id of the write that made it, by which deliveries to webhooks find out whether
+ * that write has succeeded. The record itself has that id in `last` only after a later write that made no transition.
+ */
+export const lastOf = ({ last, version, writeID }: ImageRecord): ImageRecord["last"] =>
+  last.version === version ? { ...last, writeID } : last;
 
 /** Most entries of an audit trail that are searched for a request. Its id is repeated within a day. */
 const searchedMax = 100;

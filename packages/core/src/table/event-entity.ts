@@ -32,6 +32,8 @@ export const transition = {
   by: { type: "string", required: true },
   // Not a map: each type has its own names.
   detail: { type: CustomAttributeType<Record<string, string | number | boolean>>("any") },
+  // The record's `writeID` by the write that made it, for deliveries to webhooks.
+  writeID: { type: "string" },
 } as const;
 
 export const EventEntity = Table.onTable(

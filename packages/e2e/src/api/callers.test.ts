@@ -33,7 +33,7 @@ const routes: Record<
     does: "read" | "write" | "serve";
     ask: (image: Image) => [string, Ask];
     ok: number;
-    about: "image" | "owner" | "own";
+    about: "image" | "owner" | "webhook" | "own";
   }
 > = {
   "GET /stats": { does: "serve", about: "own", ok: 200, ask: () => ["/stats", {}] },
@@ -120,6 +120,51 @@ const routes: Record<
       { json: { method: "PUT", key, uploadId: "u", partNumber: 1, bytes: 1 } },
     ],
   },
+  "POST /webhooks": { does: "write", about: "own", ok: 201, ask: () => ["/webhooks", { json: receiver }] },
+  "GET /webhooks": { does: "read", about: "own", ok: 200, ask: () => ["/webhooks", {}] },
+  "GET /webhooks/{webhook}": {
+    does: "read",
+    about: "webhook",
+    ok: 200,
+    ask: ({ webhook }) => [`/webhooks/${webhook}`, {}],
+  },
+  "PATCH /webhooks/{webhook}": {
+    does: "write",
+    about: "webhook",
+    ok: 200,
+    ask: ({ webhook }) => [`/webhooks/${webhook}`, { method: "PATCH", json: { events: ["image.deleted"] } }],
+  },
+  "DELETE /webhooks/{webhook}": {
+    does: "write",
+    about: "webhook",
+    ok: 204,
+    ask: ({ webhook }) => [`/webhooks/${webhook}`, { method: "DELETE" }],
+  },
+  "POST /webhooks/{webhook}/rotate": {
+    does: "write",
+    about: "webhook",
+    ok: 200,
+    ask: ({ webhook }) => [`/webhooks/${webhook}/rotate`, { method: "POST" }],
+  },
+  "POST /webhooks/{webhook}/test": {
+    does: "write",
+    about: "webhook",
+    ok: 202,
+    ask: ({ webhook }) => [`/webhooks/${webhook}/test`, { method: "POST" }],
+  },
+  "GET /webhooks/{webhook}/deliveries": {
+    does: "read",
+    about: "webhook",
+    ok: 200,
+    ask: ({ webhook }) => [`/webhooks/${webhook}/deliveries`, {}],
+  },
+  // A permitted caller gets the code for a delivery that does not exist.
+  "POST /webhooks/{webhook}/deliveries/{delivery}/retry": {
+    does: "write",
+    about: "webhook",
+    ok: 404,
+    ask: ({ webhook }) => [`/webhooks/${webhook}/deliveries/dlv_0/retry`, { method: "POST" }],
+  },
   "DELETE /images/{id}": {
     does: "write",
     about: "image",
@@ -127,9 +172,10 @@ const routes: Record<
     ask: ({ id }) => [`/images/${id}`, { method: "DELETE" }],
   },
 };
-type Image = { id: string; key: string };
+type Image = { id: string; key: string; webhook: string };
 
 const file = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
+const receiver = { url: "https://receiver.example.com/", events: ["image.ready"] };
 
 beforeAll(async () => {
   issuer = await startIssuer();
@@ -171,7 +217,20 @@ afterAll(async () => {
 async function aliceAnnounces(): Promise<Image> {
   const response = await world.ask("/images", { json: file, as: credentials.get("owner") });
   const { id, source } = (await response.json()) as { id: string; source: { key: string } };
-  return { id, key: source.key };
+  return { id, key: source.key, webhook: await aliceSubscribes() };
+}
+
+let made: string | undefined;
+
+/** Returns the id of a webhook of alice's; creates one if there is none. */
+async function aliceSubscribes(): Promise<string> {
+  const as = credentials.get("owner");
+  const isThere = made !== undefined && (await world.ask(`/webhooks/${made}`, { as })).status === 200;
+  if (!isThere) {
+    const response = await world.ask("/webhooks", { json: receiver, as });
+    made = ((await response.json()) as { id: string }).id;
+  }
+  return made ?? "";
 }
 
 /** Returns the expected code for a caller. Another owner's image is not found; lists hold only the caller's images. */
@@ -179,8 +238,9 @@ function expected(caller: Caller, standing: Standing, { does, about, ok }: (type
   if (standing === "nobody") return "unauthenticated";
   if (does === "serve" && !caller.endsWith("service key")) return "forbidden";
   if (standing === "reads" && does === "write") return "forbidden";
-  if (standing === "stranger" && about === "image") return "image_not_found";
   if (standing === "stranger" && about === "owner") return "forbidden";
+  if (standing === "stranger" && about !== "own") return `${about}_not_found`;
+  if (ok === 404) return "delivery_not_found";
   return ok === 409 ? "image_not_ready" : String(ok);
 }
 
@@ -194,7 +254,8 @@ describe.each(Object.keys(routes))("%s", (name) => {
     const text = await response.clone().text();
     expect(await codeOf(response)).toBe(expected(caller as Caller, standing, route));
     // A caller without access sees no field of alice's image.
-    if (standing === "stranger" || standing === "nobody") expect(text).not.toContain(`"${image.id}"`);
+    if (standing === "stranger" || standing === "nobody")
+      for (const { id } of [image, { id: image.webhook }]) expect(text).not.toContain(`"${id}"`);
     const still = await world.ask(`/images/${image.id}`, { as: credentials.get("owner") });
     expect(still.status).toBe(name === "DELETE /images/{id}" && standing === "writes" ? 404 : 200);
   });
@@ -210,7 +271,7 @@ test("the table above has at least 100 cells, and knows every guarded route", as
   );
   const tested = Object.keys(routes).map((name) => name.replace(/[?,].*/, ""));
   for (const { method, path } of guarded)
-    expect(tested).toContain(`${method} ${path.replace(":id", "{id}")}`);
+    expect(tested).toContain(`${method} ${path.replace(/:(\w+)/g, "{$1}")}`);
 });
 
 test("public routes ignore credentials", async () => {

@@ -17,7 +17,7 @@ import {
 } from "./fixture-conformance.ts";
 
 /** `npm run conformance` sets 20,000; every run prints how to repeat it. */
-const runs = Number(process.env.CONFORMANCE_RUNS ?? (process.env.PROVE ? 2000 : 300));
+const runs = Number(process.env.CONFORMANCE_RUNS ?? (process.env.PROVE ? 2000 : 400));
 /** Changes and reprocesses of an owner: more than the random requests make. */
 const perDay = Math.max(100, runs);
 const seed = Number(process.env.CONFORMANCE_SEED ?? 20_261_123);
@@ -51,6 +51,8 @@ let owner: string;
 let sha256: string;
 /** Alice's images. */
 const there: { id: string; key: string }[] = [];
+/** Alice's webhook, and a delivery to it. */
+let webhook = { id: "", delivery: "" };
 
 /** Sends a request and checks the response. Throws an error that names the deviation. */
 async function send(operation: Operation, path: string, init: Ask): Promise<string> {
@@ -98,6 +100,7 @@ beforeAll(async () => {
   expect((await world.ask("/images", { as: alice })).status).toBe(200);
   Date.now = now;
   await populate(alice);
+  await subscribe();
 }, 60_000);
 afterAll(async () => {
   console.info(report());
@@ -116,6 +119,16 @@ function report(): string {
     return `${operation.operationId}: ${succeeded} of ${sent} random requests succeeded, ${met.length} of ${codes.length} documented errors met`;
   });
   return ["Reached by the conformance suite:", ...lines].join("\n");
+}
+
+const receiver = { url: "https://receiver.example.com/hook", events: ["image.ready"] };
+
+/** Creates alice's webhook with a delivery. Its receiver is never reached: there is no such name. */
+async function subscribe() {
+  const created = await world.ask("/webhooks", { json: receiver, as: alice });
+  const { id } = (await created.json()) as { id: string };
+  const tested = await world.ask(`/webhooks/${id}/test`, { method: "POST", as: alice });
+  webhook = { id, delivery: ((await tested.json()) as { id: string }).id };
 }
 
 /** Images in every state: pending, ready, rejected. */
@@ -151,6 +164,8 @@ async function populate(as: string) {
 /** Values for the random requests, current when a request is generated. */
 const known: Known = {
   id: one(() => there.map(({ id }) => id)),
+  webhook: one(() => [webhook.id]),
+  delivery: one(() => [webhook.delivery]),
   contentType: one(() => ["image/jpeg", "image/png", "IMAGE/JPG", "application/octet-stream"]),
   // As many names of new files as keys of images, most of which take no upload.
   key: one(() => there.flatMap(({ key }) => [key, "boat.jpg"])),
@@ -158,8 +173,8 @@ const known: Known = {
   sha256: one(() => [sha256, "0".repeat(64)]),
   status: one(() => ["pending", "ready", "rejected"]),
   tag: one(() => ["a"]),
-  // Refused once its name is resolved.
-  url: one(() => ["https://localhost/a.jpg"]),
+  // Refused once its name is resolved, and of a receiver.
+  url: one(() => ["https://localhost/a.jpg", receiver.url, receiver.url]),
   headers: fc.constantFrom({}, { authorization: "Bearer a" }),
   "Idempotency-Key": fc.uuid(),
   "If-Match": one(() => ["*", 'W/"v1"', 'W/"v3"']),
@@ -212,6 +227,16 @@ async function restore(operationId: string, code: string) {
       there.push({ id, key: source.key });
     }
   }
+  if (operationId === "createWebhook" && code === "201") {
+    for (const query of [`?owner=${owner}`, "?owner=default", ""]) {
+      const response = await world.ask(`/webhooks${query}`, { as: service });
+      for (const { id } of ((await response.json()) as { items: { id: string }[] }).items)
+        if (id !== webhook.id) await world.ask(`/webhooks/${id}`, { method: "DELETE", as: service });
+    }
+  }
+  if (operationId === "deleteWebhook" && code === "204") await subscribe();
+  if (operationId === "updateWebhook" && code === "200")
+    await world.ask(`/webhooks/${webhook.id}`, { method: "PATCH", json: { enabled: true }, as: service });
   if ((operationId === "createImage" && code === "201") || (operationId === "signUpload" && code === "200")) {
     const { items } = (await (
       await world.ask("/images?status=pending&limit=100", { as: alice })
@@ -316,6 +341,17 @@ describe("every documented error can be met", () => {
       if (codes.includes("unsupported_media_type"))
         await ask({ body: "{}", headers: { "content-type": "text/plain" } });
       if (codes.includes("body_too_large")) await ask({ headers: json, body: "x".repeat(70_000) });
+      if (codes.includes("webhook_not_found"))
+        expect(await ask({ headers: json, body: operation.requestBody && "{}" })).toBe("webhook_not_found");
+      if (codes.includes("delivery_not_found")) {
+        const known = operation.path.replace("{webhook}", webhook.id);
+        expect(await send(operation, known, { method: "POST", as: service })).toBe("delivery_not_found");
+        const change = (enabled: boolean) =>
+          world.ask(`/webhooks/${webhook.id}`, { method: "PATCH", json: { enabled }, as: service });
+        await change(false);
+        expect(await send(operation, known, { method: "POST", as: service })).toBe("webhook_disabled");
+        await change(true);
+      }
       if (operation.operationId === "listChanges") await ask({}, `?owner=${owner}&since=x`);
       else if (codes.includes("invalid_cursor")) await ask({}, "?cursor=x");
       if (codes.includes("invalid_request"))
@@ -396,6 +432,17 @@ describe("every documented error can be met", () => {
     const restore = by("restoreImage");
     const unknown = restore.path.replace("{id}", "img_00000000000000000000000000");
     expect(await send(restore, unknown, { method: "POST", as: greedy })).toBe("quota_exceeded");
+  });
+
+  test("by the quota of webhooks", async () => {
+    const greedy = await issuer.token("greedy");
+    for (const operation of operations) {
+      if (operation.path.startsWith("/webhooks") && codesOf(operation).includes("quota_exceeded")) {
+        const json = operation.operationId === "createWebhook" ? receiver : {};
+        const init = { method: operation.method, as: greedy, ...(operation.requestBody ? { json } : {}) };
+        expect(await send(operation, operation.path, init)).toBe("quota_exceeded");
+      }
+    }
   });
 
   test("by the key for idempotency", async () => {
@@ -505,19 +552,22 @@ describe("every documented error can be met", () => {
     const { createApp } = await import("@image-pipeline/functions/http/app");
     const { linkedSettings } = await import("@image-pipeline/functions/api");
     const app = createApp(linkedSettings());
+    const bodies: Record<string, object> = {
+      signUpload: { method: "POST", key: "a" },
+      createImage: file,
+      createWebhook: receiver,
+      updateWebhook: { enabled: true },
+    };
     for (const operation of guarded) {
       const body = operation.requestBody
-        ? JSON.stringify(
-            operation.operationId === "signUpload"
-              ? { method: "POST", key: "a" }
-              : operation.operationId === "createImage"
-                ? file
-                : { title: "x" },
-          )
+        ? JSON.stringify(bodies[operation.operationId] ?? { title: "x" })
         : undefined;
       // A key without an owner names one there.
       const query = operation.operationId === "listChanges" ? `?owner=${owner}` : "";
-      const response = await app.request(operation.path.replace("{id}", `img_${"0".repeat(26)}`) + query, {
+      const path = operation.path
+        .replace("{id}", `img_${"0".repeat(26)}`)
+        .replace("{webhook}", `whk_${"0".repeat(26)}`);
+      const response = await app.request(path + query, {
         method: operation.method,
         // A session of files reads nothing but the caller's API key, and a batch has a result where a store fails.
         headers: {

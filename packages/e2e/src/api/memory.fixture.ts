@@ -8,7 +8,7 @@ import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Ask, requestOf } from "@image-pipeline/functions/http/fixture";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
-import { enter } from "@image-pipeline/local/environment";
+import { deliveriesOf, enter } from "@image-pipeline/local/environment";
 import { closeServer, createFetchServer, listen } from "@image-pipeline/local/listen";
 import { startQueue } from "@image-pipeline/local/queue";
 import { sqsEndpoint } from "@image-pipeline/local/sqs";
@@ -45,8 +45,10 @@ export async function createWorld(
   const discarding = { region, concurrency: 1, visibilityTimeoutMs: 30_000, consume: async () => undefined };
   const queue = startQueue({ ...discarding, name: "processing" });
   const deadLetters = startQueue({ ...discarding, name: "dead-letters" });
+  const deliveries = startQueue({ ...discarding, name: "deliveries" });
+  const others = new Map([[deliveriesOf(queuePath), deliveries]]);
   const identity = { ...credentials, region, service: "sqs" };
-  const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, identity }).fetch);
+  const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, others, identity }).fetch);
   const url = await through(await listen(sqs, 0));
   enter(process.env, {
     ...{ region, credentials, pipeline, cursorKey: "a key for tests", mediaKey: createMediaKey() },
@@ -62,7 +64,7 @@ export async function createWorld(
     ask: async (path, init) => app.request(path, requestOf(init)),
     fetch: async (input, init) => app.request(input, init),
     async stop() {
-      await Promise.all([queue.stop(), deadLetters.stop(), closeServer(sqs, 0)]);
+      await Promise.all([queue.stop(), deadLetters.stop(), deliveries.stop(), closeServer(sqs, 0)]);
       await Promise.all([table.close(), buckets.close()]);
       await dynamodb.close();
       await rm(dataDir, { recursive: true, force: true });

@@ -12,7 +12,7 @@ let world: MemoryWorld;
 let s3: AwsClient;
 
 beforeAll(async () => {
-  world = await createWorld({ anonymous: true, pendingMax: 500 }, proxies.through);
+  world = await createWorld({ anonymous: true, pendingMax: 500, webhooksMax: 1_000 }, proxies.through);
   const { AWS_ACCESS_KEY_ID: accessKeyId = "", AWS_SECRET_ACCESS_KEY: secretAccessKey = "" } = process.env;
   s3 = new AwsClient({ accessKeyId, secretAccessKey, region: "us-east-1", service: "s3" });
 });
@@ -28,6 +28,21 @@ let keys = 0;
 async function announce(): Promise<string> {
   const response = await world.ask("/images", { json: { ...file, tags: ["sea"] } });
   return ((await response.json()) as { id: string }).id;
+}
+
+const receiver = { url: "https://receiver.example.com/", events: ["image.rejected"] };
+
+/** Returns the id of a new webhook. */
+async function subscribe(): Promise<string> {
+  const response = await world.ask("/webhooks", { json: receiver });
+  return ((await response.json()) as { id: string }).id;
+}
+
+/** Returns the path of a new delivery. */
+async function deliver(): Promise<string> {
+  const webhook = await subscribe();
+  const response = await world.ask(`/webhooks/${webhook}/test`, { method: "POST" });
+  return `/webhooks/${webhook}/deliveries/${((await response.json()) as { id: string }).id}`;
 }
 
 /** Returns the id of an image whose original is in the bucket, in the state after processing. */
@@ -145,6 +160,27 @@ const operations: Record<string, Operation> = {
     code: "200",
   },
   getUsage: { ask: () => ["/usage"], code: "200" },
+  createWebhook: { ask: () => ["/webhooks", { json: receiver }], code: "201" },
+  listWebhooks: { ask: () => ["/webhooks"], code: "200" },
+  getWebhook: { prepare: subscribe, ask: (id) => [`/webhooks/${id}`], code: "200" },
+  updateWebhook: {
+    prepare: subscribe,
+    ask: (id) => [`/webhooks/${id}`, { method: "PATCH", json: { events: ["image.failed"] } }],
+    code: "200",
+  },
+  deleteWebhook: { prepare: subscribe, ask: (id) => [`/webhooks/${id}`, { method: "DELETE" }], code: "204" },
+  rotateWebhookSecret: {
+    prepare: subscribe,
+    ask: (id) => [`/webhooks/${id}/rotate`, { method: "POST" }],
+    code: "200",
+  },
+  testWebhook: { prepare: subscribe, ask: (id) => [`/webhooks/${id}/test`, { method: "POST" }], code: "202" },
+  listWebhookDeliveries: { prepare: subscribe, ask: (id) => [`/webhooks/${id}/deliveries`], code: "200" },
+  retryWebhookDelivery: {
+    prepare: deliver,
+    ask: (path) => [`${path}/retry`, { method: "POST" }],
+    code: "202",
+  },
   getStats: { ask: () => ["/stats"], code: "200" },
   createMediaSession: { ask: () => ["/media-session", { method: "POST" }], code: "200", calls: 0 },
   getHealth: { ask: () => ["/health"], code: "200", calls: 0 },

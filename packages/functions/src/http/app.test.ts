@@ -246,6 +246,7 @@ test("every route of the API declares a scope, and all but six authenticate the 
   expect(routes.sort()).toMatchInlineSnapshot(`
     [
       "DELETE /images/:id images:write",
+      "DELETE /webhooks/:webhook images:write",
       "GET /changes images:read",
       "GET /docs open",
       "GET /docs/:name{[a-z-]+\\.md} open",
@@ -261,13 +262,21 @@ test("every route of the API declares a scope, and all but six authenticate the 
       "GET /openapi.json open",
       "GET /stats service",
       "GET /usage images:read",
+      "GET /webhooks images:read",
+      "GET /webhooks/:webhook images:read",
+      "GET /webhooks/:webhook/deliveries images:read",
       "PATCH /images/:id images:write",
+      "PATCH /webhooks/:webhook images:write",
       "POST /images images:write",
       "POST /images/:id/reprocess images:write",
       "POST /images/:id/restore images:write",
       "POST /images/batch images:write",
       "POST /media-session images:read",
       "POST /uploads/sign images:write",
+      "POST /webhooks images:write",
+      "POST /webhooks/:webhook/deliveries/:delivery/retry images:write",
+      "POST /webhooks/:webhook/rotate images:write",
+      "POST /webhooks/:webhook/test images:write",
     ]
   `);
 });

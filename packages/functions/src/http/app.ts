@@ -21,6 +21,7 @@ import { tokenVerifier } from "./token.ts";
 import { uploads } from "./uploads.ts";
 import { usage } from "./usage.ts";
 import { mediaTypeOf } from "./validator.ts";
+import { webhooks } from "./webhooks.ts";
 
 /** JSON bodies have a few KB. Files are uploaded to S3, or as a form. */
 const bodyBytesMax = 65_536;
@@ -60,6 +61,7 @@ export function createApp(settings: AppSettings) {
     .route("/", changes)
     .route("/", uploads)
     .route("/", mediaSession)
+    .route("/", webhooks)
     .route("/", stats)
     .route("/", usage)
     .route("/", service);

@@ -7,6 +7,8 @@ import type { Stats } from "@image-pipeline/core/images/stats";
 import type { Upload } from "@image-pipeline/core/images/upload";
 import type { Uppy } from "@image-pipeline/core/images/uppy";
 import type { Usage } from "@image-pipeline/core/images/usage";
+import type { Delivery } from "@image-pipeline/core/webhooks/delivery";
+import type { Webhook } from "@image-pipeline/core/webhooks/webhook";
 import type { Results } from "./batch-schema.ts";
 
 const id = "img_01M840E3836646KR31ZDGQHSZX";
@@ -180,6 +182,43 @@ const usage: Usage.Info = {
   days: [{ date: "2026-11-23", ...usageCounts }],
 };
 
+const newWebhook: Webhook.New = {
+  url: "https://app.example.com/hooks/images",
+  events: ["image.ready", "image.rejected", "image.deleted"],
+  description: "Feed of the app",
+};
+
+const webhook: Webhook.Info = {
+  id: "whk_default_01M840F1B6ZQ4T8C2V5N7X9D3H",
+  ...newWebhook,
+  owner: "default",
+  enabled: true,
+  createdAt: "2026-11-23T10:48:00Z",
+  updatedAt: "2026-11-23T10:48:00Z",
+};
+
+const delivery: Delivery.Info = {
+  id: "dlv_01M840E6X3V9K2R7M5Q1W8T4ZC",
+  messageId: "msg_7D3R0K5W8M1X4Z6N9R3T0V2Y5B",
+  type: "image.ready",
+  imageId: id,
+  version: 3,
+  status: "pending",
+  attempts: [{ at: "2026-11-23T10:50:11Z", ms: 84, status: 503, error: "status" }],
+  nextAttemptAt: "2026-11-23T10:55:16Z",
+  createdAt: "2026-11-23T10:50:11Z",
+};
+
+const testDelivery: Delivery.Info = {
+  id: delivery.id,
+  messageId: delivery.messageId,
+  type: "webhook.test",
+  status: "pending",
+  attempts: [],
+  nextAttemptAt: "2026-11-23T10:55:11Z",
+  createdAt: delivery.createdAt,
+};
+
 /** The examples of the OpenAPI document, which tests reuse. */
 export const Example = {
   newImage,
@@ -201,6 +240,14 @@ export const Example = {
   count: { count: 42, estimate: false },
   changes: { title: "The lighthouse", alt: null, focus: { x: 0.6, y: 0.35 } },
   events: { items: events },
+  newWebhook,
+  webhook,
+  webhooks: { items: [webhook] },
+  webhookWithSecret: { ...webhook, secret: "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw…" },
+  webhookChanges: { events: ["image.ready"], enabled: true },
+  delivery,
+  testDelivery,
+  deliveries: { items: [delivery], nextCursor: "XCcjLRkekKluljLoFodx3lsiMjAyNi0xMS0yM1Qx" },
   signing,
   original,
   mediaSession,

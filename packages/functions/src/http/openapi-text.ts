@@ -10,6 +10,11 @@ export const tags = [
     description:
       "Presigned S3 requests for uploaders such as Uppy, and for multipart uploads. See [Multipart uploads](#description/multipart-uploads).",
   },
+  {
+    name: "Webhooks",
+    description:
+      "Endpoints that receive the events of images, signed by the Standard Webhooks specification. See [Webhooks](#description/webhooks).",
+  },
   { name: "Service", description: "Health, statistics and the documentation of this API." },
 ];
 
@@ -88,7 +93,7 @@ With \`"method": "POST"\` in step 1, upload the file as a form instead: every fi
 curl "$UPLOAD_URL" -F "key=$KEY" -F "Content-Type=image/jpeg" -F … -F "file=@photo.jpg"
 \`\`\`
 
-**3. Wait** until the image is \`ready\`, \`rejected\` or \`failed\`: get it again after the \`Retry-After\` seconds of each response, with its \`ETag\` in \`If-None-Match\`. An unchanged image is a 304. After a restart, an app gets up to 100 images at once with \`GET /images?id=…&id=…\`. There are no webhooks.
+**3. Wait** until the image is \`ready\`, \`rejected\` or \`failed\`: get it again after the \`Retry-After\` seconds of each response, with its \`ETag\` in \`If-None-Match\`. An unchanged image is a 304. After a restart, an app gets up to 100 images at once with \`GET /images?id=…&id=…\`. A server need not poll: see [Webhooks](#description/webhooks).
 
 \`\`\`sh
 curl -i "$API/images/$ID" -H "Authorization: Bearer $TOKEN" -H 'If-None-Match: W/"v1"'
@@ -130,6 +135,25 @@ ${table(
     ['`{ "method": "DELETE", key, uploadId }`', "AbortMultipartUpload."],
   ],
 )}
+
+## Webhooks
+
+\`POST /webhooks\` creates an endpoint of your server. It receives a POST of \`{ "type", "timestamp", "data" }\` for each event; \`data\` is the image as \`GET /images/{id}\` returns it, of \`image.deleted\` as it was.
+
+${table(
+  ["Event", "Meaning"],
+  [
+    ["`image.ready`", "The variants exist, also after a reprocess."],
+    ["`image.rejected`", "The file is at fault; `data.error` says why."],
+    ["`image.failed`", "The pipeline failed. It retries later."],
+    ["`image.updated`", "A caller changed the description."],
+    ["`image.deleted`", "The image was deleted, through the API or from the bucket."],
+  ],
+)}
+
+Verify \`webhook-signature\` with a library of the [Standard Webhooks](https://www.standardwebhooks.com) specification and the secret of the endpoint, and respond with 2xx within 15 seconds. Any other response, a redirect included, is a failed attempt. There are ten in about three days: after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours, or later if \`Retry-After\` says so. A 410, or three days without a success, disables the endpoint (\`disabledReason\`).
+
+Messages may come twice and in any order: \`webhook-id\` is the same for every attempt, and of two messages about an image the one with the higher \`data.version\` is newer. Above 20 KB, \`data\` is without \`alt\`, \`metadata\`, \`regions\` and \`tags\`, and the message has \`"truncated": true\`.
 
 ## Retries and concurrency
 

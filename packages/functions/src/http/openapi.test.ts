@@ -54,7 +54,15 @@ type Operation = {
 
 /** Schemas of request bodies and parameters only, which may therefore be strict and accept `null`. */
 const requests = new Set([
-  ...["ImageInput", "ImageForm", "ImportSource", "Changes", "SigningRequest"],
+  ...[
+    "ImageInput",
+    "ImageForm",
+    "ImportSource",
+    "Changes",
+    "SigningRequest",
+    "WebhookInput",
+    "WebhookChanges",
+  ],
   ...["FocusInput", "FocusChange", "RegionInput", "ImageStatus", "ImageFormat"],
   ...["Batch", "BatchOperation"],
 ]);
@@ -89,12 +97,15 @@ describe("the document has nothing that client generators misread", () => {
       "Change/properties/op",
       "CreatedImage/properties/status",
       "CreatedImage/properties/visibility",
+      "Delivery/properties/status",
       "Event/properties/type",
       "Health/properties/status",
       "Image/properties/status",
       "Image/properties/visibility",
       "Problem/properties/code",
       "Upload/properties/method",
+      "Webhook/properties/disabledReason",
+      "WebhookWithSecret/properties/disabledReason",
     ]);
     for (const { node } of growing) {
       expect(node.type).toBe("string");
@@ -218,6 +229,15 @@ describe("the document has nothing that client generators misread", () => {
         "getOriginal",
         "listImageEvents",
         "signUpload",
+        "createWebhook",
+        "listWebhooks",
+        "getWebhook",
+        "updateWebhook",
+        "deleteWebhook",
+        "rotateWebhookSecret",
+        "testWebhook",
+        "listWebhookDeliveries",
+        "retryWebhookDelivery",
         "getStats",
         "getHealth",
         "getDocument",
@@ -226,7 +246,10 @@ describe("the document has nothing that client generators misread", () => {
     ).toEqual([]);
     expect(
       names.filter(
-        (name) => !/^(create|list|count|get|update|delete|restore|reprocess|sign)[A-Z][A-Za-z]+$/.test(name),
+        (name) =>
+          !/^(create|list|count|get|update|delete|restore|reprocess|sign|rotate|test|retry)[A-Z][A-Za-z]+$/.test(
+            name,
+          ),
       ),
     ).toEqual([]);
   });

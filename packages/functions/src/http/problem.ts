@@ -16,10 +16,13 @@ export const problems = {
   unauthenticated: { status: 401, title: "Authentication required." },
   forbidden: { status: 403, title: "Forbidden." },
   image_not_found: { status: 404, title: "Image not found." },
+  webhook_not_found: { status: 404, title: "Webhook not found." },
+  delivery_not_found: { status: 404, title: "Delivery not found." },
   route_not_found: { status: 404, title: "Route not found." },
   method_not_allowed: { status: 405, title: "Method not allowed." },
   image_not_ready: { status: 409, title: "Conflict: the image's status does not allow this." },
   image_trashed: { status: 409, title: "Conflict: the image is in the trash." },
+  webhook_disabled: { status: 409, title: "Conflict: the webhook is disabled." },
   request_in_progress: {
     status: 409,
     title: "Conflict: a request with this idempotency key is in progress.",

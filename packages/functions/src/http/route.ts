@@ -22,7 +22,7 @@ type Success = {
 /** A route as data. `open` routes need no authentication. */
 export type Declaration = {
   operationId: string;
-  tag: "Images" | "Uploads" | "Service";
+  tag: "Images" | "Uploads" | "Webhooks" | "Service";
   summary: string;
   description?: string;
   scope: Scope | "open";

@@ -1,0 +1,32 @@
+/** The sender of webhooks: the one function that sends requests to URLs of callers. It has no right on a bucket. */
+import { common } from "./function.ts";
+import { consume, deliveries } from "./queues.ts";
+import { router } from "./router.ts";
+import { settings } from "./settings.ts";
+import { images, itemRight } from "./table.ts";
+
+/** Sends signed events to the receivers of webhooks. */
+export const sender = new sst.aws.Function("Sender", {
+  ...common,
+  handler: "packages/functions/src/sender.handler",
+  // Twice the time that a receiver has; the messages of a batch are sent at once.
+  timeout: "30 seconds",
+  memory: "512 MB",
+  // The router's URL is in the images of the messages.
+  link: [images, deliveries, router, settings],
+  permissions: [
+    consume(deliveries),
+    { actions: ["sqs:SendMessage"], resources: [deliveries.arn] },
+    itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "delivery"),
+    itemRight(["dynamodb:GetItem", "dynamodb:UpdateItem"], "webhook"),
+    // The secrets that sign, and the image whose write a delivery waits for.
+    itemRight(["dynamodb:GetItem"], "secret"),
+    itemRight(["dynamodb:GetItem"], "image"),
+  ],
+});
+
+// A hundred deliveries at once, of which one receiver that does not answer takes a few: it is paused after five failures.
+deliveries.subscribe(sender.arn, {
+  batch: { size: 10, partialResponses: true },
+  transform: { eventSourceMapping: { scalingConfig: { maximumConcurrency: $dev ? 2 : 10 } } },
+});

@@ -1,0 +1,215 @@
+/**
+ * Sender of webhooks: carries out one message of the deliveries queue. Expects every message twice, late or never. A
+ * delivery's `tries` counts its attempts, and a message for another count is ignored.
+ */
+export * as Sender from "./sender.ts";
+
+import { Queue } from "../aws/queue.ts";
+import type { Target } from "../egress/target.ts";
+import { ID } from "../id.ts";
+import { lastOf, orderOf, read } from "../records/record.ts";
+import { DeliveryEntity, type DeliveryRecord, testType } from "../table/delivery-entity.ts";
+import { EventEntity } from "../table/event-entity.ts";
+import { Table } from "../table/table.ts";
+import { WebhookEntity, type WebhookRecord, WebhookSecretEntity } from "../table/webhook-entity.ts";
+import { Attempt } from "./attempt.ts";
+import { Outbox } from "./outbox.ts";
+import { Payload } from "./payload.ts";
+import { Schedule } from "./schedule.ts";
+import { everyOwner } from "./subscriptions.ts";
+
+/** The result of a message, for the log. */
+export type Report = { deliveryID: string; did: string; status?: number; error?: string };
+
+/** Time after which a write that has not succeeded never will: far longer than its retries. */
+const doubtMs = 3_600_000;
+
+/** Time in which the attempt that ends a pause must have ended. */
+const probeMs = 60_000;
+
+/** Most attempts that a delivery remembers: those of two schedules. */
+const rememberedMax = 20;
+
+/** Attempts a delivery, if it is due, and writes the result. Throws if the table or the queue fails. */
+export async function handle(message: Queue.Attempt, policy: Target.Policy): Promise<Report> {
+  const { webhookID, deliveryID, tries } = message;
+  const did = (did: string) => ({ deliveryID, did });
+  const { data: row } = await DeliveryEntity.get({ webhookID, deliveryID }).go({ consistent: true });
+  if (row?.status !== "pending" || row.tries !== tries) return did("ignored: it is done");
+  const scope = ID.ownerOfWebhook(webhookID) ?? everyOwner;
+  const { data: endpoint } = await WebhookEntity.get({ scope, webhookID }).go({ consistent: true });
+  if (!endpoint) {
+    await remove(row);
+    return did("removed: the endpoint is gone");
+  }
+  if (!message.committed && row.writeID !== undefined) {
+    const written = await isWritten(row);
+    if (written === undefined) return did("waits for its write");
+    if (!written) {
+      await remove(row);
+      return did("removed: its write failed");
+    }
+  }
+  const isTest = row.type === testType;
+  if (!isTest && !endpoint.enabled) {
+    await settle(row, "failed", { at: new Date().toISOString(), ms: 0, error: "disabled" });
+    return did("failed: the endpoint is disabled");
+  }
+  if (!isTest && !(await isOpen(endpoint))) {
+    await postpone(row, endpoint);
+    return did("postponed: the endpoint is paused");
+  }
+  return attempt(row, endpoint, policy);
+}
+
+async function attempt(row: DeliveryRecord, endpoint: WebhookRecord, policy: Target.Policy): Promise<Report> {
+  const { webhookID, deliveryID, messageID } = row;
+  const started = Date.now();
+  const secrets = await secretsOf(webhookID, started);
+  const { url } = endpoint;
+  const result = await Attempt.send({ id: messageID, url, body: Payload.of(row), secrets }, policy);
+  const { ok, status, error, retryAfterMs } = result;
+  const made = { at: new Date(started).toISOString(), ms: Date.now() - started, status, error };
+  const report = { deliveryID, status, error };
+  if (ok) {
+    await settle(row, "delivered", made);
+    if (endpoint.failures) await recover(endpoint);
+    return { ...report, did: "delivered" };
+  }
+  if (row.type === testType) {
+    await settle(row, "failed", made);
+    return { ...report, did: "failed: the test is over" };
+  }
+  const isDisabled = await blame(endpoint, status === 410, retryAfterMs);
+  const delay = Schedule.delayAfter(row.tries + 1, retryAfterMs);
+  if (isDisabled || delay === undefined) {
+    await settle(row, "failed", made);
+    return { ...report, did: isDisabled ? "failed: the endpoint is disabled" : "failed for the last time" };
+  }
+  await again(row, made, delay);
+  return { ...report, did: "failed, will be retried" };
+}
+
+/**
+ * Looks up whether the write that a delivery waits for has succeeded; undefined while it may still be running. The audit
+ * trail or the record's newest transition names the write.
+ */
+async function isWritten({ snapshot, writeID, createdAt }: DeliveryRecord): Promise<boolean | undefined> {
+  if (!snapshot) return true;
+  const { imageID, version } = snapshot;
+  const record = await read(imageID);
+  if (record?.last.version === version) return lastOf(record).writeID === writeID;
+  const { data: event } = await EventEntity.get({ imageID, order: orderOf(version) }).go({
+    consistent: true,
+  });
+  if (event) return event.writeID === writeID;
+  const isOver = (record && record.version >= version) || Date.parse(createdAt) < Date.now() - doubtMs;
+  return isOver ? false : undefined;
+}
+
+/** Returns whether an endpoint may be sent to. The first delivery after a pause is its probe, and others wait for it. */
+async function isOpen({ scope, webhookID, pausedUntil }: WebhookRecord): Promise<boolean> {
+  const now = Date.now();
+  if (pausedUntil === undefined) return true;
+  if (Date.parse(pausedUntil) > now) return false;
+  try {
+    await WebhookEntity.patch({ scope, webhookID })
+      .set({ pausedUntil: new Date(now + probeMs).toISOString() })
+      .where((row, { eq }) => eq(row.pausedUntil, pausedUntil))
+      .go();
+    return true;
+  } catch (error) {
+    if (Table.isConditionFailure(error)) return false;
+    throw error;
+  }
+}
+
+/** Counts a failed attempt, and pauses or disables the endpoint if there were too many. Returns true if it is disabled. */
+async function blame(endpoint: WebhookRecord, isGone: boolean, retryAfterMs = 0): Promise<boolean> {
+  const { scope, webhookID, failures = 0, failingSince } = endpoint;
+  const now = Date.now();
+  const isFailing = failingSince !== undefined && now - Date.parse(failingSince) >= Schedule.disabledAfterMs;
+  const at = new Date(now).toISOString();
+  const disabledReason = isGone ? "gone" : "failing";
+  const pauseMs = Math.max(Schedule.pauseAfter(failures + 1), Math.min(retryAfterMs, Schedule.pauseMax));
+  const isDisabled = isGone || isFailing;
+  try {
+    await WebhookEntity.patch({ scope, webhookID })
+      .add({ failures: 1 })
+      .set({
+        failingSince: failingSince ?? at,
+        ...(isDisabled && { enabled: false, disabledReason, disabledAt: at, updatedAt: at }),
+        ...(!isDisabled && pauseMs > 0 && { pausedUntil: new Date(now + pauseMs).toISOString() }),
+      })
+      .go();
+  } catch (error) {
+    // The endpoint was removed meanwhile.
+    if (!Table.isConditionFailure(error)) throw error;
+  }
+  return isDisabled;
+}
+
+/** Ends an endpoint's failures after a success. */
+async function recover({ scope, webhookID }: WebhookRecord): Promise<void> {
+  try {
+    await WebhookEntity.patch({ scope, webhookID }).remove(["failures", "failingSince", "pausedUntil"]).go();
+  } catch (error) {
+    if (!Table.isConditionFailure(error)) throw error;
+  }
+}
+
+const remembered = (row: DeliveryRecord, made: DeliveryAttempt) =>
+  [...(row.attempts ?? []), made].slice(-rememberedMax);
+
+type DeliveryAttempt = NonNullable<DeliveryRecord["attempts"]>[number];
+
+/** Writes the end of a delivery. */
+const settle = (row: DeliveryRecord, status: "delivered" | "failed", made: DeliveryAttempt) =>
+  replace(row, { status, tries: row.tries + 1, attempts: remembered(row, made), dueAt: undefined });
+
+/**
+ * Writes a failed attempt and when the next is due. SQS delays it up to 15 minutes; the reconciler sends it after a longer
+ * time, and also if that message is lost.
+ */
+async function again(row: DeliveryRecord, made: DeliveryAttempt, delayMs: number): Promise<void> {
+  const { webhookID, deliveryID } = row;
+  const tries = row.tries + 1;
+  const seconds = Math.round(delayMs / 1000);
+  const isDelayed = seconds <= Queue.delayMax;
+  const dueAt = new Date(Date.now() + delayMs + (isDelayed ? Outbox.resendMs : 0)).toISOString();
+  const isFirst = await replace(row, { tries, attempts: remembered(row, made), dueAt });
+  if (isFirst && isDelayed) await Queue.deliver([{ webhookID, deliveryID, tries }], seconds);
+}
+
+/** Makes a delivery due after the endpoint's pause, at random within a minute. */
+const postpone = (row: DeliveryRecord, { pausedUntil }: WebhookRecord) => {
+  const end = Math.max(Date.parse(pausedUntil ?? "") || 0, Date.now() + probeMs);
+  return replace(row, { dueAt: new Date(end + Math.random() * probeMs).toISOString() });
+};
+
+/**
+ * Replaces a delivery, whose write is known to have succeeded. Returns false if another sender has attempted it
+ * meanwhile.
+ */
+async function replace(row: DeliveryRecord, change: Partial<DeliveryRecord>): Promise<boolean> {
+  try {
+    await DeliveryEntity.put({ ...row, ...change, writeID: undefined })
+      .where(({ tries }, { eq }) => eq(tries, row.tries))
+      .go();
+    return true;
+  } catch (error) {
+    if (Table.isConditionFailure(error)) return false;
+    throw error;
+  }
+}
+
+const remove = ({ webhookID, deliveryID }: DeliveryRecord) =>
+  DeliveryEntity.delete({ webhookID, deliveryID }).go();
+
+/** Returns the secrets that sign now: the current one, and for a day the one before a rotation. */
+async function secretsOf(signer: string, now: number): Promise<string[]> {
+  const { data } = await WebhookSecretEntity.get({ signer }).go({ consistent: true });
+  if (!data) throw new Error(`The webhook ${signer} has no secret.`);
+  const { secret, previous, previousUntil = "" } = data;
+  return previous && Date.parse(previousUntil) > now ? [secret, previous] : [secret];
+}

@@ -1,0 +1,289 @@
+/** Webhook endpoints: URLs that receive the events of an owner's images, signed by the Standard Webhooks specification. */
+export * as Webhook from "./webhook.ts";
+
+import { randomBytes } from "node:crypto";
+import * as v from "valibot";
+import { Address } from "../egress/address.ts";
+import { EgressError } from "../egress/egress-error.ts";
+import { Target } from "../egress/target.ts";
+import { VisibleError } from "../error.ts";
+import { fn } from "../fn.ts";
+import { ID } from "../id.ts";
+import { isConditionFailure } from "../records/record.ts";
+import {
+  disabledReasons,
+  eventTypes,
+  WebhookEntity,
+  type WebhookRecord,
+  WebhookSecretEntity,
+} from "../table/webhook-entity.ts";
+import { wholeSeconds } from "../time.ts";
+import { Schedule } from "./schedule.ts";
+import { everyOwner, Subscriptions } from "./subscriptions.ts";
+
+const time = (description: string) => v.pipe(v.string(), v.isoTimestamp(), v.description(description));
+
+const eventType = v.picklist(eventTypes);
+
+const url = v.pipe(
+  v.string(),
+  v.minLength(1),
+  v.maxLength(2_048),
+  v.description("URL of the receiver: https, on a public address, port 443. Redirects are not followed."),
+);
+const events = v.pipe(
+  v.array(eventType),
+  v.minLength(1),
+  v.maxLength(eventTypes.length),
+  v.transform((given) => [...new Set(given)]),
+  v.description("Events to receive."),
+);
+const description = v.pipe(v.string(), v.minLength(1), v.maxLength(200), v.description("A note."));
+
+/** A request for an endpoint. */
+export const New = v.pipe(
+  v.strictObject({
+    url,
+    events,
+    description: v.optional(description),
+    owner: v.optional(
+      v.pipe(
+        ID.owner,
+        v.description("Owner whose images it is about; default: the caller's, or all owners of a service."),
+      ),
+    ),
+  }),
+  v.metadata({ ref: "WebhookInput" }),
+);
+export type New = v.InferOutput<typeof New>;
+
+/** Changes of an endpoint. `enabled: true` ends its failures as well. */
+export const Changes = v.pipe(
+  v.strictObject({
+    url: v.optional(url),
+    events: v.optional(events),
+    description: v.nullish(description),
+    enabled: v.optional(
+      v.pipe(v.boolean(), v.description("`true` enables a disabled endpoint, and ends its failures.")),
+    ),
+  }),
+  v.metadata({ ref: "WebhookChanges" }),
+);
+export type Changes = v.InferOutput<typeof Changes>;
+
+/** An endpoint as callers see it. */
+export const Info = v.pipe(
+  v.object({
+    id: v.pipe(v.string(), v.description("Id of the endpoint.")),
+    url: v.pipe(v.string(), v.description("URL of the receiver.")),
+    events: v.pipe(v.array(v.string()), v.description("Events that it receives. More types may be added.")),
+    description: v.optional(v.string()),
+    owner: v.optional(
+      v.pipe(v.string(), v.description("Owner whose images it is about; absent: those of all owners.")),
+    ),
+    enabled: v.pipe(v.boolean(), v.description("`false`: no events are sent.")),
+    disabledReason: v.optional(
+      v.pipe(
+        v.string(),
+        v.metadata({ "x-extensible-enum": disabledReasons }),
+        v.description(
+          "`manual`: by a change; `gone`: the receiver answered 410; `failing`: no delivery succeeded for three days.",
+        ),
+      ),
+    ),
+    disabledAt: v.optional(time("Time at which it was disabled.")),
+    failingSince: v.optional(time("Time of the first failed attempt since the last success.")),
+    createdAt: time("Time of creation."),
+    updatedAt: time("Time of the last change of its settings."),
+  }),
+  v.metadata({ ref: "Webhook" }),
+);
+export type Info = v.InferOutput<typeof Info>;
+
+/** A created endpoint, or one whose secret was rotated, with the secret, which is not returned again. */
+export const WithSecret = v.pipe(
+  v.object({
+    ...Info.entries,
+    secret: v.pipe(
+      v.string(),
+      v.description("Secret that signs messages: `whsec_` and Base64. Returned only here."),
+    ),
+  }),
+  v.metadata({ ref: "WebhookWithSecret" }),
+);
+export type WithSecret = v.InferOutput<typeof WithSecret>;
+
+/** Limits of an owner, and `egress`: the URLs that are allowed. */
+export type Limits = { webhooksMax: number; egress: Target.Policy };
+
+/** An endpoint by its id, for a caller of this owner; without an owner, for a service. */
+const Reference = v.object({ id: v.string(), owner: v.optional(ID.owner) });
+type Reference = v.InferOutput<typeof Reference>;
+
+/**
+ * Creates an endpoint and its secret. Without `owner` it receives the events of all owners. Throws `invalid_request` for
+ * a URL that is not allowed, `quota_exceeded`.
+ */
+export async function create(
+  { url, events, description, owner }: New,
+  { webhooksMax, egress }: Limits,
+): Promise<WithSecret> {
+  mustBeAllowed(url, egress);
+  const scope = owner ?? everyOwner;
+  if ((await read(scope)).length >= webhooksMax) throw tooMany(webhooksMax);
+  const webhookID = ID.createWebhookID(owner);
+  const now = new Date().toISOString();
+  const secret = createSecret();
+  await WebhookSecretEntity.put({ signer: webhookID, secret }).go();
+  const { data: row } = await WebhookEntity.put({
+    scope,
+    webhookID,
+    url,
+    description,
+    events,
+    enabled: true,
+    createdAt: now,
+    updatedAt: now,
+  }).go();
+  // Requests in parallel may each have found a free place: those above the limit take their endpoint back.
+  if ((await read(scope)).length > webhooksMax) {
+    await removeRows(row);
+    throw tooMany(webhooksMax);
+  }
+  Subscriptions.forget(scope);
+  return { ...serialize(row), secret };
+}
+
+/** Lists the endpoints of an owner, oldest first; without one, those that receive the events of all owners. */
+export const list = fn(
+  v.object({ owner: v.optional(ID.owner) }),
+  async ({ owner }): Promise<Info[]> => (await read(owner ?? everyOwner)).map(serialize),
+);
+
+/** Looks an endpoint up. Throws `webhook_not_found`, for another owner's too. */
+export const fromID = fn(Reference, async (reference): Promise<Info> => serialize(await find(reference)));
+
+/** Changes an endpoint. Throws `webhook_not_found`, `invalid_request` for a URL that is not allowed. */
+export async function update(
+  reference: Reference,
+  { url, events, description, enabled }: Changes,
+  { egress }: Pick<Limits, "egress">,
+): Promise<Info> {
+  if (url !== undefined) mustBeAllowed(url, egress);
+  const { scope, webhookID, ...before } = await find(reference);
+  const at = new Date().toISOString();
+  const isEnabled = enabled === true && !before.enabled;
+  const isDisabled = enabled === false && before.enabled;
+  const failures = ["failures", "failingSince", "pausedUntil"] as const;
+  const removed = [
+    ...(description === null ? (["description"] as const) : []),
+    ...(isEnabled ? (["disabledReason", "disabledAt", ...failures] as const) : []),
+    // Another receiver begins without the failures of the old one.
+    ...(url !== undefined && !isEnabled ? failures : []),
+  ];
+  const set = {
+    updatedAt: at,
+    ...(url !== undefined && { url }),
+    ...(events !== undefined && { events }),
+    ...(typeof description === "string" && { description }),
+    ...(isEnabled && { enabled: true }),
+    ...(isDisabled && { enabled: false, disabledReason: "manual" as const, disabledAt: at }),
+  };
+  try {
+    const change = WebhookEntity.patch({ scope, webhookID }).set(set);
+    const { data } = await (removed.length > 0 ? change.remove(removed) : change).go({ response: "all_new" });
+    Subscriptions.forget(scope);
+    return serialize(data);
+  } catch (error) {
+    if (isConditionFailure(error)) throw notFound(webhookID);
+    throw error;
+  }
+}
+
+/** Removes an endpoint with its secret. Its pending deliveries are not sent. Throws `webhook_not_found`. */
+export const remove = fn(Reference, async (reference): Promise<void> => {
+  const row = await find(reference);
+  await removeRows(row);
+  Subscriptions.forget(row.scope);
+});
+
+/** Replaces the secret. For a day the old one signs as well, so that receivers can change over. Throws `webhook_not_found`. */
+export const rotate = fn(Reference, async (reference): Promise<WithSecret> => {
+  const row = await find(reference);
+  const signer = row.webhookID;
+  const { data } = await WebhookSecretEntity.get({ signer }).go({ consistent: true });
+  const secret = createSecret();
+  const previousUntil = new Date(Date.now() + Schedule.previousSecretMs).toISOString();
+  await WebhookSecretEntity.put({
+    signer,
+    secret,
+    ...(data && { previous: data.secret, previousUntil }),
+  }).go();
+  return { ...serialize(row), secret };
+});
+
+/** Reads an endpoint that the caller may see. Throws `webhook_not_found`. */
+export async function find({ id, owner }: Reference): Promise<WebhookRecord> {
+  const parsed = v.safeParse(ID.webhookID, id);
+  const scope = ID.ownerOfWebhook(id) ?? everyOwner;
+  if (!parsed.success || (owner !== undefined && scope !== owner)) throw notFound(id);
+  const { data } = await WebhookEntity.get({ scope, webhookID: id }).go({ consistent: true });
+  if (!data) throw notFound(id);
+  return data;
+}
+
+async function read(scope: string): Promise<WebhookRecord[]> {
+  const { data } = await WebhookEntity.query.byScope({ scope }).go({ consistent: true, pages: "all" });
+  return data;
+}
+
+/** The endpoint first: a sender that finds none removes the deliveries, and needs no secret. */
+async function removeRows({ scope, webhookID }: WebhookRecord): Promise<void> {
+  await WebhookEntity.delete({ scope, webhookID }).go();
+  await WebhookSecretEntity.delete({ signer: webhookID }).go();
+}
+
+/** Refuses URLs that the sender would refuse without a look-up of the name. Throws `invalid_request`. */
+function mustBeAllowed(text: string, policy: Target.Policy): void {
+  try {
+    const url = Target.parse(text, policy);
+    const host = Target.hostnameOf(url);
+    const isInternal = /(^|\.)(localhost|local|internal)\.?$/i.test(host);
+    const isAddress = /^[\d.]+$/.test(host) || host.includes(":");
+    const isPublic = isAddress ? Address.isPublic(host) : !isInternal && host.includes(".");
+    const isLoopback = policy.loopback && (host === "localhost" || Address.isLoopback(host));
+    if (isPublic || isLoopback) return;
+  } catch (error) {
+    if (!(error instanceof EgressError)) throw error;
+    throw new VisibleError("invalid_request", error.message, { cause: error });
+  }
+  throw new VisibleError(
+    "invalid_request",
+    "The URL was refused. Its host is internal; use a name or an address of the public internet.",
+  );
+}
+
+/** 256 random bits; the specification accepts 192 to 512. */
+const createSecret = () => `whsec_${randomBytes(32).toString("base64")}`;
+
+const tooMany = (max: number) =>
+  new VisibleError("quota_exceeded", `The owner has ${max} webhooks already. Remove one first.`);
+
+const notFound = (id: string) => new VisibleError("webhook_not_found", `Webhook ${id} not found.`);
+
+function serialize(row: WebhookRecord): Info {
+  const { scope, webhookID, url, events, description, enabled, disabledReason, disabledAt } = row;
+  return {
+    id: webhookID,
+    url,
+    events: [...events],
+    description,
+    owner: scope === everyOwner ? undefined : scope,
+    enabled,
+    disabledReason: enabled ? undefined : disabledReason,
+    disabledAt: disabledAt && !enabled ? wholeSeconds(disabledAt) : undefined,
+    failingSince: row.failingSince && wholeSeconds(row.failingSince),
+    createdAt: wholeSeconds(row.createdAt),
+    updatedAt: wholeSeconds(row.updatedAt),
+  };
+}

@@ -1,13 +1,13 @@
-/** `edit`: changes the description, the focal point and the visibility of images. */
+/** `edit`: changes the description, the focal point, the visibility and the expiry of images. */
 import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
 import type { Changes } from "@image-pipeline/client";
-import { collect, command, jsonOption, program, UsageError, urlOption } from "./command.ts";
+import { collect, command, expiry, jsonOption, program, UsageError, urlOption } from "./command.ts";
 import { connect } from "./connect.ts";
 import { summary } from "./format.ts";
 
 export const edit = command(
   "edit",
-  `Change an image's description, focal point and visibility
+  `Change an image's description, focal point, visibility and expiry
 
 An empty text removes a field. After another focal point the cropped variants are made again under new URLs, and after another visibility all of them; the command waits for them.`,
   [
@@ -15,6 +15,7 @@ An empty text removes a field. After another focal point the cropped variants ar
     `${program} edit img_01JD0Z6V9RW1QK4C6X4M2N8T3B --focus 0.3,0.2`,
     `${program} edit img_01JD0Z6V9RW1QK4C6X4M2N8T3B --focus none`,
     `${program} edit img_01JD0Z6V9RW1QK4C6X4M2N8T3B --visibility private`,
+    `${program} edit img_01JD0Z6V9RW1QK4C6X4M2N8T3B --expires 30d`,
   ],
 )
   .argument("<id>", "Image id")
@@ -25,18 +26,20 @@ An empty text removes a field. After another focal point the cropped variants ar
   .addOption(
     new Option("--visibility <visibility>", "Who may read the files").choices(["public", "private"] as const),
   )
+  .option("--expires <time>", "Delete it at this time, or after so long: 30d, 12h; none removes it", expires)
   .addOption(urlOption())
   .addOption(jsonOption())
-  .action(async (id, { title, alt, tag, focus, visibility, url, json }) => {
+  .action(async (id, { title, alt, tag, focus, visibility, expires, url, json }) => {
     const changes: Changes = {
       ...(title !== undefined && { title: title || null }),
       ...(alt !== undefined && { alt: alt || null }),
       ...(tag && { tags: tag }),
       ...(focus !== undefined && { focus }),
       ...(visibility && { visibility }),
+      ...(expires !== undefined && { expiresAt: expires }),
     };
     if (Object.keys(changes).length === 0)
-      throw new UsageError("Name a change: --title, --alt, --tag, --focus or --visibility.");
+      throw new UsageError("Name a change: --title, --alt, --tag, --focus, --visibility or --expires.");
     const { images } = await connect(url);
     const changed = await images.update(id, changes);
     const isMade = changed.variants !== undefined || changed.processedAt !== undefined;
@@ -44,6 +47,11 @@ An empty text removes a field. After another focal point the cropped variants ar
     const image = isMoved && isMade ? await images.wait(id) : changed;
     process.stdout.write(json ? `${JSON.stringify(image)}\n` : `${summary(image)}\n`);
   });
+
+/** Parses an expiry; `none` is null. */
+function expires(given: string): string | null {
+  return given === "none" ? null : expiry(given);
+}
 
 /** Parses a focal point; `none` is null. */
 function point(given: string): { x: number; y: number } | null {

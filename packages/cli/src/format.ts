@@ -65,6 +65,7 @@ export function summary(image: Image, { name, took }: { name?: string; took?: nu
   ];
   const rows: [string, string][] = [
     ["id", id],
+    ["expires", image.expiresAt ?? ""],
     ["trash", image.trash ? `until ${image.trash.until}` : ""],
     ["original", facts.filter(Boolean).join(", ")],
     ["title", printable(title ?? "")],

@@ -1,7 +1,7 @@
 /** `list`: lists or counts images, newest first. */
-import { InvalidArgumentError, Option } from "@commander-js/extra-typings";
+import { Option } from "@commander-js/extra-typings";
 import type { Filters, Query } from "@image-pipeline/client";
-import { collect, command, jsonOption, program, UsageError, urlOption, whole } from "./command.ts";
+import { collect, command, jsonOption, program, time, UsageError, urlOption, whole } from "./command.ts";
 import { connect } from "./connect.ts";
 import { dim, header, row } from "./format.ts";
 
@@ -78,15 +78,6 @@ export const list = command("list", about, [
     }
     if (shown === 0 && !json) process.stderr.write("No images.\n");
   });
-
-/** Parses a time, or a day as its start in UTC. */
-function time(given: string): string {
-  const text = /^\d{4}-\d\d-\d\d$/.test(given) ? `${given}T00:00:00Z` : given;
-  if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
-  throw new InvalidArgumentError(
-    "It must be a day such as 2026-11-23, or a time such as 2026-11-23T07:34:14Z.",
-  );
-}
 
 /** Splits NAME=VALUE at its first equals sign. */
 function entryOf(given: string): [name: string, value: string] {

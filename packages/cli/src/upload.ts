@@ -6,7 +6,7 @@ import { basename, extname, join, relative } from "node:path";
 import { type Client, ClientError, type Image, type UploadOptions } from "@image-pipeline/client";
 import { ContentType } from "@image-pipeline/core/images/content-type";
 import pMap from "p-map";
-import { collect, command, jsonOption, program, UsageError, urlOption, whole } from "./command.ts";
+import { collect, command, expiry, jsonOption, program, UsageError, urlOption, whole } from "./command.ts";
 import { connect, explain } from "./connect.ts";
 import { bold, dim, printable, red, summary } from "./format.ts";
 import { live } from "./progress.ts";
@@ -30,6 +30,7 @@ are not sent again: S3 copies them into the new image.`,
   .option("--alt <text>", "Text alternative for people who cannot see the image (one file only)")
   .option("--tag <tag>", "Tag for each image (repeatable)", collect)
   .option("--private", "Files that only signed URLs open, which expire")
+  .option("--expires <time>", "Delete each image at this time, or after so long: 30d, 12h", expiry)
   .option("--concurrency <n>", "Files at a time, 1–32", whole(1, 32), 4)
   .option("--wait <seconds>", "Longest wait for the variants of one image, 1–3600", whole(1, 3600), 120)
   .addOption(urlOption())
@@ -37,7 +38,7 @@ are not sent again: S3 copies them into the new image.`,
   .action(
     async (
       paths,
-      { title, alt, tag: tags, private: isPrivate, concurrency, wait: waitSeconds, url, json },
+      { title, alt, tag: tags, private: isPrivate, expires, concurrency, wait: waitSeconds, url, json },
     ) => {
       const files = (await Promise.all(paths.map(filesIn))).flat();
       if (files.length > 1 && (title ?? alt) !== undefined) {
@@ -61,6 +62,7 @@ are not sent again: S3 copies them into the new image.`,
               const image = await uploadOne(client, transfer, {
                 ...{ title, alt, tags, waitSeconds, signal },
                 visibility: isPrivate ? "private" : undefined,
+                expiresAt: expires,
               });
               transfer.state = image.status === "ready" ? "ready" : "failed";
               const result = { name: transfer.path, took: Date.now() - began };
@@ -103,6 +105,7 @@ type Options = {
   alt: string | undefined;
   tags: string[] | undefined;
   visibility: "private" | undefined;
+  expiresAt: string | undefined;
   waitSeconds: number;
   signal: AbortSignal;
 };

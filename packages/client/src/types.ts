@@ -47,7 +47,7 @@ export type ImportInput = Description & Pick<Input, "filename"> & Required<Pick<
 /** Fields of an image that callers may change. */
 export type Description = Pick<
   ImageInput,
-  "title" | "alt" | "tags" | "metadata" | "focus" | "regions" | "visibility"
+  "title" | "alt" | "tags" | "metadata" | "focus" | "regions" | "visibility" | "expiresAt"
 >;
 
 /** Response of `POST /images`: the `pending` image and `upload`, the presigned request for its bytes. */

@@ -92,7 +92,8 @@ export function createUpload(request: Request, images: Images): Upload {
           : whole(file, upload, onSent, options));
       } catch (error) {
         // If this fails, the pending image expires.
-        if (signal?.aborted && !onTicket) await images.remove(image.id).catch(() => undefined);
+        if (signal?.aborted && !onTicket)
+          await images.remove(image.id, { permanent: true }).catch(() => undefined);
         throw error;
       }
     }
@@ -144,7 +145,8 @@ export function inputOf(
   file: { name?: string; type: string; size: number },
   options: UploadOptions,
 ): ImageInput {
-  const { filename, contentType, sha256, title, alt, tags, metadata, focus, regions, visibility } = options;
+  const { filename, contentType, sha256, title, alt, tags, metadata, focus, regions, visibility, expiresAt } =
+    options;
   return {
     filename: filename ?? file.name ?? "image",
     // The API accepts aliases and an empty type, and lists the supported formats in its error.
@@ -158,5 +160,6 @@ export function inputOf(
     focus,
     regions,
     visibility,
+    expiresAt,
   };
 }

@@ -206,6 +206,8 @@ const patch = ([who, tags, title]: [number, string[], number]) =>
       title: `title ${title}`,
       tags,
       ...(title % 3 === 0 && { focus: focusOf(title) }),
+      ...(title % 5 === 2 && { expiresAt: new Date(now() + 7_200_000).toISOString() }),
+      ...(title % 5 === 3 && { expiresAt: null }),
       ...(title % 4 === 1 && { visibility: title % 8 === 1 ? "private" : "public" }),
     }),
   );

@@ -62,7 +62,15 @@ export type Change =
   | { of: "term"; imageID: string }
   | { of: "put"; bucket: string; bytes: number }
   | { of: "variant"; key: string; before?: string; after?: string }
-  | { of: "answer"; request: string; id: string; version?: number; other: boolean; exposes: boolean };
+  | {
+      of: "answer";
+      request: string;
+      id: string;
+      version?: number;
+      other: boolean;
+      exposes: boolean;
+      expiresAt?: string;
+    };
 
 type Violations = Iterable<string> | AsyncIterable<string>;
 
@@ -239,7 +247,8 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       "What the API or S3 acknowledged survives a kill at the next moment, and processing keeps what clients set.",
     heldBy: ["simulation", "kills"],
     *onChange(change, { history }) {
-      if (change.of === "answer") {
+      // A GET does nothing.
+      if (change.of === "answer" && !change.request.startsWith("GET")) {
         const { types, anyVersion } = acknowledged[change.request] ?? { types: [] };
         const said = anyVersion ? undefined : change.version;
         const done = history
@@ -251,7 +260,8 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       const { before, after, entry } = change;
       for (const name of ["owner", "key", "imageID"] as const)
         if (before[name] !== after[name]) yield `the ${name} was changed`;
-      if (entry?.type === "updated" || before.status === "deleted" || after.status === "deleted") return;
+      const isDeletion = [before.status, after.status].includes("deleted") || entry?.type === "deleting";
+      if (entry?.type === "updated" || isDeletion) return;
       for (const name of [
         "title",
         "alt",
@@ -262,6 +272,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
         "focus",
         "regions",
         "visibility",
+        "deleteAt",
       ] as const)
         if (JSON.stringify(before[name]) !== JSON.stringify(after[name])) yield `the ${name} was lost`;
     },
@@ -288,8 +299,11 @@ export const invariants: Readonly<Record<string, Invariant>> = {
         for (const key of terms) if (!wanted.has(key)) yield "the row of a term is left";
       if (!api) return;
       const visible = [...records.values()].filter(
-        ({ owner, status, expiresAt = Number.POSITIVE_INFINITY }) =>
-          owner === "default" && isListed({ status }) && expiresAt * 1000 > now(),
+        ({ owner, status, deleteAt, expiresAt = Number.POSITIVE_INFINITY }) =>
+          owner === "default" &&
+          isListed({ status }) &&
+          expiresAt * 1000 > now() &&
+          (deleteAt === undefined || Date.parse(deleteAt) > now()),
       );
       const limit = visible.length > 30 ? 100 : 3;
       const isProcessed = ({ source, processedAt, status }: ImageRecord) =>
@@ -485,6 +499,22 @@ export const invariants: Readonly<Record<string, Invariant>> = {
           yield "a file of an image in the trash is left at rest";
         if (Date.parse(record.trash?.until ?? "") < now() - skewMs) yield "an image is left in the trash";
       }
+    },
+  },
+  I25: {
+    promise:
+      "An image with an expiry keeps it until it is changed. From then on no answer shows the image, and the reconciler deletes it, not before.",
+    heldBy: ["simulation", "expiry.test.ts"],
+    *onChange(change) {
+      if (change.of === "answer" && Date.parse(change.expiresAt ?? "") < now() - skewMs)
+        yield "an answer shows an expired image";
+      if (change.of !== "record" || !change.entry?.detail?.expired) return;
+      if (Date.parse(change.before?.deleteAt ?? "") > now() + skewMs)
+        yield "an image was deleted before its expiry";
+    },
+    *atRest({ observer: { records } }, { reconciler }) {
+      for (const { deleteAt = "", status } of records.values())
+        if (reconciler && Date.parse(deleteAt) < now() - skewMs) yield `an expired image is left ${status}`;
     },
   },
   I27: {

@@ -13,7 +13,13 @@ import { type Change, invariants, type Row, type State, termKeyOf } from "./inva
 import { type Job, now } from "./scheduler.ts";
 
 /** An image in an answer of the API: the fields that are read by name. */
-type Answered = { id?: string; version?: number; filename?: string; visibility?: string };
+type Answered = {
+  id?: string;
+  version?: number;
+  filename?: string;
+  visibility?: string;
+  expiresAt?: string;
+};
 
 export type Observer = State & {
   /** Primary keys, as JSON, of every item that was ever put into the table. */
@@ -52,11 +58,11 @@ export function createObserver(files: readonly File[]): Observer {
     applied,
     stored,
     answered(request, image, sent = {}) {
-      const { id = "", version, filename, visibility } = image;
+      const { id = "", version, filename, visibility, expiresAt } = image;
       if (request.startsWith("DELETE")) erased.add(id);
       const other = "filename" in sent && sent.filename !== filename;
       const exposes = visibility === "private" && JSON.stringify(image).includes("/media/img_");
-      check({ of: "answer", request, id, version, other, exposes });
+      check({ of: "answer", request, id, version, other, exposes, expiresAt });
     },
     expired,
   };

@@ -9,7 +9,7 @@ import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { command } from "./commands.ts";
 import { type Broken, type Profile, profiles } from "./faults.ts";
 import type { File } from "./image-files.ts";
-import { only, other, running, runToEnd, runUntil, settle, step } from "./scheduler.ts";
+import { now, only, other, running, runToEnd, runUntil, settle, step } from "./scheduler.ts";
 import type { Fate, Schedule, Simulation, World } from "./simulation.ts";
 
 /** `rule` is what the mutant leaves out: by other rules of the protocol, or by a service that breaks its contract. */
@@ -522,7 +522,59 @@ export const scenarios: Record<string, Scenario> = {
       world.api("TRASH", pathIn(world));
       await world.wait(1000);
     },
-    without: { rules: { isOver: () => false } },
+    without: { rules: { onOver: () => undefined } },
+  },
+  "expiry-ignored": {
+    rule: "deleting an image when its expiry is over",
+    title: "An image that expires is deleted, although it was processed again meanwhile",
+    profile: full,
+    async play(world) {
+      await announce(world);
+      const path = pathIn(world);
+      world.api("PATCH", path, { expiresAt: soon() });
+      await world.wait(1000);
+      world.api("POST", `${path}/reprocess`);
+      await world.wait(7_200_000);
+    },
+    without: {
+      rules: { onOver: (record, ...given) => rules.onOver({ ...record, deleteAt: undefined }, ...given) },
+    },
+  },
+  "expiry-shown": {
+    rule: "hiding an image from its expiry on",
+    title: "An image that has expired is not shown, although the reconciler has not deleted it yet",
+    profile: full,
+    async play(world) {
+      await announce(world);
+      const path = pathIn(world);
+      world.api("PATCH", path, { expiresAt: soon() });
+      await world.wait(7_200_000);
+      world.api("GET", path);
+      await world.wait(1000);
+    },
+    without: { rules: { isExpired: () => false } },
+  },
+  "expiry-lost": {
+    rule: "keeping the expiry through the work",
+    title: "An image that expires is deleted, although its bytes came only after its expiry was set",
+    profile: full,
+    async play(world) {
+      world.create(fileOf(world, "red"), []);
+      await world.wait(1000);
+      world.api("PATCH", pathIn(world), { expiresAt: soon() });
+      await world.wait(1000);
+      const [id] = world.created.keys();
+      await world.send(id ?? "");
+      await world.wait(7_200_000);
+    },
+    without: {
+      rules: {
+        onOutcome(...given) {
+          const result = rules.onOutcome(...given);
+          return result && { ...result, draft: { ...result.draft, deleteAt: undefined } };
+        },
+      },
+    },
   },
   "kept-of-other-bytes": {
     rule: "making every variant of other bytes",
@@ -859,6 +911,9 @@ const omitting = (decision: Protocol.Decision, field: "sequencer" | "dueAt"): Pr
 /** A record whose key takes uploads. */
 const opened = <R extends ImageRecord | undefined>(record: R): R =>
   record && { ...record, closed: undefined };
+
+/** A time that the next two hours pass. */
+const soon = () => new Date(now() + 3_600_000).toISOString();
 
 /** A record as if it were not in the trash. */
 const taken = (record: ImageRecord | undefined): ImageRecord | undefined =>

@@ -89,7 +89,7 @@ export async function remove(parts: Parts, { imageID, key, uploadID }: Entry): P
   try {
     // First, because the API signs nothing for an image that was deleted.
     if (key !== undefined && uploadID !== undefined) await abortParts(parts, key, uploadID);
-    await request("DELETE", `/images/${imageID}`);
+    await request("DELETE", `/images/${imageID}`, { query: { permanent: "true" } });
     return { input: "removed" };
   } catch (error) {
     return { input: outcomeOf(error), error };

@@ -285,6 +285,19 @@ export const visibility = v.pipe(
   ),
 );
 
+/** Longest time until an image expires, in milliseconds: ten years. */
+const expiryMsMax = 3_653 * 86_400_000;
+
+/** Expiry of an image, in the future. */
+export const expiresAt = v.pipe(
+  v.string(),
+  v.isoTimestamp("Must be an RFC 3339 time such as 2026-11-23T07:34:14Z."),
+  v.check((given) => Date.parse(given) > Date.now(), "Must be a time in the future."),
+  v.check((given) => Date.parse(given) <= Date.now() + expiryMsMax, "Must be within ten years."),
+  v.description("Expiry. From then on no answer shows the image, and it is deleted, without the trash."),
+  v.transform((given) => new Date(given).toISOString()),
+);
+
 export const metadata = metadataOf(metadataValue, "string");
 
 export const Info = v.pipe(
@@ -341,6 +354,7 @@ export const Info = v.pipe(
     createdAt: time("Time of creation, or of the first event of its object."),
     updatedAt: time("Time of the last change."),
     processedAt: v.optional(time("Time at which its variants were made, or it was rejected.")),
+    expiresAt: v.optional(time("Expiry: the time after which the image is deleted.")),
     trash: v.optional(
       v.pipe(
         v.object({
@@ -384,6 +398,7 @@ export const Changes = v.pipe(
     focus: v.optional(focusChange),
     regions: v.nullish(regions),
     visibility: v.optional(visibility),
+    expiresAt: v.nullish(expiresAt),
   }),
   v.metadata({ ref: "Changes" }),
 );

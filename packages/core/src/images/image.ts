@@ -27,6 +27,7 @@ import { negotiated } from "./negotiate.ts";
 export {
   alt,
   Changes,
+  expiresAt,
   filename,
   focus,
   Info,
@@ -117,7 +118,9 @@ export const update = fn(
       mustNotBeTrashed(record);
       mustBe(version, record);
       const { version: _, ...draft } = record;
-      const changed = Object.fromEntries(fields.map(([name, value]) => [name, value ?? undefined]));
+      const changed = Object.fromEntries(
+        fields.map(([name, value]) => [attributeOf(name), value ?? undefined]),
+      );
       if (changes.metadata) changed.metadata = patched(merge ? record.metadata : {}, changes.metadata);
       const now = Date.now();
       isMoved = changes.visibility !== undefined && changes.visibility !== visibilityOf(record);
@@ -134,6 +137,9 @@ export const update = fn(
     return serialize(after);
   },
 );
+
+/** Returns the attribute of a field: the record's `expiresAt` is the TTL of the table. */
+const attributeOf = (field: string) => (field === "expiresAt" ? "deleteAt" : field);
 
 /** Merges changes into metadata; `null` removes an entry. Throws `invalid_request` for too many entries. */
 function patched(before: Record<string, string> = {}, changes: Record<string, string | null>) {
@@ -276,8 +282,12 @@ async function change(
   return record;
 }
 
-/** Returns whether callers may see a record. TTL removes expired records days late. */
-export const isVisible = ({ status, expiresAt }: ImageRecord) =>
+/** Returns whether callers may see a record. The reconciler deletes an expired one minutes late. */
+export const isVisible = (record: ImageRecord) =>
+  isPresent(record) && !Protocol.rules.isExpired(record, Date.now());
+
+/** Returns whether a record is not of a deletion, and its TTL is not over: the table removes it days late. */
+export const isPresent = ({ status, expiresAt }: ImageRecord) =>
   status !== "deleting" && status !== "deleted" && (expiresAt === undefined || expiresAt * 1000 > Date.now());
 
 /**
@@ -322,6 +332,7 @@ export function serialize(record: ImageRecord): Info {
       status === "trashed" && trash
         ? { at: wholeSeconds(trash.at), until: wholeSeconds(trash.until) }
         : undefined,
+    expiresAt: record.deleteAt && wholeSeconds(record.deleteAt),
     deferredUntil: status === "pending" ? record.deferredUntil : undefined,
     error,
   };

@@ -31,6 +31,7 @@ export const description = {
   focus: v.optional(Image.focus),
   regions: v.optional(Image.regions),
   visibility: v.optional(Image.visibility),
+  expiresAt: v.optional(Image.expiresAt),
 };
 
 /** A request for an upload. */
@@ -186,13 +187,22 @@ export async function begun({ owner, imageID }: Creator): Promise<ImageRecord | 
   );
 }
 
-type Pending = Pick<Draft, "filename" | "from" | "declared" | keyof typeof description>;
+type Pending = Pick<
+  Draft,
+  "filename" | "from" | "declared" | Exclude<keyof typeof description, "expiresAt">
+> & {
+  expiresAt?: string;
+};
 
 /**
  * Takes an upload of `bytes` from the owner's quota and writes its pending record. Returns the one that another run of
  * the request wrote first.
  */
-export async function createPending(pending: Pending, creator: Creator, bytes: number): Promise<ImageRecord> {
+export async function createPending(
+  { expiresAt: deleteAt, ...pending }: Pending,
+  creator: Creator,
+  bytes: number,
+): Promise<ImageRecord> {
   const { owner, by, limits, imageID = ID.createImageID() } = creator;
   const now = Date.now();
   const { from } = pending;
@@ -208,6 +218,7 @@ export async function createPending(pending: Pending, creator: Creator, bytes: n
     announced: true,
     attempt: 0,
     ...pending,
+    ...(deleteAt && { deleteAt }),
     visibility: pending.visibility ?? (limits.privateByDefault ? "private" : undefined),
     dueAt: new Date(now + (seconds + 60) * 1000).toISOString(),
     // An import ends with its bytes or with an error, which stays visible.

@@ -41,7 +41,8 @@ const keyMax = 1024;
 export async function make(key: string, settings: Settings.Pipeline, memoryMB: number): Promise<Made> {
   const imageID = imageIDOf(key);
   const record = imageID === undefined ? undefined : await read(imageID);
-  const file = Protocol.lazyFile(record, key);
+  const file =
+    record && Protocol.rules.isExpired(record, Date.now()) ? undefined : Protocol.lazyFile(record, key);
   const wanted = record && file && wantedOf(file);
   if (!wanted) return { is: "missing" };
   const { key: original, etag: upload = "" } = record;

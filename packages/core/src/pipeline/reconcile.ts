@@ -63,8 +63,8 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
   const unindexed: ImageRecord[] = [];
   const saw = (record: ImageRecord) => {
     if (!isIndexed(record)) unindexed.push(record);
-    // Expired records are invisible, and so not counted.
-    seen?.statuses.set(record.imageID, Image.isVisible(record) ? record.status : "deleted");
+    // The TTL removes a record without counting it.
+    seen?.statuses.set(record.imageID, Image.isPresent(record) ? record.status : "deleted");
     if (record.updatedAt >= recentSince) seen?.recent.add(record.imageID);
   };
   for await (const page of Storage.pages("uploads", after)) {
@@ -176,7 +176,7 @@ export function orphansAmong(page: readonly Listed[], records: ReadonlyMap<strin
 /**
  * Sends a check for an unfinished record that is due, after it has removed the original of a deletion. Removes the
  * object versions of a permanent deletion whose clean-up is complete, and the original of an image that was rejected for
- * its size. Deletes an image whose days in the trash are over. Returns whether it sent a check: not if the record is not
+ * its size. Deletes an image whose expiry, or whose days in the trash, are over. Returns whether it sent a check: not if the record is not
  * due, or another writer was faster.
  */
 export async function resend(record: ImageRecord, by: string): Promise<boolean> {
@@ -186,7 +186,7 @@ export async function resend(record: ImageRecord, by: string): Promise<boolean> 
   const age = (now - Date.parse(record.createdAt)) / 2;
   const dueAt = new Date(now + Math.min(Math.max(age, resendMs.min), resendMs.max)).toISOString();
   // Postponed before it is sent: if the message is lost, the image is due again.
-  const end = Protocol.rules.isOver(record, now) ? Protocol.rules.onDelete(record, by, now) : undefined;
+  const end = Protocol.rules.onOver(record, by, now);
   const next =
     end?.do === "write"
       ? await write(record, end.draft, end.entry)

@@ -8,6 +8,7 @@ import type { ImageRecord } from "../table/image-entity.ts";
 import { iso, keptOf, superseded } from "./draft.ts";
 import type { Draft, Entry } from "./record.ts";
 import { Term } from "./terms.ts";
+import { Trash } from "./trash.ts";
 
 /** The decision to write a draft. */
 type Write = { do: "write"; draft: Draft; entry?: Entry };
@@ -43,6 +44,21 @@ export function onDelete(
   return { do: "write", draft: { ...deleting(record, iso(now + 60_000)), closed, purge }, entry };
 }
 
+/** Rule 21: returns whether the expiry of an image is over: from then on no answer shows it, and it is to be deleted. */
+export const isExpired = ({ deleteAt }: Pick<ImageRecord, "deleteAt">, now: number): boolean =>
+  deleteAt !== undefined && Date.parse(deleteAt) <= now;
+
+/**
+ * Rules 20 and 21: returns the deletion of an image whose expiry, or whose days in the trash, are over; undefined for any
+ * other. The object versions are kept as those of any deleted image.
+ */
+export function onOver(record: ImageRecord, by: string, now: number): Write | undefined {
+  const why = isExpired(record, now) ? "expired" : Trash.isOver(record, now) ? "trashed" : undefined;
+  const decision = onDelete(record, by, now);
+  if (why === undefined || decision.do !== "write") return undefined;
+  return { ...decision, entry: { type: "deleting", by, detail: { [why]: true } } };
+}
+
 /**
  * Rule 11: bytes came under a closed key. The image stays deleted, and the reconciler removes the object. The attempt
  * grows, so that no check from before the bytes came takes the object for removed.
@@ -65,6 +81,7 @@ const deleting = (record: ImageRecord, dueAt: string): Draft => ({
   dueAt,
   deferredUntil: undefined,
   expiresAt: undefined,
+  deleteAt: undefined,
   trash: undefined,
 });
 

@@ -6,6 +6,9 @@ import { VariantFile } from "./variant-file.ts";
 /** Grace period of replaced variants, for clients that hold an older response. */
 export const supersededMs = 86_400_000;
 
+/** Lambda's longest run, and a minute for clocks: until then a fenced worker may write a file. */
+export const workerMs = 960_000;
+
 /** Formats a time for a record: ISO 8601 in UTC, with milliseconds. */
 export const iso = (ms: number): string => new Date(ms).toISOString();
 

@@ -6,7 +6,8 @@
 export * as Feed from "./feed.ts";
 
 import { createHash } from "node:crypto";
-import { type ImageRecord, isListed } from "../table/image-entity.ts";
+import type { ImageRecord } from "../table/image-entity.ts";
+import { isListed } from "../table/status.ts";
 import { iso } from "./draft.ts";
 
 /** A row of the index. */

@@ -8,7 +8,7 @@ import { createHash } from "node:crypto";
 import { Crop } from "../engine/crop.ts";
 import { fingerprint, followsFocus, type Name, recipe, type Spec } from "../engine/recipe.ts";
 import type { ImageRecord, StoredVariant } from "../table/image-entity.ts";
-import { isAnnounced, isDiscarded, lateBytes, onDelete, tombstone } from "./deletion.ts";
+import { isAnnounced, isDiscarded, isExpired, lateBytes, onDelete, onOver, tombstone } from "./deletion.ts";
 import { iso, keptOf, superseded, supersededMs } from "./draft.ts";
 import { trailed } from "./feed.ts";
 import { isUnfetched, onImportFailed, onLostImport } from "./imports.ts";
@@ -519,7 +519,8 @@ export const rules = {
   onTrash: Trash.onTrash,
   onRestore: Trash.onRestore,
   onBytes: Trash.onBytes,
-  isOver: Trash.isOver,
+  onOver,
+  isExpired,
   onFocus,
   onVisibility,
   keysToRevoke,

@@ -88,9 +88,10 @@ describe.each(names)("%s", (name) => {
     const { revoked, ...rest } = trashed;
     const clean = { ...rest, dueAt: undefined };
     expect(dueOf(clean)).toBe(iso(at + 7 * dayMs));
-    expect(Protocol.rules.isOver(trashed, at + 7 * dayMs - 1)).toBe(false);
-    expect(Protocol.rules.isOver(trashed, at + 7 * dayMs)).toBe(true);
-    const deleted = after(trashed, Protocol.rules.onDelete(trashed, "reconciler", at + 7 * dayMs));
+    expect(Protocol.rules.onOver(trashed, "reconciler", at + 7 * dayMs - 1)).toBeUndefined();
+    const end = Protocol.rules.onOver(trashed, "reconciler", at + 7 * dayMs);
+    expect(end).toMatchObject({ entry: { type: "deleting", detail: { trashed: true } } });
+    const deleted = after(trashed, end ?? { do: "nothing" });
     expect(deleted).toMatchObject({ status: "deleting", closed: true, trash: undefined });
     expect(dueOf(deleted)).toBe(iso(at + 7 * dayMs + 60_000));
   });

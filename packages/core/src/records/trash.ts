@@ -5,10 +5,9 @@
 export * as Trash from "./trash.ts";
 
 import type { ImageRecord } from "../table/image-entity.ts";
-import { iso, keptOf } from "./draft.ts";
+import { iso, keptOf, workerMs } from "./draft.ts";
 import type { Draft, Entry } from "./record.ts";
 import { VariantFile } from "./variant-file.ts";
-import { workerMs } from "./visibility.ts";
 
 /** The decision to write a draft, or to acknowledge the message. */
 type Decision = { do: "write"; draft: Draft; entry?: Entry } | { do: "acknowledge"; why: string };

@@ -3,13 +3,10 @@ export * as Visibility from "./visibility.ts";
 
 import type { ImageRecord } from "../table/image-entity.ts";
 import { isDiscarded } from "./deletion.ts";
-import { iso, keptOf } from "./draft.ts";
+import { iso, keptOf, workerMs } from "./draft.ts";
 import { Placement } from "./placement.ts";
 import type { Draft } from "./record.ts";
 import { VariantFile } from "./variant-file.ts";
-
-/** Lambda's longest run, and a minute for clocks: until then a fenced worker may write a public file. */
-export const workerMs = 960_000;
 
 /** Time until the reconciler sends the image to the queue, if its message is lost. */
 const resendMs = 600_000;

@@ -34,6 +34,7 @@ export const full: Required<ImageRecord> = {
   indexed: 1,
   terms: ["tag:ab", "word:cat"],
   expiresAt: 4_102_444_800,
+  deleteAt: "2027-01-01T00:00:00.000Z",
   purge: true,
   discarded: true,
   trash: { at: createdAt, until: "2026-11-30T10:00:00.000Z", status: "pending", dueAt: createdAt },

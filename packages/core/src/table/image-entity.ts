@@ -107,7 +107,7 @@ export const ImageEntity = Table.onTable(
       dueOrder: {
         type: "string",
         hidden: true,
-        watch: ["dueAt", "trash"],
+        watch: ["dueAt", "trash", "deleteAt"],
         set: (_, waiting: Waiting) => dueOf(waiting) ?? absent,
       },
       content: {
@@ -168,6 +168,8 @@ export const ImageEntity = Table.onTable(
       indexed: { type: "number" },
       terms: { type: "list", items: { type: "string" } },
       expiresAt: { type: "number" },
+      // The caller's expiry, after which the image is deleted (ISO 8601). `expiresAt` is the table's TTL.
+      deleteAt: { type: "string" },
       // A permanent deletion: no object version may be left.
       purge: { type: "boolean" },
       // Rejected for its size: the reconciler removes the original, or has done so.

@@ -24,10 +24,10 @@ export const isListed = ({ status }: { status?: string }): boolean =>
   listedStatuses.some((listed) => listed === status);
 
 /** The times that a record waits for. */
-export type Waiting = { dueAt?: string; trash?: { until: string } };
+export type Waiting = { dueAt?: string; trash?: { until: string }; deleteAt?: string };
 
 /** Returns the time at which the reconciler has to look at a record (ISO 8601): the earliest that it waits for. */
-export function dueOf({ dueAt, trash }: Waiting): string | undefined {
-  const [first] = [dueAt, trash?.until].filter((at) => at !== undefined).sort();
+export function dueOf({ dueAt, trash, deleteAt }: Waiting): string | undefined {
+  const [first] = [dueAt, trash?.until, deleteAt].filter((at) => at !== undefined).sort();
   return first;
 }

@@ -42,7 +42,7 @@ test("the JavaScript of the first view is at most 60 KB gzipped, and that of dia
   expect(bytes, `${bytes} bytes`).toBeLessThanOrEqual(60_000);
   const later = [...files.keys()].filter((name) => name.endsWith(".js") && !first.has(name));
   expect(later.map((name) => name.replace(/^assets\/|-[\w-]{8}\.js$/g, "")).sort()).toEqual(
-    expect.arrayContaining(["photoswipe.esm", "url-dialog"]),
+    expect.arrayContaining(["photoswipe.esm", "settings", "url-dialog"]),
   );
 });
 

@@ -2,7 +2,7 @@
 import { ClientError } from "@image-pipeline/client";
 import { computed, signal } from "@preact/signals";
 import { api } from "./api.ts";
-import { type Failure, forEach, type Named } from "./bulk.ts";
+import { type Failure, type Named, runEach } from "./bulk.ts";
 import { publish, publishDeletion } from "./live.ts";
 
 /** Time for which Undo is offered. The `run-out` animation takes as long. */
@@ -50,7 +50,7 @@ export function keep(): void {
 }
 
 /** Asks, and resolves with the answer. */
-function ask(asked: Omit<Question, "answer">): Promise<boolean> {
+export function ask(asked: Omit<Question, "answer">): Promise<boolean> {
   return new Promise((resolve) => {
     question.value = {
       ...asked,
@@ -72,7 +72,7 @@ export async function remove(images: readonly Named[]): Promise<boolean> {
       ? "This cannot be undone."
       : "Without a trash on this server, this cannot be undone.";
   if (!isSafe && !(await ask({ title, text, action: "Delete" }))) return false;
-  const done = await send(images, ({ id }) => api.images.remove(id));
+  const done = await send(images);
   const [first] = done.images;
   if (first && !isSafe) hasTrash.value = await isInTrash(first.id);
   const { images: gone, failures } = done;
@@ -86,29 +86,32 @@ export async function removeForGood(images: readonly Named[]): Promise<boolean> 
   const title = `Delete ${countOf(images)} permanently?`;
   const text = "Originals, variants and their older versions are removed. This cannot be undone.";
   if (!(await ask({ title, text, action: "Delete permanently" }))) return false;
-  const { images: gone, failures } = await send(images, ({ id }) =>
-    api.images.remove(id, { permanent: true }),
-  );
+  const { images: gone, failures } = await send(images, { permanent: true });
   say({ text: `Deleted ${countOf(gone)}`, failures });
   return gone.length > 0;
 }
 
 /** Deletes an image that has no bytes, for good and without a confirmation. */
 export async function removeNow(id: string): Promise<void> {
-  const { failures } = await send([{ id, name: "The image" }], () =>
-    api.images.remove(id, { permanent: true }),
-  );
+  const { failures } = await send([{ id, name: "The image" }], { permanent: true });
   if (failures.length > 0) say({ text: "", failures });
 }
 
 /** Takes images out of the trash. */
 export async function restore(images: readonly Named[]): Promise<void> {
   hasTrash.value = true;
+  const restored: Named[] = [];
   isChanging.value = true;
-  const failures = await forEach(images, async ({ id }) => publish(await api.images.restore(id)));
+  const failures = await runEach(
+    images,
+    (id) => ({ op: "restore", id }),
+    (item, image) => {
+      restored.push(item);
+      if (image) publish(image);
+    },
+  );
   isChanging.value = false;
-  const failed = new Set(failures.map(({ id }) => id));
-  say({ text: `Restored ${countOf(images.filter(({ id }) => !failed.has(id)))}`, failures });
+  say({ text: `Restored ${countOf(restored)}`, failures });
 }
 
 /** Restores the images of the message. */
@@ -121,34 +124,25 @@ export function undo(): void {
 /** Sends the deletion of each image, which is hidden meanwhile. Returns those that are gone, and the failures. */
 async function send(
   images: readonly Named[],
-  deletion: (image: Named) => Promise<void>,
+  { permanent = false } = {},
 ): Promise<{ images: Named[]; failures: Failure[] }> {
   const gone: Named[] = [];
   message.value = undefined;
   isChanging.value = true;
   pendingDelete.value = new Set([...pendingDelete.peek(), ...images.map(({ id }) => id)]);
-  const failures = await forEach(images, async (image) => {
-    try {
-      await deletion(image);
-    } catch (error) {
-      // Already deleted: that is the wanted result.
-      if (!(error instanceof ClientError) || error.code !== "image_not_found") {
-        show(image);
-        throw error;
-      }
-    }
-    gone.push(image);
-    publishDeletion(image.id);
-    show(image);
-  });
+  const failures = await runEach(
+    images,
+    (id) => ({ op: "delete", id, permanent }),
+    (image) => {
+      gone.push(image);
+      publishDeletion(image.id);
+    },
+  );
+  const left = new Set(pendingDelete.peek());
+  for (const { id } of images) left.delete(id);
+  pendingDelete.value = left;
   isChanging.value = false;
   return { images: gone, failures };
-}
-
-function show({ id }: Named): void {
-  const left = new Set(pendingDelete.peek());
-  left.delete(id);
-  pendingDelete.value = left;
 }
 
 /** Learns from the images in the trash that there is one. */

@@ -92,15 +92,17 @@ describeWith("chromium", "in Chromium", () => {
     const ids = [await add(6, "Six"), await add(7, "Seven")];
     const [six = "", seven = ""] = ids;
     page = await open(world);
-    await page.route(`**/images/${seven}`, (route) =>
-      route.request().method() === "DELETE"
-        ? route.fulfill({
-            status: 403,
-            contentType: "application/problem+json",
-            body: JSON.stringify({ status: 403, code: "forbidden", title: "Permission denied." }),
-          })
-        : route.continue(),
-    );
+    await page.route("**/images/batch", async (route) => {
+      const { operations } = route.request().postDataJSON() as { operations: { id: string }[] };
+      const others = operations.filter(({ id }) => id !== seven);
+      const response = await route.fetch({ postData: { operations: others } });
+      const { results } = (await response.json()) as { results: { id: string }[] };
+      const problem = { status: 403, code: "forbidden", title: "Permission denied.", type: "about:blank" };
+      const all = operations.map(
+        ({ id }) => results.find((result) => result.id === id) ?? { id, status: 403, problem },
+      );
+      await route.fulfill({ json: { failed: 1, results: all } });
+    });
     await tile(seven).focus();
     for (const [key, id] of [
       ["Space", seven],

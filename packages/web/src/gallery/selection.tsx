@@ -3,7 +3,7 @@ import { ClientError, type Image } from "@image-pipeline/client";
 import { effect, signal } from "@preact/signals";
 import { useState } from "preact/hooks";
 import { api } from "../api.ts";
-import { forEach, sentencesOf } from "../bulk.ts";
+import { type Failure, forEach, runEach, sentencesOf } from "../bulk.ts";
 import { Icon, type IconName } from "../controls.tsx";
 import { remove, removeForGood, restore } from "../deletion.ts";
 import { number } from "../format.ts";
@@ -72,9 +72,10 @@ export function SelectionBar() {
 
   const run = async (name: string, each: (tile: Tile) => Promise<unknown>, width?: number) => {
     const onStart = (started: number) => setProgress(`${name} ${number(started)} of ${number(count)}`);
-    const failures = await forEach(chosen, each, { width, onStart });
-    setProgress(failures.length > 0 ? `Failed for ${sentencesOf(failures)}` : "");
+    report(await forEach(chosen, each, { width, onStart }));
   };
+  const report = (failures: readonly Failure[]) =>
+    setProgress(failures.length > 0 ? `Failed for ${sentencesOf(failures)}` : "");
 
   const actions: Action[] = isTrash
     ? [
@@ -91,7 +92,12 @@ export function SelectionBar() {
         [
           `Make ${visibility}`,
           "lock",
-          () => void run("Changing", async ({ id }) => publish(await api.images.update(id, { visibility }))),
+          () =>
+            void runEach(
+              chosen,
+              (id) => ({ op: "update", id, changes: { visibility } }),
+              (_, image) => image && publish(image),
+            ).then(report),
         ],
         ["Delete", "trash", () => void remove(chosen).then((isRemoved) => isRemoved && clearSelection())],
       ];

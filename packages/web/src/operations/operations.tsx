@@ -1,13 +1,18 @@
 /** Operations view: counters, queue depths, rates and rejections, from `GET /stats`. */
 import { ClientError, type Stats } from "@image-pipeline/client";
 import { useSignal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, isReachable } from "../api.ts";
 import { clock, duration, hour, number } from "../format.ts";
+import { lazyDialog } from "../lazy.tsx";
 import { format } from "../route.ts";
 import { mustSignIn, token } from "../sign-in.tsx";
 import { statusNames, wordsFor, wordsOf } from "../words.ts";
 import { Plot } from "./plot.tsx";
+
+const Settings = lazyDialog<{ onClose: () => void }>(
+  async () => (await import("../settings/settings.tsx")).Settings,
+);
 
 /** Polling interval. Long enough to cost little, short enough to watch an upload. */
 const pollMs = 5000;
@@ -16,12 +21,17 @@ const pollMs = 5000;
 export function Operations() {
   const { stats, error } = useStats();
   const shown = stats.value;
+  const [isOpen, setOpen] = useState(false);
   return (
     <div class="operations">
       <header>
         <h1>Operations</h1>
         {shown ? <p>As of {clock(shown.at)}</p> : null}
+        <button type="button" class="button" onClick={() => setOpen(true)}>
+          Usage
+        </button>
       </header>
+      {isOpen ? <Settings onClose={() => setOpen(false)} /> : null}
       {error.value ? <Trouble error={error.value} /> : null}
       {shown ? <Board stats={shown} /> : null}
       {shown || error.value ? null : (
@@ -74,7 +84,7 @@ function Board({ stats }: { stats: Stats }) {
   return (
     <>
       <dl class="counts">
-        {(["ready", "processing", "pending", "rejected", "failed"] as const).map((status) => (
+        {(["ready", "processing", "pending", "rejected", "failed", "trashed"] as const).map((status) => (
           <Count key={status} name={statusNames[status]} value={images[status]} status={status} />
         ))}
         <Count name="In the queue" value={queue.waiting} />

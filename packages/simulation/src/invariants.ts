@@ -197,7 +197,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       if (before.status === after.status && before.attempt === after.attempt) return;
       if (before.status !== "processing") yield "an outcome was committed to an image without a worker";
       if (job?.attempt !== before.attempt) yield "a worker committed to another's attempt";
-      if ((before.leaseUntil ?? "") <= after.updatedAt) yield "a worker committed after its lease";
+      if ((before.leaseUntil ?? "") <= after.last.at) yield "a worker committed after its lease";
     },
   },
   I7: {

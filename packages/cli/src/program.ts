@@ -13,8 +13,11 @@ import { similar } from "./similar.ts";
 import { enterStage, isUnreachable, NoStageError } from "./stage.ts";
 import { upload } from "./upload.ts";
 import { usage } from "./usage.ts";
+import { webhooks } from "./webhooks.ts";
 
-const images: CommandUnknownOpts[] = [upload, list, get, similar, edit, deletion, restoration, usage, mcp];
+const images: CommandUnknownOpts[] = [
+  ...[upload, list, get, similar, edit, deletion, restoration, usage, webhooks, mcp],
+];
 
 /** Creates the program. Loads core only if one of its commands may run: AWS's clients take longer to load than `list`. */
 async function createProgram(name: string | undefined): Promise<Command> {

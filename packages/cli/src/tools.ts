@@ -58,6 +58,9 @@ export const leftOut: Record<string, string> = {
   signUpload: "It presigns the parts of an upload for uploaders such as Uppy.",
   getDocument: "`/llms.txt` has the documentation in fewer tokens.",
   getDocs: "The page needs a browser.",
+  createWebhook: "It sends an owner's images to a URL, which an agent may have from untrusted text.",
+  updateWebhook: "It sends an owner's images to a URL, which an agent may have from untrusted text.",
+  rotateWebhookSecret: "Its response is a secret.",
 };
 
 /** Operations with POST that only add something. Any other POST may destroy what was there. */

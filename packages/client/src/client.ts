@@ -11,6 +11,7 @@ import { createImages } from "./images.ts";
 import { createRequest, type Options } from "./request.ts";
 import type { Stats, Usage } from "./types.ts";
 import { createUpload } from "./upload.ts";
+import { createWebhooks } from "./webhooks.ts";
 
 export type { ChangeQuery, Changes, Filters, ImportOptions, Query } from "./images.ts";
 export { isFinal } from "./images.ts";
@@ -22,6 +23,8 @@ export type {
   ChangePage,
   Count,
   CreatedImage,
+  Deliveries,
+  Delivery,
   Event,
   Fault,
   Image,
@@ -35,8 +38,13 @@ export type {
   Usage,
   Variant,
   VariantName,
+  Webhook,
+  WebhookChanges,
+  WebhookInput,
+  WebhookWithSecret,
 } from "./types.ts";
 export type { Progress, Source, Ticket, UploadOptions } from "./upload.ts";
+export type { DeliveryQuery } from "./webhooks.ts";
 
 /**
  * Creates a client of the API at `baseUrl`. Makes no request. Every method rejects with a `ClientError`, or with the
@@ -48,6 +56,7 @@ export function createClient(options: Options) {
   return {
     images,
     upload: createUpload(request, images),
+    webhooks: createWebhooks(request),
     /** Makes a request for which the client has no method: `request("GET", "/images", { query: { limit: 1 } })`. */
     request,
     /**

@@ -26,6 +26,8 @@ export type Init = {
   body?: unknown;
   headers?: Record<string, string>;
   signal?: AbortSignal;
+  /** Attempts of this request, instead of those of the client. */
+  tries?: number;
   /** Receives the successful response, or the 304, before its body is read. */
   onResponse?: (response: Pick<Response, "headers">) => void;
 };
@@ -37,11 +39,11 @@ export type Request = <T>(method: string, path: string, init?: Init) => Promise<
 export const randomKey = (): string =>
   [Date.now(), Math.random(), Math.random()].map((number) => number.toString(36).replace("0.", "")).join("");
 
-/** Creates a `Request` that retries transient errors. Safe for every method: each of the API's operations is idempotent. */
-export function createRequest({ baseUrl, token, fetch: send = fetch, tries }: Options): Request {
+/** Creates a `Request` that retries transient errors. Safe for every method: each of the API's operations is idempotent, but for the creation of a webhook. */
+export function createRequest({ baseUrl, token, fetch: send = fetch, ...options }: Options): Request {
   const base = baseUrl.replace(/\/+$/, "");
   return <T>(method: string, path: string, init: Init = {}) => {
-    const { query = {}, body, headers, signal, onResponse } = init;
+    const { query = {}, body, headers, signal, onResponse, tries = options.tries } = init;
     return withRetries(
       async () => {
         const bearer = typeof token === "function" ? await token() : token;

@@ -68,6 +68,24 @@ export type Stats = InferResponseType<Api["stats"]["$get"], 200>;
 /** Response of `GET /usage`: an owner's numbers of a month, by day and in total. */
 export type Usage = InferResponseType<Api["usage"]["$get"], 200>;
 
+/** An endpoint that receives the events of images. */
+export type Webhook = InferResponseType<Api["webhooks"][":webhook"]["$get"], 200>;
+
+/** A webhook with its `secret`, which no later response has. */
+export type WebhookWithSecret = InferResponseType<Api["webhooks"]["$post"], 201>;
+
+/** Body of `POST /webhooks`. Without `owner`: the caller's, or the images of all owners. */
+export type WebhookInput = InferRequestType<Api["webhooks"]["$post"]>["json"];
+
+/** Body of `PATCH /webhooks/{webhook}`. `enabled: true` ends its failures as well. */
+export type WebhookChanges = InferRequestType<Api["webhooks"][":webhook"]["$patch"]>["json"];
+
+/** A message to a webhook, with its attempts. */
+export type Delivery = InferResponseType<Api["webhooks"][":webhook"]["test"]["$post"], 202>;
+
+/** One page of deliveries. Without `nextCursor` it is the last page. */
+export type Deliveries = InferResponseType<Api["webhooks"][":webhook"]["deliveries"]["$get"], 200>;
+
 /** One entry of an image's audit trail. */
 export type Event = Events["items"][number];
 

@@ -67,9 +67,8 @@ export const WebhookSecretEntity = Table.onTable(
       // The endpoint's id.
       signer: { type: "string", required: true },
       secret: { type: "string", required: true },
-      // The secret before the last rotation, which signs as well until then.
-      previous: { type: "string" },
-      previousUntil: { type: "string" },
+      // Secrets of before a rotation, newest first, each of which signs as well until then.
+      previous: { type: CustomAttributeType<{ secret: string; until: string }[]>("any") },
     },
     indexes: {
       bySigner: {

@@ -206,10 +206,10 @@ async function replace(row: DeliveryRecord, change: Partial<DeliveryRecord>): Pr
 const remove = ({ webhookID, deliveryID }: DeliveryRecord) =>
   DeliveryEntity.delete({ webhookID, deliveryID }).go();
 
-/** Returns the secrets that sign now: the current one, and for a day the one before a rotation. */
+/** Returns the secrets that sign now: the current one, and for a day those before a rotation. */
 async function secretsOf(signer: string, now: number): Promise<string[]> {
   const { data } = await WebhookSecretEntity.get({ signer }).go({ consistent: true });
   if (!data) throw new Error(`The webhook ${signer} has no secret.`);
-  const { secret, previous, previousUntil = "" } = data;
-  return previous && Date.parse(previousUntil) > now ? [secret, previous] : [secret];
+  const { secret, previous = [] } = data;
+  return [secret, ...previous.filter(({ until }) => Date.parse(until) > now).map((each) => each.secret)];
 }

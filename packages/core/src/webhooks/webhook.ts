@@ -207,18 +207,20 @@ export const remove = fn(Reference, async (reference): Promise<void> => {
   Subscriptions.forget(row.scope);
 });
 
-/** Replaces the secret. For a day the old one signs as well, so that receivers can change over. Throws `webhook_not_found`. */
+/**
+ * Replaces the secret. For a day the old one signs as well, so that receivers can change over; so do those of earlier
+ * rotations within the day, because a client that lost the response repeats the request. Throws `webhook_not_found`.
+ */
 export const rotate = fn(Reference, async (reference): Promise<WithSecret> => {
   const row = await find(reference);
   const signer = row.webhookID;
   const { data } = await WebhookSecretEntity.get({ signer }).go({ consistent: true });
   const secret = createSecret();
-  const previousUntil = new Date(Date.now() + Schedule.previousSecretMs).toISOString();
-  await WebhookSecretEntity.put({
-    signer,
-    secret,
-    ...(data && { previous: data.secret, previousUntil }),
-  }).go();
+  const until = new Date(Date.now() + Schedule.previousSecretMs).toISOString();
+  const previous = data
+    ? [{ secret: data.secret, until }, ...(data.previous ?? [])].slice(0, previousMax)
+    : undefined;
+  await WebhookSecretEntity.put({ signer, secret, previous }).go();
   return { ...serialize(row), secret };
 });
 
@@ -262,6 +264,9 @@ function mustBeAllowed(text: string, policy: Target.Policy): void {
     "The URL was refused. Its host is internal; use a name or an address of the public internet.",
   );
 }
+
+/** Most secrets that sign next to the current one. */
+const previousMax = 4;
 
 /** 256 random bits; the specification accepts 192 to 512. */
 const createSecret = () => `whsec_${randomBytes(32).toString("base64")}`;

@@ -182,7 +182,7 @@ export const webhooks = new Hono<Env>()
       tag: "Webhooks",
       summary: "Rotate a webhook's secret",
       description:
-        "Replaces the secret. For 24 hours messages are signed with both, so that the receiver can change over without a gap. A second rotation within that time ends the oldest secret.",
+        "Replaces the secret. For 24 hours messages are signed with both, so that the receiver can change over without a gap. After several rotations within that time they are signed with the last five secrets.",
       scope: "images:write",
       responses: {
         200: {

@@ -74,7 +74,7 @@ const originalBytes = mean(inputs.map((bytes) => bytes.length));
 const variantBytes = Object.fromEntries(Object.entries(sizes).map(([name, all]) => [name, mean(all)]));
 const allVariants = Object.values(variantBytes).reduce((sum, bytes) => sum + bytes, 0);
 
-const { life, focus, delivery } = await count(inputs[0] ?? Buffer.alloc(0));
+const { life, focus, trash, restore, delivery } = await count(inputs[0] ?? Buffer.alloc(0));
 type Line = [what: string, much: string, dollars: number];
 
 /** Seconds of a run of the processor that needs this CPU. */
@@ -114,6 +114,31 @@ const linesOf = (cpu: number, requests: Requests, request: string): Line[] => {
 };
 const make = linesOf(cpuSeconds, life, "upload");
 const refocus = linesOf(cropSeconds, focus, "change");
+const restored = linesOf(cpuSeconds, restore, "restore");
+const trashed: Line[] = [
+  ["Lambda, API: one deletion", "1024 MB for 20 ms", million * assumed.apiSeconds * prices.lambdaGBSecond],
+  [
+    "Lambda, processor: removes the files",
+    `${processorMemoryMB} MB for ${assumed.waitSeconds.toFixed(2)} s`,
+    million * ((assumed.waitSeconds * processorMemoryMB) / 1024) * prices.lambdaGBSecond,
+  ],
+  ["Lambda, requests", "2 each", 2 * million * prices.lambdaRequest],
+  [
+    "CloudFront, one API request",
+    "with function and two key-value reads",
+    million * (prices.edgeRequest + prices.edgeFunction + 2 * prices.edgeStoreRead),
+  ],
+  ["DynamoDB, writes", `${trash.writeUnits} units each`, million * trash.writeUnits * prices.tableWrite],
+  [
+    "DynamoDB, the reconciler's two writes",
+    `at most ${2 * trash.writeUnits} units each`,
+    2 * million * trash.writeUnits * prices.tableWrite,
+  ],
+  ["DynamoDB, reads", `${trash.readUnits} units each`, million * trash.readUnits * prices.tableRead],
+  ["S3, the reconciler's LIST", "2 each", 2 * million * prices.s3Put],
+  ["S3, GET", `${trash.gets} each`, million * trash.gets * prices.s3Get],
+  ["SQS", "3 requests each", 3 * million * prices.queueRequest],
+];
 const keep: Line[] = [
   ["S3, originals", `${kB(originalBytes)} each`, ((million * originalBytes) / GB) * prices.s3GBMonth],
   ["S3, variants", `${kB(allVariants)} each`, ((million * allVariants) / GB) * prices.s3GBMonth],
@@ -315,6 +340,14 @@ A new focal point makes the cropped variants again (${Object.keys(cropped)
   )}) and keeps the others. The replaced files stay for a day. A change of the title, alternative text, tags or metadata alone runs no processor.
 
 ${table(head, rows(refocus))}
+
+## Putting a million images into the trash
+
+The processor removes the files. A quarter of an hour later the reconciler looks for files of workers that were fenced. Until the days in the trash are over, the originals and the records are stored as before, and the variants are not.
+
+${table(head, rows(trashed))}
+
+Restoring a million processes them again, for $${total(restored).toFixed(0)}. An \`expiresAt\` costs nothing until the deletion, which is one without the trash.
 
 ## Waiting for a million images
 

@@ -1,4 +1,4 @@
-/** Requests of one image, counted in a run of the deployed bundles: its upload until it is ready, a new focal point, and a delivery to a webhook. */
+/** Requests of one image, counted in a run of the deployed bundles: its upload until it is ready, a new focal point, the trash and a restore, and a delivery to a webhook. */
 
 import { once } from "node:events";
 import type { RequestListener } from "node:http";
@@ -27,8 +27,20 @@ export type Requests = {
 /** DynamoDB capacity units and bytes of one delivery to a webhook that succeeds at once. */
 export type Delivery = { writeUnits: number; readUnits: number; bodyBytes: number };
 
-/** Creates an image, uploads its bytes, waits until it is ready, moves its focal point, and returns the counts of both and of a delivery. */
-export async function count(bytes: Buffer): Promise<{ life: Requests; focus: Requests; delivery: Delivery }> {
+/** The counts of `count`: of each step alone. */
+export type Counts = {
+  life: Requests;
+  focus: Requests;
+  trash: Requests;
+  restore: Requests;
+  delivery: Delivery;
+};
+
+/**
+ * Creates an image, uploads its bytes, waits until it is ready, moves its focal point, puts it into the trash, restores it,
+ * and changes it with a webhook.
+ */
+export async function count(bytes: Buffer): Promise<Counts> {
   ensureInstalled();
   await bundle("product");
   const received = new PassThrough();
@@ -64,10 +76,23 @@ export async function count(bytes: Buffer): Promise<{ life: Requests; focus: Req
     if (variants.thumbnail.url === first.variants.thumbnail.url)
       throw new Error("The focal point has not moved the thumbnail.");
     const life = sum(uploaded);
-    const both = sum([...uploaded, ...take()]);
-    const names = Object.keys(life) as (keyof Requests)[];
-    const focus = Object.fromEntries(names.map((name) => [name, both[name] - life[name]])) as Requests;
-    return { life, focus, delivery: await countDelivery(cloud, id, received) };
+    // Counted together, because what a write costs depends on what was there.
+    let [all, counted] = [uploaded, life];
+    const next = (): Requests => {
+      all = [...all, ...take()];
+      const [before, after] = [counted, sum(all)];
+      counted = after;
+      const names = Object.keys(after) as (keyof Requests)[];
+      return Object.fromEntries(names.map((name) => [name, after[name] - before[name]])) as Requests;
+    };
+    const focus = next();
+    await fetch(`${cloud.url}/images/${id}`, { method: "DELETE" });
+    await cloud.settled();
+    const trash = next();
+    await fetch(`${cloud.url}/images/${id}/restore`, { method: "POST" });
+    await read();
+    const restore = next();
+    return { life, focus, trash, restore, delivery: await countDelivery(cloud, id, received) };
   } finally {
     receiver.close();
     await cloud.stop();

@@ -26,7 +26,9 @@ export const reconciler = new sst.aws.Function("Reconciler", {
     itemRight(["dynamodb:PutItem", "dynamodb:DeleteItem"], "term"),
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "job"),
     itemRight(["dynamodb:UpdateItem", "dynamodb:Query"], "tally"),
-    itemRight(["dynamodb:BatchGetItem", "dynamodb:PutItem"], "delivery"),
+    // The deletion of an image whose expiry or days in the trash are over is an event of webhooks.
+    itemRight(["dynamodb:Query"], "webhook"),
+    itemRight(["dynamodb:BatchGetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "delivery"),
     { actions: ["dynamodb:Query"], resources: [indexArn("gsi3"), indexArn("gsi4")] },
     { actions: ["sqs:SendMessage"], resources: [processing.arn, deliveries.arn] },
   ],

@@ -8,7 +8,7 @@ import { sha256Of, uploadFile } from "./upload.ts";
 const waitSeconds = 45;
 
 /** Fields of a new image that the agent may set. */
-const described = ["title", "alt", "tags", "metadata", "focus"];
+const described = ["title", "alt", "tags", "metadata", "focus", "expiresAt"];
 
 /** Returns the tool that uploads a file of the user's folders. An upload in parts that failed continues with the next call. */
 export function uploadTool(document: Document, folders: readonly Folder[]): Tool {

@@ -122,7 +122,7 @@ const pipeline = {
     "Most changes (PATCH) that a user, or a key with an owner, may make in a day (UTC). 0: no limit.",
   ),
   trashDays: whole(
-    0,
+    7,
     0,
     365,
     "Days for which a deleted image stays in the trash, from which it can be restored. 0: deleted at once.",

@@ -87,7 +87,7 @@ async function smoke(base: string, key?: string): Promise<void> {
     console.log(`${name} ${bytes} bytes`);
   }
 
-  await call("DELETE", `/images/${id}`, 204);
+  await call("DELETE", `/images/${id}?permanent=true`, 204);
   await call("GET", `/images/${id}`, 404);
   // The store's deletion event removes the variants.
   for (let tries = 0; tries < 30; tries++) {

@@ -97,7 +97,11 @@ export async function openEnvironment(
     queuePath,
     cursorKey: "a key for tests alone",
     mediaKey: createMediaKey(),
-    pipeline: { ...Settings.pipelineDefaults, anonymous: true, egressLoopback: true, bytesMax, ...settings },
+    pipeline: {
+      ...Settings.pipelineDefaults,
+      ...{ anonymous: true, egressLoopback: true, bytesMax, trashDays: 0 },
+      ...settings,
+    },
   });
 
   // After the settings above, which the product's modules read when they are loaded.

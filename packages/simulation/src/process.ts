@@ -60,6 +60,7 @@ export async function openProcess(
           NODE_COMPILE_CACHE: join(dataDir, "compiled"),
           KILL_ORDER: order,
           CLOCK_AHEAD_MS: String(aheadMs),
+          TRASH_DAYS: "0",
           ...settings,
         },
       });

@@ -27,7 +27,7 @@ export type MemoryWorld = {
 };
 
 /**
- * Creates the API with these settings on a new table. Requests go to `app.request`, not through a socket; nothing is
+ * Creates the API, without a trash, with these settings on a new table. Requests go to `app.request`, not through a socket; nothing is
  * processed, so an uploaded image stays `pending`. Once per test file, because core's modules read where the table is
  * when they are loaded. `through` returns the URL of a proxy in front of the service at a URL, for its requests.
  */
@@ -37,7 +37,7 @@ export async function createWorld(
 ): Promise<MemoryWorld> {
   const dataDir = await mkdtemp(join(tmpdir(), "image-api-"));
   const dynamodb = await startDynamodb({ port: 0 });
-  const pipeline = { ...Settings.pipelineDefaults, ...settings };
+  const pipeline = { ...Settings.pipelineDefaults, trashDays: 0, ...settings };
   const stores = { dataDir, region, credentials, s3Port: 0, dynamodbPort: 0, onEvent: () => {} };
   const endpoints = { dynamodb: dynamodb.url };
   const table = await openTable({ ...stores, endpoints });

@@ -27,7 +27,7 @@ const canMount =
 
 const main = fileURLToPath(new URL("../../../local/src/main.ts", import.meta.url));
 const { PATH = "", HOME = "" } = process.env;
-const environment = { PATH, HOME, PORT: "0", S3_PORT: "0", DYNAMODB_PORT: "0" };
+const environment = { PATH, HOME, PORT: "0", S3_PORT: "0", DYNAMODB_PORT: "0", TRASH_DAYS: "0" };
 const needs = canMount ? "" : " (needs user namespaces)";
 
 test.skipIf(!canMount)(

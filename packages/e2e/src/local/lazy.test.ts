@@ -20,7 +20,7 @@ type Variants = Record<string, Variant & { widths: Variant[] }>;
 const rendersPerDayMax = 500;
 const memoryMB = 1024;
 const secret = "the-secret-of-the-router";
-const settings: Settings.Pipeline = { ...Settings.pipelineDefaults, rendersPerDayMax };
+const settings: Settings.Pipeline = { ...Settings.pipelineDefaults, trashDays: 0, rendersPerDayMax };
 let cloud: TestCloud;
 /** Core's modules, which read where the table is when they are loaded. */
 let core: Awaited<ReturnType<typeof load>>;

@@ -27,7 +27,7 @@ afterEach(async () => {
 /** Starts the server by npm instead of by Node. */
 export const npmStart = "npm start";
 
-/** Starts the process on free ports with these settings. */
+/** Starts the process on free ports, without a trash, with these settings. */
 export function launch(
   settings: Record<string, string> = {},
   how: readonly string[] | typeof npmStart = [],
@@ -36,7 +36,7 @@ export function launch(
   const { PATH = "", HOME = "" } = process.env;
   const ports = { PORT: "0", S3_PORT: "0", DYNAMODB_PORT: "0" };
   const path = `${dirname(process.execPath)}:${PATH}`;
-  const env = { PATH: path, HOME, DATA_DIR: dataDir, ...ports, ...settings };
+  const env = { PATH: path, HOME, DATA_DIR: dataDir, TRASH_DAYS: "0", ...ports, ...settings };
   const [program, args] =
     how === npmStart
       ? ["npm", ["--prefix", root, "start"]]

@@ -38,6 +38,7 @@ test("every command has help", async () => {
     "list",
     "get",
     "similar",
+    "changes",
     "edit",
     "delete",
     "restore",

@@ -5,6 +5,7 @@ import { configure, program, UsageError } from "./command.ts";
 import { explain } from "./connect.ts";
 import { deletion, restoration } from "./delete.ts";
 import { edit } from "./edit.ts";
+import { feed } from "./feed.ts";
 import { red } from "./format.ts";
 import { get } from "./get.ts";
 import { list } from "./list.ts";
@@ -16,7 +17,7 @@ import { usage } from "./usage.ts";
 import { webhooks } from "./webhooks.ts";
 
 const images: CommandUnknownOpts[] = [
-  ...[upload, list, get, similar, edit, deletion, restoration, usage, webhooks, mcp],
+  ...[upload, list, get, similar, feed, edit, deletion, restoration, usage, webhooks, mcp],
 ];
 
 /** Creates the program. Loads core only if one of its commands may run: AWS's clients take longer to load than `list`. */

@@ -45,6 +45,24 @@ test("what cannot become an image is named with its reason, the rest goes throug
   expect(stderr).toContain("1 of 4 ready · 3 failed");
 });
 
+test("lists changes, continues after a cursor, and follows", async () => {
+  const paths = [await photo("changed.jpg", 100, 80)];
+  const uploaded = await image("upload", ...paths, "--json");
+  const [{ id } = { id: "" }] = jsonLines<{ id: string }>(uploaded.stdout);
+  const first = await image("changes", "--json");
+  const lines = jsonLines<{ op?: string; id?: string; nextCursor?: string }>(first.stdout);
+  expect(lines.find((line) => line.id === id)).toMatchObject({ op: "upsert", image: { status: "ready" } });
+  const cursor = lines.at(-1)?.nextCursor ?? "";
+  const [child, ended] = start(["changes", "--since", cursor, "--follow"], here());
+  child.stdout?.once("data", () => child.kill("SIGINT"));
+  await image("delete", id, "--yes", "--permanent");
+  expect((await ended).stdout).toContain(`${id}  gone since`);
+  const { stdout, stderr } = await image("changes", "--since", cursor);
+  expect(stdout).toContain(`${id}  gone since`);
+  expect(stderr).toMatch(/^Continue with --since \S+\n$/);
+  expect((await image("changes", "--since", "x")).code).toBe(1);
+});
+
 test("uploads the images of a folder and its subfolders, without other and hidden files", async () => {
   const folder = join(cloud.folder, "album");
   await mkdir(join(folder, "2026", ".cache"), { recursive: true });

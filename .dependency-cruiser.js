@@ -13,7 +13,7 @@ export const directions = {
   "packages/web": ["packages/client"],
   "packages/cli": ["packages/client", "packages/core"],
   "packages/local": ["packages/core", "packages/functions", "packages/web"],
-  "packages/simulation": ["packages/core", "packages/functions", "packages/local"],
+  "packages/simulation": ["packages/client", "packages/core", "packages/functions", "packages/local"],
   infra: ["packages/core", "packages/functions", "packages/web"],
   examples: ["packages/local"],
 };

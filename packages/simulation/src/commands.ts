@@ -54,6 +54,7 @@ function commands({ api, reconciler }: Profile): fc.Arbitrary<Command>[] {
     all.push([3, fc.tuple(index, fc.subarray(tags), method).map(create)], [4, index.map(send)]);
     all.push([2, index.map(repeat)], [2, index.map(importFrom)]);
     all.push([2, fc.tuple(index, fc.subarray(tags), index).map(patch)], [2, index.map(reprocess)]);
+    all.push([3, fc.constant(command("sync", (world) => world.sync()))]);
     all.push([2, index.map(erase)], [2, index.map(trash)], [2, index.map(restore)]);
   }
   if (reconciler) {

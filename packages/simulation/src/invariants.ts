@@ -31,6 +31,8 @@ export type State = {
   terms: Set<string>;
   /** The rows of its audit trail, by version. */
   rows: Map<string, Map<number, Row>>;
+  /** Images whose last write came so late after its time that the change feed does not promise them. */
+  late: Set<string>;
   /** Variants of deleted images: no longer promised to clients, even if the image comes back. */
   doomed: Set<string>;
   /** Images whose deletion the API has acknowledged. */
@@ -48,6 +50,8 @@ type AtRest = {
   observer: State;
   environment: Pick<Environment, "app" | "counters">;
   count(what: string): void;
+  /** Brings the mirror up to date, and returns its images by id, each with its version. */
+  mirrored(): Promise<Map<string, number>>;
   /** Returns whether no job was killed and no request met a fault. */
   isUnharmed(): boolean;
 };
@@ -515,6 +519,24 @@ export const invariants: Readonly<Record<string, Invariant>> = {
     *atRest({ observer: { records } }, { reconciler }) {
       for (const { deleteAt = "", status } of records.values())
         if (reconciler && Date.parse(deleteAt) < now() - skewMs) yield `an expired image is left ${status}`;
+    },
+  },
+  I26: {
+    promise:
+      "A client that keeps a copy by the change feed has every listed image in its newest version and no other, through crashes and gaps, for an index that lags by 5 s, clocks that differ by 10 s and writes that take 20 s.",
+    heldBy: ["simulation", "changes.test.ts"],
+    async *atRest(world, { api }) {
+      if (!api) return;
+      const { records, late } = world.observer;
+      const copies = await world.mirrored();
+      for (const { imageID, version, status, expiresAt = 0, deleteAt = "" } of records.values()) {
+        if (late.has(imageID)) continue;
+        const isOver = (expiresAt && expiresAt * 1000 <= now()) || Date.parse(deleteAt) <= now();
+        const wanted = isListed({ status }) && !isOver ? version : undefined;
+        const copied = copies.get(imageID);
+        if (wanted === undefined && copied !== undefined) yield "a copy has an image that is gone";
+        if (wanted !== undefined && copied !== wanted) yield "a copy has missed a change";
+      }
     },
   },
   I27: {

@@ -10,6 +10,7 @@ import type { ObjectEvent } from "@image-pipeline/local/s3/event";
 import type { Applied } from "./faults.ts";
 import { type File, look, type Seen } from "./image-files.ts";
 import { type Change, invariants, type Row, type State, termKeyOf } from "./invariants.ts";
+import { createLaggingIndex } from "./lag.ts";
 import { type Job, now } from "./scheduler.ts";
 
 /** An image in an answer of the API: the fields that are read by name. */
@@ -26,6 +27,8 @@ export type Observer = State & {
   keys: Set<string>;
   /** Number of objects and records that were written or removed. */
   writes: number;
+  /** The index of changes, which lags. */
+  index: ReturnType<typeof createLaggingIndex>;
   /** Every violation so far, with the number of its invariant. */
   violations: Set<string>;
   report(invariant: string, violation: string): void;
@@ -34,6 +37,9 @@ export type Observer = State & {
   answered(request: string, image: Answered, sent?: object): void;
   expired(): void;
 };
+
+/** Longest time in milliseconds from the time of a record to its write for which the change feed allows. */
+const writeMsMax = 20_000;
 
 /** Creates the observer of an empty world in which only these files are uploaded. */
 export function createObserver(files: readonly File[]): Observer {
@@ -46,6 +52,7 @@ export function createObserver(files: readonly File[]): Observer {
     history: new Map(),
     terms: new Set(),
     rows: new Map(),
+    late: new Set(),
     doomed: new Set(),
     erased: new Set(),
     crops: new Map(),
@@ -53,6 +60,7 @@ export function createObserver(files: readonly File[]): Observer {
     replays: { charged: 0, claimed: 0 },
     keys: new Set(),
     writes: 0,
+    index: createLaggingIndex(),
     violations: new Set(),
     report: (invariant, violation) => void observer.violations.add(`${invariant}: ${violation}`),
     applied,
@@ -66,7 +74,8 @@ export function createObserver(files: readonly File[]): Observer {
     },
     expired,
   };
-  const { uploads, variants, records, history, terms, rows, doomed, erased, crops, puts, replays } = observer;
+  const { uploads, variants, records, history, terms, rows, late, doomed, erased, crops, puts, replays } =
+    observer;
 
   function check(change: Change) {
     for (const [name, { onChange }] of Object.entries(invariants))
@@ -86,7 +95,10 @@ export function createObserver(files: readonly File[]): Observer {
     observer.keys.add(JSON.stringify([item.pk, item.sk]));
     // The only set that the product writes.
     if (Object.values(rest.ExpressionAttributeValues ?? {}).some((value) => "SS" in value)) replays.charged++;
-    if (item.__edb_e__ === "image") wroteRecord(item as unknown as ImageRecord, job);
+    if (item.__edb_e__ === "image") {
+      observer.index.wrote(item);
+      wroteRecord(item as unknown as ImageRecord, job);
+    }
     if (item.__edb_e__ === "term") terms.add(termKey(item));
     if (item.__edb_e__ === "event") wroteRow(item as unknown as Row & { imageID: string; order: string });
   }
@@ -123,6 +135,8 @@ export function createObserver(files: readonly File[]): Observer {
     const before = records.get(imageID);
     const entry = last.version === version ? last : undefined;
     records.set(imageID, after);
+    if (now() - Date.parse(after.updatedAt) < writeMsMax) late.delete(imageID);
+    else late.add(imageID);
     observer.writes++;
     if (entry) history.set(imageID, [...(history.get(imageID) ?? []), entry]);
     if (history.get(imageID)?.[0]?.type === "announced" && isReplay(before, after)) replays.claimed++;

@@ -590,6 +590,35 @@ export const scenarios: Record<string, Scenario> = {
       rules: { keptVariants: ({ variants }) => rules.keptVariants({ variants, recipe: fingerprint }) },
     },
   },
+  "no-trail": {
+    rule: "trailing the clock by the lag of the index",
+    title: "A copy has every image, although some rows of the index come later than others",
+    profile: full,
+    async play(world) {
+      for (let n = 0; n < 8; n++) {
+        await put(world, "red", `${n}.jpg`);
+        await world.wait(1000);
+        await synced(world);
+      }
+      await world.wait(10_000);
+      await synced(world);
+    },
+    without: { rules: { trailed: (last) => last } },
+  },
+  "cursor-first": {
+    rule: "saving a page of changes with its cursor, or neither",
+    title: "A client that is killed while it saves a page has missed nothing",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      await world.wait(10_000);
+      world.sync();
+      await runUntil(only(), /^Save/);
+      await step(only());
+      for (const job of running()) job.kill();
+    },
+    without: { broken: ({ operation }) => (operation === "SavePage" ? "late" : undefined) },
+  },
   "reopened-by-event": {
     rule: "closing the key of a deleted image to the events of late bytes",
     title: "A presigned URL that is used again after the deletion brings nothing back",
@@ -889,6 +918,12 @@ async function repeat(world: World): Promise<void> {
 async function erase(world: World, id: string): Promise<void> {
   world.api("DELETE", `/images/${id}`);
   await world.wait(1000);
+}
+
+/** Lets the client that keeps a copy read what there is. */
+async function synced(world: World): Promise<void> {
+  world.sync();
+  await world.wait(0);
 }
 
 const pathIn = ({ observer }: World) => `/images/${[...observer.records.keys()][0]}`;

@@ -1,4 +1,6 @@
 /** Plays schedules over the real parts: one world at a time, each checked against the invariants. */
+import { createClient } from "@image-pipeline/client";
+import { type MirrorStore, memoryMirror, step as syncStep } from "@image-pipeline/client/sync";
 import { ID } from "@image-pipeline/core/id";
 import { contextOf, names } from "@image-pipeline/local/environment";
 import { type Queue, startQueue } from "@image-pipeline/local/queue";
@@ -14,6 +16,7 @@ import {
   advance,
   clearTimers,
   clock,
+  gate,
   harms,
   hasTimers,
   killAll,
@@ -84,6 +87,9 @@ export type World = {
   send(imageID: string): Promise<void>;
   /** Sends a request to the API. `TRASH` is a DELETE on a stage with a trash. */
   api(method: string, path: string, body?: object): void;
+  /** Lets the client that keeps a copy read a page of the change feed and save it. */
+  sync(): void;
+  mirrored(): Promise<Map<string, number>>;
   reconcile(job: "stuck" | "compare" | "sweep", seconds: number): void;
   /** Lets time pass while every worker sleeps. */
   stall(ms: number): Promise<void>;
@@ -138,9 +144,10 @@ export async function openSimulation(dataDir: string): Promise<Simulation> {
   return {
     counts,
     async play(profile, schedules, { broken, leave = false } = {}) {
-      const world = openWorld(environment, files, count, (next) => {
+      const listen = (next: Omit<Audience, "broken">) => {
         audience = { ...next, broken };
-      });
+      };
+      const world = openWorld(environment, files, { count, listen, broken });
       const { observer } = world;
       try {
         for (const { commands, ...chance } of schedules) {
@@ -207,11 +214,45 @@ async function clear(world: World): Promise<void> {
   await environment.deleteItems(observer.keys);
 }
 
+/** Base URL of the client that keeps a copy, whose requests go to the API in this process. */
+const deviceURL = "http://api.test";
+
+/**
+ * The store of a client that keeps a copy: a write is one request, which outlives the client. A store that is late saves
+ * the cursor first.
+ */
+function deviceStore(broken: Broken | undefined): MirrorStore {
+  const store = memoryMirror();
+  const save = (label: string, ...[cursor, page]: Parameters<MirrorStore["save"]>) =>
+    gate(
+      label,
+      () => store.save(cursor, page),
+      async () => {
+        throw new Error("The device's store failed.");
+      },
+    );
+  return {
+    ...store,
+    async save(cursor, page) {
+      if (broken?.({ operation: "SavePage" }) !== "late") return save("SavePage", cursor, page);
+      const isSaved = await save("SaveCursor", cursor, { ...page, upserts: [], deletes: [] });
+      return isSaved && (await save("SaveItems", page.state.cursor, page));
+    },
+  };
+}
+
 function openWorld(
   environment: Environment,
   files: readonly File[],
-  count: (what: string) => void,
-  listen: (audience: Omit<Audience, "broken">) => void,
+  {
+    count,
+    listen,
+    broken,
+  }: {
+    count(what: string): void;
+    listen(audience: Omit<Audience, "broken">): void;
+    broken: Broken | undefined;
+  },
 ): World {
   const observer = createObserver(files);
   const harmsBefore = harms();
@@ -223,6 +264,13 @@ function openWorld(
   let started = 0;
   let earlier: ReadonlySet<string> = new Set();
   const created: World["created"] = new Map();
+
+  const store = deviceStore(broken);
+  const client = createClient({
+    baseUrl: deviceURL,
+    tries: 1,
+    fetch: (url, init) => environment.app.request(url.slice(deviceURL.length), init),
+  });
 
   const run = <T>(name: string, work: () => Promise<T>) => {
     const skewMs = skews[started++ % skews.length] ?? 0;
@@ -291,6 +339,7 @@ function openWorld(
 
   listen({
     applied: observer.applied,
+    lagging: observer.index.query,
     stored(event) {
       observer.stored(event);
       if (event.bucket !== names.uploads) return;
@@ -370,6 +419,17 @@ function openWorld(
     },
     api(method, path, body) {
       ask(method, path, body).catch(() => {});
+    },
+    sync() {
+      run("sync", () => syncStep((query) => client.images.changes({ ...query, limit: 3 }), store)).catch(
+        () => {},
+      );
+    },
+    async mirrored() {
+      while ((await syncStep((query) => client.images.changes(query), store)).more);
+      const rows = await store.rows({});
+      const live = rows.filter(({ expiresAt }) => expiresAt === undefined || Date.parse(expiresAt) > now());
+      return new Map(live.map(({ id, image }) => [id, image.version]));
     },
     reconcile(job, seconds) {
       run(job, () => environment.reconciler({ job }, context(seconds))).catch(() => {});

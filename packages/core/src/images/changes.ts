@@ -49,7 +49,7 @@ export const Info = v.pipe(
         v.string(),
         v.isoTimestamp(),
         v.description(
-          "The image is gone from then on, without another change, unless one before then says otherwise: its file was not uploaded.",
+          "The image is gone from then on, also before a `delete` says so, unless another `upsert` comes first: its file was not uploaded, or `image` has an expiry.",
         ),
       ),
     ),
@@ -139,15 +139,17 @@ function itemOf(row: Feed.Row, record: ImageRecord | undefined): Info {
   const { imageID: id, version, updatedAt } = record ?? row;
   const at = wholeSeconds(updatedAt);
   if (!record || !Image.isVisible(record) || !isListed(record)) return { op: "delete", id, version, at };
-  const { expiresAt } = record;
-  const expires = expiresAt && wholeSeconds(new Date(expiresAt * 1000).toISOString());
+  const unsent = record.expiresAt === undefined ? [] : [record.expiresAt * 1000];
+  const expiry = record.deleteAt === undefined ? [] : [Date.parse(record.deleteAt)];
+  const [expires] = [...unsent, ...expiry].sort((a, b) => a - b);
+  const expiresAt = expires === undefined ? {} : { expiresAt: wholeSeconds(new Date(expires).toISOString()) };
   return {
     op: "upsert",
     id,
     version,
     at,
     image: Image.serialize(record),
-    ...(expires && { expiresAt: expires }),
+    ...expiresAt,
   };
 }
 

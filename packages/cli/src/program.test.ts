@@ -18,7 +18,7 @@ test.each([
   [["list", "more"], "Too many arguments for 'list'"],
   [["edit", "img_1", "--focus", "0.3"], "It must be two numbers from 0 to 1 such as 0.3,0.2, or none."],
   [["edit", "img_1", "--focus", "0.3,1.2"], "It must be two numbers from 0 to 1"],
-  [["edit", "img_1"], "Name a change: --title, --alt, --tag, --focus or --visibility."],
+  [["edit", "img_1"], "Name a change: --title, --alt, --tag, --focus, --visibility or --expires."],
   [["upload"], "Missing required argument 'path'"],
   [["upload", "a.jpg", "b.jpg", "--title", "A"], "--title and --alt take one file only."],
 ])("%j is not understood: exit code 2, with what to do", async (line, words) => {
@@ -43,6 +43,7 @@ test("every command has help", async () => {
     "delete",
     "restore",
     "usage",
+    "webhooks",
     "mcp",
     ...["doctor", "backfill", "reprocess", "redrive", "key"],
     "help",

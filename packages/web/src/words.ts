@@ -89,6 +89,9 @@ const byCode: Record<string, Words | undefined> = {
   network_error: { what: "The server cannot be reached.", help: "The page reconnects automatically." },
   upload_refused: { what: "S3 refused the upload.", help: "Try again." },
   storage_unavailable: { what: "The server's storage is unavailable.", help: "Try again soon." },
+  webhook_not_found: { what: "Webhook not found.", help: "It may have been removed." },
+  delivery_not_found: { what: "Delivery not found.", help: "Deliveries are kept for seven days." },
+  webhook_disabled: { what: "The webhook is disabled.", help: "Enable it first." },
   not_attempted: { what: "The server ran out of time before this change.", help: "Try again." },
   internal_error: { what: "Internal server error.", help: "Try again." },
 };

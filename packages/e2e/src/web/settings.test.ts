@@ -1,6 +1,10 @@
-/** The dialog of settings and usage. */
+/** The dialog of webhooks and usage. */
+import { once } from "node:events";
+import { createServer, type IncomingHttpHeaders } from "node:http";
+import { text } from "node:stream/consumers";
+import { listen } from "@image-pipeline/local/listen";
 import type { Page } from "playwright-core";
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, expect, onTestFinished, test } from "vitest";
 import { describeWith } from "../needs.ts";
 import { eventually, faultsOf, open, startWorld, type World } from "./page.fixture.ts";
 import { scene } from "./scenes.ts";
@@ -9,7 +13,7 @@ let world: World;
 let page: Page;
 
 beforeAll(async () => {
-  world = await startWorld({ anonymous: true });
+  world = await startWorld({ anonymous: true, egressLoopback: true });
 }, 60_000);
 afterAll(() => world?.stop());
 afterEach(async () => {
@@ -17,8 +21,8 @@ afterEach(async () => {
   expect(world.complaints.splice(0)).toEqual([]);
 });
 
-const dialog = () => page.getByRole("dialog", { name: "Usage" });
-const openDialog = () => page.getByRole("button", { name: "Usage" }).click();
+const dialog = () => page.getByRole("dialog", { name: "Webhooks and usage" });
+const openDialog = () => page.getByRole("button", { name: "Webhooks and usage" }).click();
 
 describeWith("chromium", "in Chromium", () => {
   test("the usage of a month is loaded when it is asked for, and another month can be chosen", async () => {
@@ -43,5 +47,73 @@ describeWith("chromium", "in Chromium", () => {
     await eventually(() => numberOf("Uploads").textContent()).toBe("0");
     await page.keyboard.press("Escape");
     await dialog().waitFor({ state: "detached" });
+  });
+
+  test("a webhook is added with its secret shown once, tested, retried, rotated, disabled and removed", {
+    timeout: 60_000,
+  }, async () => {
+    const received: { headers: IncomingHttpHeaders; body: string }[] = [];
+    let status = 500;
+    const receiver = createServer(async (request, response) => {
+      received.push({ headers: request.headers, body: await text(request) });
+      response.writeHead(status).end();
+    });
+    const url = `${await listen(receiver, 0)}/hook`;
+    onTestFinished(async () => {
+      receiver.close();
+      receiver.closeAllConnections();
+      await once(receiver, "close");
+    });
+    page = await open(world, "#/operations");
+    await openDialog();
+    const named = (name: string) => dialog().getByRole("button", { name, exact: true });
+    await named("Add a webhook").click();
+    const field = dialog().getByLabel("URL of the receiver");
+    await field.fill("https://10.0.0.1/hook");
+    await named("Add").click();
+    await dialog().getByText("address that is not public").waitFor();
+    await field.fill(url);
+    await dialog().getByLabel("image.deleted").check();
+    expect(await faultsOf(page)).toEqual([]);
+    await named("Add").click();
+    const secret = dialog().locator(".secret code");
+    const first = (await secret.textContent()) ?? "";
+    expect(first).toMatch(/^whsec_/);
+    const [created] = await world.client.webhooks.list();
+    expect(created).toMatchObject({ url, events: ["image.ready", "image.deleted"], enabled: true });
+    expect(await faultsOf(page)).toEqual([]);
+
+    await named("Test").click();
+    const deliveries = dialog().getByRole("list", { name: "Deliveries" });
+    await deliveries.getByText("webhook.test").waitFor();
+    await deliveries.getByText(/: 500, \d+ ms/).waitFor();
+    await deliveries.getByText("Failed", { exact: true }).waitFor();
+    status = 204;
+    await deliveries.getByRole("button", { name: "Retry" }).click();
+    await deliveries.getByText("Delivered", { exact: true }).waitFor();
+    expect(new Set(received.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+
+    await named("Rotate secret").click();
+    await page
+      .getByRole("dialog", { name: "Rotate the secret?" })
+      .getByRole("button", { name: "Rotate" })
+      .click();
+    await eventually(() => secret.textContent()).not.toBe(first);
+    await named("Hide the secret").click();
+    await secret.waitFor({ state: "detached" });
+    expect(await page.content()).not.toContain("whsec_");
+
+    await named("Disable").click();
+    await dialog().getByText("Disabled", { exact: true }).waitFor();
+    expect(await world.client.webhooks.list()).toMatchObject([{ enabled: false, disabledReason: "manual" }]);
+    await named("Enable").click();
+    await dialog().getByText("Enabled", { exact: true }).waitFor();
+    await named("Remove").click();
+    await page
+      .getByRole("dialog", { name: "Remove the webhook?" })
+      .getByRole("button", { name: "Remove" })
+      .click();
+    await dialog().getByText("A server of yours can be told").waitFor();
+    expect(await world.client.webhooks.list()).toEqual([]);
   });
 });

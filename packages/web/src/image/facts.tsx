@@ -5,7 +5,7 @@ import { wordsFor } from "../words.ts";
 
 /** Metadata of the original. */
 export function Facts({ image }: { image: Image }) {
-  const { source, owner, filename, createdAt, processedAt, metadata, visibility } = image;
+  const { source, owner, filename, createdAt, processedAt, expiresAt, metadata, visibility } = image;
   const { width, height, camera, lens, takenAt, location, frames = 1, alpha, hdr } = source;
   const kind = [
     source.format && formatName(source.format),
@@ -24,6 +24,7 @@ export function Facts({ image }: { image: Image }) {
     ["Imported from", source.url],
     ["Added", moment(createdAt)],
     ["Processed", processedAt && moment(processedAt)],
+    ["Expires", expiresAt && moment(expiresAt)],
     ["Visibility", visibility === "private" ? "Private, by signed URLs" : undefined],
     ["Owner", owner === "default" ? undefined : owner],
     ...Object.entries(metadata ?? {}),

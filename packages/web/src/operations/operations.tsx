@@ -3,6 +3,7 @@ import { ClientError, type Stats } from "@image-pipeline/client";
 import { useSignal } from "@preact/signals";
 import { useEffect, useState } from "preact/hooks";
 import { api, isReachable } from "../api.ts";
+import { Icon } from "../controls.tsx";
 import { clock, duration, hour, number } from "../format.ts";
 import { lazyDialog } from "../lazy.tsx";
 import { format } from "../route.ts";
@@ -28,7 +29,7 @@ export function Operations() {
         <h1>Operations</h1>
         {shown ? <p>As of {clock(shown.at)}</p> : null}
         <button type="button" class="button" onClick={() => setOpen(true)}>
-          Usage
+          <Icon name="settings" /> Webhooks and usage
         </button>
       </header>
       {isOpen ? <Settings onClose={() => setOpen(false)} /> : null}

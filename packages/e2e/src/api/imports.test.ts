@@ -13,6 +13,7 @@ const settings = {
   ...Settings.pipelineDefaults,
   anonymous: true,
   egressLoopback: true,
+  trashDays: 0,
   bytesMax,
   bytesPerDayMax: 3 * bytesMax - 1,
 };

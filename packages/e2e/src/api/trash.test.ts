@@ -218,18 +218,20 @@ test("an original that an S3 client removes is deleted from the trash", async ()
 
 test("the counters and the doctor know the trash", async () => {
   const { id } = await upload();
-  await remove(id);
+  const json = { filename: "late.jpg", contentType: "image/jpeg", bytes: 9 };
+  const unsent = (await (await world.ask("/images", { json })).json()) as Image.Info;
+  for (const each of [id, unsent.id]) await remove(each);
   await world.settled();
   const { images } = (await get("/stats")) as { images: { trashed: number } };
   expect(images.trashed).toBeGreaterThan(0);
   const { Doctor } = await import("@image-pipeline/core/pipeline/doctor");
   const found = [];
   for await (const { findings } of Doctor.inspect(0))
-    found.push(...findings.filter(({ imageID }) => imageID === id));
+    found.push(...findings.filter(({ imageID }) => imageID === id || imageID === unsent.id));
   expect(found).toEqual([]);
   const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
   await Reconcile.compare();
   await world.settled();
-  expect(await look(id)).toMatchObject({ status: "trashed" });
+  for (const each of [id, unsent.id]) expect(await look(each)).toMatchObject({ status: "trashed" });
   expect(((await get("/stats")) as { images: { trashed: number } }).images.trashed).toBe(images.trashed);
 });

@@ -428,6 +428,7 @@ ${savings.map(([change, saves, why]) => `| ${change} | ${saves.toFixed(2)} | ${w
 - A quarter of those runs for the images of one user (\`PROCESSED_PER_OWNER_MAX\`); further ones wait until midnight UTC. Counting takes one conditional update a run ($0.63 per million), for images of users and of keys with an owner. A run that only defers an image decodes nothing: it costs about $2 per million, and the breaker leaves it out.
 - A batch (\`POST /images/batch\`) is one API request for up to 100 changes, and costs in DynamoDB what they cost alone. Each counts against the quotas; under an idempotency key two writes more.
 - \`GET /usage\` reads one row for each day of the month in one request, 15.5 read units: $2 per million. The rows are those of the quotas, and are kept for 13 months.
+- An \`export\` reads each file once, and once more to compare it; an \`import\` writes them, the record, its audit trail and its rows of the search index, and runs the processor once for each original without decoding it. See [Moving images](deploying.md#moving-images).
 - An account budget with an e-mail at 80 % and when the forecast exceeds it (\`BUDGET_DOLLARS\`).
 - Deleted images are invalidated at the CDN, two paths each (three for a batch of many): the first 1,000 paths of a month are free, then $5 a thousand. At most 14 paths are sent every five minutes, $20 a day (\`INVALIDATED_IMAGES_MAX\`).
 - Signatures of private images cost no request: one is 0.3 ms of the API's CPU for an image, and kept for its window. A change of the visibility costs as much as a reprocess.

@@ -45,7 +45,7 @@ test("every command has help", async () => {
     "usage",
     "webhooks",
     "mcp",
-    ...["doctor", "backfill", "reprocess", "redrive", "key"],
+    ...["doctor", "backfill", "reprocess", "redrive", "export", "import", "key"],
     "help",
   ]);
   const subcommands = ["create", "list", "revoke"].map((name) => ["key", name]);

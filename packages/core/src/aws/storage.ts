@@ -82,10 +82,44 @@ async function bytesOf(body: Readable, length: number): Promise<Buffer> {
 }
 
 /** Returns the ETag (without quotes) of an original; undefined if there is none. */
-export async function etagOfOriginal(key: string): Promise<string | undefined> {
+export const etagOfOriginal = (key: string): Promise<string | undefined> =>
+  etagOf(Resource.Uploads.name, key);
+
+/** Returns the ETag (without quotes) of a variant's file; undefined if there is none. */
+export const etagOfVariant = (key: string): Promise<string | undefined> =>
+  etagOf(Resource.Processed.name, key);
+
+async function etagOf(Bucket: string, Key: string): Promise<string | undefined> {
   try {
-    const { ETag } = await client().send(new HeadObjectCommand({ Bucket: Resource.Uploads.name, Key: key }));
+    const { ETag } = await client().send(new HeadObjectCommand({ Bucket, Key }));
     return ETag && unquoted(ETag);
+  } catch (error) {
+    if (statusOf(error) === 404) return undefined;
+    throw error;
+  }
+}
+
+/** Writes an original. Used for copies of images: uploads are presigned. Returns its ETag without quotes. */
+export async function writeOriginal(key: string, bytes: Buffer, contentType: string): Promise<string> {
+  const { ETag = "" } = await client().send(
+    new PutObjectCommand({ Bucket: Resource.Uploads.name, Key: key, Body: bytes, ContentType: contentType }),
+  );
+  return unquoted(ETag);
+}
+
+/** Writes an object of a bucket that is not the stage's. */
+export async function writeObject(Bucket: string, Key: string, bytes: Buffer): Promise<void> {
+  await client().send(new PutObjectCommand({ Bucket, Key, Body: bytes }));
+}
+
+/** Reads an object of at most `bytesMax` bytes; undefined if there is none. Throws if it is larger. */
+export async function readObject(Bucket: string, Key: string, bytesMax: number): Promise<Buffer | undefined> {
+  try {
+    const { Body, ContentLength = 0 } = await client().send(new GetObjectCommand({ Bucket, Key }));
+    if (!Body) throw new Error(`S3 returned no body for ${Key}.`);
+    if (ContentLength <= bytesMax) return await bytesOf(Body as Readable, ContentLength);
+    if ("destroy" in Body) Body.destroy();
+    throw new Error(`${Key} has ${ContentLength} bytes; at most ${bytesMax} are read.`);
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw error;

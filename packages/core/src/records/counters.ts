@@ -32,6 +32,12 @@ export async function count(before: ImageRecord | undefined, after: ImageRecord)
   ]);
 }
 
+/** Counts an image that a copy brought, as an image in its status and not as a transition. Never throws, like `count`. */
+export async function move(before: ImageRecord | undefined, after: ImageRecord): Promise<void> {
+  const changes = moved(before?.status, after.status);
+  await Promise.allSettled([add(ID.shardOf(after.imageID), slotNow, changes)]);
+}
+
 /**
  * Reads every row since the start of an hour, and the current numbers: eight queries, regardless of the number of
  * images.

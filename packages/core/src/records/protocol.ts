@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { Crop } from "../engine/crop.ts";
 import { fingerprint, followsFocus, type Name, recipe, type Spec } from "../engine/recipe.ts";
 import type { ImageRecord, StoredVariant } from "../table/image-entity.ts";
+import { Copy } from "./copies.ts";
 import { isAnnounced, isDiscarded, isExpired, lateBytes, onDelete, onOver, tombstone } from "./deletion.ts";
 import { iso, keptOf, superseded, supersededMs } from "./draft.ts";
 import { trailed } from "./feed.ts";
@@ -48,11 +49,15 @@ const failedRetryMs = [3_600_000, 21_600_000, 61_200_000];
 /** Time until the reconciler sends a check again that had no effect. */
 const resendMs = 600_000;
 
-/** Rules 1 and 2: an object was created. Claims it for the worker that received the event, unless it is outdated. */
+/**
+ * Rules 1 and 2: an object was created. Claims it for the worker that received the event, unless it is outdated. Rule 23:
+ * the event of a copied original changes nothing.
+ */
 export function onCreated(record: ImageRecord | undefined, event: Created, context: Context): Decision {
   const { key, sequencer, etag } = event;
   if (record && (record.sequencer ?? "") > sequencer)
     return { do: "acknowledge", why: "a newer event was seen" };
+  if (record && rules.isOfCopy(record, etag)) return { do: "acknowledge", why: "the original of a copy" };
   if (record?.sequencer === sequencer) {
     if (isSettled(record) || record.status === "deleting")
       return { do: "acknowledge", why: `already ${record.status}` };
@@ -508,6 +513,7 @@ export const rules = {
   onRemoved,
   onCheck,
   onImportFailed,
+  isOfCopy: Copy.isOfCopy,
   isUnfetched,
   isDiscarded,
   replayOf,

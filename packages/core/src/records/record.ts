@@ -86,6 +86,47 @@ export async function write(
     // After the writes above: the change feed allows for the time from here to the record's row in the index.
     updatedAt: new Date().toISOString(),
   };
+  if (!(await put(before, after, added))) {
+    await Outbox.discard(outgoing);
+    return undefined;
+  }
+  await Promise.all([Counters.count(before, after), Outbox.send(outgoing)]);
+  if (before) await Posting.remove({ ...before, version }, dropped);
+  return after;
+}
+
+/**
+ * Writes the record of a copied image as it is, with its audit trail, instead of `before` (undefined: no record yet). No
+ * transition happens: the hours of the statistics stay, and no webhook is sent. Returns false on a conflict.
+ */
+export async function copy(
+  before: ImageRecord | undefined,
+  after: ImageRecord,
+  events: readonly (Omit<Transition, "version"> & { order: string })[],
+): Promise<boolean> {
+  const { imageID, owner, version } = after;
+  for (const event of events) await EventEntity.put({ ...event, imageID, owner }).go();
+  const { added, dropped } = Posting.changesOf(before, after);
+  await Posting.add(after, added);
+  // As in `write`: the change feed allows for the time from here.
+  if (!(await put(before, { ...after, updatedAt: new Date().toISOString() }, added))) return false;
+  await Counters.move(before, after);
+  if (before) await Posting.remove({ ...before, version }, dropped);
+  return true;
+}
+
+/** Reads the whole audit trail of an image but its newest transition, which the record has. */
+export async function history(imageID: string): Promise<(Omit<Transition, "version"> & { order: string })[]> {
+  const { data } = await EventEntity.query.byImage({ imageID }).go({ consistent: true, pages: "all" });
+  return data.map(({ order, type, at, by, detail }) => ({ order, type, at, by, ...(detail && { detail }) }));
+}
+
+/** Writes a record whose terms' rows `added` exist, if `before` is still the current one. Returns false if it is not. */
+async function put(
+  before: ImageRecord | undefined,
+  after: ImageRecord,
+  added: readonly Term.Term[],
+): Promise<boolean> {
   try {
     if (before) {
       await ImageEntity.put(after)
@@ -97,16 +138,13 @@ export async function write(
   } catch (error) {
     if (!Table.isConditionFailure(error)) throw error;
     // A write that timed out may have been applied. Its retry then fails its own condition.
-    const current = await read(draft.imageID);
+    const current = await read(after.imageID);
     if (current?.writeID !== after.writeID) {
       await Posting.remove(after, Posting.unconfirmed(after, added, current));
-      await Outbox.discard(outgoing);
-      return undefined;
+      return false;
     }
   }
-  await Promise.all([Counters.count(before, after), Outbox.send(outgoing)]);
-  if (before) await Posting.remove({ ...before, version }, dropped);
-  return after;
+  return true;
 }
 
 /** A decided change of a record: its next content and, where it is a transition, the entry for the audit trail. */

@@ -1,0 +1,193 @@
+/** Reads images as a whole, and writes them on another stage: record, audit trail, original and variants. */
+export * as Transfer from "./transfer.ts";
+
+import { createHash, randomUUID } from "node:crypto";
+import { Storage } from "../aws/storage.ts";
+import { contentTypeOf } from "../engine/format.ts";
+import { ID } from "../id.ts";
+import { Copy } from "../records/copies.ts";
+import { copy, history, read as readRecord } from "../records/record.ts";
+import { VariantFile } from "../records/variant-file.ts";
+import type { ImageRecord } from "../table/image-entity.ts";
+
+/** An image without its files. `events` is the audit trail without its newest transition, which the record has. */
+export type Image = { record: ImageRecord; events: Awaited<ReturnType<typeof history>> };
+
+/** A file of an image: the original, or a variant's file by its key. `md5` is the ETag of an object put in one request. */
+export type File = { path: string; bytes: number; sha256: string; md5: string };
+
+/** A file and its bytes. */
+export type Content = { path: string; bytes: Buffer };
+
+/** Place of an image's original in a dump. */
+export const originalPath = ({ owner, imageID }: Pick<ImageRecord, "owner" | "imageID">): string =>
+  `originals/${ID.keyOf(owner, imageID)}`;
+
+const variantPath = (key: string) => `variants/${key}`;
+
+/** Most times that an image is read again because it changed meanwhile. */
+const roundsMax = 5;
+
+/**
+ * Reads an image and gives its files to `keep`, one after the other. An image that changes meanwhile is read again.
+ * Returns undefined for an image that is not copied: deleted, or waiting for its bytes. Throws if it does not stop changing.
+ */
+export async function read(
+  imageID: string,
+  keep: (file: Content) => Promise<void>,
+): Promise<(Image & { files: File[] }) | undefined> {
+  for (let round = 0; round < roundsMax; round++) {
+    const record = await readRecord(imageID);
+    if (!record || !Copy.isCopied(record)) return undefined;
+    const files = await readFiles(record, keep);
+    if (!files) continue;
+    const events = await history(imageID);
+    // The trail ends before the record's newest transition.
+    const { version } = record.last;
+    return { record, events: events.filter(({ order }) => Number(order) < version), files };
+  }
+  throw new Error(`${imageID} changed ${roundsMax} times while it was read. Export again later.`);
+}
+
+/** Reads the files that a record names; undefined if one is missing or was replaced. Lazy files are made again on demand. */
+async function readFiles(
+  record: ImageRecord,
+  keep: (file: Content) => Promise<void>,
+): Promise<File[] | undefined> {
+  const files: File[] = [];
+  const add = async (path: string, bytes: Buffer) => {
+    await keep({ path, bytes });
+    files.push({ path, bytes: bytes.length, sha256: hash("sha256", bytes), md5: hash("md5", bytes) });
+  };
+  if (record.etag !== undefined && !record.discarded) {
+    const original = await Storage.readOriginal(record.key, record.etag, Number.POSITIVE_INFINITY);
+    if (original.is !== "read") return undefined;
+    await add(originalPath(record), original.bytes);
+  }
+  for (const key of VariantFile.storedKeysOf(record)) {
+    const variant = await Storage.readVariant(key);
+    if (!variant) return undefined;
+    await add(variantPath(key), variant.bytes);
+  }
+  return files;
+}
+
+/** The image of a dump cannot be copied: a file is missing or damaged, or the stage stores it in another way. */
+export class TransferError extends Error {
+  override readonly name = "TransferError";
+}
+
+/** The end of a copy. `same`: the stage had the image already. `conflict`: it has another image of this id, or version. */
+export type Outcome = { is: "copied" } | { is: "same" } | { is: "conflict"; message: string };
+
+/** Compares an image with the stage's. `current` is the stage's record. */
+export function compare(
+  { record, files }: Pick<Image, "record"> & { files: readonly File[] },
+  current: ImageRecord | undefined,
+): Outcome {
+  if (!current) return { is: "copied" };
+  const isUnfinished = record.status === "pending" || record.status === "processing";
+  const isSame =
+    current.owner === record.owner &&
+    current.etag === etagIn(record, files) &&
+    (current.version === record.version || (isUnfinished && current.version > record.version));
+  if (isSame) return { is: "same" };
+  const message = `The stage has it with version ${current.version} (${current.status}), and the dump with version ${record.version} (${record.status}). --overwrite replaces it.`;
+  return { is: "conflict", message };
+}
+
+/**
+ * Writes an image on this stage, with its id, version and files as they were. `load` reads a file. Files come first, then
+ * the record, then the original, whose event the record knows. Repeating it after a crash completes it. Throws a
+ * `TransferError` if a file is missing or damaged.
+ */
+export async function write(
+  image: Image & { files: readonly File[] },
+  load: (file: File) => Promise<Buffer>,
+  { overwrite = false } = {},
+): Promise<Outcome> {
+  const { record, files } = image;
+  const { imageID } = record;
+  const current = await readRecord(imageID);
+  const outcome = compare(image, current);
+  const key = ID.keyOf(record.owner, imageID);
+  const etag = etagIn(record, files);
+  const file = files.find(({ path }) => path === originalPath(record));
+  if (outcome.is === "same") {
+    // A crash between the record and the original.
+    if (file && (await Storage.etagOfOriginal(key)) === undefined)
+      await putOriginal(record, key, await checked(file, load), file.md5);
+    return outcome;
+  }
+  if (outcome.is === "conflict" && !overwrite) return outcome;
+  if (record.etag !== undefined && !record.discarded && !file)
+    throw new TransferError("The dump has no original.");
+  const original = file && (await checked(file, load));
+  for (const { key, format, bytes } of VariantFile.of(record)) {
+    if (bytes === undefined) continue;
+    const variant = files.find(({ path }) => path === variantPath(key));
+    if (!variant) throw new TransferError(`The dump has no file ${key}.`);
+    await Storage.writeVariant(key, await checked(variant, load), contentTypeOf(format));
+  }
+  const after = Copy.recordOf(record, {
+    etag,
+    now: new Date().toISOString(),
+    writeID: randomUUID(),
+    ...(current && { before: current }),
+  });
+  if (!(await copy(current, after, image.events)))
+    return {
+      is: "conflict",
+      message: "The image was changed on the stage during the import. Import it again.",
+    };
+  if (file && original) await putOriginal(record, key, original, file.md5);
+  return { is: "copied" };
+}
+
+/**
+ * Compares the stage's record and the hashes of its files with those of a dump. Returns what differs. `changed`: the image
+ * has another version by now, and is not compared.
+ */
+export async function verify({
+  record,
+  files,
+}: Pick<Image, "record"> & { files: readonly File[] }): Promise<{ changed: boolean; faults: string[] }> {
+  const current = await readRecord(record.imageID);
+  if (!current) return { changed: false, faults: ["The image has no record."] };
+  if (current.version !== record.version || current.owner !== record.owner)
+    return { changed: true, faults: [] };
+  const faults = await Promise.all(
+    files.map(async ({ path, md5 }) => {
+      const isOriginal = path === originalPath(record);
+      const found = isOriginal
+        ? await Storage.etagOfOriginal(current.key)
+        : await Storage.etagOfVariant(path.slice("variants/".length));
+      return found === md5 ? [] : [`${path} has the hash ${found ?? "of no file"}, and ${md5} in the dump.`];
+    }),
+  );
+  return { changed: false, faults: faults.flat() };
+}
+
+/** Returns the ETag that the original will have: a PUT in one request has the MD5 of its bytes. */
+const etagIn = (record: ImageRecord, files: readonly File[]): string | undefined =>
+  files.find(({ path }) => path === originalPath(record))?.md5 ?? record.etag;
+
+async function putOriginal(record: ImageRecord, key: string, bytes: Buffer, md5: string): Promise<void> {
+  const type = record.source ? contentTypeOf(record.source.format) : record.declared?.contentType;
+  const etag = await Storage.writeOriginal(key, bytes, type ?? "application/octet-stream");
+  if (etag !== md5)
+    throw new TransferError(
+      `S3 stored the original with the ETag ${etag} instead of its MD5 ${md5}; it is processed again.`,
+    );
+}
+
+async function checked(file: File, load: (file: File) => Promise<Buffer>): Promise<Buffer> {
+  const bytes = await load(file);
+  const isSame = hash("sha256", bytes) === file.sha256 && hash("md5", bytes) === file.md5;
+  if (bytes.length !== file.bytes || !isSame)
+    throw new TransferError(`${file.path} is damaged: its hash differs.`);
+  return bytes;
+}
+
+const hash = (algorithm: "md5" | "sha256", bytes: Buffer) =>
+  createHash(algorithm).update(bytes).digest("hex");

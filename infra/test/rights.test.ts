@@ -61,6 +61,8 @@ const rights: Record<string, string[]> = {
   ],
   Reconciler: [
     "dynamodb:BatchGetItem {Images} if dynamodb:LeadingKeys is $images#webhookID_*",
+    "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#webhookID_*",
+    "dynamodb:Query {Images} if dynamodb:LeadingKeys is $images#scope_*",
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#webhookID_*",
     "sqs:SendMessage {Deliveries}",
     "dynamodb:BatchGetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",

@@ -71,7 +71,7 @@ class Images(
     suspend fun many(ids: List<String>): List<Image> =
         call<ImageList>("GET", "images", query = ids.map { "id" to it }).items
 
-    /** Deletes an image and its variants. */
+    /** Puts an image into the trash, or deletes it where the stage has none. */
     suspend fun delete(id: String) {
         execute("DELETE", "images/$id")
     }

@@ -20,7 +20,7 @@ const links: Record<string, string[]> = {
     "Uploads",
   ],
   Breaker: ["Allowance"],
-  Importer: ["Images", "Imports", "Processing", "Settings", "Uploads"],
+  Importer: ["Deliveries", "Images", "Imports", "Processing", "Settings", "Uploads"],
   Invalidator: ["Distribution"],
   Missing: [],
   Renderer: ["Images", "OriginSecret", "Settings", "Uploads"],

@@ -181,8 +181,13 @@ describe("a cursor at the end", () => {
 
   test("stays short after many changes, which come once each, the rest when they are older", async () => {
     const owner = newOwner();
-    const ids: string[] = [];
-    for (let i = 0; i < 300; i++) ids.push(await create(owner));
+    const { ID } = await import("@image-pipeline/core/id");
+    const { read } = await import("@image-pipeline/core/records/record");
+    const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
+    const record = await read(await create(newOwner()));
+    if (!record) throw new Error("There is no record.");
+    const ids = Array.from({ length: 300 }, () => ID.createImageID()).sort();
+    await ImageEntity.put(ids.map((imageID) => ({ ...record, imageID, owner }))).go();
     const first = await walk(owner);
     expect(first.items).toHaveLength(256);
     expect(first.cursor.length).toBeLessThan(4096);
@@ -253,7 +258,7 @@ test("a page ends before 4 MB, and the next one continues there", async () => {
   if (!first) throw new Error("No record.");
   const ids = Array.from({ length: 200 }, () => ID.createImageID());
   const updatedAt = new Date(Date.now() - dayMs).toISOString();
-  for (const imageID of ids) await ImageEntity.put({ ...first, imageID, metadata, updatedAt }).go();
+  await ImageEntity.put(ids.map((imageID) => ({ ...first, imageID, metadata, updatedAt }))).go();
   const response = await world.ask(`/changes?owner=${owner}`, { as: service });
   const text = await response.text();
   expect(text.length).toBeGreaterThan(3_900_000);

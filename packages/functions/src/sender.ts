@@ -1,6 +1,7 @@
 /** The sender of webhooks: consumes the queue of deliveries, several messages at once. It may read no bucket. */
 import { BatchProcessor, EventType, processPartialResponse } from "@aws-lambda-powertools/batch";
 import { Target } from "@image-pipeline/core/egress/target";
+import type { Attempt } from "@image-pipeline/core/webhooks/attempt";
 import { Sender } from "@image-pipeline/core/webhooks/sender";
 import type { SQSHandler, SQSRecord } from "aws-lambda";
 import { Resource } from "sst";
@@ -14,18 +15,28 @@ const Message = v.object({
   committed: v.optional(v.boolean()),
 });
 
-/** Attempts each delivery. A message that the table or the queue fails is received again. */
-export const handler: SQSHandler = (event, context) =>
-  processPartialResponse(event, handle, new BatchProcessor(EventType.SQS), {
-    context,
-    throwOnFullBatchFailure: false,
-  });
+/** Returns a handler that sends by `post`. A message that the table or the queue fails is received again. */
+export const handlerOf =
+  (post?: Attempt.Post): SQSHandler =>
+  (event, context) =>
+    processPartialResponse(
+      event,
+      (record: SQSRecord) => handle(record, post),
+      new BatchProcessor(EventType.SQS),
+      {
+        context,
+        throwOnFullBatchFailure: false,
+      },
+    );
 
-async function handle({ messageId, body }: SQSRecord): Promise<void> {
+/** Attempts each delivery. */
+export const handler = handlerOf();
+
+async function handle({ messageId, body }: SQSRecord, post?: Attempt.Post): Promise<void> {
   const started = Date.now();
   const message = v.parse(Message, JSON.parse(body));
   const policy = Target.policyOf(Resource.App.stage, Resource.Settings);
-  const report = await Sender.handle(message, policy).catch((error) => {
+  const report = await Sender.handle(message, policy, post).catch((error) => {
     logger().warn("message failed, will be retried", { messageId, ...message, error });
     throw error;
   });

@@ -2,6 +2,7 @@
 import { randomFrom } from "@image-pipeline/core/fixture-random";
 import fc from "fast-check";
 import { drawFault, type Profile, profiles } from "./faults.ts";
+import { type Mode, modes } from "./receivers.ts";
 import { type Fault, faults, type Job, now, running, settle, step } from "./scheduler.ts";
 import type { Command, Fate, Schedule, World } from "./simulation.ts";
 
@@ -55,10 +56,11 @@ function commands({ api, reconciler }: Profile): fc.Arbitrary<Command>[] {
     all.push([2, index.map(repeat)], [2, index.map(importFrom)]);
     all.push([2, fc.tuple(index, fc.subarray(tags), index).map(patch)], [2, index.map(reprocess)]);
     all.push([3, fc.constant(command("sync", (world) => world.sync()))]);
+    all.push([1, index.map(subscribe)], [3, fc.tuple(index, fc.constantFrom(...modes)).map(receive)]);
     all.push([2, index.map(erase)], [2, index.map(trash)], [2, index.map(restore)]);
   }
   if (reconciler) {
-    const job = fc.constantFrom("stuck", "compare", "sweep");
+    const job = fc.constantFrom("stuck", "compare", "sweep", "deliver");
     all.push([3, fc.tuple(job, weighted([3, 900], [1, 60])).map(reconcile)]);
     all.push([1, fc.constant(command("power cut", (world) => world.powerCut()))]);
   }
@@ -216,6 +218,30 @@ const patch = ([who, tags, title]: [number, string[], number]) =>
 /** One of a few focal points: the same is set again now and then. */
 const focusOf = (n: number) => ({ x: (n % 4) / 4, y: 0.5 });
 
+/** Most endpoints of a world, all of whose images they receive. */
+const endpointsMax = 2;
+
+/** Creates an endpoint of an owner or of all. */
+function subscribe(which: number): Command {
+  return command(
+    `subscribe receiver ${which}`,
+    (world) => world.subscribe(`receiver-${which}`, { owner: which % 2 === 0 ? "default" : undefined }),
+    ({ observer }) => observer.endpoints.length < endpointsMax,
+  );
+}
+
+/** Lets a receiver behave otherwise from now on. */
+function receive([which, mode]: [number, Mode]): Command {
+  return command(
+    `receiver ${which} is ${mode}`,
+    ({ observer }) => {
+      const endpoint = pick(observer.endpoints, which);
+      if (endpoint) endpoint.receiver.mode = mode;
+    },
+    ({ observer }) => observer.endpoints.length > 0,
+  );
+}
+
 const reprocess = (who: number) =>
   onImage(`reprocess image ${who}`, who, (world, path) => world.api("POST", `${path}/reprocess`));
 
@@ -239,7 +265,7 @@ const restore = (who: number) =>
       ),
   );
 
-function reconcile([job, seconds]: ["stuck" | "compare" | "sweep", number]): Command {
+function reconcile([job, seconds]: ["stuck" | "compare" | "sweep" | "deliver", number]): Command {
   return command(`reconciler: ${job} for ${seconds} s`, (world) => world.reconcile(job, seconds));
 }
 

@@ -10,7 +10,7 @@ import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
 import { primary } from "@image-pipeline/core/table/table-schema";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
-import { enter, importsOf, names } from "@image-pipeline/local/environment";
+import { deliveriesOf, enter, importsOf, names } from "@image-pipeline/local/environment";
 import { createFetchServer, listen } from "@image-pipeline/local/listen";
 import type { Queue } from "@image-pipeline/local/queue";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
@@ -21,6 +21,7 @@ import { AwsClient } from "aws4fetch";
 import type dynalite from "dynalite";
 import { injectFaults, type Wire } from "./faults.ts";
 import { bytesMax } from "./image-files.ts";
+import { networkOf, type Receiver } from "./receivers.ts";
 import { installClock, now } from "./scheduler.ts";
 import { connect, keepTables } from "./table.ts";
 import { installTransport, serverAt } from "./transport.ts";
@@ -32,6 +33,9 @@ export type Audience = Wire & {
   queue: Pick<Queue, "send">;
   /** An import was sent. */
   imported?(...sent: Parameters<Queue["send"]>): void;
+  /** A message for the sender of webhooks was sent. */
+  delivered?(...sent: Parameters<Queue["send"]>): void;
+  receivers?: ReadonlyMap<string, Receiver>;
   /** Returns what the server of imports responds with: bytes, or a status without any. */
   source?(name: string): Buffer | number;
 };
@@ -68,10 +72,19 @@ export async function openEnvironment(
       return { id: "import" };
     },
   };
+  const deliveries = {
+    send(...sent: Parameters<Queue["send"]>) {
+      audience().delivered?.(...sent);
+      return { id: "delivery" };
+    },
+  };
   const answer = sqsEndpoint({
     path: queuePath,
     queue: queue as Queue,
-    others: new Map([[importsOf(queuePath), imports as unknown as Queue]]),
+    others: new Map([
+      [importsOf(queuePath), imports as unknown as Queue],
+      [deliveriesOf(queuePath), deliveries as unknown as Queue],
+    ]),
     identity: { ...credentials, region, service: "sqs" },
   });
   const front = createFetchServer(answer.fetch);
@@ -111,6 +124,9 @@ export async function openEnvironment(
   const { Counters } = await import("@image-pipeline/core/records/counters");
   const { handler: processor } = await import("@image-pipeline/functions/processor");
   const { handler: importer } = await import("@image-pipeline/functions/importer");
+  const { handlerOf } = await import("@image-pipeline/functions/sender");
+  const { Webhook } = await import("@image-pipeline/core/webhooks/webhook");
+  const { Subscriptions } = await import("@image-pipeline/core/webhooks/subscriptions");
   const { handler: deadLetter } = await import("@image-pipeline/functions/dead-letter");
   const { handler: reconciler } = await import("@image-pipeline/functions/reconciler");
   const { createApp } = await import("@image-pipeline/functions/http/app");
@@ -124,6 +140,9 @@ export async function openEnvironment(
   return {
     processor,
     importer,
+    sender: handlerOf(networkOf(() => audience().receivers ?? new Map())),
+    webhooks: { create: Webhook.create, find: Webhook.find },
+    forgetSubscriptions: () => Subscriptions.forget(),
     deadLetter,
     reconciler,
     app: createApp(linkedSettings()),

@@ -9,11 +9,13 @@ import { Term } from "@image-pipeline/core/records/terms";
 import { VariantFile } from "@image-pipeline/core/records/variant-file";
 import type { Transition } from "@image-pipeline/core/table/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
-import { isListed } from "@image-pipeline/core/table/status";
+import { isListed, visibleStatuses } from "@image-pipeline/core/table/status";
+import type { EventType } from "@image-pipeline/core/table/webhook-entity";
 import { names } from "@image-pipeline/local/environment";
 import type { Environment } from "./environment.ts";
 import type { Profile } from "./faults.ts";
 import { type File, isNear, type Seen } from "./image-files.ts";
+import type { Received, Receiver } from "./receivers.ts";
 import { type Job, now } from "./scheduler.ts";
 
 /** A row of the audit trail. */
@@ -43,12 +45,40 @@ export type State = {
   puts: Map<string, number>;
   /** Replayed uploads that were taken from a quota, and those whose events have changed a record. */
   replays: { charged: number; claimed: number };
+  endpoints: Endpoint[];
+  /** Transitions that endpoints can subscribe to, by image and version. */
+  transitions: Map<string, Announced>;
+  /** Deliveries as they were last written, by endpoint and id. */
+  deliveries: Map<string, Delivery>;
+};
+
+/** A webhook endpoint. Transitions that began after `since`, in virtual milliseconds, are sent to it. */
+export type Endpoint = {
+  id: string;
+  name: string;
+  owner?: string;
+  events: readonly EventType[];
+  since: number;
+  receiver: Receiver;
+};
+
+/** A transition with its event. */
+type Announced = { type: EventType; before?: ImageRecord; after: ImageRecord; startedAt: string };
+
+/** A delivery as it is stored. */
+export type Delivery = {
+  webhookID: string;
+  deliveryID: string;
+  type: string;
+  status: string;
+  tries: number;
+  snapshot?: Pick<ImageRecord, "imageID" | "version">;
 };
 
 /** A world in which nothing moves any more. `count` counts an event for the report. */
 type AtRest = {
   observer: State;
-  environment: Pick<Environment, "app" | "counters">;
+  environment: Pick<Environment, "app" | "counters" | "webhooks">;
   count(what: string): void;
   /** Brings the mirror up to date, and returns its images by id, each with its version. */
   mirrored(): Promise<Map<string, number>>;
@@ -468,6 +498,40 @@ export const invariants: Readonly<Record<string, Invariant>> = {
           yield "a public file of a private image is left at rest";
     },
   },
+  I23: {
+    promise:
+      "An enabled endpoint receives each committed transition that it is subscribed to at least once, and no other. Receivers and workers may fail at any time. Repeated messages have one `webhook-id`, and `version` orders those of an image.",
+    heldBy: ["simulation", "webhooks.test.ts"],
+    async *atRest({ observer, environment }, { reconciler }) {
+      const { endpoints, transitions, deliveries } = observer;
+      const given = Map.groupBy(deliveries.values(), ({ webhookID }) => webhookID);
+      for (const { id, owner, events, since, receiver } of endpoints) {
+        const received = Map.groupBy(receiver.received, keyOf);
+        const ids = new Set<string>();
+        for (const [key, messages] of received) {
+          const transition = transitions.get(key);
+          if (!transition || messages.some((message) => !isOfWrite(message, transition)))
+            yield "an event was received of a write that never happened";
+          else if (
+            !events.includes(transition.type) ||
+            (owner ?? transition.after.owner) !== transition.after.owner
+          )
+            yield "an event was received without a subscription";
+          const [first, ...more] = new Set(messages.map(({ messageID }) => messageID));
+          if (more.length > 0) yield "a repeated message has another id";
+          if (first !== undefined && ids.has(first)) yield "two events have one id";
+          ids.add(first ?? "");
+        }
+        if (!reconciler || !(await environment.webhooks.find({ id })).enabled) continue;
+        for (const [key, { type, after, startedAt }] of transitions) {
+          if (!events.includes(type) || (owner ?? after.owner) !== after.owner) continue;
+          if (Date.parse(startedAt) < since || received.has(key)) continue;
+          const failed = given.get(id)?.find((row) => row.status === "failed" && isAbout(row, key));
+          if (!failed || failed.tries < attemptsMax) yield `a committed ${type} was never received`;
+        }
+      }
+    },
+  },
   I24: {
     promise:
       "An image in the trash has no file. It leaves the trash with all its fields and its original by being restored, or is deleted: by a request, with its original, or when its days are over.",
@@ -490,6 +554,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       if (
         type === "deleting" &&
         by === "reconciler" &&
+        !entry?.detail?.expired &&
         Date.parse(before.trash?.until ?? "") > now() + skewMs
       )
         yield "an image was deleted from the trash before its time";
@@ -577,6 +642,32 @@ const acknowledged: Record<string, { types: Transition["type"][]; anyVersion?: b
   // One that is not in the trash any more stays as it is.
   "POST /images/:id/restore": { types: ["restored", "deleting", "deleted"], anyVersion: true },
 };
+
+/** Attempts at a delivery, after which it is failed. */
+const attemptsMax = 10;
+
+const isVisible = (record: ImageRecord | undefined) =>
+  visibleStatuses.some((visible) => visible === record?.status);
+
+/** Returns the event of a transition, if endpoints can subscribe to it. */
+export function eventOf(before: ImageRecord | undefined, after: ImageRecord): EventType | undefined {
+  if (isVisible(before) && !isVisible(after)) return "image.deleted";
+  const { type } = after.last;
+  if (type === "ready" || type === "rejected" || type === "failed" || type === "updated")
+    return `image.${type}`;
+  return type === "trashed" || type === "restored" ? "image.updated" : undefined;
+}
+
+const keyOf = ({ imageID, version }: { imageID: string; version: number }) => `${imageID} ${version}`;
+
+const isAbout = ({ snapshot }: Delivery, key: string) => snapshot !== undefined && keyOf(snapshot) === key;
+
+/** Returns true for a message of this very transition, and not of another write that tried to make the version. */
+function isOfWrite({ type, title, status }: Received, transition: Announced): boolean {
+  const { before, after } = transition;
+  const { title: written, status: reached } = type === "image.deleted" && before ? before : after;
+  return type === transition.type && title === written && status === reached;
+}
 
 /** Returns true if the API created an image and has acknowledged, or begun, its deletion. */
 const isErased = (imageID: string, { history, erased }: State) => {

@@ -9,7 +9,15 @@ import { names } from "@image-pipeline/local/environment";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
 import type { Applied } from "./faults.ts";
 import { type File, look, type Seen } from "./image-files.ts";
-import { type Change, invariants, type Row, type State, termKeyOf } from "./invariants.ts";
+import {
+  type Change,
+  type Delivery,
+  eventOf,
+  invariants,
+  type Row,
+  type State,
+  termKeyOf,
+} from "./invariants.ts";
 import { createLaggingIndex } from "./lag.ts";
 import { type Job, now } from "./scheduler.ts";
 
@@ -58,6 +66,9 @@ export function createObserver(files: readonly File[]): Observer {
     crops: new Map(),
     puts: new Map(),
     replays: { charged: 0, claimed: 0 },
+    endpoints: [],
+    transitions: new Map(),
+    deliveries: new Map(),
     keys: new Set(),
     writes: 0,
     index: createLaggingIndex(),
@@ -99,6 +110,11 @@ export function createObserver(files: readonly File[]): Observer {
       observer.index.wrote(item);
       wroteRecord(item as unknown as ImageRecord, job);
     }
+    if (item.__edb_e__ === "delivery") {
+      const { webhookID, deliveryID, ...row } = item as unknown as Delivery;
+      observer.writes++;
+      observer.deliveries.set(`${webhookID} ${deliveryID}`, { webhookID, deliveryID, ...row });
+    }
     if (item.__edb_e__ === "term") terms.add(termKey(item));
     if (item.__edb_e__ === "event") wroteRow(item as unknown as Row & { imageID: string; order: string });
   }
@@ -138,6 +154,8 @@ export function createObserver(files: readonly File[]): Observer {
     if (now() - Date.parse(after.updatedAt) < writeMsMax) late.delete(imageID);
     else late.add(imageID);
     observer.writes++;
+    const type = entry && eventOf(before, after);
+    if (type) observer.transitions.set(`${imageID} ${version}`, { type, before, after, startedAt: entry.at });
     if (entry) history.set(imageID, [...(history.get(imageID) ?? []), entry]);
     if (history.get(imageID)?.[0]?.type === "announced" && isReplay(before, after)) replays.claimed++;
     if (status === "processing" && job) job.attempt = after.attempt;

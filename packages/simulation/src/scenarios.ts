@@ -3,13 +3,25 @@
  * A mutant that no scenario notices would be a rule without a purpose, or a blind spot of the invariants.
  */
 import { fingerprint } from "@image-pipeline/core/engine/recipe";
+import { Outgoing } from "@image-pipeline/core/records/outgoing";
 import { Protocol } from "@image-pipeline/core/records/protocol";
 import { VariantFile } from "@image-pipeline/core/records/variant-file";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { command } from "./commands.ts";
 import { type Broken, type Profile, profiles } from "./faults.ts";
 import type { File } from "./image-files.ts";
-import { now, only, other, running, runToEnd, runUntil, settle, step } from "./scheduler.ts";
+import {
+  type Fault,
+  type Job,
+  now,
+  only,
+  other,
+  running,
+  runToEnd,
+  runUntil,
+  settle,
+  step,
+} from "./scheduler.ts";
 import type { Fate, Schedule, Simulation, World } from "./simulation.ts";
 
 /** `rule` is what the mutant leaves out: by other rules of the protocol, or by a service that breaks its contract. */
@@ -21,7 +33,7 @@ export type Scenario = {
   /** One copy of each notification, at once, unless given. */
   fates?: Fate[];
   play(world: World): Promise<void>;
-  without: { rules?: Partial<Protocol.Rules>; broken?: Broken };
+  without: { rules?: Partial<Protocol.Rules>; outgoing?: Partial<Outgoing.Rules>; broken?: Broken };
 };
 
 const { full } = profiles;
@@ -808,6 +820,88 @@ export const scenarios: Record<string, Scenario> = {
     },
     without: { rules: { workOf: () => undefined } },
   },
+  "outbox-late": {
+    rule: "writing a delivery before the record",
+    title: "The event of a change is received although its writer dies right after the write",
+    profile: full,
+    async play(world) {
+      await subscribe(world);
+      await announce(world);
+      world.api("PATCH", pathIn(world), { title: "changed" });
+      await stepAt(only(), putImage, "die after");
+      await world.wait(1000);
+    },
+    without: { broken: on("PutItem", "delivery", "late") },
+  },
+  undelivered: {
+    rule: "the reconciler's messages for deliveries that are due",
+    title: "An event is received although the message to the sender was never sent",
+    profile: full,
+    async play(world) {
+      await subscribe(world);
+      await announce(world);
+      world.api("PATCH", pathIn(world), { title: "changed" });
+      await stepAt(only(), /^SendMessageBatch/, "die before");
+      await world.wait(1000);
+    },
+    without: { broken: fromJob("deliver") },
+  },
+  "unwritten-sent": {
+    rule: "looking up whether the write of a delivery has succeeded",
+    title: "The event of a change that lost a race, and whose writer died, is not received",
+    profile: full,
+    async play(world) {
+      await subscribe(world);
+      await announce(world);
+      world.api("PATCH", pathIn(world), { title: "lost" });
+      const writer = only();
+      await runUntil(writer, putImage);
+      world.api("PATCH", pathIn(world), { title: "won" });
+      await runToEnd(other(writer));
+      writer.kill();
+      await world.wait(1000);
+    },
+    without: { outgoing: { isWritten: () => true } },
+  },
+  "overtaken-discarded": {
+    rule: "keeping the delivery of a write whose result is unknown",
+    title: "The event of a change is received although its response was lost and another change followed",
+    profile: full,
+    async play(world) {
+      await subscribe(world);
+      await announce(world);
+      world.api("PATCH", pathIn(world), { title: "first" });
+      const writer = only();
+      await stepAt(writer, putImage, "time out after");
+      world.api("PATCH", pathIn(world), { title: "second" });
+      await runToEnd(other(writer));
+      await runToEnd(writer);
+      await world.wait(1000);
+    },
+    without: { outgoing: { isRefused: () => true } },
+  },
+  "other-message-id": {
+    rule: "one message id for every attempt at a delivery",
+    title: "A receiver that answers 500 although it kept the event recognises the next attempt",
+    profile: full,
+    async play(world) {
+      const { receiver } = await subscribe(world);
+      receiver.mode = "lying";
+      await announce(world);
+    },
+    without: { outgoing: { messageIDOf: () => `msg_${uncounted++}` } },
+  },
+  "redirect-received": {
+    rule: "taking only a 2xx for an answer of the receiver",
+    title: "A receiver that redirects for a time receives its events after it",
+    profile: full,
+    async play(world) {
+      const { receiver } = await subscribe(world);
+      receiver.mode = "moved";
+      await announce(world);
+    },
+    without: { outgoing: { isReceived: (status) => status < 400 } },
+  },
   "import-overtaken": {
     rule: "the end of an import only while it waits for bytes",
     title: "Of two importers of one message the one that found nothing does not undo the other",
@@ -884,6 +978,26 @@ const scheduleOf = ({ title, fates = [[0]], play }: Scenario): Schedule => ({
   skews: [0],
   commands: [command(title, play)],
 });
+
+/** The write of a record. */
+const putImage = /^PutItem .*\$image_/;
+
+/** Creates an endpoint for every event of all owners, and waits until each process has read it. */
+async function subscribe(world: World, name = "app") {
+  await world.subscribe(name);
+  await world.wait(31_000);
+  const endpoint = world.observer.endpoints.find((endpoint) => endpoint.name === name);
+  if (!endpoint) throw new Error(`There is no endpoint ${name}.`);
+  return endpoint;
+}
+
+/** Lets a job run until it makes a request whose label matches, which meets the fault. */
+async function stepAt(job: Job, request: RegExp, fault: Fault): Promise<void> {
+  await runUntil(job, request);
+  const labels = job.gates.map(({ label }) => label).sort();
+  const choice = labels.findIndex((label) => request.test(label));
+  await step(job, choice, fault);
+}
 
 function put(world: World, name: string, under = key): Promise<void> {
   return world.put(under, fileOf(world, name));
@@ -975,11 +1089,14 @@ export async function playScenario(simulation: Simulation, scenario: Scenario): 
 /** Plays a scenario without its rule. Returns the violations that it causes; undefined if the mutant survives. */
 export async function playMutant(simulation: Simulation, scenario: Scenario): Promise<string | undefined> {
   const real = { ...Protocol.rules };
+  const outgoing = { ...Outgoing.rules };
   Object.assign(Protocol.rules, scenario.without.rules);
+  Object.assign(Outgoing.rules, scenario.without.outgoing);
   try {
     return await play(simulation, scenario, scenario.without.broken);
   } finally {
     Object.assign(Protocol.rules, real);
+    Object.assign(Outgoing.rules, outgoing);
   }
 }
 

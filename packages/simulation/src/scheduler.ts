@@ -27,6 +27,8 @@ export type Job = {
   skewMs: number;
   attempt?: number;
   gates: Gate[];
+  /** It waits for virtual time to pass, and not at a gate. */
+  asleep: boolean;
   state: "running" | "done" | "dead";
   kill(): void;
 };
@@ -65,7 +67,7 @@ export function start<T>(
     harm++;
     reject(new Error("The process was killed."));
   };
-  const job: Job = { name, startedAt, skewMs, gates: [], state: "running", kill };
+  const job: Job = { name, startedAt, skewMs, gates: [], asleep: false, state: "running", kill };
   jobs = [...jobs, job];
   current.run(job, run).then(
     (result) => {
@@ -124,12 +126,25 @@ export async function step(job: Job, choice = 0, fault: Fault = "none"): Promise
   return chosen.label;
 }
 
-/** Waits until every job waits at a gate. */
+/** Suspends the job that calls it for some milliseconds of virtual time. */
+export function sleep(ms: number): Promise<void> {
+  const job = current.getStore();
+  const { promise, resolve } = Promise.withResolvers<void>();
+  if (job) job.asleep = true;
+  clock.after(ms, () => {
+    if (job) job.asleep = false;
+    resolve();
+  });
+  changed.resolve();
+  return promise;
+}
+
+/** Waits until every job waits at a gate or sleeps. */
 export async function settle(): Promise<void> {
   for (;;) {
     changed = Promise.withResolvers<void>();
     await new Promise<void>((done) => setImmediate(done));
-    if (jobs.every(({ gates }) => gates.length > 0)) return;
+    if (jobs.every(({ gates, asleep }) => asleep || gates.length > 0)) return;
     await changed.promise;
   }
 }

@@ -2,10 +2,15 @@ import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { command } from "./commands.ts";
 import { profiles } from "./faults.ts";
 import { playMutant, playScenario, scenarios } from "./scenarios.ts";
 import { playSchedules } from "./schedules.ts";
 import { openSimulation, type Simulation } from "./simulation.ts";
+
+const fail = (message: string): never => {
+  throw new Error(message);
+};
 
 const timeout = 5 * 60_000;
 let dataDir: string;
@@ -36,6 +41,29 @@ describe("an invariant is violated without", () => {
       expect(await playMutant(simulation, scenario)).toMatch(/^I\d+: /);
     },
   );
+});
+
+test("a receiver has its events within a minute although another one stalls", { timeout }, async () => {
+  let waited: string[] = [];
+  const crowded = command("change an image while one receiver stalls", async (world) => {
+    await world.subscribe("stalling");
+    await world.subscribe("well");
+    const receiverOf = (name: string) => world.receivers.get(name) ?? fail(`There is no receiver ${name}.`);
+    receiverOf("stalling").mode = "stalling";
+    await world.wait(31_000);
+    const [file] = world.files;
+    if (file) await world.put("photo.jpg", file);
+    await world.wait(20_000);
+    const [imageID] = world.observer.records.keys();
+    for (let n = 0; n < 12; n++) world.api("PATCH", `/images/${imageID}`, { title: `title ${n}` });
+    await world.wait(60_000);
+    const received = new Set(receiverOf("well").received.map(({ version }) => `${imageID} ${version}`));
+    waited = [...world.observer.transitions.keys()].filter((key) => !received.has(key));
+    expect(received.size).toBeGreaterThan(8);
+    expect(receiverOf("stalling").received).toEqual([]);
+  });
+  await simulation.play(profiles.full, [{ fates: [[0]], skews: [0], commands: [crowded] }]);
+  expect(waited).toEqual([]);
 });
 
 // A fixed seed, so that a failure is of the change under test; `npm run prove -- schedules` plays new ones.

@@ -2,6 +2,7 @@
 import { createClient } from "@image-pipeline/client";
 import { type MirrorStore, memoryMirror, step as syncStep } from "@image-pipeline/client/sync";
 import { ID } from "@image-pipeline/core/id";
+import type { EventType } from "@image-pipeline/core/table/webhook-entity";
 import { contextOf, names } from "@image-pipeline/local/environment";
 import { type Queue, startQueue } from "@image-pipeline/local/queue";
 import { eventRecord } from "@image-pipeline/local/s3/event";
@@ -12,6 +13,7 @@ import type { Broken, Profile } from "./faults.ts";
 import { type File, makeFiles } from "./image-files.ts";
 import { invariants } from "./invariants.ts";
 import { createObserver, type Observer } from "./observer.ts";
+import { everyEvent, type Receiver, receiversURL } from "./receivers.ts";
 import {
   advance,
   clearTimers,
@@ -90,7 +92,13 @@ export type World = {
   /** Lets the client that keeps a copy read a page of the change feed and save it. */
   sync(): void;
   mirrored(): Promise<Map<string, number>>;
-  reconcile(job: "stuck" | "compare" | "sweep", seconds: number): void;
+  reconcile(job: "stuck" | "compare" | "sweep" | "deliver", seconds: number): void;
+  /** The schedules have ended: no message to the sender is lost any more. */
+  isOver: boolean;
+  /** Receivers of webhooks, by name. */
+  receivers: Map<string, Receiver>;
+  /** Creates an endpoint for an owner, or for all, with a new receiver, or one that exists, of this name. */
+  subscribe(name: string, options?: { owner?: string; events?: readonly EventType[] }): Promise<void>;
   /** Lets time pass while every worker sleeps. */
   stall(ms: number): Promise<void>;
   /** Lets time pass while every worker runs to its end. */
@@ -112,6 +120,9 @@ const timersMax = 200_000;
 const visibilityTimeoutMs = 360_000;
 
 const dayMs = 86_400_000;
+
+/** Time after which every process has read a new endpoint, by clocks that differ by ten seconds. */
+const subscribedMs = 30_000;
 
 /** Reconciler passes until one changes nothing. */
 const passesMax = 12;
@@ -170,11 +181,14 @@ export async function openSimulation(dataDir: string): Promise<Simulation> {
 /** Brings a quiet world to rest, with the reconciler's help where it takes part, and checks every invariant. */
 async function check(world: World, profile: Profile): Promise<void> {
   const { observer } = world;
+  world.isOver = true;
   for (let pass = 0, still = false; profile.reconciler && !still && pass < passesMax; pass++) {
     // Longer than anything is kept or postponed.
     await world.wait(2 * dayMs);
     const before = observer.writes;
-    for (const job of ["compare", "stuck", "sweep"] as const) {
+    for (const { receiver } of observer.endpoints) receiver.mode = "well";
+    const deliver = observer.endpoints.length > 0 ? (["deliver"] as const) : [];
+    for (const job of ["compare", "stuck", "sweep", ...deliver] as const) {
       world.reconcile(job, 900);
       await world.untilQuiet();
       // Before the sweep, which removes what nothing else has.
@@ -258,12 +272,14 @@ function openWorld(
   const harmsBefore = harms();
   let queue: Queue;
   let imports: Queue;
+  let deliveries: Queue;
   let deadLetters: Queue;
   let skews: readonly number[] = [0];
   let dealt = 0;
   let started = 0;
   let earlier: ReadonlySet<string> = new Set();
   const created: World["created"] = new Map();
+  const receivers: World["receivers"] = new Map();
 
   const store = deviceStore(broken);
   const client = createClient({
@@ -327,6 +343,14 @@ function openWorld(
       maxReceiveCount: 6,
       deadLetters,
     });
+    deliveries = startQueue({
+      ...common,
+      name: "deliveries",
+      visibilityTimeoutMs: 180_000,
+      consume: consume("sender", environment.sender),
+    });
+    // Processes that start have read no subscriptions.
+    environment.forgetSubscriptions();
   }
   openQueues();
 
@@ -347,14 +371,20 @@ function openWorld(
     },
     queue: { send: (body, options) => queue.send(body, options) },
     imported: (body, { delayMs, group } = {}) => deliver(imports, body, group, delayMs),
+    delivered(body, { delayMs, group } = {}) {
+      if (world.isOver) deliveries.send(body, { delayMs, group });
+      else deliver(deliveries, body, group, delayMs);
+    },
+    receivers,
     source: (name) => world.refused.get(name) ?? files.find((file) => file.name === name)?.bytes ?? 404,
   });
 
   async function finish() {
     await settle();
     for (let requests = 0; running().length > 0; requests++) {
-      const [job] = running();
-      if (job) await step(job);
+      const job = running().find(({ gates }) => gates.length > 0);
+      if (!job) break;
+      await step(job);
       if (requests > requestsMax)
         throw new Error(`The jobs made over ${requestsMax} requests without an end.`);
     }
@@ -434,6 +464,17 @@ function openWorld(
     reconcile(job, seconds) {
       run(job, () => environment.reconciler({ job }, context(seconds))).catch(() => {});
     },
+    isOver: false,
+    receivers,
+    async subscribe(name, { owner, events = everyEvent } = {}) {
+      const receiver: Receiver = receivers.get(name) ?? { mode: "well", received: [] };
+      receivers.set(name, receiver);
+      const { id } = await environment.webhooks.create(
+        { url: receiversURL + name, events: [...events], owner },
+        { webhooksMax: 10, egress: { http: true, loopback: true } },
+      );
+      observer.endpoints.push({ id, name, owner, events, since: now() + subscribedMs, receiver });
+    },
     async stall(ms) {
       await advance(ms, settle);
       for (const job of running()) if (now() - job.startedAt > lifeMs) job.kill();
@@ -444,7 +485,7 @@ function openWorld(
       await advance(ms, finish);
     },
     async powerCut() {
-      const stopped = [queue.stop(), imports.stop(), deadLetters.stop()];
+      const stopped = [queue.stop(), imports.stop(), deliveries.stop(), deadLetters.stop()];
       killAll();
       await Promise.all(stopped);
       clearTimers();

@@ -18,6 +18,7 @@ import { Table } from "../table/table.ts";
 import { backoff } from "../time.ts";
 import { Outbox } from "../webhooks/outbox.ts";
 import { Counters } from "./counters.ts";
+import { Outgoing } from "./outgoing.ts";
 import { Posting } from "./postings.ts";
 import { Term } from "./terms.ts";
 
@@ -86,10 +87,9 @@ export async function write(
     // After the writes above: the change feed allows for the time from here to the record's row in the index.
     updatedAt: new Date().toISOString(),
   };
-  if (!(await put(before, after, added))) {
-    await Outbox.discard(outgoing);
-    return undefined;
-  }
+  const result = await put(before, after, added);
+  if (result === "refused") await Outbox.discard(outgoing);
+  if (result !== "written") return undefined;
   await Promise.all([Counters.count(before, after), Outbox.send(outgoing)]);
   if (before) await Posting.remove({ ...before, version }, dropped);
   return after;
@@ -109,7 +109,8 @@ export async function copy(
   const { added, dropped } = Posting.changesOf(before, after);
   await Posting.add(after, added);
   // As in `write`: the change feed allows for the time from here.
-  if (!(await put(before, { ...after, updatedAt: new Date().toISOString() }, added))) return false;
+  if ((await put(before, { ...after, updatedAt: new Date().toISOString() }, added)) !== "written")
+    return false;
   await Counters.move(before, after);
   if (before) await Posting.remove({ ...before, version }, dropped);
   return true;
@@ -121,12 +122,15 @@ export async function history(imageID: string): Promise<(Omit<Transition, "versi
   return data.map(({ order, type, at, by, detail }) => ({ order, type, at, by, ...(detail && { detail }) }));
 }
 
-/** Writes a record whose terms' rows `added` exist, if `before` is still the current one. Returns false if it is not. */
+/**
+ * Writes a record whose terms' rows `added` exist, if `before` is still the current one. Otherwise returns `refused`, or
+ * `unknown` if it may have been written and replaced since.
+ */
 async function put(
   before: ImageRecord | undefined,
   after: ImageRecord,
   added: readonly Term.Term[],
-): Promise<boolean> {
+): Promise<"written" | "refused" | "unknown"> {
   try {
     if (before) {
       await ImageEntity.put(after)
@@ -141,10 +145,10 @@ async function put(
     const current = await read(after.imageID);
     if (current?.writeID !== after.writeID) {
       await Posting.remove(after, Posting.unconfirmed(after, added, current));
-      return false;
+      return Outgoing.rules.isRefused(current, after) ? "refused" : "unknown";
     }
   }
-  return true;
+  return "written";
 }
 
 /** A decided change of a record: its next content and, where it is a transition, the entry for the audit trail. */

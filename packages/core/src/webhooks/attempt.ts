@@ -5,6 +5,7 @@ import { Webhook as Signer } from "standardwebhooks";
 import { Egress } from "../egress/egress.ts";
 import { EgressError } from "../egress/egress-error.ts";
 import type { Target } from "../egress/target.ts";
+import { Outgoing } from "../records/outgoing.ts";
 
 /** Milliseconds in which the receiver must have answered. */
 export const timeoutMs = 15_000;
@@ -18,6 +19,9 @@ const answerBytesMax = 1_024;
 /** A message to a receiver; `secrets` sign it, in this order. */
 export type Message = { id: string; url: string; body: string; secrets: readonly string[] };
 
+/** Sends the request of an attempt, as `Egress.send` does. */
+export type Post = (...given: [Egress.Request, Egress.Limits, Target.Policy]) => Promise<Egress.Response>;
+
 /** The result: the receiver's status, or the reason why there is none. `retryAfterMs` is what the receiver asks for. */
 export type Result = { ok: boolean; status?: number; error?: string; retryAfterMs?: number };
 
@@ -25,6 +29,7 @@ export type Result = { ok: boolean; status?: number; error?: string; retryAfterM
 export async function send(
   { id, url, body, secrets }: Message,
   policy: Target.Policy,
+  post: Post = Egress.send,
   now = new Date(),
 ): Promise<Result> {
   const signatures = secrets.map((secret) => new Signer(secret).sign(id, now, body));
@@ -38,8 +43,8 @@ export async function send(
   const limits = { bytesMax: answerBytesMax, truncate: true, connectMs, totalMs: timeoutMs, redirectsMax: 0 };
   try {
     const request = { method: "POST", url, headers, body: Buffer.from(body) } as const;
-    const { status, headers: answered } = await Egress.send(request, limits, policy);
-    if (status >= 200 && status < 300) return { ok: true, status };
+    const { status, headers: answered } = await post(request, limits, policy);
+    if (Outgoing.rules.isReceived(status)) return { ok: true, status };
     const retryAfterMs = retryAfterOf(answered["retry-after"], now);
     return {
       ok: false,

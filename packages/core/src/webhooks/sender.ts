@@ -7,6 +7,7 @@ export * as Sender from "./sender.ts";
 import { Queue } from "../aws/queue.ts";
 import type { Target } from "../egress/target.ts";
 import { ID } from "../id.ts";
+import { Outgoing } from "../records/outgoing.ts";
 import { lastOf, orderOf, read } from "../records/record.ts";
 import { DeliveryEntity, type DeliveryRecord, testType } from "../table/delivery-entity.ts";
 import { EventEntity } from "../table/event-entity.ts";
@@ -21,9 +22,6 @@ import { everyOwner } from "./subscriptions.ts";
 /** The result of a message, for the log. */
 export type Report = { deliveryID: string; did: string; status?: number; error?: string };
 
-/** Time after which a write that has not succeeded never will: far longer than its retries. */
-const doubtMs = 3_600_000;
-
 /** Time in which the attempt that ends a pause must have ended. */
 const probeMs = 60_000;
 
@@ -31,7 +29,11 @@ const probeMs = 60_000;
 const rememberedMax = 20;
 
 /** Attempts a delivery, if it is due, and writes the result. Throws if the table or the queue fails. */
-export async function handle(message: Queue.Attempt, policy: Target.Policy): Promise<Report> {
+export async function handle(
+  message: Queue.Attempt,
+  policy: Target.Policy,
+  post?: Attempt.Post,
+): Promise<Report> {
   const { webhookID, deliveryID, tries } = message;
   const did = (did: string) => ({ deliveryID, did });
   const { data: row } = await DeliveryEntity.get({ webhookID, deliveryID }).go({ consistent: true });
@@ -59,15 +61,21 @@ export async function handle(message: Queue.Attempt, policy: Target.Policy): Pro
     await postpone(row, endpoint);
     return did("postponed: the endpoint is paused");
   }
-  return attempt(row, endpoint, policy);
+  return attempt(row, endpoint, policy, post);
 }
 
-async function attempt(row: DeliveryRecord, endpoint: WebhookRecord, policy: Target.Policy): Promise<Report> {
-  const { webhookID, deliveryID, messageID } = row;
+async function attempt(
+  row: DeliveryRecord,
+  endpoint: WebhookRecord,
+  policy: Target.Policy,
+  post?: Attempt.Post,
+): Promise<Report> {
+  const { webhookID, deliveryID } = row;
   const started = Date.now();
   const secrets = await secretsOf(webhookID, started);
   const { url } = endpoint;
-  const result = await Attempt.send({ id: messageID, url, body: Payload.of(row), secrets }, policy);
+  const id = Outgoing.rules.messageIDOf(row);
+  const result = await Attempt.send({ id, url, body: Payload.of(row), secrets }, policy, post);
   const { ok, status, error, retryAfterMs } = result;
   const made = { at: new Date(started).toISOString(), ms: Date.now() - started, status, error };
   const report = { deliveryID, status, error };
@@ -98,13 +106,13 @@ async function isWritten({ snapshot, writeID, createdAt }: DeliveryRecord): Prom
   if (!snapshot) return true;
   const { imageID, version } = snapshot;
   const record = await read(imageID);
-  if (record?.last.version === version) return lastOf(record).writeID === writeID;
-  const { data: event } = await EventEntity.get({ imageID, order: orderOf(version) }).go({
-    consistent: true,
-  });
-  if (event) return event.writeID === writeID;
-  const isOver = (record && record.version >= version) || Date.parse(createdAt) < Date.now() - doubtMs;
-  return isOver ? false : undefined;
+  const newest = record && lastOf(record);
+  const { data: filed } =
+    newest?.version === version
+      ? { data: null }
+      : await EventEntity.get({ imageID, order: orderOf(version) }).go({ consistent: true });
+  const awaited = { version, writeID, createdAt };
+  return Outgoing.rules.isWritten(awaited, record, newest, filed ?? undefined, Date.now());
 }
 
 /** Returns whether an endpoint may be sent to. The first delivery after a pause is its probe, and others wait for it. */

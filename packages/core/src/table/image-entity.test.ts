@@ -98,6 +98,23 @@ describe("a row", () => {
     expect(data && itemOf(data)).toEqual(stored);
   });
 
+  test("holds the keys of public files without the image's id, and is read back with it", () => {
+    const file = (key: string) => ({ key, format: "webp", bytes: 9 });
+    const size = { width: 8, height: 8 };
+    const variants = {
+      small: { ...file(`${imageID}/1-a/small.webp`), ...size, also: [file(`${imageID}/1-a/small.avif`)] },
+      large: { ...file(`private/default/${imageID}/1-a/large.webp`), ...size },
+    };
+    const stored = itemOf({ ...record, variants });
+    const { data } = ImageEntity.parse({ Item: stored });
+    expect(stored.variants).toEqual({
+      small: { ...file("/1-a/small.webp"), ...size, also: [file("/1-a/small.avif")] },
+      large: variants.large,
+    });
+    expect(data?.variants).toEqual(variants);
+    expect(ImageEntity.parse({ Item: { ...stored, variants } }).data?.variants).toEqual(variants);
+  });
+
   test("keeps a transition of a type that this version does not have", () => {
     const stored = { ...itemOf(record), last: { ...record.last, type: "archived", detail: { any: true } } };
     const { data } = ImageEntity.parse({ Item: stored });

@@ -217,7 +217,13 @@ export const ImageEntity = Table.onTable(
       },
       // Not a map: records of another recipe have other names, during a deployment and after a variant was removed from
       // the recipe. ElectroDB would drop those, and a deletion would leave their files.
-      variants: { type: CustomAttributeType<Partial<Record<Name, StoredVariant>>>("any") },
+      variants: {
+        type: CustomAttributeType<Variants>("any"),
+        set: (variants: Variants | undefined, { imageID }: { imageID: string }) =>
+          variants && renamed(variants, shortened(imageID)),
+        get: (variants: Variants | undefined, { imageID }: { imageID: string }) =>
+          variants && renamed(variants, whole(imageID)),
+      },
       recipe: { type: "string" },
       error: {
         type: "map",
@@ -275,6 +281,29 @@ export const ImageEntity = Table.onTable(
     },
   }),
 );
+
+/** Variants by name. */
+type Variants = Partial<Record<Name, StoredVariant>>;
+
+/**
+ * Keys of public files are stored without the image's id, which the record has already: that is 30 bytes of each, and each
+ * write of a record of over 2 KB costs half as much again.
+ */
+const shortened = (imageID: string) => (key: string) =>
+  key.startsWith(`${imageID}/`) ? key.slice(imageID.length) : key;
+const whole = (imageID: string) => (key: string) => (key.startsWith("/") ? imageID + key : key);
+
+function renamed(variants: Variants, nameOf: (key: string) => string): Variants {
+  const entries = Object.entries(variants).map(([name, { also, ...variant }]) => [
+    name,
+    {
+      ...variant,
+      key: nameOf(variant.key),
+      ...(also && { also: also.map((file) => ({ ...file, key: nameOf(file.key) })) }),
+    },
+  ]);
+  return Object.fromEntries(entries);
+}
 
 /** Record as read and as written, without what is derived for the index keys. */
 export type ImageRecord = EntityItem<typeof ImageEntity>;

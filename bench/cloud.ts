@@ -1,15 +1,16 @@
-/** The embedded mode in a separate process. Sends its URLs, and on each message, once idle, the CPU that it used. */
+/** The embedded mode in a separate process. Sends its URLs and a service key, and on each message, once idle, the CPU that it used. */
 import { readdirSync, readFileSync } from "node:fs";
 import { Settings } from "../packages/core/src/settings.ts";
 import { startCloud } from "../packages/local/src/cloud.ts";
 
-const [dataDir = "", workers = "2"] = process.argv.slice(2);
+// `settings`: JSON, on top of the defaults.
+const [dataDir = "", workers = "2", settings = "{}"] = process.argv.slice(2);
 const cloud = await startCloud({
   dataDir,
   port: 0,
   s3Port: 0,
   dynamodbPort: 0,
-  pipeline: { ...Settings.pipelineDefaults, anonymous: true },
+  pipeline: { ...Settings.pipelineDefaults, anonymous: true, ...JSON.parse(settings) },
   workers: Number(workers),
 });
 await cloud.settled();
@@ -19,7 +20,10 @@ process.on("message", async () => {
   process.send?.({ main: (user + system) / 1000, children: cpuOfChildren() });
 });
 process.on("disconnect", () => cloud.stop().finally(() => process.exit()));
-process.send?.({ url: cloud.url, s3Url: cloud.s3Url });
+// Only now: it reads the links that the cloud has set.
+const { ApiKey } = await import("../packages/core/src/api-key.ts");
+const { key } = await ApiKey.create({ name: "bench", scopes: ["images:read", "images:write", "service"] });
+process.send?.({ url: cloud.url, s3Url: cloud.s3Url, key });
 
 /** Returns the CPU of the running children in milliseconds. Linux only: `NaN` elsewhere. */
 function cpuOfChildren(): number {

@@ -16,6 +16,7 @@ const benches: Record<string, () => Promise<{ run(): Promise<string> }>> = {
   heic: () => import("./heic.ts"),
   lifetime: () => import("./lifetime.ts"),
   api: () => import("./api.ts"),
+  webhooks: () => import("./webhooks.ts"),
   gallery: () => import("./gallery.ts"),
   lighthouse: () => import("./lighthouse.ts"),
 };

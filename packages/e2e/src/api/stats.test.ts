@@ -40,7 +40,7 @@ const totalOf = (counts: readonly number[]) => counts.reduce((sum, count) => sum
 describe("statistics", () => {
   test("are all zero before anything has happened, for every hour that is asked for", async () => {
     const { images, hours, readyByMinute, timeToReady, rejections } = await stats("3");
-    expect(images).toEqual({ pending: 0, processing: 0, ready: 0, rejected: 0, failed: 0 });
+    expect(images).toEqual({ pending: 0, processing: 0, ready: 0, rejected: 0, failed: 0, trashed: 0 });
     expect(
       hours.map(({ at }) => Date.parse(at)).map((at, i, all) => at - (all[i - 1] ?? at - 3_600_000)),
     ).toEqual([3_600_000, 3_600_000, 3_600_000]);
@@ -60,7 +60,7 @@ describe("statistics", () => {
     await world.settled();
 
     const { images, hours, queue, readyByMinute, timeToReady, rejections } = await stats();
-    expect(images).toEqual({ pending: 1, processing: 0, ready: 1, rejected: 1, failed: 0 });
+    expect(images).toEqual({ pending: 1, processing: 0, ready: 1, rejected: 1, failed: 0, trashed: 0 });
     expect(hours).toHaveLength(24);
     expect(totalOf(hours.map(({ ready }) => ready))).toBe(2);
     expect(totalOf(hours.map(({ rejected }) => rejected))).toBe(1);

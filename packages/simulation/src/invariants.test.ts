@@ -1,7 +1,7 @@
 import { globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
 import { invariants } from "./invariants.ts";
-import { scenarios } from "./scenarios.ts";
+import { scenarios } from "./scenarios/scenarios.ts";
 
 const root = new URL("../../../", import.meta.url);
 const document = readFileSync(new URL("docs/reliability.md", root), "utf8");

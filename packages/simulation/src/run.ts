@@ -176,7 +176,7 @@ async function schedules(
 }
 
 async function scenarios(simulation: Simulation, mutant?: string): Promise<boolean> {
-  const { playMutant, playScenario, scenarios } = await import("./scenarios.ts");
+  const { playMutant, playScenario, scenarios } = await import("./scenarios/scenarios.ts");
   const chosen = Object.entries(scenarios).filter(([name]) => mutant === undefined || name === mutant);
   if (chosen.length === 0)
     throw new Error(`There is no mutant ${mutant}. The mutants are ${Object.keys(scenarios).join(", ")}.`);

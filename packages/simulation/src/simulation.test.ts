@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { command } from "./commands.ts";
 import { profiles } from "./faults.ts";
-import { playMutant, playScenario, scenarios } from "./scenarios.ts";
+import { playMutant, playScenario, scenarios } from "./scenarios/scenarios.ts";
 import { playSchedules } from "./schedules.ts";
 import { openSimulation, type Simulation } from "./simulation.ts";
 

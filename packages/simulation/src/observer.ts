@@ -5,6 +5,7 @@
 import { Crop } from "@image-pipeline/core/engine/crop";
 import type { Term } from "@image-pipeline/core/records/terms";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
+import { withWholeKeys } from "@image-pipeline/core/table/stored-variant";
 import { names } from "@image-pipeline/local/environment";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
 import type { Applied } from "./faults.ts";
@@ -108,7 +109,9 @@ export function createObserver(files: readonly File[]): Observer {
     if (Object.values(rest.ExpressionAttributeValues ?? {}).some((value) => "SS" in value)) replays.charged++;
     if (item.__edb_e__ === "image") {
       observer.index.wrote(item);
-      wroteRecord(item as unknown as ImageRecord, job);
+      const record = item as unknown as ImageRecord;
+      const { imageID, variants } = record;
+      wroteRecord({ ...record, ...(variants && { variants: withWholeKeys(variants, imageID) }) }, job);
     }
     if (item.__edb_e__ === "delivery") {
       const { webhookID, deliveryID, ...row } = item as unknown as Delivery;

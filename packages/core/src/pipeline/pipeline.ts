@@ -22,7 +22,8 @@ import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
 import type { Settings } from "../settings.ts";
-import type { ImageRecord, StoredFile, StoredVariant } from "../table/image-entity.ts";
+import type { ImageRecord } from "../table/image-entity.ts";
+import type { StoredFile, StoredVariant } from "../table/stored-variant.ts";
 import { carryOut, cleanUp, type Report, resolve } from "./decision.ts";
 
 /** The share of a function's memory by which it may grow for one image; the rest is the process itself. */

@@ -2,7 +2,8 @@
 export * as Placement from "./placement.ts";
 
 import { type Name, recipe, type Spec } from "../engine/recipe.ts";
-import type { ImageRecord, StoredVariant } from "../table/image-entity.ts";
+import type { ImageRecord } from "../table/image-entity.ts";
+import type { StoredVariant } from "../table/stored-variant.ts";
 
 /** The key prefix of private files in the processed bucket, and of their URLs under `/media/`. */
 export const prefix = "private/";

@@ -1,7 +1,8 @@
 /** Files of an image's variants in the processed bucket, as its record names them. */
 export * as VariantFile from "./variant-file.ts";
 
-import type { ImageRecord, StoredFile, StoredVariant } from "../table/image-entity.ts";
+import type { ImageRecord } from "../table/image-entity.ts";
+import type { StoredFile, StoredVariant } from "../table/stored-variant.ts";
 
 /** A file and the size of its image in pixels. */
 export type VariantFile = StoredFile & { name: string; width: number; height: number };

@@ -18,36 +18,14 @@
 
 import { CustomAttributeType, Entity, type EntityItem } from "electrodb";
 import type { Facts, Location } from "../engine/facts.ts";
-import type { Name } from "../engine/recipe.ts";
 import { shardOf } from "../id.ts";
 import { transition } from "./event-entity.ts";
 import { dueOf, isListed, statuses, visibleStatuses, type Waiting } from "./status.ts";
+import { type Variants, withShortKeys, withWholeKeys } from "./stored-variant.ts";
 import { Table } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 
 export { dueOf, isListed, listedStatuses, type Status, statuses, visibleStatuses } from "./status.ts";
-
-/**
- * File in the processed bucket. `quality` is the encoder's setting where it was predicted from a score. Without `bytes` it
- * is lazy: made when it is first requested.
- */
-export type StoredFile = {
-  key: string;
-  format: string;
-  bytes?: number;
-  quality?: number;
-};
-
-/**
- * Variant, in pixels: the file that most clients support, and in `also` the same image in other formats. `widths` are
- * the sizes that are lazy in every format; `VariantFile.of` derives their keys.
- */
-export type StoredVariant = StoredFile & {
-  width: number;
-  height: number;
-  also?: StoredFile[];
-  widths?: { width: number; height: number }[];
-};
 
 /** Who may read an image's files: anyone with a URL, or only callers with a signature. */
 export const visibilities = ["public", "private"] as const;
@@ -220,9 +198,9 @@ export const ImageEntity = Table.onTable(
       variants: {
         type: CustomAttributeType<Variants>("any"),
         set: (variants: Variants | undefined, { imageID }: { imageID: string }) =>
-          variants && renamed(variants, shortened(imageID)),
+          variants && withShortKeys(variants, imageID),
         get: (variants: Variants | undefined, { imageID }: { imageID: string }) =>
-          variants && renamed(variants, whole(imageID)),
+          variants && withWholeKeys(variants, imageID),
       },
       recipe: { type: "string" },
       error: {
@@ -281,29 +259,6 @@ export const ImageEntity = Table.onTable(
     },
   }),
 );
-
-/** Variants by name. */
-type Variants = Partial<Record<Name, StoredVariant>>;
-
-/**
- * Keys of public files are stored without the image's id, which the record has already: that is 30 bytes of each, and each
- * write of a record of over 2 KB costs half as much again.
- */
-const shortened = (imageID: string) => (key: string) =>
-  key.startsWith(`${imageID}/`) ? key.slice(imageID.length) : key;
-const whole = (imageID: string) => (key: string) => (key.startsWith("/") ? imageID + key : key);
-
-function renamed(variants: Variants, nameOf: (key: string) => string): Variants {
-  const entries = Object.entries(variants).map(([name, { also, ...variant }]) => [
-    name,
-    {
-      ...variant,
-      key: nameOf(variant.key),
-      ...(also && { also: also.map((file) => ({ ...file, key: nameOf(file.key) })) }),
-    },
-  ]);
-  return Object.fromEntries(entries);
-}
 
 /** Record as read and as written, without what is derived for the index keys. */
 export type ImageRecord = EntityItem<typeof ImageEntity>;

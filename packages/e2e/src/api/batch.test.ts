@@ -71,7 +71,7 @@ describe("a batch", () => {
     expect(status).toBe(200);
   });
 
-  test("counts each operation against the quotas, like a request of its own", async () => {
+  test("counts each operation against the quotas, as if it were sent alone", async () => {
     const id = await create("carol");
     const operations = Array.from({ length: 6 }, () => ({ op: "update", id, changes: { title: "T" } }));
     const answer = await resultsOf(await batch("carol", operations));

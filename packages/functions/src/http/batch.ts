@@ -28,7 +28,7 @@ export const batch = new Hono<Env>().post(
     operationId: "updateImages",
     tag: "Images",
     summary: "Change several images",
-    description: `Updates, deletes, restores and reprocesses up to ${operationsMax} images in one request. Each operation is checked, counted against the quotas and carried out like a request of its own, and one that fails affects no other. The response is 200 whatever the operations did: read \`failed\`, and the \`status\` of each result. Operations on the same image run in their order, others side by side.
+    description: `Updates, deletes, restores and reprocesses up to ${operationsMax} images in one request. Each operation is checked, counted against the quotas and carried out as if it were sent alone, and one that fails affects no other. The response is 200 whatever the operations did: read \`failed\`, and the \`status\` of each result. Operations on the same image run in their order, others side by side.
 
 The API begins operations for ${beginMs / 1000} seconds. Those left then have the code \`not_attempted\`: send them again, in another batch. Of an invalid body nothing is carried out. Under an idempotency key, a batch that is sent again gets the first results, failures included, with the images as they are now; send what failed under a new key.`,
     scope: "images:write",

@@ -13,15 +13,15 @@ const callers = {
   "somebody else": "stranger",
   "the owner's name in capitals": "stranger",
   "the owner's name with a #": "stranger",
-  "the owner's name at another issuer": "nobody",
-  anonymous: "nobody",
-  "an expired token": "nobody",
-  "a token for another audience": "nobody",
+  "the owner's name at another issuer": "unknown",
+  anonymous: "unknown",
+  "an expired token": "unknown",
+  "a token for another audience": "unknown",
   "a service key": "writes",
   "a read-only service key": "reads",
   "a key of another owner": "stranger",
-  "a revoked key": "nobody",
-  "a made-up key": "nobody",
+  "a revoked key": "unknown",
+  "a made-up key": "unknown",
 } as const;
 type Caller = keyof typeof callers;
 type Standing = (typeof callers)[Caller];
@@ -235,7 +235,7 @@ async function aliceSubscribes(): Promise<string> {
 
 /** Returns the expected code for a caller. Another owner's image is not found; lists hold only the caller's images. */
 function expected(caller: Caller, standing: Standing, { does, about, ok }: (typeof routes)[string]): string {
-  if (standing === "nobody") return "unauthenticated";
+  if (standing === "unknown") return "unauthenticated";
   if (does === "serve" && !caller.endsWith("service key")) return "forbidden";
   if (standing === "reads" && does === "write") return "forbidden";
   if (standing === "stranger" && about === "owner") return "forbidden";
@@ -254,7 +254,7 @@ describe.each(Object.keys(routes))("%s", (name) => {
     const text = await response.clone().text();
     expect(await codeOf(response)).toBe(expected(caller as Caller, standing, route));
     // A caller without access sees no field of alice's image.
-    if (standing === "stranger" || standing === "nobody")
+    if (standing === "stranger" || standing === "unknown")
       for (const { id } of [image, { id: image.webhook }]) expect(text).not.toContain(`"${id}"`);
     const still = await world.ask(`/images/${image.id}`, { as: credentials.get("owner") });
     expect(still.status).toBe(name === "DELETE /images/{id}" && standing === "writes" ? 404 : 200);

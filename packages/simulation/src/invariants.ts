@@ -371,7 +371,7 @@ export const invariants: Readonly<Record<string, Invariant>> = {
     promise:
       "The audit trail lists each transition of an image once and in order, also after its tombstone has expired.",
     heldBy: ["simulation", "kills"],
-    *onChange(change, { rows }) {
+    *onChange(change, { rows, history, puts }) {
       if (
         change.of === "row" &&
         change.before &&
@@ -385,6 +385,10 @@ export const invariants: Readonly<Record<string, Invariant>> = {
       if (entry && rows.get(imageID)?.get(last.version)?.type !== last.type)
         yield "a transition was replaced before it was filed";
       if (before.status === "deleted" && entry?.type === "deleted") yield "one removal was recorded twice";
+      if (entry?.type === "uploaded") {
+        const recorded = (history.get(imageID) ?? []).filter(({ type }) => type === "uploaded").length;
+        if (recorded > (puts.get(after.key) ?? 0)) yield "one upload was recorded twice";
+      }
     },
     async *atRest({ observer: { history }, environment }) {
       for (const [imageID, transitions] of history) {

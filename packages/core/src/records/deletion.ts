@@ -5,7 +5,7 @@
 export * as Deletion from "./deletion.ts";
 
 import type { ImageRecord } from "../table/image-entity.ts";
-import { iso, keptOf, superseded } from "./draft.ts";
+import { iso, keptOf, recorded, superseded, type Upload } from "./draft.ts";
 import type { Draft, Entry } from "./record.ts";
 import { Term } from "./terms.ts";
 import { Trash } from "./trash.ts";
@@ -63,13 +63,10 @@ export function onOver(record: ImageRecord, by: string, now: number): Write | un
  * Rule 11: bytes came under a closed key. The image stays deleted, and the reconciler removes the object. The attempt
  * grows, so that no check from before the bytes came takes the object for removed.
  */
-export function lateBytes(
-  record: ImageRecord,
-  { by, etag, sequencer }: { by: string; etag: string; sequencer?: string },
-  { now }: { now: number },
-): Write {
+export function lateBytes(record: ImageRecord, upload: Upload, { now }: { now: number }): Write {
+  const { etag, sequencer } = upload;
   const draft = { ...deleting(record, iso(now)), sequencer, etag };
-  return { do: "write", draft, entry: { type: "uploaded", by, detail: { etag, late: true } } };
+  return { do: "write", ...recorded(record, draft, upload, { late: true }) };
 }
 
 /** A record whose original is to be removed by the API, or by the reconciler once it is due. */
@@ -105,6 +102,7 @@ export function tombstone(
     purge: record?.purge,
     announced: (record && isAnnounced(record)) || undefined,
     closed: record?.closed,
+    found: record?.closed ? record.found : undefined,
     // Due at once: the reconciler completes the clean-up if the worker does not.
     dueAt: iso(context.now),
     expiresAt: record?.closed ? undefined : Math.ceil((context.now + tombstoneMs) / 1000),

@@ -1,6 +1,6 @@
 /** Drafts of records that every rule of the protocol builds on: the fields kept and the files replaced. */
 import type { ImageRecord, Superseded } from "../table/image-entity.ts";
-import type { Draft } from "./record.ts";
+import type { Draft, Entry } from "./record.ts";
 import { VariantFile } from "./variant-file.ts";
 
 /** Grace period of replaced variants, for clients that hold an older response. */
@@ -32,4 +32,32 @@ export function superseded(
   const keys = VariantFile.keysOf(record).filter((key) => !kept.includes(key));
   const all = keys.length > 0 ? [...older, { keys, at: iso(now) }] : older;
   return all.length > 0 ? all : undefined;
+}
+
+/** An upload as an event or a check reports it. A check has no sequencer, and leaves that of the record. */
+export type Upload = { by: string; etag: string; sequencer: string | undefined };
+
+/** Returns true for the event of an upload that a check found first. */
+export const isFound = (
+  record: ImageRecord | undefined,
+  { etag, sequencer }: Pick<Upload, "etag" | "sequencer">,
+): boolean => record?.found === etag && sequencer !== record.sequencer;
+
+/**
+ * Returns a draft with the entry of its upload, which the audit trail gets once: the event of an upload that a check found
+ * adds none.
+ */
+export function recorded(
+  record: ImageRecord | undefined,
+  draft: Draft,
+  upload: Upload,
+  detail?: Entry["detail"],
+): { draft: Draft; entry?: Entry } {
+  const { by, etag, sequencer } = upload;
+  if (isFound(record, upload)) return { draft: { ...draft, found: undefined } };
+  const isEvent = sequencer !== record?.sequencer;
+  return {
+    draft: isEvent ? draft : { ...draft, found: etag },
+    entry: { type: "uploaded", by, detail: { etag, ...detail } },
+  };
 }

@@ -128,6 +128,46 @@ test("a permanent deletion stays due until its object versions are gone, unless 
   expect(draftOf(Deletion.onDelete(record, "user", context.now)).purge).toBeUndefined();
 });
 
+describe("an upload that a check found before its event came is recorded once", () => {
+  const closed = { ...record, status: "deleted" as const, closed: true };
+  const trash = { at: record.createdAt, until: "2026-02-01T00:00:00.000Z", status: "ready" as const };
+  const uploads = (entry?: { type: string }) => (entry?.type === "uploaded" ? 1 : 0);
+
+  test.each([
+    ["a new image", undefined],
+    ["a ready image", record],
+    ["a closed key", closed],
+    ["an image in the trash", { ...record, status: "trashed" as const, trash }],
+  ])("%s", (_, before) => {
+    const check = {
+      kind: "check" as const,
+      key: record.key,
+      attempt: before?.attempt ?? 0,
+      by: "reconciler",
+    };
+    const found = Protocol.onCheck(before, check, "d", context);
+    if (found.do !== "claim" && found.do !== "write") throw new Error(found.why);
+    const now = context.now + 3_600_000;
+    const after = { ...record, ...found.draft };
+    const told = Protocol.onCreated(after, created("4", "d"), { ...context, now });
+    if (told.do !== "claim" && told.do !== "write") throw new Error(told.why);
+    expect([uploads(found.entry), uploads(told.entry)]).toEqual([1, 0]);
+    expect(told.draft).toMatchObject({ sequencer: "4", etag: "d", found: undefined });
+    // The same bytes again are another upload.
+    const again = Protocol.onCreated({ ...after, ...told.draft }, created("5", "d"), {
+      ...context,
+      now: now + 3_600_000,
+    });
+    expect(again).toMatchObject({ entry: { type: "uploaded" } });
+  });
+
+  test("the event waits for the worker that processes it", () => {
+    const check = { kind: "check" as const, key: record.key, attempt: 3, by: "reconciler" };
+    const after = { ...record, ...draftOf(Protocol.onCheck(record, check, "d", context)) };
+    expect(Protocol.onCreated(after, created("4", "d"), context)).toMatchObject({ do: "retry" });
+  });
+});
+
 describe("the key of an announced image that was deleted through the API", () => {
   const announced = { ...record, announced: true };
   const deleting = { ...announced, ...draftOf(Deletion.onDelete(announced, "user", context.now)) };

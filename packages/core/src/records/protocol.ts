@@ -11,7 +11,7 @@ import type { ImageRecord } from "../table/image-entity.ts";
 import type { StoredVariant } from "../table/stored-variant.ts";
 import { Copy } from "./copies.ts";
 import { isAnnounced, isDiscarded, isExpired, lateBytes, onDelete, onOver, tombstone } from "./deletion.ts";
-import { iso, keptOf, superseded, supersededMs } from "./draft.ts";
+import { isFound, iso, keptOf, recorded, superseded, supersededMs } from "./draft.ts";
 import { trailed } from "./feed.ts";
 import { isUnfetched, onImportFailed, onLostImport } from "./imports.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
@@ -51,8 +51,8 @@ const failedRetryMs = [3_600_000, 21_600_000, 61_200_000];
 const resendMs = 600_000;
 
 /**
- * Rules 1 and 2: an object was created. Claims it for the worker that received the event, unless it is outdated. Rule 23:
- * the event of a copied original changes nothing.
+ * Rules 1 and 2: an object was created. Claims it for the worker that received the event, unless it is outdated. If a
+ * check found the upload first, the audit trail has it already. Rule 23: the event of a copied original changes nothing.
  */
 export function onCreated(record: ImageRecord | undefined, event: Created, context: Context): Decision {
   const { key, sequencer, etag } = event;
@@ -68,18 +68,18 @@ export function onCreated(record: ImageRecord | undefined, event: Created, conte
   }
   if (record?.closed) return lateBytes(record, { by: "storage", etag, sequencer }, context);
   if (record && Trash.isTrashed(record)) return rules.onBytes(record, { by: "storage", etag, sequencer });
+  const isWorkedOn = record?.etag === etag && isLeased(record, context.now);
+  if (isWorkedOn && isFound(record, event))
+    return { do: "retry", why: "a worker processes the upload, which a check found" };
   if (record && isSame(record, etag)) {
+    const draft = { ...keptOf(record), sequencer };
     return {
       do: "write",
-      draft: { ...keptOf(record), sequencer },
-      entry: { type: "uploaded", by: "storage", detail: { etag, unchanged: true } },
+      ...recorded(record, draft, { by: "storage", etag, sequencer }, { unchanged: true }),
     };
   }
-  return {
-    do: "claim",
-    draft: claimed(record, { key, sequencer, etag }, context),
-    entry: { type: "uploaded", by: "storage", detail: { etag } },
-  };
+  const draft = claimed(record, { key, sequencer, etag }, context);
+  return { do: "claim", ...recorded(record, draft, { by: "storage", etag, sequencer }) };
 }
 
 /**
@@ -128,12 +128,10 @@ export function onCheck(
   if (record && Trash.isTrashed(record))
     return rules.onBytes(record, { by, etag, sequencer: record.sequencer });
   if (record && isSame(record, etag)) return { do: "acknowledge", why: `already ${record.status}` };
-  const known = record?.status !== "deleted" && record?.etag === etag;
-  return {
-    do: "claim",
-    draft: claimed(record, { key, sequencer: record?.sequencer, etag }, context),
-    ...(known ? {} : { entry: { type: "uploaded", by, detail: { etag } } }),
-  };
+  const { sequencer } = record ?? {};
+  const draft = claimed(record, { key, sequencer, etag }, context);
+  if (record?.status !== "deleted" && record?.etag === etag) return { do: "claim", draft };
+  return { do: "claim", ...recorded(record, draft, { by, etag, sequencer }) };
 }
 
 /**
@@ -320,6 +318,7 @@ export function onDeadLetter(
     do: "write",
     draft: {
       ...claimed(record, { key, sequencer, etag }, context),
+      ...(message.kind === "created" && isFound(record, message) && { found: undefined }),
       status: "failed",
       leaseUntil: undefined,
       dueAt: retryMs === undefined ? record?.revoked?.until : iso(context.now + retryMs),

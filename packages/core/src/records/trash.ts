@@ -5,7 +5,7 @@
 export * as Trash from "./trash.ts";
 
 import type { ImageRecord } from "../table/image-entity.ts";
-import { iso, keptOf, workerMs } from "./draft.ts";
+import { iso, keptOf, recorded, type Upload, workerMs } from "./draft.ts";
 import type { Draft, Entry } from "./record.ts";
 import { VariantFile } from "./variant-file.ts";
 
@@ -89,32 +89,24 @@ export function onRestore(record: ImageRecord, by: string, now: number): Decisio
  * Rule 20: bytes came under the key of an image in the trash. They are recorded, and processed once the image is
  * restored. The attempt grows, so that no check from before the bytes came takes the object for removed.
  */
-export function onBytes(
-  record: Trashed,
-  { by, etag, sequencer }: { by: string; etag: string; sequencer?: string },
-): Decision {
+export function onBytes(record: Trashed, upload: Upload): Decision {
+  const { etag, sequencer } = upload;
   if (record.etag === etag) {
     if (record.sequencer === sequencer) return { do: "acknowledge", why: "already trashed" };
-    return {
-      do: "write",
-      draft: { ...keptOf(record), sequencer },
-      entry: { type: "uploaded", by, detail: { etag, unchanged: true } },
-    };
+    const draft = { ...keptOf(record), sequencer };
+    return { do: "write", ...recorded(record, draft, upload, { unchanged: true }) };
   }
   // The content is of other bytes.
   const { placeholder, source, recipe, processedAt, bytes, sha256, error, discarded, ...kept } =
     keptOf(record);
-  return {
-    do: "write",
-    draft: {
-      ...kept,
-      attempt: record.attempt + 1,
-      etag,
-      sequencer,
-      trash: { ...record.trash, status: "pending", dueAt: undefined },
-    },
-    entry: { type: "uploaded", by, detail: { etag, trashed: true } },
+  const draft = {
+    ...kept,
+    attempt: record.attempt + 1,
+    etag,
+    sequencer,
+    trash: { ...record.trash, status: "pending" as const, dueAt: undefined },
   };
+  return { do: "write", ...recorded(record, draft, upload, { trashed: true }) };
 }
 
 /** Returns whether an image is in the trash. */

@@ -29,6 +29,7 @@ export const full: Required<ImageRecord> = {
   failures: 1,
   sequencer: "0a",
   etag: "e",
+  found: "e",
   superseded: [{ keys: ["x", "y"], at: createdAt }],
   revoked: { keys: ["z"], until: createdAt },
   indexed: 1,

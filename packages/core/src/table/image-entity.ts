@@ -106,6 +106,8 @@ export const ImageEntity = Table.onTable(
       failures: { type: "number" },
       sequencer: { type: "string" },
       etag: { type: "string" },
+      // ETag of an upload that a check found and whose event has not come yet.
+      found: { type: "string" },
       writeID: { type: "string", required: true },
       last: {
         type: "map",

@@ -137,6 +137,22 @@ export const processing: Record<string, Scenario> = {
       },
     },
   },
+  "uploaded-twice": {
+    rule: "recording an upload once, by whichever event or check found it first",
+    title: "An upload that the reconciler found before its event arrived is once in the history",
+    profile: full,
+    fates: [[30_000]],
+    async play(world) {
+      await put(world, "red");
+      world.reconcile("compare", 900);
+      await world.wait(60_000);
+    },
+    without: {
+      rules: {
+        onCreated: (record, ...given) => rules.onCreated(record && { ...record, found: undefined }, ...given),
+      },
+    },
+  },
   "no-if-match": {
     rule: "reading only the upload that was claimed",
     title: "A worker whose upload was replaced before it read it makes nothing of the other",

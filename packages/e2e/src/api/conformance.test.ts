@@ -412,7 +412,7 @@ describe("every documented error can be met", () => {
     }
   });
 
-  test("by the quota", { timeout: 90_000 }, async () => {
+  test("by the quota", async () => {
     const greedy = await issuer.token("greedy");
     for (let i = 0; i < 40; i++) await announce(greedy);
     expect(await send(by("createImage"), "/images", { json: file, as: greedy })).toBe("quota_exceeded");

@@ -39,9 +39,7 @@ async function placeOf(url = ""): Promise<number> {
 const thumbnailOf = ({ variants }: Image) => variants?.thumbnail?.url;
 const othersOf = ({ variants }: Image) => [variants?.small?.url, variants?.medium?.url, variants?.large?.url];
 
-test("the thumbnail shows the focal point, and a new one changes the thumbnail alone", {
-  timeout: 60_000,
-}, async () => {
+test("the thumbnail shows the focal point, and a new one changes the thumbnail alone", async () => {
   const before = await add({ focus: { x: 0.25, y: 0.5 } });
   expect(before.focus).toEqual({ x: 0.25, y: 0.5 });
   expect(await placeOf(thumbnailOf(before))).toBeCloseTo(0.25, 1);
@@ -72,7 +70,7 @@ test("the thumbnail shows the focal point, and a new one changes the thumbnail a
     expect((await fetch(url ?? "")).ok).toBe(false);
 });
 
-test("without a focal point the thumbnail shows the regions", { timeout: 60_000 }, async () => {
+test("without a focal point the thumbnail shows the regions", async () => {
   const regions = [{ x: 0.7, y: 0.2, width: 0.1, height: 0.3, kind: "face" }];
   const image = await add({ regions });
   expect(image.regions).toEqual(regions);
@@ -84,7 +82,7 @@ test("without a focal point the thumbnail shows the regions", { timeout: 60_000 
   expect(await placeOf(thumbnailOf(await client.images.wait(image.id)))).toBeCloseTo(0.75, 1);
 });
 
-test("a change that crops alike processes nothing", { timeout: 60_000 }, async () => {
+test("a change that crops alike processes nothing", async () => {
   const image = await add({ focus: { x: 0.5, y: 0.5 } });
   const regions = [{ x: 0, y: 0, width: 0.1, height: 0.1 }];
   for (const changes of [
@@ -98,7 +96,7 @@ test("a change that crops alike processes nothing", { timeout: 60_000 }, async (
   }
 });
 
-test("a focus for another version is refused", { timeout: 60_000 }, async () => {
+test("a focus for another version is refused", async () => {
   const { id, version } = await add();
   await client.images.update(id, { title: "Another version" });
   await expect(client.images.update(id, { focus: { x: 0, y: 0 } }, { version })).rejects.toMatchObject({

@@ -103,9 +103,7 @@ describe("the files of a private image", () => {
 });
 
 describe("a change of the visibility", () => {
-  test("to private takes the public URLs out of the answer, and then the files", {
-    timeout: 60_000,
-  }, async () => {
+  test("to private takes the public URLs out of the answer, and then the files", async () => {
     const before = await add({ visibility: "public" });
     const urls = urlsOf(before);
     expect(await statusesOf(urls)).toEqual(urls.map(() => 200));
@@ -118,9 +116,7 @@ describe("a change of the visibility", () => {
     expect(after.placeholder).toEqual(before.placeholder);
   });
 
-  test("to public keeps the signed URLs until the public files exist, and for a day", {
-    timeout: 60_000,
-  }, async () => {
+  test("to public keeps the signed URLs until the public files exist, and for a day", async () => {
     const before = await add({ visibility: "private" });
     const changed = await client.images.update(before.id, { visibility: "public" });
     expect(urlsOf(changed)).toEqual(urlsOf(before));
@@ -130,7 +126,7 @@ describe("a change of the visibility", () => {
     expect(after.urlsExpireAt).toBeUndefined();
   });
 
-  test("replays no answer from before it", { timeout: 60_000 }, async () => {
+  test("replays no answer from before it", async () => {
     const before = await add();
     const again = () =>
       fetch(`${cloud.url}/images/${before.id}/reprocess`, {
@@ -144,7 +140,7 @@ describe("a change of the visibility", () => {
     for (const url of urlsOf((await (await again()).json()) as Image)) expect(url).toContain("Signature=");
   });
 
-  test("ends with a deletion that leaves no file", { timeout: 60_000 }, async () => {
+  test("ends with a deletion that leaves no file", async () => {
     const image = await add({ visibility: "private" });
     await client.images.remove(image.id);
     await cloud.settled();
@@ -153,7 +149,7 @@ describe("a change of the visibility", () => {
 });
 
 describeWith(["openssl", "aws"], "other programs", () => {
-  test("openssl verifies our signature, and the AWS CLI's opens our files", { timeout: 60_000 }, async () => {
+  test("openssl verifies our signature, and the AWS CLI's opens our files", async () => {
     const folder = mkdtempSync(join(tmpdir(), "signed-"));
     const file = (name: string, content: string | Buffer) => {
       writeFileSync(join(folder, name), content);

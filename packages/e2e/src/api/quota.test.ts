@@ -47,9 +47,7 @@ describe("an owner", () => {
     expect((await announce("others are not held up by that")).status).toBe(201);
   });
 
-  test("has no more open by announcing a hundred at once, and gets the place of each that it deletes", {
-    timeout: 120_000,
-  }, async () => {
+  test("has no more open by announcing a hundred at once, and gets the place of each that it deletes", async () => {
     const { Upload } = await import("@image-pipeline/core/images/upload");
     const { Settings } = await import("@image-pipeline/core/settings");
     const limits = { ...Settings.pipelineDefaults, pendingMax: 20 };

@@ -47,9 +47,7 @@ async function after(id: string, as: string, transitions: string[]): Promise<Ima
   return (await (await world.ask(`/images/${id}`, { as })).json()) as Image;
 }
 
-test("a form that is used again counts in the quota, is refused above it, and others are not affected", {
-  timeout: 120_000,
-}, async () => {
+test("a form that is used again counts in the quota, is refused above it, and others are not affected", async () => {
   const as = await issuer.token("ann");
   const created = (await (await create(as)).json()) as Created;
   const { id } = created;

@@ -81,7 +81,7 @@ const expected = (all: readonly Stored[], { id, hash }: Stored, distance: number
 
 const found = ({ items }: Similar) => items.map(({ distance, image }) => ({ id: image.id, distance }));
 
-test("finds exactly the images that a comparison with every image finds", { timeout: 120_000 }, async () => {
+test("finds exactly the images that a comparison with every image finds", async () => {
   const centres = Array.from({ length: 6 }, randomHash);
   const all: Stored[] = [];
   for (let n = 0; n < 110; n++) {
@@ -113,7 +113,7 @@ test("an owner of few images is read by one query", async () => {
   expect(queries).toBe(1);
 });
 
-test("a search among many equal images reads a bounded number of rows", { timeout: 120_000 }, async () => {
+test("a search among many equal images reads a bounded number of rows", async () => {
   const all = [];
   for (let n = 0; n < 103; n++) all.push(await store("blank", "0000000000000000", n));
   const lone = await store("blank", "0000000000000001", 130);

@@ -30,59 +30,55 @@ const { PATH = "", HOME = "" } = process.env;
 const environment = { PATH, HOME, PORT: "0", S3_PORT: "0", DYNAMODB_PORT: "0", TRASH_DAYS: "0" };
 const needs = canMount ? "" : " (needs user namespaces)";
 
-test.skipIf(!canMount)(
-  `a full disk is a 503 that may be repeated, and nothing is lost${needs}`,
-  { timeout: 60_000 },
-  async () => {
-    const folder = await mkdtemp(join(tmpdir(), "disk-"));
-    onTestFinished(() => rm(folder, { recursive: true, force: true }));
-    const shell = spawn(namespace[0], [namespace[1], "sh", "-c", smallDisk, "sh", process.execPath, main], {
-      env: { ...environment, DATA_DIR: folder },
+test.skipIf(!canMount)(`a full disk is a 503 that may be repeated, and nothing is lost${needs}`, async () => {
+  const folder = await mkdtemp(join(tmpdir(), "disk-"));
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const shell = spawn(namespace[0], [namespace[1], "sh", "-c", smallDisk, "sh", process.execPath, main], {
+    env: { ...environment, DATA_DIR: folder },
+  });
+  let printed = "";
+  shell.stdout.setEncoding("utf8").on("data", (part: string) => {
+    printed += part;
+  });
+  const has = (text: string) => expect.poll(() => printed, { timeout: 30_000 }).toContain(text);
+  const ended = new Promise((done) => shell.once("exit", done));
+  onTestFinished(async () => {
+    shell.stdin.end();
+    await ended;
+  });
+  await has("Ctrl-C stops it");
+  const url = /API +(http:\/\/[\d.:]+)/.exec(printed)?.[1] ?? "";
+  const send = (method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object) =>
+    fetch(url + path, {
+      method,
+      headers: body ? { "content-type": "application/json" } : {},
+      body: JSON.stringify(body),
     });
-    let printed = "";
-    shell.stdout.setEncoding("utf8").on("data", (part: string) => {
-      printed += part;
-    });
-    const has = (text: string) => expect.poll(() => printed, { timeout: 30_000 }).toContain(text);
-    const ended = new Promise((done) => shell.once("exit", done));
-    onTestFinished(async () => {
-      shell.stdin.end();
-      await ended;
-    });
-    await has("Ctrl-C stops it");
-    const url = /API +(http:\/\/[\d.:]+)/.exec(printed)?.[1] ?? "";
-    const send = (method: "GET" | "POST" | "PATCH" | "DELETE", path: string, body?: object) =>
-      fetch(url + path, {
-        method,
-        headers: body ? { "content-type": "application/json" } : {},
-        body: JSON.stringify(body),
-      });
-    const file = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1000 };
-    const { id } = await (await send("POST", "/images", file)).json();
+  const file = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1000 };
+  const { id } = await (await send("POST", "/images", file)).json();
 
-    shell.stdin.write("fill\n");
-    await has("filled");
-    const form = new FormData();
-    form.set("file", new File([new Uint8Array(20_000)], "a.jpg", { type: "image/jpeg" }));
-    for (const response of [
-      await send("POST", "/images", file),
-      await send("PATCH", `/images/${id}`, { title: "Full" }),
-      await send("DELETE", `/images/${id}`),
-      await fetch(`${url}/images`, { method: "POST", body: form }),
-    ]) {
-      expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
-      expect(await response.json()).toMatchObject({ code: "storage_unavailable" });
-    }
-    expect((await send("GET", `/images/${id}`)).status).toBe(200);
+  shell.stdin.write("fill\n");
+  await has("filled");
+  const form = new FormData();
+  form.set("file", new File([new Uint8Array(20_000)], "a.jpg", { type: "image/jpeg" }));
+  for (const response of [
+    await send("POST", "/images", file),
+    await send("PATCH", `/images/${id}`, { title: "Full" }),
+    await send("DELETE", `/images/${id}`),
+    await fetch(`${url}/images`, { method: "POST", body: form }),
+  ]) {
+    expect([response.status, response.headers.get("retry-after")]).toEqual([503, "5"]);
+    expect(await response.json()).toMatchObject({ code: "storage_unavailable" });
+  }
+  expect((await send("GET", `/images/${id}`)).status).toBe(200);
 
-    shell.stdin.write("free\n");
-    await has("freed");
-    expect((await send("POST", "/images", file)).status).toBe(201);
-    expect(await (await send("PATCH", `/images/${id}`, { title: "Free" })).json()).toMatchObject({
-      title: "Free",
-    });
-  },
-);
+  shell.stdin.write("free\n");
+  await has("freed");
+  expect((await send("POST", "/images", file)).status).toBe(201);
+  expect(await (await send("PATCH", `/images/${id}`, { title: "Free" })).json()).toMatchObject({
+    title: "Free",
+  });
+});
 
 test.skipIf(!canMount)(
   `a read-only data folder ends the start, with a message that names it${needs}`,

@@ -22,9 +22,7 @@ const page = () => fetch(`${url}/`);
 /** The URL of the page's script, as the page names it. */
 const script = async () => /src="\.(\/assets\/[\w.-]+\.js)"/.exec(await (await page()).text())?.[1] ?? "";
 
-test("the first request builds the page, which comes with its content security policy", {
-  timeout: 60_000,
-}, async () => {
+test("the first request builds the page, which comes with its content security policy", async () => {
   const [response, other] = await Promise.all([page(), page()]);
   expect(response.status).toBe(200);
   expect(response.headers.get("content-type")).toBe("text/html; charset=utf-8");

@@ -44,7 +44,7 @@ test("README's commands are all known to this test", () => {
 });
 
 describeWith("curl", "README's commands", () => {
-  test("run as they are pasted, one after the other in one shell", { timeout: 120_000 }, async () => {
+  test("run as they are pasted, one after the other in one shell", async () => {
     const typed = aws === undefined ? tried : tried.filter((command) => !command.startsWith("aws"));
     expect(typed.length).toBeGreaterThan(8);
     const output = await type(typed);

@@ -29,9 +29,7 @@ test("the notices name every package in a Lambda archive", async () => {
   expect(missing(ids)).toEqual([]);
 });
 
-test("the notices name every package in the gallery and in the API reference", {
-  timeout: 60_000,
-}, async () => {
+test("the notices name every package in the gallery and in the API reference", async () => {
   await buildPage();
   const page = pagePackages(readFileSync(join(root, "packages/web/dist/assets/licenses.md"), "utf8"));
   const reference = referencePackages();

@@ -57,7 +57,7 @@ export async function open(
 
 /** `expect.poll` with a timeout for a busy machine. */
 export const eventually: typeof expect.poll = (run, options) =>
-  expect.poll(run, { timeout: 15_000, ...options });
+  expect.poll(run, { timeout: 30_000, ...options });
 
 /** Drops files onto the page. */
 export async function drop(page: Page, files: readonly Given[]): Promise<void> {

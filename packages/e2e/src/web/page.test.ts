@@ -55,9 +55,7 @@ describeWith("chromium", "in Chromium", () => {
     expect(await faultsOf(page)).toEqual([]);
   });
 
-  test("of twelve files dropped at once nine become ready, and three are rejected with their reasons", {
-    timeout: 120_000,
-  }, async () => {
+  test("of twelve files dropped at once nine become ready, and three are rejected with their reasons", async () => {
     page = await open(world);
     const good = await Promise.all([1, 2, 3, 4, 5, 6, 7, 8, 9].map(picture));
     await drop(page, [...good.slice(0, 5), ...bad, ...good.slice(5)]);
@@ -88,9 +86,7 @@ describeWith("chromium", "in Chromium", () => {
     await page.locator(`.tile[href$="${id}"] img.shown`).waitFor({ timeout: 15_000 });
   });
 
-  test("an image that is first listed as pending is followed until it is ready", {
-    timeout: 60_000,
-  }, async () => {
+  test("an image that is first listed as pending is followed until it is ready", async () => {
     // The page lists final images alone, and so polls none.
     await world.settled();
     page = await open(world);

@@ -49,9 +49,7 @@ describeWith("chromium", "in Chromium", () => {
     await dialog().waitFor({ state: "detached" });
   });
 
-  test("a webhook is added with its secret shown once, tested, retried, rotated, disabled and removed", {
-    timeout: 60_000,
-  }, async () => {
+  test("a webhook is added with its secret shown once, tested, retried, rotated, disabled and removed", async () => {
     const received: { headers: IncomingHttpHeaders; body: string }[] = [];
     let status = 500;
     const receiver = createServer(async (request, response) => {

@@ -13,9 +13,7 @@ beforeAll(async () => {
 afterAll(() => world?.stop());
 
 describeWith("chromium", "in Chromium", () => {
-  test("401 opens the sign-in form, a wrong token is refused, a key opens the gallery, and a reload forgets it", {
-    timeout: 90_000,
-  }, async () => {
+  test("401 opens the sign-in form, a wrong token is refused, a key opens the gallery, and a reload forgets it", async () => {
     const { ApiKey } = await import("@image-pipeline/core/api-key");
     const { key: secret } = await ApiKey.create({
       name: "gallery",

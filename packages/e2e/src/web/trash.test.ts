@@ -53,9 +53,7 @@ describeWith("chromium", "in Chromium", () => {
     await eventually(() => statusOf(second)).toBe("ready");
   });
 
-  test("the trash is a view, from which several images are restored or deleted permanently", {
-    timeout: 60_000,
-  }, async () => {
+  test("the trash is a view, from which several images are restored or deleted permanently", async () => {
     const ids = [await add(3, "Three"), await add(4, "Four"), await add(5, "Five")];
     const [three = "", four = "", five = ""] = ids;
     for (const id of ids) await world.client.images.remove(id);

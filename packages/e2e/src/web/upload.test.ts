@@ -43,9 +43,7 @@ const files = async (count: number, from: number) =>
   );
 
 describeWith("chromium", "in Chromium", () => {
-  test("a dropped folder is uploaded with its subfolders and without hidden files", {
-    timeout: 90_000,
-  }, async () => {
+  test("a dropped folder is uploaded with its subfolders and without hidden files", async () => {
     page = await open(world);
     await page.getByRole("heading", { name: "No images yet" }).waitFor();
     const session = await page.context().newCDPSession(page);
@@ -57,7 +55,7 @@ describeWith("chromium", "in Chromium", () => {
     expect((await tray().locator(".name").allTextContents()).sort()).toEqual(["IMG_1.jpg", "IMG_2.jpg"]);
   });
 
-  test("several files are chosen at once, and the same ones again", { timeout: 90_000 }, async () => {
+  test("several files are chosen at once, and the same ones again", async () => {
     page = await open(world);
     for (const wanted of ["3 uploaded", "6 uploaded"]) {
       const asked = page.waitForEvent("filechooser");
@@ -69,7 +67,7 @@ describeWith("chromium", "in Chromium", () => {
     }
   });
 
-  test("an image is pasted", { timeout: 90_000 }, async () => {
+  test("an image is pasted", async () => {
     await world.context.grantPermissions(["clipboard-read", "clipboard-write"], { origin: world.url });
     page = await open(world);
     const png = (await scene(20, "png")).toString("base64");
@@ -83,9 +81,7 @@ describeWith("chromium", "in Chromium", () => {
     await tray().getByText("1 uploaded", { exact: true }).waitFor({ timeout: 30_000 });
   });
 
-  test("images are added from URLs, typed or pasted, and what is refused stays with its reason", {
-    timeout: 90_000,
-  }, async () => {
+  test("images are added from URLs, typed or pasted, and what is refused stays with its reason", async () => {
     const bytes = await scene(41);
     const source = createServer(({ url }, response) => {
       response.statusCode = url === "/none.jpg" ? 404 : 200;
@@ -149,9 +145,7 @@ describeWith("chromium", "in Chromium", () => {
     await camera.waitFor();
   });
 
-  test("an upload shows its progress, can be cancelled, and uploaded again", {
-    timeout: 90_000,
-  }, async () => {
+  test("an upload shows its progress, can be cancelled, and uploaded again", async () => {
     page = await open(world);
     await page.locator(".tile img.shown").first().waitFor();
     await throttle(page, 20_000);

@@ -124,7 +124,7 @@ describe("DeleteObjects", () => {
   const isThere = async (Key: string) =>
     (await refusal(client.send(new HeadObjectCommand({ Bucket, Key })))) === "none";
 
-  test("deletes exactly the key that it names, or nothing", { timeout: 60_000 }, async () => {
+  test("deletes exactly the key that it names, or nothing", async () => {
     const escaping = fc.constantFrom(escapings.decimal, escapings.hexadecimal, escapings.raw);
     const key = fc
       .string({ unit: "binary", minLength: 1, maxLength: 8 })

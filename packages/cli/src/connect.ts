@@ -32,15 +32,12 @@ export async function connect(url: string | undefined): Promise<Client> {
   return createClient({ baseUrl, token: process.env.IMAGE_API_TOKEN || undefined });
 }
 
-/** Returns an API error as text: its message, the fields at fault, and what to do. */
+/** Returns an API error as text: its message, which names the fields at fault, and what to do. */
 export function explain(error: ClientError): string {
-  const fields = error.fields.map(({ pointer, parameter, detail }) =>
-    `${pointer ?? parameter ?? ""} ${detail}`.trim(),
-  );
   const hint = error.code === "unauthenticated" ? " Set IMAGE_API_TOKEN to an API key or a JWT." : "";
   const request =
     error.status !== undefined && error.status >= 500 && error.requestID
       ? ` (request ${error.requestID})`
       : "";
-  return printable(`${[error.message, ...fields].join(" ")}${hint}${request}`);
+  return printable(`${error.message}${hint}${request}`);
 }

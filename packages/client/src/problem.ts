@@ -87,13 +87,19 @@ export async function errorFrom(response: Response): Promise<ClientError> {
     retryAfterSeconds: Number(response.headers.get("retry-after")) || undefined,
   };
   if (problem.code) {
-    return new ClientError(problem.code, problem.detail ?? problem.title ?? problem.code, details);
+    return new ClientError(problem.code, messageOf(problem) ?? problem.code, details);
   }
   const message = `The API returned ${response.status} without a problem document${text ? `: ${text.slice(0, 200)}` : "."}`;
   return new ClientError("unexpected_answer", message, details);
 }
 
 type Problem = Partial<ApiProblem>;
+
+/** Returns a problem's text; of invalid data, each field and parameter with what is wrong with it. */
+function messageOf({ title, detail, errors = [] }: Problem): string | undefined {
+  const faults = errors.map((fault) => `${fault.pointer || fault.parameter || "body"}: ${fault.detail}`);
+  return faults.length > 0 ? [title, ...faults].join(" ") : (detail ?? title);
+}
 
 function parse(text: string): Problem {
   try {

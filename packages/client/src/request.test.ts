@@ -19,7 +19,7 @@ async function answering(...answers: { status: number; body?: unknown; headers?:
 
 const problem = {
   type: "about:blank",
-  title: "Invalid request",
+  title: "Invalid request.",
   status: 400,
   detail: "The request is not valid.",
   code: "invalid_request",
@@ -102,7 +102,7 @@ test("a problem becomes an error with its code, its fields and its request id", 
   await expect(requesting).rejects.toMatchObject({
     name: "ClientError",
     code: "invalid_request",
-    message: "The request is not valid.",
+    message: "Invalid request. /bytes: must be at least 1",
     status: 400,
     requestID: "01JD0Z6V9R",
     fields: [{ pointer: "/bytes", detail: "must be at least 1" }],

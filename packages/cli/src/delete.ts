@@ -9,9 +9,7 @@ export const deletion = command(
   "delete",
   `Delete images: original, variants and record
 
-A stage with a trash (TRASH_DAYS) keeps the original for some days: restore <id> brings the image back. --permanent
-deletes it at once, and removes the object versions that a production stage would keep for 30 days within about half an
-hour. The audit trail stays: get <id> --events.`,
+A stage with a trash (TRASH_DAYS) keeps the original for some days: restore <id> brings the image back. --permanent deletes it at once, and removes the object versions that a production stage would keep for 30 days within about half an hour. The audit trail stays: get <id> --events.`,
   [
     `${program} delete img_01JD0Z6V9RW1QK4C6X4M2N8T3B --yes`,
     `${program} delete img_01JD0Z6V9RW1QK4C6X4M2N8T3B --permanent`,

@@ -16,8 +16,7 @@ export const upload = command(
   "upload",
   `Upload files, or import URLs, and wait until their variants are made
 
-Prints each image's record when it is final. The bytes of a file that was uploaded before
-are not sent again: S3 copies them into the new image.`,
+Prints each image's record when it is final. The bytes of a file that was uploaded before are not sent again: S3 copies them into the new image.`,
   [
     `${program} upload photo.jpg`,
     `${program} upload ~/Pictures --tag holiday`,

@@ -105,7 +105,11 @@ const test = command("test", "Send a message of the type webhook.test")
   .addOption(jsonOption())
   .action(async (id, { url, json }) => {
     const delivery = await (await connect(url)).webhooks.test(id);
-    print(json, `${attemptsOf(delivery)}\n${dim("See the result with `webhooks deliveries`.")}`, delivery);
+    print(
+      json,
+      `${attemptsOf(delivery)}\n${dim(`See the result with \`webhooks deliveries ${printable(id)}\`.`)}`,
+      delivery,
+    );
   });
 
 const deliveries = command("deliveries", "List a webhook's deliveries of the last seven days, newest first", [
@@ -162,6 +166,6 @@ function attemptsOf({ id, type, status, imageId = "", attempts, nextAttemptAt }:
   const paint = { delivered: green, failed: red }[status] ?? yellow;
   const last = attempts.at(-1);
   const result = last ? `${last.status ?? last.error ?? ""} in ${last.ms} ms` : "no attempt yet";
-  const next = nextAttemptAt && status === "pending" ? `  ${dim(`next ${nextAttemptAt}`)}` : "";
+  const next = nextAttemptAt && status === "pending" ? `  ${dim(`next by ${nextAttemptAt}`)}` : "";
   return `${paint(fit(status, 9))} ${id}  ${fit(type, 14)} ${imageId}  ${result}${next}`;
 }

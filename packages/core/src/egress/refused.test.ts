@@ -4,6 +4,7 @@ import { afterAll, beforeEach, expect, test } from "vitest";
 import { Egress } from "./egress.ts";
 import { internal } from "./fixture-addresses.ts";
 import { type Internet, internet } from "./fixture-internet.ts";
+import { Target } from "./target.ts";
 
 const limits = { bytesMax: 1_000, connectMs: 10_000, totalMs: 20_000, redirectsMax: 3 };
 const literal = (address: string) => (isIP(address) === 6 ? `[${address}]` : address);
@@ -184,4 +185,12 @@ test("a refused redirect names neither the address nor the URL", async () => {
     current?.network,
   );
   await expect(named).rejects.toThrow(/^(?!.*(secret|10\.0)).*n3\.example/);
+});
+
+test("a stage that may allow URLs of this machine says by which setting, and no other does", () => {
+  const advice = "EGRESS_LOOPBACK=true";
+  for (const url of ["http://127.0.0.1/", "http://localhost:8080/", "http://[::1]/"])
+    expect(() => Target.parse(url, { http: true })).toThrow(advice);
+  expect(() => Target.parse("https://127.0.0.1/", {})).toThrow(/not public\.$/);
+  expect(() => Target.parse("http://10.0.0.1/", { http: true })).toThrow(/not public\.$/);
 });

@@ -43,7 +43,7 @@ export function parse(text: string, policy: Policy, base?: URL): URL {
   const hostname = hostnameOf(url);
   const family = isIP(hostname);
   if (family) mustBeAllowed(url, [{ address: hostname, family }], policy);
-  else if (!policy.loopback) mustHavePort(url);
+  else if (!policy.loopback) mustHavePort(url, policy);
   return url;
 }
 
@@ -65,16 +65,23 @@ export async function resolve(
   return addresses;
 }
 
-function mustBeAllowed(url: URL, addresses: readonly LookupAddress[], { loopback }: Policy): void {
-  if (loopback && addresses.every(({ address }) => Address.isLoopback(address))) return;
+function mustBeAllowed(url: URL, addresses: readonly LookupAddress[], policy: Policy): void {
+  if (policy.loopback && addresses.every(({ address }) => Address.isLoopback(address))) return;
   if (!addresses.every(({ address }) => Address.isPublic(address)))
-    throw refused(`The host ${url.hostname} has an address that is not public.`);
-  mustHavePort(url);
+    throw refused(`The host ${url.hostname} has an address that is not public.${adviceOf(url, policy)}`);
+  mustHavePort(url, policy);
 }
 
-function mustHavePort({ port }: URL): void {
-  if (!ports.includes(port)) throw refused(`Its port is ${port}; only 80 and 443 are allowed.`);
+function mustHavePort(url: URL, policy: Policy): void {
+  if (!ports.includes(url.port))
+    throw refused(`Its port is ${url.port}; only 80 and 443 are allowed.${adviceOf(url, policy)}`);
 }
+
+/** Returns the text that follows the refusal of a URL of this machine where a setting would allow it, else nothing. */
+export const adviceOf = (url: URL, { http, loopback }: Policy): string =>
+  http && !loopback && (url.hostname === "localhost" || Address.isLoopback(hostnameOf(url)))
+    ? " Start with EGRESS_LOOPBACK=true to allow URLs of this machine."
+    : "";
 
 /** Returns the host of a URL as sockets take it: IPv6 without brackets. */
 export const hostnameOf = (url: URL): string => url.hostname.replace(/^\[(.*)\]$/, "$1");

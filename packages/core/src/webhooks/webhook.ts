@@ -113,6 +113,13 @@ export const WithSecret = v.pipe(
 );
 export type WithSecret = v.InferOutput<typeof WithSecret>;
 
+/** The error of a URL that the policy refuses. */
+export class RefusedURL extends VisibleError {
+  constructor(message: string, options?: ErrorOptions) {
+    super("invalid_request", message, options);
+  }
+}
+
 /** Limits of an owner, and `egress`: the URLs that are allowed. */
 export type Limits = { webhooksMax: number; egress: Target.Policy };
 
@@ -121,8 +128,8 @@ const Reference = v.object({ id: v.string(), owner: v.optional(ID.owner) });
 type Reference = v.InferOutput<typeof Reference>;
 
 /**
- * Creates an endpoint and its secret. Without `owner` it receives the events of all owners. Throws `invalid_request` for
- * a URL that is not allowed, `quota_exceeded`.
+ * Creates an endpoint and its secret. Without `owner` it receives the events of all owners. Throws `RefusedURL`,
+ * `quota_exceeded`.
  */
 export async function create(
   { url, events, description, owner }: New,
@@ -163,7 +170,7 @@ export const list = fn(
 /** Looks an endpoint up. Throws `webhook_not_found`, for another owner's too. */
 export const fromID = fn(Reference, async (reference): Promise<Info> => serialize(await find(reference)));
 
-/** Changes an endpoint. Throws `webhook_not_found`, `invalid_request` for a URL that is not allowed. */
+/** Changes an endpoint. Throws `webhook_not_found`, `RefusedURL`. */
 export async function update(
   reference: Reference,
   { url, events, description, enabled }: Changes,
@@ -245,8 +252,9 @@ async function removeRows({ scope, webhookID }: WebhookRecord): Promise<void> {
   await WebhookSecretEntity.delete({ signer: webhookID }).go();
 }
 
-/** Refuses URLs that the sender would refuse without a look-up of the name. Throws `invalid_request`. */
+/** Refuses URLs that the sender would refuse without a look-up of the name. Throws `RefusedURL`. */
 function mustBeAllowed(text: string, policy: Target.Policy): void {
+  let advice = "";
   try {
     const url = Target.parse(text, policy);
     const host = Target.hostnameOf(url);
@@ -255,13 +263,13 @@ function mustBeAllowed(text: string, policy: Target.Policy): void {
     const isPublic = isAddress ? Address.isPublic(host) : !isInternal && host.includes(".");
     const isLoopback = policy.loopback && (host === "localhost" || Address.isLoopback(host));
     if (isPublic || isLoopback) return;
+    advice = Target.adviceOf(url, policy);
   } catch (error) {
     if (!(error instanceof EgressError)) throw error;
-    throw new VisibleError("invalid_request", error.message, { cause: error });
+    throw new RefusedURL(error.message, { cause: error });
   }
-  throw new VisibleError(
-    "invalid_request",
-    "The URL was refused. Its host is internal; use a name or an address of the public internet.",
+  throw new RefusedURL(
+    `The URL was refused. Its host is internal; use a name or an address of the public internet.${advice}`,
   );
 }
 

@@ -197,6 +197,13 @@ describe("a problem changes nothing", () => {
     expect(await ask("GET", "/webhooks")).toEqual(before);
   });
 
+  test("a URL that is not allowed is named by its pointer", async () => {
+    const json = { ...valid, url: "https://10.0.0.1/" };
+    const errors = [{ pointer: "/url", detail: expect.stringContaining("The URL was refused.") }];
+    expect(await ask("POST", "/webhooks", json)).toMatchObject({ errors });
+    expect(await ask("PATCH", `/webhooks/${rejections.id}`, json)).toMatchObject({ errors });
+  });
+
   test("above the number of webhooks of an owner, also for requests in parallel", async () => {
     const made = await Promise.all(Array.from({ length: 6 }, () => ask("POST", "/webhooks", valid)));
     for (const { http, code } of made) if (http !== 201) expect(code).toBe("quota_exceeded");

@@ -10,6 +10,7 @@ import * as v from "valibot";
 import { actingFor, type Env, type Guarded } from "./auth.ts";
 import { Example } from "./examples.ts";
 import { whole } from "./images-schema.ts";
+import { InvalidRequest } from "./problem.ts";
 import { route } from "./route.ts";
 import { validator } from "./validator.ts";
 
@@ -72,6 +73,13 @@ const limitsOf = ({ var: { settings } }: Context<Guarded>) => ({
   egress: Target.policyOf(settings.stage, settings),
 });
 
+/** Names the field of a URL that the stage refuses. Throws every other error as it is. */
+function withPointer(error: unknown): never {
+  throw error instanceof Webhook.RefusedURL
+    ? new InvalidRequest([{ pointer: "/url", detail: error.message }])
+    : error;
+}
+
 const bodyErrors = ["invalid_request", "malformed_json", "body_too_large", "unsupported_media_type"] as const;
 
 export const webhooks = new Hono<Env>()
@@ -100,7 +108,7 @@ export const webhooks = new Hono<Env>()
       const body = c.req.valid("json");
       const owner = actingFor(c.var.caller, body.owner);
       await charge(c);
-      const webhook = await Webhook.create({ ...body, owner }, limitsOf(c));
+      const webhook = await Webhook.create({ ...body, owner }, limitsOf(c)).catch(withPointer);
       c.header("location", `/webhooks/${webhook.id}`);
       return c.json(webhook, 201);
     },
@@ -155,7 +163,8 @@ export const webhooks = new Hono<Env>()
     async (c) => {
       await charge(c);
       const reference = referenceOf(c, c.req.valid("param"));
-      return c.json(await Webhook.update(reference, c.req.valid("json"), limitsOf(c)), 200);
+      const changes = c.req.valid("json");
+      return c.json(await Webhook.update(reference, changes, limitsOf(c)).catch(withPointer), 200);
     },
   )
   .delete(

@@ -61,7 +61,7 @@ export default {
     },
     ...[
       ["sharp", "packages/core/src/engine/sharp"],
-      ["@aws-sdk/client-s3", "packages/core/src/aws/storage"],
+      ["@aws-sdk/client-s3", "packages/core/src/aws/(storage|object-stream)"],
       ["@aws-sdk/(client|lib)-dynamodb", "packages/(core/src/table|local/src)/table"],
       ["@aws-sdk/client-sqs", "packages/core/src/aws/queue"],
       ["@aws-sdk/client-(lambda|cloudwatch)", "packages/functions/src/event-source"],

@@ -1,65 +1,13 @@
-/** A dump of images: its place, a folder or a prefix of an S3 bucket, and the schema of what it holds. */
-import { mkdir, readFile, realpath, rename, stat, writeFile } from "node:fs/promises";
-import { dirname, join, resolve, sep } from "node:path";
-import { Storage } from "@image-pipeline/core/aws/storage";
+/** The schema of a dump of images: its manifest, and the images as JSON lines. */
 import { ID } from "@image-pipeline/core/id";
 import { Image } from "@image-pipeline/core/images/image";
 import { Transfer } from "@image-pipeline/core/pipeline/transfer";
 import { VariantFile } from "@image-pipeline/core/records/variant-file";
 import { type ImageRecord, statuses } from "@image-pipeline/core/table/image-entity";
-import { Resource } from "sst";
 import * as v from "valibot";
 import { UsageError } from "./command.ts";
-
-/**
- * A place of files. Paths are relative and have `/`. `read` returns undefined for a file that does not exist, and throws for
- * one of more than `bytesMax` bytes, or outside the dump.
- */
-export type Dump = {
-  read(path: string, bytesMax: number): Promise<Buffer | undefined>;
-  write(path: string, bytes: Buffer | string): Promise<void>;
-};
-
-/** Opens `s3://BUCKET/PREFIX` or a folder. Throws `UsageError` for a bucket of the stage, whose objects are images. */
-export function openDump(place: string): Dump {
-  if (!place.startsWith("s3://")) return folder(resolve(place));
-  const [, bucket, prefix = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(place) ?? [];
-  if (!bucket) throw new UsageError(`${place} is no S3 location. Name it as s3://BUCKET/PREFIX.`);
-  if (bucket === Resource.Uploads.name || bucket === Resource.Processed.name)
-    throw new UsageError(`The bucket ${bucket} is one of the stage's. Name another one.`);
-  const keyOf = (path: string) => `${prefix.replace(/\/*$/, prefix === "" ? "" : "/")}${path}`;
-  return {
-    read: (path, bytesMax) => Storage.readObject(bucket, keyOf(path), bytesMax),
-    write: (path, bytes) => Storage.writeObject(bucket, keyOf(path), Buffer.from(bytes)),
-  };
-}
-
-function folder(root: string): Dump {
-  return {
-    async read(path, bytesMax) {
-      const file = join(root, path);
-      try {
-        // A link in a foreign dump must not read other files of this machine.
-        if (!(await realpath(file)).startsWith((await realpath(root)) + sep))
-          throw new Transfer.TransferError(`${path} leads out of the dump.`);
-        const { size } = await stat(file);
-        if (size > bytesMax)
-          throw new Transfer.TransferError(`${path} has ${size} bytes; at most ${bytesMax} are read.`);
-        return await readFile(file);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-        throw error;
-      }
-    },
-    async write(path, bytes) {
-      const file = join(root, path);
-      await mkdir(dirname(file), { recursive: true });
-      // Renamed into place: a crash leaves no half of a file.
-      await writeFile(`${file}.new`, bytes);
-      await rename(`${file}.new`, file);
-    },
-  };
-}
+import type { Place } from "./place.ts";
+import { PlaceError } from "./stage.ts";
 
 /** The file that describes a dump. Without `complete`, its export has not ended. */
 export const manifestPath = "manifest.json";
@@ -83,15 +31,22 @@ const segmentBytesMax = 268_435_456;
 /** Most bytes of a manifest. */
 const manifestBytesMax = 65_536;
 
-/** Reads the manifest of a dump. Throws `UsageError` without one, and for an export that has not ended. */
-export async function readManifest(dump: Dump, place: string): Promise<Manifest> {
+/** Reads the manifest of a dump; undefined without one. Throws `UsageError` for one that is not of this version. */
+export async function findManifest(dump: Place, place: string): Promise<Manifest | undefined> {
   const text = await dump.read(manifestPath, manifestBytesMax);
-  if (!text) throw new UsageError(`${place} has no ${manifestPath}: it is no dump of an export.`);
-  const read = v.safeParse(v.pipe(v.string(), v.parseJson(), Manifest), text.toString());
+  if (text === undefined) return undefined;
+  const read = v.safeParse(v.pipe(v.string(), v.parseJson(), Manifest), text);
   if (!read.success) throw new UsageError(`${place} has a ${manifestPath} that this version cannot read.`);
-  if (!read.output.complete)
-    throw new UsageError(`The export to ${place} has not ended. Run it again, which continues it.`);
   return read.output;
+}
+
+/** Reads the manifest of a whole dump. Throws `UsageError` without one, and for an export that has not ended. */
+export async function readManifest(dump: Place, place: string): Promise<Manifest> {
+  const manifest = await findManifest(dump, place);
+  if (!manifest) throw new UsageError(`${place} has no ${manifestPath}: it is no dump of an export.`);
+  if (!manifest.complete)
+    throw new UsageError(`The export to ${place} has not ended. Run it again, which continues it.`);
+  return manifest;
 }
 
 /** An image of a dump. */
@@ -101,12 +56,11 @@ export type Line = Transfer.Image & { files: Transfer.File[] };
 export type Refused = { id: string; message: string };
 
 /** Reads one file of images. Throws if there is none. */
-export async function readSegment(dump: Dump, segment: number): Promise<(Line | Refused)[]> {
+export async function readSegment(dump: Place, segment: number): Promise<(Line | Refused)[]> {
   const path = segmentPath(segment);
   const text = await dump.read(path, segmentBytesMax);
-  if (!text) throw new UsageError(`The dump has no ${path}.`);
+  if (text === undefined) throw new PlaceError(`The dump has no ${path}.`);
   return text
-    .toString()
     .split("\n")
     .filter(Boolean)
     .map((line, index) => lineOf(line, `${path}:${index + 1}`));

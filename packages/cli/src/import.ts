@@ -6,13 +6,24 @@ import * as v from "valibot";
 import { openCheckpoint } from "./checkpoint.ts";
 import { checkpointOption, command, dryRunOption, jsonOption, program, yesOption } from "./command.ts";
 import { confirmStage } from "./confirm.ts";
-import { type Dump, type Line, openDump, readManifest, readSegment } from "./dump.ts";
+import { type Line, readManifest, readSegment } from "./dump.ts";
 import { concurrency } from "./export.ts";
 import { printable, red } from "./format.ts";
+import {
+  type Place as Dump,
+  endpointOption,
+  openPlace,
+  placeHelp,
+  profileOption,
+  regionOption,
+} from "./place.ts";
 import { inWords, onInterrupt, type Progress, startProgress } from "./progress.ts";
 import { requireStage } from "./stage.ts";
 
-/** Counts of an import. `same`: images that the stage had. `wrong`: those that differ from the dump at the end. */
+/**
+ * Counts of an import. `same`: images that the stage had. At the end, images are `compared` with the dump, and those that
+ * differ are `wrong`.
+ */
 const counts = {
   looked: v.number(),
   imported: v.number(),
@@ -20,76 +31,84 @@ const counts = {
   conflicts: v.number(),
   refused: v.number(),
 };
-type Counts = { [Name in keyof typeof counts]: number } & { wrong: number };
+type Counts = { [Name in keyof typeof counts]: number } & { compared: number; wrong: number };
 
-const Place = v.object({ segment: v.number(), ...counts });
+const Position = v.object({ segment: v.number(), ...counts });
 
 export const importation = command(
   "import",
   `Write the images of an export on this stage
 
-Each image keeps its id, version, files and history, and is not processed again; its time of change is that of the import. An image that the stage already has is left alone, and listed if it differs. Compares the hashes at the end. If it is interrupted, the same command continues from its checkpoint. Running it twice does no harm.`,
+Each image keeps its id, version, files and history, and is not processed again; its time of change is that of the import. An image that the stage already has is left alone, and listed if it differs. Compares the hashes at the end. If it is interrupted, the same command continues from its checkpoint. Running it twice does no harm. No webhook is sent for an imported image. ${placeHelp}`,
   [
     `${program} import --from backup --dry-run`,
+    `${program} import --from s3://my-dumps/2026-11-26 --profile me --region eu-central-1`,
     `npx sst shell --stage production -- ${program} import --from s3://my-dumps/2026-11-26`,
   ],
 )
   .requiredOption("--from <place>", "Folder, or s3://BUCKET/PREFIX, that an export has written")
   .option("--owner <owner>", "Only the images of this owner")
   .option("--overwrite", "Replace images of the stage that differ")
+  .addOption(endpointOption())
+  .addOption(regionOption())
+  .addOption(profileOption())
   .addOption(dryRunOption("Only compare the images with the stage's"))
   .addOption(checkpointOption("import"))
   .addOption(yesOption())
   .addOption(jsonOption())
-  .action(async ({ from, owner, overwrite = false, dryRun = false, checkpoint: file, yes, json }) => {
-    const stage = await requireStage();
-    const dump = openDump(from);
-    const { at, segments } = await readManifest(dump, from);
-    const identity = { command: "import", stage, from, at, owner: owner ?? null, overwrite };
-    const checkpoint = dryRun
-      ? undefined
-      : await openCheckpoint(file ?? `.image-import-${stage}.json`, identity, Place);
-    const question = overwrite
-      ? "Import the images, and replace those of the stage that differ?"
-      : "Import the images that the stage does not have?";
-    if (!dryRun && !(await confirmStage(question, stage, yes))) {
-      process.stderr.write("Nothing was imported. --dry-run compares the images with the stage's.\n");
-      process.exitCode = 1;
-      return;
-    }
-    const place = checkpoint?.place;
-    const interrupted = onInterrupt();
-    const begin = { looked: 0, imported: 0, same: 0, conflicts: 0, refused: 0 };
-    const progress = startProgress<Counts>(
-      `import (${stage})${dryRun ? ", dry run" : ""}`,
-      { ...begin, ...(place && countsOf(place)), wrong: 0 },
-      { json },
-    );
-    try {
-      if (place) progress.say("Continuing from the checkpoint.", { resumed: true });
-      const isWanted = ({ record }: Line) => owner === undefined || record.owner === owner;
-      for (let segment = place?.segment ?? 0; segment < segments && !interrupted.aborted; segment++) {
-        const lines = await wantedOf(dump, segment, isWanted, progress);
-        if (dryRun) await compare(lines, progress);
-        else await importImages(lines, dump, overwrite, interrupted, progress);
-        if (interrupted.aborted) break;
-        await checkpoint?.save({ segment: segment + 1, ...countsOf(progress.counts) });
+  .action(
+    async ({ from, owner, overwrite = false, dryRun = false, checkpoint: file, yes, json, ...bucket }) => {
+      const stage = await requireStage();
+      const dump = openPlace(from, bucket);
+      const { at, segments } = await readManifest(dump, from);
+      const identity = { command: "import", stage, from, ...bucket, at, owner: owner ?? null, overwrite };
+      const checkpoint = dryRun
+        ? undefined
+        : await openCheckpoint(file ?? `.image-import-${stage}.json`, identity, Position);
+      const question = overwrite
+        ? "Import the images, and replace those of the stage that differ?"
+        : "Import the images that the stage does not have?";
+      if (!dryRun && !(await confirmStage(question, stage, yes))) {
+        process.stderr.write("Nothing was imported. --dry-run compares the images with the stage's.\n");
+        process.exitCode = 1;
+        return;
       }
-      if (!dryRun && !interrupted.aborted) {
-        for (let segment = 0; segment < segments; segment++) await verify(dump, segment, isWanted, progress);
-        await checkpoint?.remove();
+      const place = checkpoint?.place;
+      const interrupted = onInterrupt();
+      const begin = { looked: 0, imported: 0, same: 0, conflicts: 0, refused: 0 };
+      const progress = startProgress<Counts>(
+        `import (${stage})${dryRun ? ", dry run" : ""}`,
+        { ...begin, ...(place && countsOf(place)), compared: 0, wrong: 0 },
+        { json },
+      );
+      try {
+        if (place) progress.say("Continuing from the checkpoint.", { resumed: true });
+        const isWanted = ({ record }: Line) => owner === undefined || record.owner === owner;
+        for (let segment = place?.segment ?? 0; segment < segments && !interrupted.aborted; segment++) {
+          const lines = await wantedOf(dump, segment, isWanted, progress);
+          if (dryRun) await compare(lines, progress);
+          else await importImages(lines, dump, overwrite, interrupted, progress);
+          if (interrupted.aborted) break;
+          await checkpoint?.save({ segment: segment + 1, ...countsOf(progress.counts) });
+        }
+        if (!dryRun && !interrupted.aborted) {
+          progress.say("Comparing the copies.", { comparing: true });
+          for (let segment = 0; segment < segments && !interrupted.aborted; segment++)
+            await verify(dump, segment, isWanted, interrupted, progress);
+        }
+        if (!interrupted.aborted) await checkpoint?.remove();
+        const end = interrupted.aborted ? "Interrupted; run the same command to continue." : "Done.";
+        progress.end(`${end} ${inWords(progress.counts)}.`, { interrupted: interrupted.aborted, dryRun });
+        const { conflicts, refused, wrong } = progress.counts;
+        if (interrupted.aborted) process.exitCode = 130;
+        else if (conflicts + refused + wrong > 0) process.exitCode = 1;
+      } finally {
+        progress.stop();
       }
-      const end = interrupted.aborted ? "Interrupted; run the same command to continue." : "Done.";
-      progress.end(`${end} ${inWords(progress.counts)}.`, { interrupted: interrupted.aborted, dryRun });
-      const { conflicts, refused, wrong } = progress.counts;
-      if (interrupted.aborted) process.exitCode = 130;
-      else if (conflicts + refused + wrong > 0) process.exitCode = 1;
-    } finally {
-      progress.stop();
-    }
-  });
+    },
+  );
 
-const countsOf = ({ looked, imported, same, conflicts, refused }: Omit<Counts, "wrong">) => ({
+const countsOf = ({ looked, imported, same, conflicts, refused }: Omit<Counts, "compared" | "wrong">) => ({
   looked,
   imported,
   same,
@@ -122,18 +141,14 @@ async function importImages(
   interrupted: AbortSignal,
   progress: Progress<Counts>,
 ): Promise<void> {
-  const load = async ({ path, bytes }: { path: string; bytes: number }) => {
-    const found = await dump.read(path, bytes);
-    if (!found) throw new Transfer.TransferError(`The dump has no file ${path}.`);
-    return found;
-  };
+  const open = ({ path, bytes }: Transfer.File) => dump.open(path, bytes);
   await pMap(
     lines,
     async (line) => {
       if (interrupted.aborted) return;
       const { imageID: id } = line.record;
       try {
-        count(id, await Transfer.write(line, load, { overwrite }), progress);
+        count(id, await Transfer.write(line, open, { overwrite }), progress);
       } catch (error) {
         // An image that is damaged must not keep the others from being imported; a stage that does not answer must.
         if (!isRefusal(error)) throw error;
@@ -175,6 +190,7 @@ async function verify(
   dump: Dump,
   segment: number,
   isWanted: (line: Line) => boolean,
+  interrupted: AbortSignal,
   { counts, say }: Progress<Counts>,
 ): Promise<void> {
   const lines = (await readSegment(dump, segment)).filter(
@@ -183,7 +199,9 @@ async function verify(
   await pMap(
     lines,
     async (line) => {
+      if (interrupted.aborted) return;
       const { imageID: id } = line.record;
+      counts.compared++;
       for (const message of (await Transfer.verify(line)).faults) {
         counts.wrong++;
         say(`${red("✗")} ${id} ${printable(message)}`, { wrong: id, id, message });

@@ -11,7 +11,7 @@ import { get } from "./get.ts";
 import { list } from "./list.ts";
 import { mcp } from "./mcp.ts";
 import { similar } from "./similar.ts";
-import { enterStage, isUnreachable, NoStageError } from "./stage.ts";
+import { enterStage, isUnreachable, NoStageError, PlaceError } from "./stage.ts";
 import { upload } from "./upload.ts";
 import { usage } from "./usage.ts";
 import { webhooks } from "./webhooks.ts";
@@ -89,7 +89,7 @@ function refuse(command: CommandUnknownOpts, { message }: UsageError): number {
 /** Returns the message of an expected error. A bug keeps its stack. */
 function messageOf(error: unknown): string | undefined {
   if (error instanceof ClientError) return explain(error);
-  if (error instanceof NoStageError) return error.message;
+  if (error instanceof NoStageError || error instanceof PlaceError) return error.message;
   if (isUnreachable(error)) return "The stage does not answer. Is `npm start` still running?";
   return undefined;
 }

@@ -9,6 +9,19 @@ export class NoStageError extends Error {
   override readonly name = "NoStageError";
 }
 
+/** The place of a dump does not answer, or refuses. */
+export class PlaceError extends Error {
+  override readonly name = "PlaceError";
+}
+
+let own: NodeJS.ProcessEnv | undefined;
+
+/**
+ * Returns the user's environment, if the embedded mode's has replaced the AWS configuration in it; undefined for a deployed
+ * stage, whose configuration is the user's.
+ */
+export const ownEnvironment = (): NodeJS.ProcessEnv | undefined => own;
+
 /**
  * Puts the resources of a running embedded mode into the environment, unless `sst shell` has put a deployed stage's
  * there. Must run before core is imported, because `sst` reads the environment when it is loaded.
@@ -21,6 +34,7 @@ export async function enterStage(env: NodeJS.ProcessEnv = process.env): Promise<
     if (error.code === "ENOENT") return "{}";
     throw error;
   });
+  own = { ...env };
   Object.assign(env, JSON.parse(text));
 }
 

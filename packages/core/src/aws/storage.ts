@@ -1,4 +1,4 @@
-/** Reads and writes the two buckets. The only file that imports the S3 client. */
+/** Reads and writes the two buckets. Only this file and `object-stream.ts` import the S3 client. */
 export * as Storage from "./storage.ts";
 
 import type { Readable } from "node:stream";
@@ -12,14 +12,18 @@ import {
   type ObjectIdentifier,
   PutObjectCommand,
   S3Client,
+  type S3ClientConfig,
   S3ServiceException,
 } from "@aws-sdk/client-s3";
 import { Resource } from "sst";
 import { backoff } from "../time.ts";
 import { storageLimits } from "./limits.ts";
 
-/** Creates a client from the environment: region, credentials, `AWS_ENDPOINT_URL_S3`. Tests change `timeouts`. */
-export const createClient = (timeouts: { socketTimeout?: number } = {}) =>
+/**
+ * Creates a client from the environment: region, credentials, `AWS_ENDPOINT_URL_S3`. `other` is of an S3 that is not the
+ * stage's. Tests change `timeouts`.
+ */
+export const createClient = (timeouts: { socketTimeout?: number } = {}, other: S3ClientConfig = {}) =>
   new S3Client({
     ...storageLimits,
     requestHandler: { ...storageLimits.requestHandler, ...timeouts },
@@ -28,6 +32,9 @@ export const createClient = (timeouts: { socketTimeout?: number } = {}) =>
     // The pipeline records its own SHA-256 of what it read. A checksum of what it writes adds nothing to TLS.
     requestChecksumCalculation: "WHEN_REQUIRED",
     responseChecksumValidation: "WHEN_REQUIRED",
+    // Without one the SDK prints a warning for each stream that it cannot send again; all its errors are thrown too.
+    logger: { debug() {}, info() {}, warn() {}, error() {} },
+    ...other,
   });
 
 let shared: S3Client | undefined;
@@ -93,33 +100,6 @@ async function etagOf(Bucket: string, Key: string): Promise<string | undefined> 
   try {
     const { ETag } = await client().send(new HeadObjectCommand({ Bucket, Key }));
     return ETag && unquoted(ETag);
-  } catch (error) {
-    if (statusOf(error) === 404) return undefined;
-    throw error;
-  }
-}
-
-/** Writes an original. Used for copies of images: uploads are presigned. Returns its ETag without quotes. */
-export async function writeOriginal(key: string, bytes: Buffer, contentType: string): Promise<string> {
-  const { ETag = "" } = await client().send(
-    new PutObjectCommand({ Bucket: Resource.Uploads.name, Key: key, Body: bytes, ContentType: contentType }),
-  );
-  return unquoted(ETag);
-}
-
-/** Writes an object of a bucket that is not the stage's. */
-export async function writeObject(Bucket: string, Key: string, bytes: Buffer): Promise<void> {
-  await client().send(new PutObjectCommand({ Bucket, Key, Body: bytes }));
-}
-
-/** Reads an object of at most `bytesMax` bytes; undefined if there is none. Throws if it is larger. */
-export async function readObject(Bucket: string, Key: string, bytesMax: number): Promise<Buffer | undefined> {
-  try {
-    const { Body, ContentLength = 0 } = await client().send(new GetObjectCommand({ Bucket, Key }));
-    if (!Body) throw new Error(`S3 returned no body for ${Key}.`);
-    if (ContentLength <= bytesMax) return await bytesOf(Body as Readable, ContentLength);
-    if ("destroy" in Body) Body.destroy();
-    throw new Error(`${Key} has ${ContentLength} bytes; at most ${bytesMax} are read.`);
   } catch (error) {
     if (statusOf(error) === 404) return undefined;
     throw error;

@@ -1,7 +1,8 @@
 /** Reads images as a whole, and writes them on another stage: record, audit trail, original and variants. */
 export * as Transfer from "./transfer.ts";
 
-import { createHash, randomUUID } from "node:crypto";
+import { randomUUID } from "node:crypto";
+import { ObjectStream } from "../aws/object-stream.ts";
 import { Storage } from "../aws/storage.ts";
 import { contentTypeOf } from "../engine/format.ts";
 import { ID } from "../id.ts";
@@ -16,8 +17,11 @@ export type Image = { record: ImageRecord; events: Awaited<ReturnType<typeof his
 /** A file of an image: the original, or a variant's file by its key. `md5` is the ETag of an object put in one request. */
 export type File = { path: string; bytes: number; sha256: string; md5: string };
 
-/** A file and its bytes. */
-export type Content = { path: string; bytes: Buffer };
+/** Writes a file of this path. */
+type Keep = (path: string, opened: ObjectStream.Opened) => Promise<void>;
+
+/** Opens a file of these bytes. */
+type Open = (file: File) => Promise<ObjectStream.Opened>;
 
 /** Place of an image's original in a dump. */
 export const originalPath = ({ owner, imageID }: Pick<ImageRecord, "owner" | "imageID">): string =>
@@ -32,10 +36,7 @@ const roundsMax = 5;
  * Reads an image and gives its files to `keep`, one after the other. An image that changes meanwhile is read again.
  * Returns undefined for an image that is not copied: deleted, or waiting for its bytes. Throws if it does not stop changing.
  */
-export async function read(
-  imageID: string,
-  keep: (file: Content) => Promise<void>,
-): Promise<(Image & { files: File[] }) | undefined> {
+export async function read(imageID: string, keep: Keep): Promise<(Image & { files: File[] }) | undefined> {
   for (let round = 0; round < roundsMax; round++) {
     const record = await readRecord(imageID);
     if (!record || !Copy.isCopied(record)) return undefined;
@@ -49,26 +50,31 @@ export async function read(
   throw new Error(`${imageID} changed ${roundsMax} times while it was read. Export again later.`);
 }
 
+/** Returns the bytes of the files that a copy of this record has, as far as the record has them; undefined if it has no copy. */
+export function sizeOf(record: ImageRecord): number | undefined {
+  if (!Copy.isCopied(record)) return undefined;
+  const original = record.etag === undefined || record.discarded ? 0 : (record.bytes ?? 0);
+  return VariantFile.of(record).reduce((sum, { bytes = 0 }) => sum + bytes, original);
+}
+
 /** Reads the files that a record names; undefined if one is missing or was replaced. Lazy files are made again on demand. */
-async function readFiles(
-  record: ImageRecord,
-  keep: (file: Content) => Promise<void>,
-): Promise<File[] | undefined> {
+async function readFiles(record: ImageRecord, keep: Keep): Promise<File[] | undefined> {
   const files: File[] = [];
-  const add = async (path: string, bytes: Buffer) => {
-    await keep({ path, bytes });
-    files.push({ path, bytes: bytes.length, sha256: hash("sha256", bytes), md5: hash("md5", bytes) });
-  };
-  if (record.etag !== undefined && !record.discarded) {
-    const original = await Storage.readOriginal(record.key, record.etag, Number.POSITIVE_INFINITY);
-    if (original.is !== "read") return undefined;
-    await add(originalPath(record), original.bytes);
+  const add = (path: string, open: () => Promise<ObjectStream.Opened | undefined>) =>
+    ObjectStream.retrying(async () => {
+      const opened = await open();
+      if (!opened) return false;
+      const { body, sum } = ObjectStream.summed(opened);
+      await keep(path, { body, bytes: opened.bytes });
+      files.push({ path, ...sum() });
+      return true;
+    });
+  const { etag, key } = record;
+  if (etag !== undefined && !record.discarded) {
+    if (!(await add(originalPath(record), () => ObjectStream.openOriginal(key, etag)))) return undefined;
   }
-  for (const key of VariantFile.storedKeysOf(record)) {
-    const variant = await Storage.readVariant(key);
-    if (!variant) return undefined;
-    await add(variantPath(key), variant.bytes);
-  }
+  for (const key of VariantFile.storedKeysOf(record))
+    if (!(await add(variantPath(key), () => ObjectStream.openVariant(key)))) return undefined;
   return files;
 }
 
@@ -97,13 +103,13 @@ export function compare(
 }
 
 /**
- * Writes an image on this stage, with its id, version and files as they were. `load` reads a file. Files come first, then
+ * Writes an image on this stage, with its id, version and files as they were. `open` opens a file. Variants come first, then
  * the record, then the original, whose event the record knows. Repeating it after a crash completes it. Throws a
  * `TransferError` if a file is missing or damaged.
  */
 export async function write(
   image: Image & { files: readonly File[] },
-  load: (file: File) => Promise<Buffer>,
+  open: Open,
   { overwrite = false } = {},
 ): Promise<Outcome> {
   const { record, files } = image;
@@ -116,18 +122,22 @@ export async function write(
   if (outcome.is === "same") {
     // A crash between the record and the original.
     if (file && (await Storage.etagOfOriginal(key)) === undefined)
-      await putOriginal(record, key, await checked(file, load), file.md5);
+      await sendOriginal(record, key, file, open);
     return outcome;
   }
   if (outcome.is === "conflict" && !overwrite) return outcome;
   if (record.etag !== undefined && !record.discarded && !file)
     throw new TransferError("The dump has no original.");
-  const original = file && (await checked(file, load));
+  // The original is sent last, when a damaged one could no longer be refused.
+  if (file) await check(file, open);
   for (const { key, format, bytes } of VariantFile.of(record)) {
     if (bytes === undefined) continue;
     const variant = files.find(({ path }) => path === variantPath(key));
     if (!variant) throw new TransferError(`The dump has no file ${key}.`);
-    await Storage.writeVariant(key, await checked(variant, load), contentTypeOf(format));
+    const contentType = contentTypeOf(format);
+    await send(variant, open, (opened) =>
+      ObjectStream.putVariant(key, opened, { md5: variant.md5, contentType }),
+    );
   }
   const after = Copy.recordOf(record, {
     etag,
@@ -140,7 +150,7 @@ export async function write(
       is: "conflict",
       message: "The image was changed on the stage during the import. Import it again.",
     };
-  if (file && original) await putOriginal(record, key, original, file.md5);
+  if (file) await sendOriginal(record, key, file, open);
   return { is: "copied" };
 }
 
@@ -172,22 +182,43 @@ export async function verify({
 const etagIn = (record: ImageRecord, files: readonly File[]): string | undefined =>
   files.find(({ path }) => path === originalPath(record))?.md5 ?? record.etag;
 
-async function putOriginal(record: ImageRecord, key: string, bytes: Buffer, md5: string): Promise<void> {
+async function sendOriginal(record: ImageRecord, key: string, file: File, open: Open): Promise<void> {
   const type = record.source ? contentTypeOf(record.source.format) : record.declared?.contentType;
-  const etag = await Storage.writeOriginal(key, bytes, type ?? "application/octet-stream");
+  const contentType = type ?? "application/octet-stream";
+  const { md5 } = file;
+  const etag = await send(file, open, (opened) =>
+    ObjectStream.putOriginal(key, opened, { md5, contentType }),
+  );
   if (etag !== md5)
     throw new TransferError(
       `S3 stored the original with the ETag ${etag} instead of its MD5 ${md5}; it is processed again.`,
     );
 }
 
-async function checked(file: File, load: (file: File) => Promise<Buffer>): Promise<Buffer> {
-  const bytes = await load(file);
-  const isSame = hash("sha256", bytes) === file.sha256 && hash("md5", bytes) === file.md5;
-  if (bytes.length !== file.bytes || !isSame)
-    throw new TransferError(`${file.path} is damaged: its hash differs.`);
-  return bytes;
+/** Sends a file in one request, which S3 refuses if its MD5 differs. */
+const send = (
+  file: File,
+  open: Open,
+  put: (opened: ObjectStream.Opened) => Promise<string>,
+): Promise<string> =>
+  ObjectStream.retrying(async () => {
+    const opened = await open(file);
+    const { body, sum } = ObjectStream.summed(opened);
+    try {
+      const etag = await put({ body, bytes: opened.bytes });
+      if (isOf(file, sum())) return etag;
+    } catch (error) {
+      if (!ObjectStream.isBadDigest(error)) throw error;
+    }
+    throw damaged(file);
+  });
+
+/** Throws a `TransferError` for a file whose hash differs. */
+async function check(file: File, open: Open): Promise<void> {
+  const sum = await ObjectStream.retrying(async () => ObjectStream.sumOf(await open(file)));
+  if (!isOf(file, sum)) throw damaged(file);
 }
 
-const hash = (algorithm: "md5" | "sha256", bytes: Buffer) =>
-  createHash(algorithm).update(bytes).digest("hex");
+const isOf = ({ sha256, md5 }: File, sum: ObjectStream.Sum) => sha256 === sum.sha256 && md5 === sum.md5;
+
+const damaged = ({ path }: File) => new TransferError(`${path} is damaged: its hash differs.`);

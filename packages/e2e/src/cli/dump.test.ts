@@ -25,12 +25,12 @@ test("a dump in a bucket has its files under the prefix, and no file is read bey
   vi.stubEnv("AWS_REGION", region);
   vi.stubEnv("AWS_ACCESS_KEY_ID", credentials.accessKeyId);
   vi.stubEnv("AWS_SECRET_ACCESS_KEY", credentials.secretAccessKey);
-  const { openDump } = await import("@image-pipeline/cli/dump");
-  const dump = openDump("s3://dumps/2026/november");
+  const { openPlace } = await import("@image-pipeline/cli/place");
+  const dump = openPlace("s3://dumps/2026/november");
   await dump.write("images/000000.jsonl", "text");
-  expect(String(await dump.read("images/000000.jsonl", 4))).toBe("text");
-  const whole = openDump("s3://dumps");
-  expect(String(await whole.read("2026/november/images/000000.jsonl", 4))).toBe("text");
+  expect(await dump.read("images/000000.jsonl", 4)).toBe("text");
+  const whole = openPlace("s3://dumps");
+  expect(await whole.read("2026/november/images/000000.jsonl", 4)).toBe("text");
   expect(await dump.read("images/000001.jsonl", 4)).toBeUndefined();
   await expect(dump.read("images/000000.jsonl", 3)).rejects.toThrow("at most 3 are read");
 });

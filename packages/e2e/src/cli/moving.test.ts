@@ -1,5 +1,7 @@
 import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { type S3, startS3 } from "@image-pipeline/local/s3/server";
+import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { startTestCloud, type TestCloud } from "../cloud.fixture.ts";
 import { dataDir, start as startMain } from "../local/main.fixture.ts";
@@ -12,11 +14,21 @@ vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 let target: TestCloud;
 let dump: string;
 
+/** Another S3, with keys and a region that are not a stage's. */
+let other: S3;
+const region = "eu-central-1";
+const own = { accessKeyId: "me", secretAccessKey: "my-secret" };
+
 beforeAll(async () => {
   target = await startTestCloud();
   dump = join(target.folder, "dump");
+  const dataDir = join(target.folder, "other");
+  other = await startS3({ dataDir, port: 0, buckets: ["dumps"], region, ...own, onEvent: () => {} });
 });
-afterAll(() => target.stop());
+afterAll(async () => {
+  await other.close();
+  await target.stop();
+});
 
 type Line = { done?: string; refused?: unknown; message?: string } & Record<string, unknown>;
 
@@ -43,11 +55,46 @@ describe("an export of one stage and its import into another", () => {
     expect(before.all.length).toBe(7);
     const environment = { DATA_DIR: dataDir, SST_RESOURCE_App: undefined };
     const checkpoint = ["--checkpoint", join(target.folder, "export.checkpoint")];
-    const exported = await run(["export", "--to", dump, "--json", ...checkpoint], environment);
-    expect(exported).toMatchObject({ code: 0, stderr: "" });
-    expect(jsonLines<Line>(exported.stdout).at(-1)).toMatchObject({ exported: 7, skipped: 1, refused: 0 });
+    const exportTo = async (place: string, own: NodeJS.ProcessEnv = {}, more: readonly string[] = []) => {
+      const line = ["export", "--to", place, "--json", ...checkpoint, ...more];
+      const { code, stdout, stderr } = await run(line, { ...environment, ...own });
+      return { code, stderr, end: jsonLines<Line>(stdout).at(-1) };
+    };
+    const end = { exported: 7, skipped: 1 };
+    const dry = await exportTo(dump, {}, ["--dry-run"]);
+    const folder = await exportTo(dump);
+    expect(folder).toMatchObject({ code: 0, stderr: "", end: { ...end, refused: 0, compared: 7 } });
+    expect(dry).toMatchObject({ code: 0, end: { ...end, bytes: folder.end?.bytes } });
+    expect(await exportTo(dump)).toMatchObject({ code: 2, stderr: expect.stringContaining("--overwrite") });
 
-    expect(await importFrom(dump)).toMatchObject({ code: 0, end: { imported: 7, wrong: 0 } });
+    const bucket = ["--endpoint-url", other.url, "--region", region];
+    const keys = { AWS_ACCESS_KEY_ID: own.accessKeyId, AWS_SECRET_ACCESS_KEY: own.secretAccessKey };
+    const [place, prefix] = ["s3://dumps/nightly", "dumps/nightly"];
+    expect(await exportTo(place, keys, bucket)).toMatchObject({
+      code: 0,
+      stderr: "",
+      end: { ...folder.end, seconds: expect.any(Number) },
+    });
+    const s3 = new AwsClient({ ...own, region, service: "s3" });
+    const [image] = (await readFile(join(dump, "images/000000.jsonl"), "utf8")).split("\n");
+    for (const { path } of JSON.parse(image ?? "").files) {
+      const copy = await s3.fetch(`${other.url}/${prefix}/${path}`);
+      expect(Buffer.from(await copy.arrayBuffer()).equals(await readFile(join(dump, path)))).toBe(true);
+    }
+
+    // The stage's keys are not those of the bucket, which a profile has.
+    const credentials = join(target.folder, "credentials");
+    const { accessKeyId, secretAccessKey } = own;
+    const text = `[me]\naws_access_key_id = ${accessKeyId}\naws_secret_access_key = ${secretAccessKey}\n`;
+    await writeFile(credentials, text);
+    process.env.AWS_SHARED_CREDENTIALS_FILE = credentials;
+    const refused = await runHere(["import", "--from", place, "--yes", ...bucket]);
+    expect([refused.code, refused.stderr]).toEqual([
+      1,
+      expect.stringContaining("s3://dumps/nightly/manifest"),
+    ]);
+    const copied = await importFrom(place, ...bucket, "--profile", "me");
+    expect(copied).toMatchObject({ code: 0, end: { imported: 7, compared: 7, wrong: 0 } });
     await target.settled();
     expect(await seen(target)).toEqual(before);
     expect(await runHere(["doctor", "--grace", "0"])).toMatchObject({ code: 0 });

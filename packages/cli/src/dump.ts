@@ -3,9 +3,10 @@ import { ID } from "@image-pipeline/core/id";
 import { Image } from "@image-pipeline/core/images/image";
 import { Transfer } from "@image-pipeline/core/pipeline/transfer";
 import { VariantFile } from "@image-pipeline/core/records/variant-file";
-import { type ImageRecord, statuses } from "@image-pipeline/core/table/image-entity";
+import { ImageEntity, type ImageRecord, statuses } from "@image-pipeline/core/table/image-entity";
 import * as v from "valibot";
 import { UsageError } from "./command.ts";
+import { printable } from "./format.ts";
 import type { Place } from "./place.ts";
 import { PlaceError } from "./stage.ts";
 
@@ -19,6 +20,8 @@ export const Manifest = v.object({
   at: v.string(),
   complete: v.boolean(),
   segments: v.pipe(v.number(), v.integer(), v.minValue(0), v.maxValue(1_000_000)),
+  /** Images in all, once it is complete. */
+  images: v.optional(v.pipe(v.number(), v.safeInteger(), v.minValue(0))),
 });
 export type Manifest = v.InferOutput<typeof Manifest>;
 
@@ -76,8 +79,19 @@ function lineOf(text: string, place: string): Line | Refused {
   }
   // The schema has checked what keys are made of, and the entity checks the other attributes when it writes them.
   const line = read.output as unknown as Line;
-  const { record, files } = line;
+  const { record, events, files } = line;
   const refuse = (message: string): Refused => ({ id: record.imageID, message });
+  const unknown = Object.keys(record).find((name) => !(name in ImageEntity.schema.attributes));
+  if (unknown !== undefined)
+    return refuse(
+      `record.${printable(unknown)} is unknown. Import it with the version that has exported it.`,
+    );
+  const orders = events.map(({ order }) => order);
+  const isTrail = orders.every(
+    (order, n) => Number(order) < record.last.version && order > (orders[n - 1] ?? ""),
+  );
+  if (!isTrail || record.last.version > record.version)
+    return refuse("The versions of its transitions are out of order.");
   const keys = VariantFile.keysOf(record);
   const wrong = keys.find((key) => !isKeyOf(record, key));
   if (wrong !== undefined) return refuse(`${wrong} is not the key of a file of this image.`);
@@ -95,6 +109,8 @@ function isKeyOf({ owner, imageID }: ImageRecord, key: string): boolean {
 /** A time as the pipeline writes it, which is part of keys. */
 const time = v.pipe(v.string(), v.regex(/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, "It is no time."));
 const natural = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
+/** Versions have ten digits in keys, and grow. */
+const version = v.pipe(natural, v.minValue(1), v.maxValue(999_999_999));
 const hex = (digits: number) =>
   v.pipe(v.string(), v.regex(new RegExp(`^[0-9a-f]{${digits}}$`), "It is no hash."));
 const transition = { type: v.string(), at: time, by: v.string() };
@@ -113,13 +129,13 @@ const Line = v.object({
     createdAt: time,
     updatedAt: time,
     processedAt: v.optional(time),
-    version: v.pipe(natural, v.minValue(1)),
-    attempt: natural,
+    version,
+    attempt: v.pipe(natural, v.maxValue(999_999_999)),
     key: v.pipe(v.string(), v.maxLength(1024)),
     etag: v.optional(v.pipe(v.string(), v.regex(/^[\w-]{1,128}$/, "It is no ETag."))),
     dueAt: v.optional(time),
     deleteAt: v.optional(time),
-    last: v.looseObject({ ...transition, version: v.pipe(natural, v.minValue(1)) }),
+    last: v.looseObject({ ...transition, version }),
     trash: v.optional(
       v.looseObject({ at: time, until: time, status: v.picklist(statuses), dueAt: v.optional(time) }),
     ),

@@ -101,7 +101,10 @@ Writes records and audit trails as JSON lines, originals and variants, and compa
         await verify(dump, manifest.segments, interrupted, progress);
       }
       if (!dryRun && !interrupted.aborted) {
-        await dump.write(manifestPath, JSON.stringify({ ...manifest, complete: true }));
+        await dump.write(
+          manifestPath,
+          JSON.stringify({ ...manifest, complete: true, images: progress.counts.exported }),
+        );
         await checkpoint?.remove();
       }
       const { bytes, ...others } = progress.counts;

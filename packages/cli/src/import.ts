@@ -60,7 +60,7 @@ Each image keeps its id, version, files and history, and is not processed again;
     async ({ from, owner, overwrite = false, dryRun = false, checkpoint: file, yes, json, ...bucket }) => {
       const stage = await requireStage();
       const dump = openPlace(from, bucket);
-      const { at, segments } = await readManifest(dump, from);
+      const { at, segments, images } = await readManifest(dump, from);
       const identity = { command: "import", stage, from, ...bucket, at, owner: owner ?? null, overwrite };
       const checkpoint = dryRun
         ? undefined
@@ -79,22 +79,37 @@ Each image keeps its id, version, files and history, and is not processed again;
       const progress = startProgress<Counts>(
         `import (${stage})${dryRun ? ", dry run" : ""}`,
         { ...begin, ...(place && countsOf(place)), compared: 0, wrong: 0 },
-        { json },
+        { json, total: images },
       );
       try {
         if (place) progress.say("Continuing from the checkpoint.", { resumed: true });
         const isWanted = ({ record }: Line) => owner === undefined || record.owner === owner;
+        const left = new Set<string>();
         for (let segment = place?.segment ?? 0; segment < segments && !interrupted.aborted; segment++) {
           const lines = await wantedOf(dump, segment, isWanted, progress);
           if (dryRun) await compare(lines, progress);
-          else await importImages(lines, dump, overwrite, interrupted, progress);
+          else {
+            const ids = await importImages(lines, dump, overwrite, interrupted, progress);
+            for (const id of ids) left.add(id);
+          }
           if (interrupted.aborted) break;
           await checkpoint?.save({ segment: segment + 1, ...countsOf(progress.counts) });
+        }
+        if (!interrupted.aborted && images !== undefined && progress.counts.looked !== images) {
+          const message = `The dump has ${progress.counts.looked} of its ${images} images.`;
+          progress.counts.refused += Math.max(1, images - progress.counts.looked);
+          progress.say(`${red("✗")} ${message}`, { refused: null, message });
         }
         if (!dryRun && !interrupted.aborted) {
           progress.say("Comparing the copies.", { comparing: true });
           for (let segment = 0; segment < segments && !interrupted.aborted; segment++)
-            await verify(dump, segment, isWanted, interrupted, progress);
+            await verify(
+              dump,
+              segment,
+              (line) => isWanted(line) && !left.has(line.record.imageID),
+              interrupted,
+              progress,
+            );
         }
         if (!interrupted.aborted) await checkpoint?.remove();
         const end = interrupted.aborted ? "Interrupted; run the same command to continue." : "Done.";
@@ -134,13 +149,15 @@ async function wantedOf(
   return lines;
 }
 
+/** Imports images. Returns the ids of those that are refused or in conflict. */
 async function importImages(
   lines: readonly Line[],
   dump: Dump,
   overwrite: boolean,
   interrupted: AbortSignal,
   progress: Progress<Counts>,
-): Promise<void> {
+): Promise<string[]> {
+  const left: string[] = [];
   const open = ({ path, bytes }: Transfer.File) => dump.open(path, bytes);
   await pMap(
     lines,
@@ -148,17 +165,21 @@ async function importImages(
       if (interrupted.aborted) return;
       const { imageID: id } = line.record;
       try {
-        count(id, await Transfer.write(line, open, { overwrite }), progress);
+        const outcome = await Transfer.write(line, open, { overwrite });
+        count(id, outcome, progress);
+        if (outcome.is === "conflict") left.push(id);
       } catch (error) {
         // An image that is damaged must not keep the others from being imported; a stage that does not answer must.
         if (!isRefusal(error)) throw error;
         const { message } = error;
+        left.push(id);
         progress.counts.refused++;
         progress.say(`${red("✗")} ${id} ${printable(message)}`, { refused: id, id, message });
       }
     },
     { concurrency },
   );
+  return left;
 }
 
 /** Returns true for the fault of an image: of its files, or of attributes that the table's entity refuses. */
@@ -201,8 +222,9 @@ async function verify(
     async (line) => {
       if (interrupted.aborted) return;
       const { imageID: id } = line.record;
-      counts.compared++;
-      for (const message of (await Transfer.verify(line)).faults) {
+      const { changed, faults } = await Transfer.verify(line);
+      if (!changed) counts.compared++;
+      for (const message of faults) {
         counts.wrong++;
         say(`${red("✗")} ${id} ${printable(message)}`, { wrong: id, id, message });
       }

@@ -33,7 +33,8 @@ export const isCopied = ({ status, etag }: ImageRecord): boolean => {
 /**
  * Returns the record of a copy: the same id, version, content and newest transition. `etag` is that of the object in the
  * target's bucket; undefined if there is none. An image that was being processed is due at once. `before` is the record that
- * it replaces: then the version grows, and the files that only `before` names are removed a day later.
+ * it replaces: then the version grows, also that of the newest transition, and the files that only `before` names are removed
+ * a day later.
  */
 export function recordOf(
   record: ImageRecord,
@@ -49,11 +50,13 @@ export function recordOf(
   const isUnfinished = record.status === "pending" || record.status === "processing";
   const names = new Set(VariantFile.keysOf(record));
   const keys = before ? VariantFile.keysOf(before).filter((key) => !names.has(key)) : [];
+  const version = before ? Math.max(record.version, before.version + 1) : record.version;
   return {
     ...kept,
     key: ID.keyOf(record.owner, record.imageID),
     status: isUnfinished ? "pending" : record.status,
-    version: before ? Math.max(record.version, before.version + 1) : record.version,
+    version,
+    last: before ? { ...record.last, version } : record.last,
     etag,
     sequencer: etag === undefined ? undefined : sequencer,
     // The uploads bucket has no original that is still to be removed.

@@ -112,7 +112,12 @@ export async function copy(
   if ((await put(before, { ...after, updatedAt: new Date().toISOString() }, added)) !== "written")
     return false;
   await Counters.move(before, after);
-  if (before) await Posting.remove({ ...before, version }, dropped);
+  if (!before) return true;
+  await Posting.remove({ ...before, version }, dropped);
+  // The audit trail of the image that was replaced. Another writer keeps its transitions under higher versions.
+  const kept = new Set(events.map(({ order }) => order));
+  const stale = (await history(imageID)).filter(({ order }) => order < orderOf(version) && !kept.has(order));
+  await EventEntity.delete(stale.map(({ order }) => ({ imageID, order }))).go();
   return true;
 }
 

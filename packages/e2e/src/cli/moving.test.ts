@@ -1,5 +1,8 @@
-import { copyFile, mkdir, readdir, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { copyFile, mkdir, readdir, readFile, rm, symlink, truncate, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { promisify } from "node:util";
+import { createClient } from "@image-pipeline/client";
 import { type S3, startS3 } from "@image-pipeline/local/s3/server";
 import { AwsClient } from "aws4fetch";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
@@ -101,6 +104,21 @@ describe("an export of one stage and its import into another", () => {
     expect(await importFrom(dump)).toMatchObject({ code: 0, end: { imported: 0, same: 7 } });
   });
 
+  test("leaves a changed image alone, and replaces it with its history on demand", async () => {
+    const { images } = createClient({ baseUrl: target.url });
+    const [image] = (await images.page({ status: "ready" })).items;
+    if (!image) throw new Error("No image is ready.");
+    const before = await images.events(image.id);
+    await images.update(image.id, { title: "On the target" });
+    const changed = await images.update(image.id, { title: "And again" });
+    expect(await importFrom(dump)).toMatchObject({ code: 1, end: { same: 6, conflicts: 1 } });
+    expect(await images.get(image.id)).toEqual(changed);
+    expect(await importFrom(dump, "--overwrite")).toMatchObject({ code: 0, end: { imported: 1, same: 6 } });
+    const { title, version } = await images.get(image.id);
+    expect([title, version]).toEqual([image.title, changed.version + 1]);
+    expect(await images.events(image.id)).toEqual(before);
+  });
+
   test("refuses ids, keys and files that lead elsewhere, and imports the others", async () => {
     const names = await readdir(join(dump, "images"));
     const texts = await Promise.all(names.map((name) => readFile(join(dump, "images", name), "utf8")));
@@ -120,8 +138,8 @@ describe("an export of one stage and its import into another", () => {
       }
       return JSON.parse(text.replaceAll(record.imageID, id));
     };
-    const copies = await Promise.all(Array.from({ length: 7 }, (_, n) => copyOf(ready[0] ?? "", n)));
-    const [traversal, foreign, link, damaged, keyed, file, good] = copies;
+    const copies = await Promise.all(Array.from({ length: 12 }, (_, n) => copyOf(ready[0] ?? "", n)));
+    const [traversal, foreign, link, damaged, keyed, file, newer, late, short, gone, pipe, good] = copies;
     traversal.record.imageID = "img_../../../etc/passwd";
     foreign.record.variants.small.key = foreign.record.variants.small.key.replace(
       /img_\w+/,
@@ -134,16 +152,23 @@ describe("an export of one stage and its import into another", () => {
     await writeFile(join(hostile, damaged.files[1].path), Buffer.alloc(damaged.files[1].bytes));
     keyed.record.createdAt = "2026#owner_other";
     file.files.push({ ...file.files[0], path: "../secret" });
+    newer.record.hologram = true;
+    late.events[0].order = "0000000009";
+    await truncate(join(hostile, short.files[0].path), 100);
+    await rm(join(hostile, gone.files[1].path));
+    const fifo = join(hostile, pipe.files[0].path);
+    await rm(fifo);
+    await promisify(execFile)("mkfifo", [fifo]);
     await mkdir(join(hostile, "images"));
     const text = `${copies.map((line) => JSON.stringify(line)).join("\n")}\nno JSON\n`;
     await writeFile(join(hostile, "images/000000.jsonl"), text);
     const manifest = JSON.parse(await readFile(join(dump, "manifest.json"), "utf8"));
-    await writeFile(join(hostile, "manifest.json"), JSON.stringify({ ...manifest, segments: 1 }));
+    await writeFile(join(hostile, "manifest.json"), JSON.stringify({ ...manifest, segments: 1, images: 14 }));
 
     const { code, lines, end } = await importFrom(hostile);
-    expect(end).toMatchObject({ imported: 1, refused: 7 });
+    expect(end).toMatchObject({ looked: 13, imported: 1, refused: 13, compared: 1, wrong: 0 });
     expect(code).toBe(1);
-    const messages = lines.filter(({ refused }) => typeof refused === "string").map(({ message }) => message);
+    const messages = lines.filter(({ message }) => message).map(({ message }) => message);
     for (const message of [
       "An image id is img_",
       "is not the key of a file of this image",
@@ -151,10 +176,16 @@ describe("an export of one stage and its import into another", () => {
       "is damaged",
       "It is no time",
       "../secret is not a file of this image",
+      "record.hologram is unknown",
+      "transitions are out of order",
+      "it has 100 of",
+      "The dump has no file variants/",
+      "is no file",
+      "The dump has 13 of its 14 images",
     ])
       expect(messages).toContainEqual(expect.stringContaining(message));
     const { read } = await import("@image-pipeline/core/records/record");
-    for (const { record } of [foreign, link, damaged, keyed, file])
+    for (const { record } of [foreign, link, damaged, keyed, file, newer, late, short, gone, pipe])
       expect(await read(record.imageID)).toBeUndefined();
     expect(await read(good.record.imageID)).toMatchObject({ status: "ready" });
   });

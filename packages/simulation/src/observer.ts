@@ -10,15 +10,10 @@ import { names } from "@image-pipeline/local/environment";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
 import type { Applied } from "./faults.ts";
 import { type File, look, type Seen } from "./image-files.ts";
-import {
-  type Change,
-  type Delivery,
-  eventOf,
-  invariants,
-  type Row,
-  type State,
-  termKeyOf,
-} from "./invariants.ts";
+import type { Change, Delivery, Row, State } from "./invariants/invariant.ts";
+import { invariants } from "./invariants/invariants.ts";
+import { termKeyOf } from "./invariants/lists.ts";
+import { eventOf } from "./invariants/webhooks.ts";
 import { createLaggingIndex } from "./lag.ts";
 import { type Job, now } from "./scheduler.ts";
 

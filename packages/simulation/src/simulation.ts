@@ -11,7 +11,7 @@ import fc from "fast-check";
 import { type Audience, type Environment, openEnvironment, region } from "./environment.ts";
 import type { Broken, Profile } from "./faults.ts";
 import { type File, makeFiles } from "./image-files.ts";
-import { invariants } from "./invariants.ts";
+import { invariants } from "./invariants/invariants.ts";
 import { createObserver, type Observer } from "./observer.ts";
 import { everyEvent, type Receiver, receiversURL } from "./receivers.ts";
 import {

@@ -1,9 +1,9 @@
 import { globSync, readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { scenarios } from "../scenarios/scenarios.ts";
 import { invariants } from "./invariants.ts";
-import { scenarios } from "./scenarios/scenarios.ts";
 
-const root = new URL("../../../", import.meta.url);
+const root = new URL("../../../../", import.meta.url);
 const document = readFileSync(new URL("docs/reliability.md", root), "utf8");
 
 /** The rows of the table whose head begins with this cell. */

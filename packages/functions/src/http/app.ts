@@ -10,6 +10,7 @@ import type { AppSettings, Env, Guarded } from "./auth.ts";
 import { batch } from "./batch.ts";
 import { changes } from "./changes.ts";
 import { formBytesMax, formTooLarge, formType } from "./form.ts";
+import { image } from "./image.ts";
 import { images } from "./images.ts";
 import { mediaSession } from "./media-session.ts";
 import { addHeaders, logRequest } from "./middleware.ts";
@@ -57,6 +58,7 @@ export function createApp(settings: AppSettings) {
 
   const app = root
     .route("/", images)
+    .route("/", image)
     .route("/", batch)
     .route("/", changes)
     .route("/", uploads)

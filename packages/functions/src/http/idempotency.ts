@@ -1,6 +1,8 @@
 /** The `Idempotency-Key` header: a request that is sent again with the same key continues, and does not run again. */
 import { ID } from "@image-pipeline/core/id";
 import { Idempotency } from "@image-pipeline/core/images/idempotency";
+import { Image } from "@image-pipeline/core/images/image";
+import type { Upload } from "@image-pipeline/core/images/upload";
 import type { Context } from "hono";
 import type { Guarded } from "./auth.ts";
 import { InvalidRequest } from "./problem.ts";
@@ -28,4 +30,14 @@ export async function once<T extends Record<string, unknown>>(
   const request = JSON.stringify([c.req.method, c.req.path, input]);
   // Keys are the caller's: two callers of one owner may use the same.
   return Idempotency.once({ owner, key: `${by} ${key}`, request }, run);
+}
+
+/**
+ * Returns an image as it is now, if a response names its files. A replay is up to a day old: its signed URLs have
+ * expired, and its public ones may be of an image that is private by now.
+ */
+export async function current(image: Upload.Created): Promise<Upload.Created> {
+  if (!image.variants) return image;
+  const { id, owner } = image;
+  return { ...image, ...(await Image.fromID({ id, owner })) };
 }

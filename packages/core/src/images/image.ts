@@ -17,9 +17,11 @@ import { Imports } from "../records/imports.ts";
 import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { apply, type Change, hasDone, read } from "../records/record.ts";
+import { onReprocess } from "../records/reprocess.ts";
 import { Trash } from "../records/trash.ts";
 import { VariantFile } from "../records/variant-file.ts";
 import { type ImageRecord, visibleStatuses } from "../table/image-entity.ts";
+import { isSettled } from "../table/status.ts";
 import type { StoredFile } from "../table/stored-variant.ts";
 import { wholeSeconds } from "../time.ts";
 import { Changes, type Info, metadataMax } from "./image-schema.ts";
@@ -170,7 +172,7 @@ export const reprocess = fn(
       const before = mustSee(reference, record);
       if (request && (await hasDone(before, request))) return "done";
       mustNotBeTrashed(before);
-      if (!Protocol.isSettled(before)) {
+      if (!isSettled(before)) {
         throw new VisibleError(
           "image_not_ready",
           `The image is ${before.status}; reprocess it when it is ready, rejected or failed.`,
@@ -178,7 +180,7 @@ export const reprocess = fn(
       }
       if (Deletion.isDiscarded(before)) throw new VisibleError("image_not_ready", discarded);
       if (Imports.isUnfetched(before)) throw new VisibleError("image_not_ready", notImported);
-      return Protocol.onReprocess(before, by, Date.now(), request);
+      return onReprocess(before, by, Date.now(), request);
     });
     const after = mustSee(reference, record);
     if (after.status === "pending") await Queue.send([{ key: after.key, attempt: after.attempt, by }]);

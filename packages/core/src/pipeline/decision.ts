@@ -2,11 +2,14 @@
  * Carries out the protocol's decisions on queue messages. Separate from `pipeline.ts`, because the dead-letter
  * function's bundle contains no engine (sharp).
  */
+
 import { Resource } from "sst";
 import { Storage } from "../aws/storage.ts";
 import { ID } from "../id.ts";
 import { Deletion } from "../records/deletion.ts";
+import type { Context } from "../records/draft.ts";
 import type { Message } from "../records/message.ts";
+import type { Checked } from "../records/outcome.ts";
 import { Posting } from "../records/postings.ts";
 import { Protocol } from "../records/protocol.ts";
 import { type Applied, apply, keep, read, write } from "../records/record.ts";
@@ -23,7 +26,7 @@ export type Report = {
   imageID: string;
   did: string;
   idle?: boolean;
-} & Partial<Protocol.Checked>;
+} & Partial<Checked>;
 
 /** A message's image and its record as read. */
 export type Subject = { imageID: string; owner: string; record: ImageRecord | undefined };
@@ -49,7 +52,7 @@ const leaseMarginSeconds = 15;
 export async function carryOut<D>(
   subject: Subject,
   settings: Settings.Pipeline,
-  rule: (record: ImageRecord | undefined, context: Protocol.Context) => D,
+  rule: (record: ImageRecord | undefined, context: Context) => D,
 ): Promise<Applied<Awaited<D>>> {
   const { imageID, owner } = subject;
   const leaseSeconds = settings.processorTimeoutSeconds + leaseMarginSeconds;

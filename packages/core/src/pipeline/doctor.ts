@@ -10,11 +10,11 @@ import { type Listed, Storage } from "../aws/storage.ts";
 import { fingerprint } from "../engine/recipe.ts";
 import { Image } from "../images/image.ts";
 import { Placement } from "../records/placement.ts";
-import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
 import { VariantFile } from "../records/variant-file.ts";
 import { dueOf, type ImageRecord } from "../table/image-entity.ts";
+import { isSettled } from "../table/status.ts";
 import { Reconcile } from "./reconcile.ts";
 
 /**
@@ -68,7 +68,7 @@ export async function* inspect(graceMs = 60_000): AsyncGenerator<Step> {
   yield* inspectUploads(before, withOriginal);
   yield* inspectProcessed(before, withVariants);
   for await (const { records } of Scan.images()) {
-    const settled = records.filter((each) => Protocol.isSettled(each) && Date.parse(each.updatedAt) < before);
+    const settled = records.filter((each) => isSettled(each) && Date.parse(each.updatedAt) < before);
     // The listing may be minutes old, so the bucket is asked again.
     const gone = new Set(
       await Reconcile.withoutOriginal(settled.filter(({ imageID }) => !withOriginal.has(imageID))),

@@ -16,7 +16,7 @@ import { renderFile, type Wanted } from "../engine/render.ts";
 import { Quota } from "../images/quota.ts";
 import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
-import type { VariantFile } from "../records/variant-file.ts";
+import { VariantFile } from "../records/variant-file.ts";
 import type { Settings } from "../settings.ts";
 
 /**
@@ -42,7 +42,7 @@ export async function make(key: string, settings: Settings.Pipeline, memoryMB: n
   const imageID = imageIDOf(key);
   const record = imageID === undefined ? undefined : await read(imageID);
   const file =
-    record && Protocol.rules.isExpired(record, Date.now()) ? undefined : Protocol.lazyFile(record, key);
+    record && Protocol.rules.isExpired(record, Date.now()) ? undefined : VariantFile.lazyOf(record, key);
   const wanted = record && file && wantedOf(file);
   if (!wanted) return { is: "missing" };
   const { key: original, etag: upload = "" } = record;
@@ -61,7 +61,7 @@ export async function make(key: string, settings: Settings.Pipeline, memoryMB: n
   const contentType = contentTypeOf(format);
   const etag = await Storage.createVariant(key, bytes, contentType);
   // A deletion or replacement that began meanwhile may have removed its files before this one was written.
-  if (!Protocol.lazyFile(await read(record.imageID), key)) {
+  if (!VariantFile.lazyOf(await read(record.imageID), key)) {
     await Storage.removeVariants([key]);
     return { is: "missing" };
   }

@@ -17,7 +17,9 @@ import { isLazy, names, recipe, type Spec } from "../engine/recipe.ts";
 import { Rejection } from "../engine/rejection.ts";
 import { render, type Variant } from "../engine/render.ts";
 import { Quota } from "../images/quota.ts";
+import type { Context } from "../records/draft.ts";
 import type { Message } from "../records/message.ts";
+import type { Checked, Outcome } from "../records/outcome.ts";
 import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { read } from "../records/record.ts";
@@ -59,7 +61,7 @@ function decide(
   record: ImageRecord | undefined,
   message: Message,
   etag: string | undefined,
-  context: Protocol.Context,
+  context: Context,
 ): Protocol.Decision {
   switch (message.kind) {
     case "created":
@@ -100,7 +102,7 @@ async function work(
   memoryMB: number,
 ): Promise<Report & { exhausted?: boolean }> {
   const { imageID } = claimed;
-  let outcome: Protocol.Outcome & { exhausted?: boolean };
+  let outcome: Outcome & { exhausted?: boolean };
   try {
     outcome = await make(claimed, settings, memoryMB);
   } catch (error) {
@@ -123,7 +125,7 @@ async function work(
 }
 
 /** Writes the outcome, if this attempt still holds its lease. */
-const commit = (claimed: ImageRecord, outcome: Protocol.Outcome, settings: Settings.Pipeline) =>
+const commit = (claimed: ImageRecord, outcome: Outcome, settings: Settings.Pipeline) =>
   carryOut({ imageID: claimed.imageID, owner: claimed.owner, record: claimed }, settings, (record, context) =>
     Protocol.rules.onOutcome(record, claimed.attempt, outcome, context),
   );
@@ -133,7 +135,7 @@ async function make(
   claimed: ImageRecord,
   settings: Settings.Pipeline,
   memoryMB: number,
-): Promise<Protocol.Outcome & { exhausted?: boolean }> {
+): Promise<Outcome & { exhausted?: boolean }> {
   const { imageID, key, etag } = claimed;
   if (!etag) throw new Error(`${imageID} was claimed without an ETag.`);
   const original = await Storage.readOriginal(key, etag, settings.bytesMax);
@@ -183,7 +185,7 @@ async function make(
 }
 
 /** Returns the file with the least similarity, of those that were checked. */
-function worstOf(variants: readonly Variant<string>[]): Protocol.Checked | undefined {
+function worstOf(variants: readonly Variant<string>[]): Checked | undefined {
   const all = variants.flatMap(({ name, files }) =>
     files.flatMap(({ format, quality, similarity }) =>
       similarity === undefined || quality === undefined

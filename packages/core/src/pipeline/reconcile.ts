@@ -13,6 +13,7 @@ import { ID } from "../id.ts";
 import { Image } from "../images/image.ts";
 import { Counters } from "../records/counters.ts";
 import { Deletion } from "../records/deletion.ts";
+import { isLeased } from "../records/draft.ts";
 import { Placement } from "../records/placement.ts";
 import { Protocol } from "../records/protocol.ts";
 import { keep, read, readMany, write } from "../records/record.ts";
@@ -21,6 +22,7 @@ import { Term } from "../records/terms.ts";
 import { Visibility } from "../records/visibility.ts";
 import { CheckpointEntity } from "../table/checkpoint-entity.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
+import { isSettled } from "../table/status.ts";
 
 /** The result of a run: objects and images read, checks sent, variants removed. */
 export type Report = { looked: number; checks: number; removed: number; done: boolean };
@@ -133,8 +135,7 @@ export async function unrecorded(
     // A key that names an image which was created under another key is an image by itself.
     if (record && record.key !== key) record = await read(ID.imageIDFromKey(Resource.Uploads.name, key));
     if (record) saw?.(record);
-    if (record && (record.etag === etag || record.status === "deleting" || Protocol.isLeased(record, now)))
-      continue;
+    if (record && (record.etag === etag || record.status === "deleting" || isLeased(record, now))) continue;
     wrong.push({ key, attempt: record?.attempt ?? 0, by });
   }
   return wrong;
@@ -149,7 +150,7 @@ export async function withoutOriginal(
   for (const record of records) {
     const isAwaited = record.status === "trashed" && record.etag === undefined;
     const hasNone = isAwaited || Protocol.rules.isDiscarded(record) || Protocol.rules.isUnfetched(record);
-    if (!Protocol.isSettled(record) || record.status === "deleted" || hasNone) continue;
+    if (!isSettled(record) || record.status === "deleted" || hasNone) continue;
     if (listed || (await Storage.etagOfOriginal(record.key)) === undefined) gone.push(record);
   }
   return gone;

@@ -1,6 +1,7 @@
 /** Places of files in the processed bucket: public keys, and those of private images under their owner. Pure. */
 export * as Placement from "./placement.ts";
 
+import { createHash } from "node:crypto";
 import { type Name, recipe, type Spec } from "../engine/recipe.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 import type { StoredVariant } from "../table/stored-variant.ts";
@@ -14,6 +15,22 @@ export const isPrivate = (key: string): boolean => key.startsWith(prefix);
 /** Returns the folder of a private image, which one signature opens. */
 export const folderOf = ({ owner, imageID }: Pick<ImageRecord, "owner" | "imageID">): string =>
   `${prefix}${owner}/${imageID}/`;
+
+/**
+ * The path of an attempt's variants in the processed bucket, which no other attempt writes to. That of a private image is
+ * under its owner, except for variants that are `open`. It ends with digits of the random id of the claim: the URL of an
+ * earlier attempt does not tell that of a later one, which a worker may write although the image is private by then.
+ */
+export function pathOf(
+  record: Pick<ImageRecord, "imageID" | "attempt" | "owner" | "visibility" | "writeID">,
+  etag: string,
+  open = false,
+): string {
+  const { imageID, attempt, writeID } = record;
+  const hash = createHash("sha256").update(writeID).digest("hex").slice(0, 8);
+  const folder = record.visibility === "private" && !open ? folderOf(record) : `${imageID}/`;
+  return `${folder}${attempt}-${etag.slice(0, 8)}${hash}`;
+}
 
 const pattern = /^(?:private\/[a-z0-9]+\/)?(img_[^/]+)\/(?:(\d+)-)?/;
 

@@ -3,6 +3,7 @@ import { fingerprint } from "../engine/recipe.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 import { Deletion } from "./deletion.ts";
 import { Protocol } from "./protocol.ts";
+import { onReprocess } from "./reprocess.ts";
 import { Term } from "./terms.ts";
 
 const record: ImageRecord = {
@@ -254,17 +255,17 @@ test("a failed image is retried three times, after one, six and seventeen hours"
 test("a row is confirmed by the record of its creation time that has the terms", () => {
   const tagged = { ...record, tags: ["cat"] };
   const isSought = (terms: readonly Term.Term[]) => terms.includes(Term.ofTag("cat"));
-  expect(Protocol.confirms(tagged, record, isSought)).toBe(true);
-  expect(Protocol.confirms(record, record, isSought)).toBe(false);
+  expect(Term.confirms(tagged, record, isSought)).toBe(true);
+  expect(Term.confirms(record, record, isSought)).toBe(false);
   // The image under this key was deleted and came back: the row is of the one before.
-  expect(Protocol.confirms(tagged, { createdAt: "2025-12-31T00:00:00.000Z" }, isSought)).toBe(false);
+  expect(Term.confirms(tagged, { createdAt: "2025-12-31T00:00:00.000Z" }, isSought)).toBe(false);
 });
 
 describe("another focus", () => {
   const focus = { x: 0.2, y: 0.8 };
   const changed = (before: ImageRecord, fields: Partial<ImageRecord>) => {
     const { version, ...draft } = { ...before, ...fields };
-    return Protocol.onFocus(before, draft, context.now);
+    return Protocol.rules.onFocus(before, draft, context.now);
   };
 
   test("makes a ready image pending, and fences a worker that crops around the old one", () => {
@@ -307,11 +308,9 @@ describe("another focus", () => {
     });
     const variants = { thumbnail: variant("t"), small: variant("s"), large: variant("l") };
     const made: ImageRecord = { ...record, etag: "a", sequencer: "1", recipe: fingerprint, variants };
-    expect(Object.keys(Protocol.keptVariants(made))).toEqual(["small", "large"]);
-    expect(Protocol.keptVariants({ ...made, recipe: "12345678" })).toEqual({});
-    expect(Protocol.keptVariants({ ...made, ...Protocol.onReprocess(made, "", context.now).draft })).toEqual(
-      {},
-    );
+    expect(Object.keys(Protocol.rules.keptVariants(made))).toEqual(["small", "large"]);
+    expect(Protocol.rules.keptVariants({ ...made, recipe: "12345678" })).toEqual({});
+    expect(Protocol.rules.keptVariants({ ...made, ...onReprocess(made, "", context.now).draft })).toEqual({});
     const claim = (etag: string) => {
       const decision = Protocol.onCreated(
         { ...made, status: "pending" },
@@ -321,8 +320,8 @@ describe("another focus", () => {
       if (decision.do !== "claim") throw new Error(decision.do);
       return decision.draft;
     };
-    expect(Object.keys(Protocol.keptVariants(claim("a")))).toEqual(["small", "large"]);
-    expect(Protocol.keptVariants(claim("b"))).toEqual({});
+    expect(Object.keys(Protocol.rules.keptVariants(claim("a")))).toEqual(["small", "large"]);
+    expect(Protocol.rules.keptVariants(claim("b"))).toEqual({});
   });
 
   test("supersedes only the files that it replaces", () => {
@@ -337,11 +336,11 @@ describe("another focus", () => {
       variants: { thumbnail: old, small },
     };
     const outcome = { is: "ready", result: { variants: { thumbnail: next, small } } } as const;
-    const done = Protocol.onOutcome(claimed, claimed.attempt, outcome, context);
+    const done = Protocol.rules.onOutcome(claimed, claimed.attempt, outcome, context);
     expect(done?.draft.superseded?.map(({ keys }) => keys)).toEqual([["old"]]);
     expect(done?.entry?.detail).toEqual({ attempt: claimed.attempt });
     const checked = { similarity: 0.9871, quality: 51, file: "large.avif" };
-    const seen = Protocol.onOutcome(claimed, claimed.attempt, { ...outcome, checked }, context);
+    const seen = Protocol.rules.onOutcome(claimed, claimed.attempt, { ...outcome, checked }, context);
     expect(seen?.entry?.detail).toEqual({ attempt: claimed.attempt, ...checked });
   });
 });

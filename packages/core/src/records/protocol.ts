@@ -4,33 +4,23 @@
  */
 export * as Protocol from "./protocol.ts";
 
-import { createHash } from "node:crypto";
-import { Crop } from "../engine/crop.ts";
-import { fingerprint, followsFocus, type Name, recipe, type Spec } from "../engine/recipe.ts";
+import { fingerprint } from "../engine/recipe.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
-import type { StoredVariant } from "../table/stored-variant.ts";
+import { isSettled } from "../table/status.ts";
 import { Copy } from "./copies.ts";
-import { isAnnounced, isDiscarded, isExpired, lateBytes, onDelete, onOver, tombstone } from "./deletion.ts";
-import { isFound, iso, keptOf, recorded, superseded, supersededMs } from "./draft.ts";
+import { isDiscarded, isExpired, lateBytes, onDelete, onOver, tombstone } from "./deletion.ts";
+import { type Context, isFound, isLeased, iso, keptOf, keysInUse, recorded } from "./draft.ts";
 import { trailed } from "./feed.ts";
 import { isUnfetched, onImportFailed, onLostImport } from "./imports.ts";
+import { isDeferred, onOverQuota, onOverShare, replayOf } from "./limits.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
+import { onOutcome } from "./outcome.ts";
 import { Placement } from "./placement.ts";
 import type { Draft, Entry } from "./record.ts";
+import { keptVariants, onFocus } from "./reprocess.ts";
 import { Term } from "./terms.ts";
 import { Trash } from "./trash.ts";
-import { VariantFile } from "./variant-file.ts";
 import { keysToRevoke, onVisibility } from "./visibility.ts";
-
-/** The input of every rule besides the record. `leaseSeconds` is longer than the longest run of a worker. */
-export type Context = {
-  imageID: string;
-  owner: string;
-  now: number;
-  leaseSeconds: number;
-  /** Visibility of an image that no request created. */
-  visibility?: ImageRecord["visibility"];
-};
 
 /**
  * A decision: write a draft (`claim` continues with the work, `write` is all), acknowledge the message, or leave it in
@@ -42,13 +32,8 @@ export type Decision =
   | { do: "acknowledge"; why: string }
   | { do: "retry"; why: string };
 
-const day = 86_400_000;
-
 /** Backoff between the automatic retries of a failed image: one, six and seventeen hours. */
 const failedRetryMs = [3_600_000, 21_600_000, 61_200_000];
-
-/** Time until the reconciler sends a check again that had no effect. */
-const resendMs = 600_000;
 
 /**
  * Rules 1 and 2: an object was created. Claims it for the worker that received the event, unless it is outdated. If a
@@ -134,150 +119,6 @@ export function onCheck(
   return { do: "claim", ...recorded(record, draft, { by, etag, sequencer }) };
 }
 
-/**
- * Rule 13: an upload that replaces an earlier one under the key of an announced image, as a presigned form allows until
- * it expires. Returns the name of the event, by which it counts against the owner's quota once; undefined for any other
- * message. Only events count: that of an upload which a check found first comes later, or was lost.
- */
-export function replayOf(record: ImageRecord | undefined, message: Message): string | undefined {
-  if (message.kind !== "created" || !record || !isAnnounced(record)) return undefined;
-  const { imageID, sequencer } = record;
-  return sequencer !== undefined && message.sequencer > sequencer
-    ? `${imageID} ${message.sequencer}`
-    : undefined;
-}
-
-/**
- * Rule 13: refuses a claim, because the owner's quota is used up. The object is replaced already, so that the record
- * cannot stay `ready`: it would name variants of bytes that are gone. Reprocessing makes variants of the new bytes.
- */
-export function onOverQuota(record: ImageRecord, claim: Draft, now: number): { draft: Draft; entry: Entry } {
-  const code = "quota_exceeded";
-  const { attempt, etag = "" } = claim;
-  const message =
-    "The presigned form was used again, and the owner's upload quota for today is used up. Reprocess the image tomorrow (UTC).";
-  return {
-    draft: {
-      ...withoutContent(claim),
-      status: "rejected",
-      leaseUntil: undefined,
-      dueAt: claim.revoked?.until,
-      processedAt: iso(now),
-      error: { code, message },
-      failures: undefined,
-      superseded: superseded(record, now),
-    },
-    entry: { type: "rejected", by: "processor", detail: { attempt, code, etag } },
-  };
-}
-
-/**
- * Rule 14: defers a claim to the next day (UTC), because the owner's share of the processor is used up. The image is due
- * then, so that the reconciler sends it again. Variants of an earlier upload stay readable until they are replaced.
- */
-export function onOverShare(claim: Draft, now: number): { draft: Draft; entry: Entry } {
-  const until = iso((Math.floor(now / day) + 1) * day);
-  const { etag = "" } = claim;
-  return {
-    draft: { ...claim, status: "pending", leaseUntil: undefined, dueAt: until, deferredUntil: until },
-    entry: { type: "deferred", by: "processor", detail: { etag, until } },
-  };
-}
-
-/** Returns true if an image waits for the next day. */
-const isDeferred = ({ status, deferredUntil }: ImageRecord, now: number) =>
-  status === "pending" && deferredUntil !== undefined && Date.parse(deferredUntil) > now;
-
-/** The result of the work. `gone`: the object was removed meanwhile; `changed`: another upload replaced it. */
-export type Outcome =
-  | { is: "ready"; result: Result; checked?: Checked | undefined }
-  | { is: "rejected"; code: string; message: string; bytes?: number; sha256?: string }
-  | { is: "gone" }
-  | { is: "changed" }
-  | { is: "interrupted" };
-
-/**
- * The worst file of an image whose predicted qualities were checked, for the audit trail: its MS-SSIM, the encoder's
- * setting, and variant and format, such as `large.avif`.
- */
-export type Checked = { similarity: number; quality: number; file: string };
-
-/** The engine's output, as the record holds it. */
-export type Result = Pick<ImageRecord, "bytes" | "sha256" | "source" | "placeholder"> & {
-  variants: Partial<Record<Name, StoredVariant>>;
-};
-
-/**
- * Rule 5: an outcome is committed only while its attempt, the fencing token, holds the lease. Undefined if it does not:
- * its variants become orphans.
- */
-export function onOutcome(
-  record: ImageRecord | undefined,
-  attempt: number,
-  outcome: Outcome,
-  context: Context,
-): { draft: Draft; entry?: Entry } | undefined {
-  if (record?.attempt !== attempt || !isLeased(record, context.now)) return undefined;
-  // Public files of a private image are removed before the work. The reconciler looks once more for what is left.
-  const { revoked } = record;
-  const kept = {
-    ...keptOf(record),
-    leaseUntil: undefined,
-    dueAt: revoked?.until,
-    revoked: revoked && { ...revoked, keys: [] },
-  };
-  const processedAt = iso(context.now);
-  switch (outcome.is) {
-    case "ready":
-      return {
-        draft: {
-          ...kept,
-          ...outcome.result,
-          status: "ready",
-          recipe: fingerprint,
-          processedAt,
-          error: undefined,
-          failures: undefined,
-          superseded: superseded(record, context.now, supersededMs, VariantFile.keysOf(outcome.result)),
-        },
-        entry: { type: "ready", by: "processor", detail: { attempt, ...outcome.checked } },
-      };
-    case "rejected": {
-      const { code, message, bytes, sha256 } = outcome;
-      // Rule 15: the API accepted an upload of fewer bytes. What an S3 client put under a key of its choice is kept.
-      const discarded = (code === "too_many_bytes" && isAnnounced(record)) || undefined;
-      return {
-        draft: {
-          ...withoutContent(kept),
-          status: "rejected",
-          bytes,
-          sha256,
-          recipe: fingerprint,
-          processedAt,
-          error: { code, message },
-          failures: undefined,
-          superseded: superseded(record, context.now),
-          discarded,
-          dueAt: discarded ? processedAt : kept.dueAt,
-        },
-        entry: {
-          type: "rejected",
-          by: "processor",
-          detail: { attempt, code, ...(discarded && { discarded }) },
-        },
-      };
-    }
-    case "gone":
-      return { draft: tombstone(record, record.key, context), entry: { type: "deleted", by: "processor" } };
-    case "changed":
-      // The other upload's event will arrive, or the reconciler will find the difference.
-      return { draft: { ...kept, status: "pending", dueAt: iso(context.now + resendMs) } };
-    case "interrupted":
-      // An internal error: releases the lease, so that the next receive need not wait until it expires.
-      return { draft: { ...kept, status: "pending", dueAt: iso(context.now + resendMs) } };
-  }
-}
-
 /** Rule 9: the message was received too often and is a dead letter. */
 export function onDeadLetter(
   record: ImageRecord | undefined,
@@ -329,78 +170,6 @@ export function onDeadLetter(
   };
 }
 
-/**
- * Rule 8: sends the image through the queue again. Its variants stay readable until they are replaced. The entry holds
- * the id of the `request`, if it has one.
- */
-export function onReprocess(
-  record: ImageRecord,
-  by: string,
-  now: number,
-  request?: string,
-): { draft: Draft; entry: Entry } {
-  return {
-    draft: {
-      ...keptOf(record),
-      status: "pending",
-      attempt: record.attempt + 1,
-      recipe: undefined,
-      leaseUntil: undefined,
-      dueAt: iso(now + resendMs),
-    },
-    entry: { type: "reprocessed", by, ...(request && { detail: { request } }) },
-  };
-}
-
-/**
- * Rule 16: the draft of a change of fields. If it moves the focus of a `ready` image, or of one that a worker crops
- * around the old one, the image is processed again: the attempt grows, which fences that worker. Any other image gets the
- * new crops when it is processed.
- */
-export function onFocus(record: ImageRecord, draft: Draft, now: number): Draft {
-  const { status, attempt } = record;
-  const isAffected = status === "ready" || status === "processing";
-  if (!isAffected || !isCropped || Crop.keyOf(draft) === Crop.keyOf(record)) return draft;
-  return {
-    ...draft,
-    status: "pending",
-    attempt: attempt + 1,
-    leaseUntil: undefined,
-    dueAt: iso(now + resendMs),
-  };
-}
-
-/**
- * Rules 16 and 18: returns the variants that a claimed image keeps: those that no focus moves and that are where the
- * visibility asks for, if they were made from the same bytes by the current recipe. A claim of other bytes, and
- * reprocessing, clear `recipe`.
- */
-export function keptVariants({
-  recipe,
-  variants = {},
-  visibility,
-}: Pick<ImageRecord, "recipe" | "variants" | "visibility">): Result["variants"] {
-  if (recipe !== fingerprint || !isCropped) return {};
-  return Object.fromEntries(
-    specs.flatMap(([name, spec]) => {
-      const variant = variants[name];
-      const isKept = variant && !followsFocus(spec) && Placement.isInPlace(name, variant, { visibility });
-      return isKept ? [[name, variant]] : [];
-    }),
-  );
-}
-
-const specs = Object.entries(recipe) as [Name, Spec][];
-
-/** The recipe has a variant that follows the focus. */
-const isCropped = specs.some(([, spec]) => followsFocus(spec));
-
-/**
- * Rule 12: a request that is repeated under its idempotency key continues the work that the key's claim names, and
- * begins no other.
- */
-export const workOf = (claim: { workID?: string }): string | undefined => claim.workID;
-
 /** Rule 2: returns true if a message may be acknowledged: its record is settled for its sequencer, or has a newer one. */
 export function mayAcknowledge(record: ImageRecord | undefined, message: Message): boolean {
   if (!record) return false;
@@ -410,51 +179,10 @@ export function mayAcknowledge(record: ImageRecord | undefined, message: Message
 }
 
 /**
- * The path of an attempt's variants in the processed bucket, which no other attempt writes to. That of a private image is
- * under its owner, except for variants that are `open`. It ends with digits of the random id of the claim: the URL of an
- * earlier attempt does not tell that of a later one, which a worker may write although the image is private by then.
+ * Rule 12: a request that is repeated under its idempotency key continues the work that the key's claim names, and
+ * begins no other.
  */
-export function pathOf(
-  record: Pick<ImageRecord, "imageID" | "attempt" | "owner" | "visibility" | "writeID">,
-  etag: string,
-  open = false,
-): string {
-  const { imageID, attempt, writeID } = record;
-  const hash = createHash("sha256").update(writeID).digest("hex").slice(0, 8);
-  const folder = isPrivate(record) && !open ? Placement.folderOf(record) : `${imageID}/`;
-  return `${folder}${attempt}-${etag.slice(0, 8)}${hash}`;
-}
-
-const isPrivate = ({ visibility }: Pick<ImageRecord, "visibility">) => visibility === "private";
-
-/** Returns true if a worker holds the lease and may commit. */
-export const isLeased = (record: ImageRecord, now: number) =>
-  record.status === "processing" && record.leaseUntil !== undefined && Date.parse(record.leaseUntil) > now;
-
-/** Returns true if the record has a final status, which only a newer upload, a request or a retry changes. */
-export const isSettled = ({ status }: ImageRecord) =>
-  status === "ready" ||
-  status === "rejected" ||
-  status === "failed" ||
-  status === "trashed" ||
-  status === "deleted";
-
-/**
- * Rule 14: a row of an image is in a list only while its record confirms it: it has the row's creation time, and the
- * terms of the search. Rows of dropped terms may be left after a crash.
- */
-export function confirms(
-  record: ImageRecord,
-  row: { createdAt: string },
-  isSought: (terms: readonly Term.Term[]) => boolean,
-): boolean {
-  return record.createdAt === row.createdAt && isSought(Term.of(record));
-}
-
-/** Every key in the processed bucket that clients may hold: the record's own, and those replaced within a day. */
-export function keysInUse(record: ImageRecord, now: number): Set<string> {
-  return new Set((superseded(record, now) ?? []).flatMap(({ keys }) => keys));
-}
+export const workOf = (claim: { workID?: string }): string | undefined => claim.workID;
 
 /** Returns true if the same bytes were processed with the current recipe, so that the result is still valid. */
 const isSame = (record: ImageRecord, etag: string) =>
@@ -490,23 +218,6 @@ function claimed(
   };
 }
 
-function withoutContent(draft: Draft): Draft {
-  const { variants, placeholder, source, recipe, processedAt, bytes, sha256, ...rest } = draft;
-  return rest;
-}
-
-/**
- * Returns the lazy file under a key, if the record of an image that is not deleted names it. It is made only
- * then, and removed again if the record names it no longer once it is written. Replaced variants are not made.
- */
-export const lazyFile = (
-  record: ImageRecord | undefined,
-  key: string,
-): VariantFile.VariantFile | undefined =>
-  record && record.status !== "deleting" && record.status !== "deleted"
-    ? VariantFile.of(record).find((file) => file.key === key && file.bytes === undefined)
-    : undefined;
-
 /** The rules that the pipeline applies. The simulation replaces one at a time, to show what each is for. */
 export const rules = {
   onCreated,
@@ -532,10 +243,10 @@ export const rules = {
   keysToRevoke,
   keptVariants,
   mayAcknowledge,
-  pathOf,
+  pathOf: Placement.pathOf,
   keysInUse,
   workOf,
-  confirms,
+  confirms: Term.confirms,
   trailed,
 };
 export type Rules = typeof rules;

@@ -69,3 +69,15 @@ export function takenOf({ status, source, processedAt }: Described): string | un
 
 /** Hashes free text for use in keys. */
 const hashOf = (text: string) => createHash("sha256").update(text).digest("hex").slice(0, 32);
+
+/**
+ * Rule 14: a row of an image is in a list only while its record confirms it: it has the row's creation time, and the
+ * terms of the search. Rows of dropped terms may be left after a crash.
+ */
+export function confirms(
+  record: ImageRecord,
+  row: { createdAt: string },
+  isSought: (terms: readonly Term[]) => boolean,
+): boolean {
+  return record.createdAt === row.createdAt && isSought(of(record));
+}

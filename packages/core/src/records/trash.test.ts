@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import { fingerprint } from "../engine/recipe.ts";
 import { full, record as ready } from "../table/fixture-record.ts";
 import { dueOf, type ImageRecord } from "../table/image-entity.ts";
+import type { Outcome } from "./outcome.ts";
 import { Protocol } from "./protocol.ts";
 import { Visibility } from "./visibility.ts";
 
@@ -140,7 +141,7 @@ describe.each(names)("%s", (name) => {
     expect(Protocol.onCheck(trashed, check, undefined, context).do).toBe("acknowledge");
     const result = { bytes: 1, sha256: "", source: undefined, variants: {} };
     expect(
-      Protocol.onOutcome(trashed, image.attempt, { is: "ready", result } as Protocol.Outcome, context),
+      Protocol.rules.onOutcome(trashed, image.attempt, { is: "ready", result } as Outcome, context),
     ).toBeUndefined();
   });
 

@@ -5,7 +5,7 @@
 export * as Trash from "./trash.ts";
 
 import type { ImageRecord } from "../table/image-entity.ts";
-import { iso, keptOf, recorded, type Upload, workerMs } from "./draft.ts";
+import { iso, keptOf, recorded, resendMs, type Upload, workerMs } from "./draft.ts";
 import type { Draft, Entry } from "./record.ts";
 import { VariantFile } from "./variant-file.ts";
 
@@ -16,9 +16,6 @@ type Decision = { do: "write"; draft: Draft; entry?: Entry } | { do: "acknowledg
 export type Trashed = ImageRecord & { trash: NonNullable<ImageRecord["trash"]> };
 
 const dayMs = 86_400_000;
-
-/** Time until the reconciler sends a restored image to the queue, if its message is lost. */
-const resendMs = 600_000;
 
 /**
  * Rule 20: puts an image into the trash for `days`. It keeps its original, its fields and its audit trail, and names no

@@ -1,6 +1,5 @@
 import { expect, test } from "vitest";
 import type { ImageRecord } from "../table/image-entity.ts";
-import { Protocol } from "./protocol.ts";
 import { VariantFile } from "./variant-file.ts";
 
 const folder = "img_01KAR5ZJ5V0000000000000000/1-0a1b2c3d";
@@ -29,20 +28,20 @@ test("a deletion removes the lazy files too, and the doctor misses only what was
 });
 
 test("a lazy file is made as its record names it", () => {
-  expect(Protocol.lazyFile(record, `${folder}/medium@320.avif`)).toEqual({
+  expect(VariantFile.lazyOf(record, `${folder}/medium@320.avif`)).toEqual({
     key: `${folder}/medium@320.avif`,
     name: "medium",
     format: "avif",
     width: 320,
     height: 240,
   });
-  expect(keys.filter((key) => Protocol.lazyFile(record, key))).toEqual(
+  expect(keys.filter((key) => VariantFile.lazyOf(record, key))).toEqual(
     keys.filter((_, index) => index !== 2),
   );
 });
 
 test.each(["deleting", "deleted"] as const)("no file of an image is made that is %s", (status) => {
-  expect(keys.filter((key) => Protocol.lazyFile({ ...record, status }, key))).toEqual([]);
+  expect(keys.filter((key) => VariantFile.lazyOf({ ...record, status }, key))).toEqual([]);
 });
 
 test.each([
@@ -53,5 +52,5 @@ test.each([
   `${folder}/constructor.webp`,
   `${folder.replace("/1-", "/2-")}/medium@320.jpg`,
 ])("no file is made for a key that the record does not name: %s", (key) => {
-  expect(Protocol.lazyFile(record, key)).toBeUndefined();
+  expect(VariantFile.lazyOf(record, key)).toBeUndefined();
 });

@@ -42,3 +42,12 @@ export const keysOf = (record: Pick<ImageRecord, "variants">): string[] => of(re
 /** The keys of the files that are in the bucket: all but lazy ones, which may not be there yet. */
 export const storedKeysOf = (record: Pick<ImageRecord, "variants">): string[] =>
   of(record).flatMap(({ key, bytes }) => (bytes === undefined ? [] : [key]));
+
+/**
+ * Returns the lazy file under a key, if the record of an image that is not deleted names it. It is made only
+ * then, and removed again if the record names it no longer once it is written. Replaced variants are not made.
+ */
+export const lazyOf = (record: ImageRecord | undefined, key: string): VariantFile | undefined =>
+  record && record.status !== "deleting" && record.status !== "deleted"
+    ? of(record).find((file) => file.key === key && file.bytes === undefined)
+    : undefined;

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { fingerprint } from "../engine/recipe.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
+import { Placement } from "./placement.ts";
 import { Protocol } from "./protocol.ts";
 import { Visibility } from "./visibility.ts";
 
@@ -50,7 +51,7 @@ describe("another visibility", () => {
     const variants = { small: variant(hidden) };
     const after = changed({ ...shown, visibility: "private", variants, superseded: undefined }, "public");
     expect(after).toMatchObject({ status: "pending", variants, revoked: undefined });
-    expect(Protocol.keptVariants({ ...shown, ...after, recipe: fingerprint })).toEqual({});
+    expect(Protocol.rules.keptVariants({ ...shown, ...after, recipe: fingerprint })).toEqual({});
   });
 
   test("of an image without bytes, or in the queue already, changes only what it says", () => {
@@ -79,8 +80,8 @@ describe("another visibility", () => {
 test("files of a private image are under its owner, and open ones where those of a public image are", () => {
   const claim = { ...shown, visibility: "private" as const };
   const etag = "0a1b2c3d4e";
-  expect(Protocol.pathOf(claim, etag)).toMatch(new RegExp(`^${hidden}${imageID}/3-0a1b2c3d[0-9a-f]{8}$`));
-  expect(Protocol.pathOf(claim, etag, true)).toMatch(new RegExp(`^${imageID}/3-`));
+  expect(Placement.pathOf(claim, etag)).toMatch(new RegExp(`^${hidden}${imageID}/3-0a1b2c3d[0-9a-f]{8}$`));
+  expect(Placement.pathOf(claim, etag, true)).toMatch(new RegExp(`^${imageID}/3-`));
   // The URL of one claim does not tell that of another.
-  expect(Protocol.pathOf({ ...claim, writeID: "x" }, etag)).not.toBe(Protocol.pathOf(claim, etag));
+  expect(Placement.pathOf({ ...claim, writeID: "x" }, etag)).not.toBe(Placement.pathOf(claim, etag));
 });

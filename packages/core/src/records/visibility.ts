@@ -3,13 +3,10 @@ export * as Visibility from "./visibility.ts";
 
 import type { ImageRecord } from "../table/image-entity.ts";
 import { isDiscarded } from "./deletion.ts";
-import { iso, keptOf, workerMs } from "./draft.ts";
+import { iso, keptOf, resendMs, workerMs } from "./draft.ts";
 import { Placement } from "./placement.ts";
 import type { Draft } from "./record.ts";
 import { VariantFile } from "./variant-file.ts";
-
-/** Time until the reconciler sends the image to the queue, if its message is lost. */
-const resendMs = 600_000;
 
 /**
  * Rule 18: returns the draft of a change of fields. If it changes the visibility, the image is processed again, which

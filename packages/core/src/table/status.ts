@@ -23,6 +23,14 @@ export const visibleStatuses = [...listedStatuses, "trashed"] as const;
 export const isListed = ({ status }: { status?: string }): boolean =>
   listedStatuses.some((listed) => listed === status);
 
+/** Returns true if a record has a final status, which only a newer upload, a request or a retry changes. */
+export const isSettled = ({ status }: { status: Status }) =>
+  status === "ready" ||
+  status === "rejected" ||
+  status === "failed" ||
+  status === "trashed" ||
+  status === "deleted";
+
 /** The times that a record waits for. */
 export type Waiting = { dueAt?: string; trash?: { until: string }; deleteAt?: string };
 

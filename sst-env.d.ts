@@ -146,6 +146,10 @@ declare module "sst" {
       "waitingPerOwnerMax": number
       "webhooksMax": number
     }
+    "SlowDeliveries": {
+      "type": "sst.aws.Queue"
+      "url": string
+    }
     "Uploads": {
       "name": string
       "type": "sst.aws.Bucket"

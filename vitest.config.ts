@@ -11,6 +11,7 @@ const resources = {
   App: { name: "image-pipeline", stage: "test" },
   CursorKey: { value: "a key for tests alone" },
   Deliveries: { url: "http://127.0.0.1:9/deliveries" },
+  SlowDeliveries: { url: "http://127.0.0.1:9/slow-deliveries" },
   DeadLetters: { url: "http://127.0.0.1:9/dead-letters" },
   Images: { name: "images" },
   MediaKey: createMediaKey(),

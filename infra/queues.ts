@@ -36,6 +36,15 @@ export const deliveries = new sst.aws.Queue("Deliveries", {
 });
 
 /**
+ * Attempts at deliveries to receivers that took long for an earlier one, or have accepted none yet: a bulkhead, so that
+ * receivers that stall use up their own concurrency and not that of the others.
+ */
+export const slowDeliveries = new sst.aws.Queue("SlowDeliveries", {
+  visibilityTimeout: "3 minutes",
+  transform: { queue: { messageRetentionSeconds: 3_600 } },
+});
+
+/**
  * Deleted variants, for the invalidator; none where `INVALIDATED_IMAGES_MAX` is 0. AWS asks for six times the function's
  * timeout plus the batching window.
  */

@@ -1,6 +1,6 @@
 /** The sender of webhooks: the one function that sends requests to URLs of callers. It has no right on a bucket. */
 import { common } from "./function.ts";
-import { consume, deliveries } from "./queues.ts";
+import { consume, deliveries, slowDeliveries } from "./queues.ts";
 import { router } from "./router.ts";
 import { settings } from "./settings.ts";
 import { images, itemRight } from "./table.ts";
@@ -9,14 +9,15 @@ import { images, itemRight } from "./table.ts";
 export const sender = new sst.aws.Function("Sender", {
   ...common,
   handler: "packages/functions/src/sender.handler",
-  // Twice the time that a receiver has; the messages of a batch are sent at once.
+  // Twice the time that a receiver has.
   timeout: "30 seconds",
   memory: "512 MB",
   // The router's URL is in the images of the messages.
-  link: [images, deliveries, router, settings],
+  link: [images, deliveries, slowDeliveries, router, settings],
   permissions: [
     consume(deliveries),
-    { actions: ["sqs:SendMessage"], resources: [deliveries.arn] },
+    consume(slowDeliveries),
+    { actions: ["sqs:SendMessage"], resources: [deliveries.arn, slowDeliveries.arn] },
     itemRight(["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:DeleteItem"], "delivery"),
     itemRight(["dynamodb:GetItem", "dynamodb:UpdateItem"], "webhook"),
     // The secrets that sign, and the image whose write a delivery waits for.
@@ -25,8 +26,14 @@ export const sender = new sst.aws.Function("Sender", {
   ],
 });
 
-// A hundred deliveries at once, of which one receiver that does not answer takes a few: it is paused after five failures.
-deliveries.subscribe(sender.arn, {
-  batch: { size: 10, partialResponses: true },
-  transform: { eventSourceMapping: { scalingConfig: { maximumConcurrency: $dev ? 2 : 10 } } },
-});
+// One message an invocation: an invocation lasts as long as the slowest of its receivers, and keeps the messages of a batch.
+for (const [queue, maximumConcurrency] of [
+  [deliveries, 100],
+  [slowDeliveries, 20],
+] as const)
+  queue.subscribe(sender.arn, {
+    batch: { size: 1, partialResponses: true },
+    transform: {
+      eventSourceMapping: { scalingConfig: { maximumConcurrency: $dev ? 2 : maximumConcurrency } },
+    },
+  });

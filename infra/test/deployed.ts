@@ -8,7 +8,13 @@ import { join } from "node:path";
 import { pathToFileURL } from "node:url";
 import type { SQSBatchResponse } from "aws-lambda";
 import type { Internet } from "../../packages/core/src/egress/fixture-internet.ts";
-import { deadLettersOf, deliveriesOf, importsOf, names } from "../../packages/local/src/environment.ts";
+import {
+  deadLettersOf,
+  deliveriesOf,
+  importsOf,
+  names,
+  slowDeliveriesOf,
+} from "../../packages/local/src/environment.ts";
 import { closeServer, createFetchServer, listen } from "../../packages/local/src/listen.ts";
 import { startQueue } from "../../packages/local/src/queue.ts";
 import { type Runtime, startRuntime } from "../../packages/local/src/runtime.ts";
@@ -86,16 +92,20 @@ export async function deploy(
   });
   const table = await openTable(stores);
   const buckets = await openBuckets(stores);
-  const deliveries = startQueue({
-    name: "deliveries",
-    region,
-    concurrency: 1,
-    visibilityTimeoutMs: 30_000,
-    consume: async (event) => (await runtimes.Sender.invoke(event)) as SQSBatchResponse,
-  });
+  const startDeliveries = (name: string) =>
+    startQueue({
+      name,
+      region,
+      concurrency: 1,
+      visibilityTimeoutMs: 30_000,
+      consume: async (event) => (await runtimes.Sender.invoke(event)) as SQSBatchResponse,
+    });
+  const deliveries = startDeliveries("deliveries");
+  const slowDeliveries = startDeliveries("slow-deliveries");
   const others = new Map([
     [importsOf(queuePath), imports],
     [deliveriesOf(queuePath), deliveries],
+    [slowDeliveriesOf(queuePath), slowDeliveries],
   ]);
   const identity = { ...credentials, region, service: "sqs" };
   const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, others, identity }).fetch);
@@ -142,7 +152,13 @@ export async function deploy(
     send: (body) => void queue.send(JSON.stringify(body)),
     settled: () => queue.idle(),
     async stop() {
-      await Promise.all([queue.stop(), imports.stop(), deadLetters.stop(), deliveries.stop()]);
+      await Promise.all([
+        queue.stop(),
+        imports.stop(),
+        deadLetters.stop(),
+        deliveries.stop(),
+        slowDeliveries.stop(),
+      ]);
       await Promise.all(Object.values(runtimes).map((runtime) => runtime.close(2_000)));
       await Promise.all([api, sqs].map((server) => closeServer(server, 0)));
       await Promise.all(Object.values(guards).map((guard) => guard.close()));
@@ -176,6 +192,7 @@ function environmentOf(links: Graph["links"], url: string, guard: string): NodeJ
     Imports: { url: guard + importsOf(queuePath) },
     DeadLetters: { url: guard + deadLettersOf(queuePath) },
     Deliveries: { url: guard + deliveriesOf(queuePath) },
+    SlowDeliveries: { url: guard + slowDeliveriesOf(queuePath) },
     Router: { url },
     Settings: { ...links.Settings, anonymous: true },
   };

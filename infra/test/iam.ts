@@ -28,6 +28,7 @@ const queues: Record<string, string> = {
   "processing-dead-letters": "{DeadLetters}",
   imports: "{Imports}",
   deliveries: "{Deliveries}",
+  "slow-deliveries": "{SlowDeliveries}",
 };
 
 /** Starts the proxy of one function. `rights` are its permissions as lines. */

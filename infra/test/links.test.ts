@@ -27,7 +27,7 @@ const links: Record<string, string[]> = {
   DeadLetter: ["Deliveries", "Images", "Processed", "Settings", "Uploads"],
   Processor: ["Deliveries", "Images", "Processed", "Settings", "Uploads"],
   Reconciler: ["Deliveries", "Images", "Processed", "Processing", "Uploads"],
-  Sender: ["Deliveries", "Images", "Router", "Settings"],
+  Sender: ["Deliveries", "Images", "Router", "Settings", "SlowDeliveries"],
 };
 
 describe.each(all.filter(([name]) => name !== "sst dev"))("%s", (stage, graph) => {

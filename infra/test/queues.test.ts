@@ -87,6 +87,7 @@ describe.each(all)("%s", (name, graph) => {
       ["Imports", "Importer"],
       ["DeadLetters", "DeadLetter"],
       ["Deliveries", "Sender"],
+      ["SlowDeliveries", "Sender"],
     ]) {
       const { visibilityTimeoutSeconds } = argsOf(graph, /sqs\/queue:/, `${queue}Queue`);
       const { timeout } = argsOf(graph, /lambda\/function:/, `${fn}Function`);
@@ -102,14 +103,15 @@ describe.each(all)("%s", (name, graph) => {
       "ImportsQueue",
       "ProcessingQueue",
       "RemovalsQueue",
+      "SlowDeliveriesQueue",
     ]);
     for (const { inputs } of queues) {
       expect([inputs.fifoQueue, inputs.delaySeconds, inputs.maxMessageSize]).toEqual([false, 0, undefined]);
     }
   });
 
-  test("each message is an invocation, except that deliveries are sent ten at once and removals batched for five minutes", () => {
-    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(5);
+  test("each message is an invocation, except that removals are batched for five minutes", () => {
+    expect(resourcesOf(graph, /eventSourceMapping:EventSourceMapping/)).toHaveLength(6);
     const alone = { batchSize: 1, functionResponseTypes: ["ReportBatchItemFailures"] };
     expect(mapping("Processing")).toMatchObject({
       ...alone,
@@ -125,12 +127,15 @@ describe.each(all)("%s", (name, graph) => {
       ...alone,
       functionName: expect.stringMatching(/-DeadLetterFunction-/),
     });
-    expect(mapping("Deliveries")).toMatchObject({
-      batchSize: 10,
-      functionResponseTypes: ["ReportBatchItemFailures"],
-      functionName: expect.stringMatching(/-SenderFunction-/),
-      scalingConfig: { maximumConcurrency: name === "sst dev" ? 2 : 10 },
-    });
+    for (const [queue, maximumConcurrency] of [
+      ["Deliveries", 100],
+      ["SlowDeliveries", 20],
+    ] as const)
+      expect(mapping(queue)).toMatchObject({
+        ...alone,
+        functionName: expect.stringMatching(/-SenderFunction-/),
+        scalingConfig: { maximumConcurrency: name === "sst dev" ? 2 : maximumConcurrency },
+      });
     expect(mapping("Removals")).toMatchObject({
       batchSize: 1000,
       maximumBatchingWindowInSeconds: 300,

@@ -135,9 +135,13 @@ const rights: Record<string, string[]> = {
     "dynamodb:PutItem {Images} if dynamodb:LeadingKeys is $images#webhookID_*",
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#scope_*",
     "sqs:DeleteMessage {Deliveries}",
+    "sqs:DeleteMessage {SlowDeliveries}",
     "sqs:GetQueueAttributes {Deliveries}",
+    "sqs:GetQueueAttributes {SlowDeliveries}",
     "sqs:ReceiveMessage {Deliveries}",
+    "sqs:ReceiveMessage {SlowDeliveries}",
     "sqs:SendMessage {Deliveries}",
+    "sqs:SendMessage {SlowDeliveries}",
   ],
   Invalidator: [
     "cloudfront:CreateInvalidation {distribution}",

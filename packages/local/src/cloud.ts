@@ -22,6 +22,7 @@ import {
   importsOf,
   names,
   type StartSettings,
+  slowDeliveriesOf,
   variables,
 } from "./environment.ts";
 import { createGallery } from "./gallery.ts";
@@ -178,14 +179,17 @@ async function start(options: Options, stops: Stops): Promise<Omit<Cloud, "stop"
   const aws = new AwsClient({ ...credentials, region, service: "s3", retries: 0 });
   const identity = { ...credentials, region, service: "sqs" };
   const { queue, imports, deadLetters } = running;
-  const delivering = startDeliveries({
-    region,
-    handler: (await import("@image-pipeline/functions/sender")).handler,
-  });
-  stops.first.push(() => delivering.stop());
+  const { handler } = await import("@image-pipeline/functions/sender");
+  const delivering = startDeliveries({ name: "deliveries", region, handler });
+  const deliveringSlowly = startDeliveries({ name: "slow-deliveries", region, handler });
+  stops.first.push(
+    () => delivering.stop(),
+    () => deliveringSlowly.stop(),
+  );
   const others = new Map([
     [importsOf(queuePath), imports],
     [deliveriesOf(queuePath), delivering],
+    [slowDeliveriesOf(queuePath), deliveringSlowly],
   ]);
   const app = createFrontDoor({
     media: createMedia({

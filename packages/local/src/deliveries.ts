@@ -1,4 +1,4 @@
-/** The queue of deliveries to webhooks. Its sender runs in this process: it waits for receivers, and needs no CPU. */
+/** The queues of deliveries to webhooks. Their sender runs in this process: it waits for receivers, and needs no CPU. */
 import { randomUUID } from "node:crypto";
 import type { SQSHandler } from "aws-lambda";
 import { type Clock, systemClock } from "./clock.ts";
@@ -7,16 +7,23 @@ import { type Queue, startQueue } from "./queue.ts";
 
 /** As in the cloud (`infra/sender.ts`). */
 const timeoutMs = 30_000;
-const concurrency = 100;
+const concurrencies = { deliveries: 100, "slow-deliveries": 20 };
 
-/** Starts the queue with the sender's handler. */
-export function startDeliveries(options: { region: string; handler: SQSHandler; clock?: Clock }): Queue {
-  const { region, handler, clock = systemClock } = options;
+type Options = {
+  /** The queue of all deliveries, or that of slow receivers. */
+  name: keyof typeof concurrencies;
+  region: string;
+  handler: SQSHandler;
+  clock?: Clock;
+};
+
+/** Starts a queue with the sender's handler. */
+export function startDeliveries({ name, region, handler, clock = systemClock }: Options): Queue {
   return startQueue({
     region,
     clock,
-    name: "deliveries",
-    concurrency,
+    name,
+    concurrency: concurrencies[name],
     visibilityTimeoutMs: 6 * timeoutMs,
     retryMs: [2_000, 10_000],
     consume: async (event) => {

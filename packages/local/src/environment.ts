@@ -126,6 +126,7 @@ export function variables(places: Places): Record<string, string> {
     Processing: { url: url + queuePath },
     Imports: { url: `${url}${importsOf(queuePath)}` },
     Deliveries: { url: `${url}${deliveriesOf(queuePath)}` },
+    SlowDeliveries: { url: `${url}${slowDeliveriesOf(queuePath)}` },
     DeadLetters: { url: `${url}${deadLettersOf(queuePath)}` },
     Router: { url: places.publicUrl ?? url },
     CursorKey: { value: cursorKey },
@@ -157,6 +158,9 @@ export const importsOf = (queuePath: string) => queuePath.replace(/[^/]+$/, "imp
 
 /** Returns the path of the queue of deliveries to webhooks, which is next to the processing queue. */
 export const deliveriesOf = (queuePath: string) => queuePath.replace(/[^/]+$/, "deliveries");
+
+/** Returns the path of the queue of deliveries to slow receivers. */
+export const slowDeliveriesOf = (queuePath: string) => queuePath.replace(/[^/]+$/, "slow-deliveries");
 
 /** The file in the data folder from which the CLI reads the variables of a running cloud. */
 export const environmentFile = "environment.json";

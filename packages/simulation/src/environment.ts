@@ -3,6 +3,7 @@
  * they are deployed, all on the virtual clock.
  */
 
+import { AsyncResource } from "node:async_hooks";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { DeleteObjectsCommand } from "@aws-sdk/client-s3";
@@ -10,7 +11,7 @@ import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
 import { primary } from "@image-pipeline/core/table/table-schema";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
-import { deliveriesOf, enter, importsOf, names } from "@image-pipeline/local/environment";
+import { deliveriesOf, enter, importsOf, names, slowDeliveriesOf } from "@image-pipeline/local/environment";
 import { createFetchServer, listen } from "@image-pipeline/local/listen";
 import type { Queue } from "@image-pipeline/local/queue";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
@@ -22,7 +23,7 @@ import type dynalite from "dynalite";
 import { injectFaults, type Wire } from "./faults.ts";
 import { bytesMax } from "./image-files.ts";
 import { networkOf, type Receiver } from "./receivers.ts";
-import { installClock, now } from "./scheduler.ts";
+import { clock, installClock, now } from "./scheduler.ts";
 import { connect, keepTables } from "./table.ts";
 import { installTransport, serverAt } from "./transport.ts";
 
@@ -84,6 +85,7 @@ export async function openEnvironment(
     others: new Map([
       [importsOf(queuePath), imports as unknown as Queue],
       [deliveriesOf(queuePath), deliveries as unknown as Queue],
+      [slowDeliveriesOf(queuePath), deliveries as unknown as Queue],
     ]),
     identity: { ...credentials, region, service: "sqs" },
   });
@@ -140,7 +142,10 @@ export async function openEnvironment(
   return {
     processor,
     importer,
-    sender: handlerOf(networkOf(() => audience().receivers ?? new Map())),
+    sender: handlerOf({
+      post: networkOf(() => audience().receivers ?? new Map()),
+      after: (ms, run) => clock.after(ms, AsyncResource.bind(run)),
+    }),
     webhooks: { create: Webhook.create, find: Webhook.find },
     forgetSubscriptions: () => Subscriptions.forget(),
     deadLetter,

@@ -39,14 +39,27 @@ export async function send(checks: readonly Sent[]): Promise<void> {
   }
 }
 
-/** Message to the sender of webhooks: one attempt at a delivery. `committed`: its transition was written. */
-export type Attempt = { webhookID: string; deliveryID: string; tries: number; committed?: boolean };
+/** Message to the sender of webhooks: one attempt at a delivery. `committed`: its transition was written; `slow`: it is in the queue of slow receivers. */
+export type Attempt = {
+  webhookID: string;
+  deliveryID: string;
+  tries: number;
+  committed?: boolean;
+  slow?: boolean;
+};
 
 /** Longest delay of a message, in seconds: a limit of SQS. */
 export const delayMax = 900;
 
 /** Sends attempts, each after a delay in seconds, in batches of ten. Throws if SQS accepts any of them not. */
-export async function deliver(attempts: readonly Attempt[], DelaySeconds = 0): Promise<void> {
+export const deliver = (attempts: readonly Attempt[], delaySeconds = 0): Promise<void> =>
+  sendAttempts(attempts, delaySeconds, Resource.Deliveries.url);
+
+/** Sends an attempt to the queue of slow receivers. */
+export const deliverSlowly = (attempt: Attempt): Promise<void> =>
+  sendAttempts([{ ...attempt, slow: true }], 0, Resource.SlowDeliveries.url);
+
+async function sendAttempts(attempts: readonly Attempt[], DelaySeconds: number, url: string): Promise<void> {
   for (let i = 0; i < attempts.length; i += 10) {
     const Entries = attempts.slice(i, i + 10).map((attempt, index) => ({
       Id: String(index),
@@ -55,7 +68,7 @@ export async function deliver(attempts: readonly Attempt[], DelaySeconds = 0): P
       // A fair queue by endpoint, so that a receiver that does not answer delays no other.
       MessageGroupId: attempt.webhookID,
     }));
-    await sendBatch(Entries, Resource.Deliveries.url);
+    await sendBatch(Entries, url);
   }
 }
 

@@ -44,6 +44,8 @@ export const WebhookEntity = Table.onTable(
       // Since the last delivery that succeeded: failed attempts, and the time of the first.
       failures: { type: "number" },
       failingSince: { type: "string" },
+      // The receiver took long for an attempt, or has accepted none yet: its deliveries go through another queue.
+      slow: { type: "boolean" },
       // Until then no delivery is attempted.
       pausedUntil: { type: "string" },
       createdAt: { type: "string", required: true },

@@ -8,7 +8,7 @@ import type { Target } from "../egress/target.ts";
 import { Outgoing } from "../records/outgoing.ts";
 
 /** Milliseconds in which the receiver must have answered. */
-export const timeoutMs = 15_000;
+const answerMs = 15_000;
 
 /** Milliseconds of these in which the connection must be open. */
 const connectMs = 5_000;
@@ -22,6 +22,9 @@ export type Message = { id: string; url: string; body: string; secrets: readonly
 /** Sends the request of an attempt, as `Egress.send` does. */
 export type Post = (...given: [Egress.Request, Egress.Limits, Target.Policy]) => Promise<Egress.Response>;
 
+/** The network and the time limit of an attempt, which tests replace. */
+export type Means = { post?: Post; timeoutMs?: number };
+
 /** The result: the receiver's status, or the reason why there is none. `retryAfterMs` is what the receiver asks for. */
 export type Result = { ok: boolean; status?: number; error?: string; retryAfterMs?: number };
 
@@ -29,9 +32,9 @@ export type Result = { ok: boolean; status?: number; error?: string; retryAfterM
 export async function send(
   { id, url, body, secrets }: Message,
   policy: Target.Policy,
-  post: Post = Egress.send,
-  now = new Date(),
+  { post = Egress.send, timeoutMs = answerMs }: Means = {},
 ): Promise<Result> {
+  const now = new Date();
   const signatures = secrets.map((secret) => new Signer(secret).sign(id, now, body));
   const headers = {
     "content-type": "application/json",

@@ -38,10 +38,17 @@ const failuresMax = 5;
 
 /**
  * Returns the milliseconds for which an endpoint is paused after so many failed attempts in a row: none up to four, then
- * a minute, doubled with each, up to an hour. During a pause one receiver that does not answer takes no capacity.
+ * a minute, doubled with each, up to an hour.
  */
 export const pauseAfter = (failures: number): number =>
   failures < failuresMax ? 0 : Math.min(pauseMax, minute * 2 ** (failures - failuresMax));
+
+/**
+ * Milliseconds after which a receiver that has not answered an attempt is slow: further deliveries to it go to the queue
+ * of slow receivers, until it accepts one within this time. Receivers that stall thus take no more of the sender's
+ * concurrency than what they are sent in this time.
+ */
+export const slowMs = 2_000;
 
 /** Time without a success, since the first failure, after which an endpoint is disabled. */
 export const disabledAfterMs = 72 * hour;

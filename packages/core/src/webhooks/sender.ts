@@ -28,11 +28,14 @@ const probeMs = 60_000;
 /** Most attempts that a delivery remembers: those of two schedules. */
 const rememberedMax = 20;
 
+/** The network and the clock, which tests replace. `after` returns a function that cancels the timer. */
+export type Means = Attempt.Means & { after?(ms: number, run: () => void): () => void };
+
 /** Attempts a delivery, if it is due, and writes the result. Throws if the table or the queue fails. */
 export async function handle(
   message: Queue.Attempt,
   policy: Target.Policy,
-  post?: Attempt.Post,
+  means: Means = {},
 ): Promise<Report> {
   const { webhookID, deliveryID, tries } = message;
   const did = (did: string) => ({ deliveryID, did });
@@ -57,31 +60,41 @@ export async function handle(
     await settle(row, "failed", { at: new Date().toISOString(), ms: 0, error: "disabled" });
     return did("failed: the endpoint is disabled");
   }
-  if (!isTest && !(await isOpen(endpoint))) {
+  const isPaused = Date.parse(endpoint.pausedUntil ?? "") > Date.now();
+  if (endpoint.slow && !message.slow && (isTest || !isPaused)) {
+    await Queue.deliverSlowly({ webhookID, deliveryID, tries, committed: true });
+    return did("moved to the queue of slow receivers");
+  }
+  if (!isTest && (isPaused || !(await isProbe(endpoint)))) {
     await postpone(row, endpoint);
     return did("postponed: the endpoint is paused");
   }
-  return attempt(row, endpoint, policy, post);
+  return attempt(row, endpoint, policy, means);
 }
 
 async function attempt(
   row: DeliveryRecord,
   endpoint: WebhookRecord,
   policy: Target.Policy,
-  post?: Attempt.Post,
+  { after = timer, ...means }: Means,
 ): Promise<Report> {
   const { webhookID, deliveryID } = row;
   const started = Date.now();
   const secrets = await secretsOf(webhookID, started);
   const { url } = endpoint;
   const id = Outgoing.rules.messageIDOf(row);
-  const result = await Attempt.send({ id, url, body: Payload.of(row), secrets }, policy, post);
+  const marks: Promise<void>[] = [];
+  const cancel = after(Schedule.slowMs, () => void marks.push(markSlow(endpoint)));
+  const result = await Attempt.send({ id, url, body: Payload.of(row), secrets }, policy, means);
+  cancel();
+  await Promise.all(marks);
+  const isInTime = marks.length === 0;
   const { ok, status, error, retryAfterMs } = result;
   const made = { at: new Date(started).toISOString(), ms: Date.now() - started, status, error };
   const report = { deliveryID, status, error };
   if (ok) {
+    if (endpoint.failures || (endpoint.slow && isInTime)) await recover(endpoint, isInTime);
     await settle(row, "delivered", made);
-    if (endpoint.failures) await recover(endpoint);
     return { ...report, did: "delivered" };
   }
   if (row.type === testType) {
@@ -115,14 +128,12 @@ async function isWritten({ snapshot, writeID, createdAt }: DeliveryRecord): Prom
   return Outgoing.rules.isWritten(awaited, record, newest, filed ?? undefined, Date.now());
 }
 
-/** Returns whether an endpoint may be sent to. The first delivery after a pause is its probe, and others wait for it. */
-async function isOpen({ scope, webhookID, pausedUntil }: WebhookRecord): Promise<boolean> {
-  const now = Date.now();
+/** Returns whether a delivery may be attempted after a pause, if there was one: the first is its probe, and others wait for it. */
+async function isProbe({ scope, webhookID, pausedUntil }: WebhookRecord): Promise<boolean> {
   if (pausedUntil === undefined) return true;
-  if (Date.parse(pausedUntil) > now) return false;
   try {
     await WebhookEntity.patch({ scope, webhookID })
-      .set({ pausedUntil: new Date(now + probeMs).toISOString() })
+      .set({ pausedUntil: new Date(Date.now() + probeMs).toISOString() })
       .where((row, { eq }) => eq(row.pausedUntil, pausedUntil))
       .go();
     return true;
@@ -157,10 +168,25 @@ async function blame(endpoint: WebhookRecord, isGone: boolean, retryAfterMs = 0)
   return isDisabled;
 }
 
-/** Ends an endpoint's failures after a success. */
-async function recover({ scope, webhookID }: WebhookRecord): Promise<void> {
+const timer = (ms: number, run: () => void) => {
+  const set = setTimeout(run, ms);
+  return () => clearTimeout(set);
+};
+
+/** Sends further deliveries to the queue of slow receivers. Never throws: if the mark is lost, the next attempt sets it. */
+async function markSlow({ scope, webhookID, slow }: WebhookRecord): Promise<void> {
+  if (slow) return;
+  const change = WebhookEntity.patch({ scope, webhookID }).set({ slow: true });
+  await Promise.allSettled([change.where((row, { notExists }) => notExists(row.slow)).go()]);
+}
+
+/** Ends an endpoint's failures after a success, and its time in the queue of slow receivers if it answered in time. */
+async function recover({ scope, webhookID }: WebhookRecord, isInTime: boolean): Promise<void> {
+  const failures = ["failures", "failingSince", "pausedUntil"] as const;
   try {
-    await WebhookEntity.patch({ scope, webhookID }).remove(["failures", "failingSince", "pausedUntil"]).go();
+    await WebhookEntity.patch({ scope, webhookID })
+      .remove(isInTime ? [...failures, "slow"] : [...failures])
+      .go();
   } catch (error) {
     if (!Table.isConditionFailure(error)) throw error;
   }

@@ -149,6 +149,7 @@ export async function create(
     description,
     events,
     enabled: true,
+    slow: true,
     createdAt: now,
     updatedAt: now,
   }).go();
@@ -191,6 +192,8 @@ export async function update(
   const set = {
     updatedAt: at,
     ...(url !== undefined && { url }),
+    // Unknown receivers are taken for slow ones until they accept a message.
+    ...((url !== undefined || isEnabled) && { slow: true }),
     ...(events !== undefined && { events }),
     ...(typeof description === "string" && { description }),
     ...(isEnabled && { enabled: true }),

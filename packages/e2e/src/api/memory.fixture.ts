@@ -8,7 +8,7 @@ import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
 import { type Ask, requestOf } from "@image-pipeline/functions/http/fixture";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
-import { deliveriesOf, enter } from "@image-pipeline/local/environment";
+import { deliveriesOf, enter, slowDeliveriesOf } from "@image-pipeline/local/environment";
 import { closeServer, createFetchServer, listen } from "@image-pipeline/local/listen";
 import { startQueue } from "@image-pipeline/local/queue";
 import { sqsEndpoint } from "@image-pipeline/local/sqs";
@@ -46,7 +46,10 @@ export async function createWorld(
   const queue = startQueue({ ...discarding, name: "processing" });
   const deadLetters = startQueue({ ...discarding, name: "dead-letters" });
   const deliveries = startQueue({ ...discarding, name: "deliveries" });
-  const others = new Map([[deliveriesOf(queuePath), deliveries]]);
+  const others = new Map([
+    [deliveriesOf(queuePath), deliveries],
+    [slowDeliveriesOf(queuePath), deliveries],
+  ]);
   const identity = { ...credentials, region, service: "sqs" };
   const sqs = createFetchServer(sqsEndpoint({ path: queuePath, queue, deadLetters, others, identity }).fetch);
   const url = await through(await listen(sqs, 0));

@@ -70,13 +70,14 @@ async function change(changes: object = { title: "A" }): Promise<string> {
   return newest.id;
 }
 
-/** Sends a delivery as the queue does, for the attempt that comes next. */
-async function attempt(deliveryID: string) {
+/** Sends a delivery as the queue of slow receivers does, which every new one is in, for the attempt that comes next. */
+async function attempt(
+  deliveryID: string,
+  { slow = true, ...means }: SenderModule.Means & { slow?: boolean } = {},
+) {
   const { attempts } = (await deliveries()).find(({ id }) => id === deliveryID) ?? { attempts: [] };
-  return Sender.handle(
-    { webhookID: webhook.id, deliveryID, tries: attempts.length, committed: true },
-    policy,
-  );
+  const message = { webhookID: webhook.id, deliveryID, tries: attempts.length, committed: true, slow };
+  return Sender.handle(message, policy, means);
 }
 
 const find = async (deliveryID: string) => (await deliveries()).find(({ id }) => id === deliveryID);
@@ -179,7 +180,7 @@ describe("a receiver that fails", () => {
     const healthy = await startReceiver();
     const other = await ask("POST", "/webhooks", { url: healthy.url, events: ["image.updated"] });
     const { id: deliveryID } = await ask("POST", `/webhooks/${other.id}/test`);
-    const sent = Sender.handle({ webhookID: other.id, deliveryID, tries: 0 }, policy);
+    const sent = Sender.handle({ webhookID: other.id, deliveryID, tries: 0, slow: true }, policy);
     expect(await sent).toMatchObject({ did: "delivered" });
     await ask("DELETE", `/webhooks/${other.id}`);
     await healthy.stop();
@@ -229,7 +230,7 @@ describe("a message", () => {
 
   test("that comes twice is ignored the second time", async () => {
     const deliveryID = await change();
-    const message = { webhookID: webhook.id, deliveryID, tries: 0, committed: true };
+    const message = { webhookID: webhook.id, deliveryID, tries: 0, committed: true, slow: true };
     expect(await Sender.handle(message, policy)).toMatchObject({ did: "delivered" });
     expect(await Sender.handle(message, policy)).toMatchObject({ did: "ignored: it is done" });
     expect(receiver.received).toHaveLength(1);
@@ -237,8 +238,53 @@ describe("a message", () => {
 
   test("is sent to no internal address on a deployed stage", async () => {
     const id = await change();
-    await Sender.handle({ webhookID: webhook.id, deliveryID: id, tries: 0, committed: true }, {});
+    const message = { webhookID: webhook.id, deliveryID: id, tries: 0, committed: true, slow: true };
+    await Sender.handle(message, {});
     expect(await find(id)).toMatchObject({ attempts: [{ error: "refused" }] });
     expect(receiver.received).toEqual([]);
+  });
+});
+
+describe("the queue of slow receivers", () => {
+  const moved = { did: "moved to the queue of slow receivers" };
+  /** A clock by which every attempt takes longer than a receiver that is not slow. */
+  const late = (_: number, run: () => void) => {
+    run();
+    return () => {};
+  };
+
+  test("is that of a new receiver until it accepts a message, and of a changed one", async () => {
+    const id = await change();
+    expect(await attempt(id, { slow: false })).toMatchObject(moved);
+    expect(receiver.received).toEqual([]);
+    receiver.answer = () => ({ status: 500 });
+    await attempt(id);
+    await untilDue(id);
+    expect(await attempt(id, { slow: false })).toMatchObject(moved);
+    receiver.answer = () => ({ status: 204 });
+    expect(await attempt(id)).toMatchObject({ did: "delivered" });
+    expect(await attempt(await change({ title: "B" }), { slow: false })).toMatchObject({ did: "delivered" });
+    await ask("PATCH", `/webhooks/${webhook.id}`, { url: `${receiver.url}/other` });
+    expect(await attempt(await change({ title: "C" }), { slow: false })).toMatchObject(moved);
+  });
+
+  test("is that of a receiver while it does not answer, until it answers in time", async () => {
+    await attempt(await change());
+    const stalled = await change({ title: "B" });
+    const waits = Promise.withResolvers<void>();
+    const means = {
+      after: late,
+      post: () => waits.promise.then(() => ({ status: 204, headers: {}, body: Buffer.alloc(0) })),
+    };
+    const stalling = attempt(stalled, { slow: false, ...means });
+    let title = 0;
+    const next = async () => await change({ title: `C${title++}` });
+    await expect.poll(async () => await attempt(await next(), { slow: false })).toMatchObject(moved);
+    waits.resolve();
+    expect(await stalling).toMatchObject({ did: "delivered" });
+    expect(await attempt(await next(), { after: late })).toMatchObject({ did: "delivered" });
+    expect(await attempt(await next(), { slow: false })).toMatchObject(moved);
+    expect(await attempt(await next())).toMatchObject({ did: "delivered" });
+    expect(await attempt(await next(), { slow: false })).toMatchObject({ did: "delivered" });
   });
 });

@@ -8,7 +8,7 @@ export type Checkpoint<T> = { place: T | undefined; save(place: T): Promise<void
 
 /**
  * Opens the checkpoint in `file`, if there is one. `job` identifies the job (command, stage, prefix, ...). Throws
- * `UsageError` if the file cannot be read or belongs to another job.
+ * `UsageError` if the file cannot be read or written, or belongs to another job.
  */
 export async function openCheckpoint<T>(
   file: string,
@@ -23,7 +23,9 @@ export async function openCheckpoint<T>(
     place: found === undefined ? undefined : placeIn(found, file, job, schema),
     async save(place) {
       // Renamed into place: a crash leaves the old checkpoint or the new one, never half of it.
-      await writeFile(`${file}.new`, `${JSON.stringify({ job, place })}\n`);
+      await writeFile(`${file}.new`, `${JSON.stringify({ job, place })}\n`).catch((cause: Error) => {
+        throw new UsageError(`The checkpoint ${file} cannot be written: ${cause.message}`, { cause });
+      });
       await rename(`${file}.new`, file);
     },
     remove: () => rm(file, { force: true }),

@@ -107,9 +107,10 @@ Writes records and audit trails as JSON lines, originals and variants, and compa
         );
         await checkpoint?.remove();
       }
-      const { bytes, ...others } = progress.counts;
+      const { bytes, looked, exported, ...others } = progress.counts;
+      const words = inWords({ looked, [dryRun ? "to export" : "exported"]: exported, ...others });
       const end = interrupted.aborted ? "Interrupted; run the same command to continue." : "Done.";
-      progress.end(`${end} ${inWords(others)}, ${size(bytes)}.`, {
+      progress.end(`${end} ${words}, ${size(bytes)}.`, {
         interrupted: interrupted.aborted,
         dryRun,
       });

@@ -113,7 +113,9 @@ Each image keeps its id, version, files and history, and is not processed again;
         }
         if (!interrupted.aborted) await checkpoint?.remove();
         const end = interrupted.aborted ? "Interrupted; run the same command to continue." : "Done.";
-        progress.end(`${end} ${inWords(progress.counts)}.`, { interrupted: interrupted.aborted, dryRun });
+        const { looked, imported, ...others } = progress.counts;
+        const words = inWords({ looked, [dryRun ? "to import" : "imported"]: imported, ...others });
+        progress.end(`${end} ${words}.`, { interrupted: interrupted.aborted, dryRun });
         const { conflicts, refused, wrong } = progress.counts;
         if (interrupted.aborted) process.exitCode = 130;
         else if (conflicts + refused + wrong > 0) process.exitCode = 1;

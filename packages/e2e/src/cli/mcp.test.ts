@@ -141,6 +141,11 @@ describe("the list of tools", () => {
       expect([name, description]).not.toEqual([name, ""]);
   });
 
+  test("is that of docs/agents.md", async () => {
+    const document = await readFile(new URL("../../../../docs/agents.md", import.meta.url), "utf8");
+    for (const { name } of await tools(agent)) expect(document).toContain(`\`${name}\``);
+  });
+
   test("says what reads, what destroys and what may be repeated", async () => {
     const hints = Object.fromEntries(
       (await tools(agent)).map(({ name, annotations }) => [

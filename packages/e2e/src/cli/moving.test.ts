@@ -65,6 +65,8 @@ describe("an export of one stage and its import into another", () => {
     };
     const end = { exported: 7, skipped: 1 };
     const dry = await exportTo(dump, {}, ["--dry-run"]);
+    const words = await run(["export", "--to", dump, "--dry-run"], environment);
+    expect(`${words.stdout}${words.stderr}`).toContain("7 to export");
     const folder = await exportTo(dump);
     expect(folder).toMatchObject({ code: 0, stderr: "", end: { ...end, refused: 0, compared: 7 } });
     expect(dry).toMatchObject({ code: 0, end: { ...end, bytes: folder.end?.bytes } });

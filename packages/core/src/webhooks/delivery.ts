@@ -7,6 +7,7 @@ import { VisibleError } from "../error.ts";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
 import { Cursor } from "../images/cursor.ts";
+import { Scan } from "../records/scan.ts";
 import { DeliveryEntity, type DeliveryRecord, deliveryStatuses, testType } from "../table/delivery-entity.ts";
 import { wholeSeconds } from "../time.ts";
 import { Outbox } from "./outbox.ts";
@@ -74,15 +75,13 @@ export const list = fn(
     const [start] = cursor === undefined ? [] : Cursor.open(binding, cursor);
     await Webhook.find({ id, owner });
     const query = DeliveryEntity.query.byWebhook({ webhookID: id });
-    const { data } = await (start === undefined ? query : query.lte({ deliveryID: start })).go({
-      consistent: true,
-      order: "desc",
-      limit: limit + 1,
-      pages: 1,
-    });
-    const next = data[limit];
+    const from = start === undefined ? query : query.lte({ deliveryID: start });
+    const rows = await Scan.take<DeliveryRecord>(limit + 1, (page) =>
+      from.go({ ...page, consistent: true, order: "desc" }),
+    );
+    const next = rows[limit];
     return {
-      items: data
+      items: rows
         .slice(0, limit)
         .filter((row) => status === undefined || row.status === status)
         .map(serialize),

@@ -1,4 +1,5 @@
 /** The sender over days, by a clock that only the test moves. Table, receiver and signatures are real. */
+import { ID } from "@image-pipeline/core/id";
 import type { Sender as SenderModule } from "@image-pipeline/core/webhooks/sender";
 import {
   afterAll,
@@ -226,6 +227,17 @@ describe("a message", () => {
     expect(Buffer.byteLength(body)).toBeLessThanOrEqual(20_000);
     expect(message).toMatchObject({ truncated: true, data: { id: imageID, version: expect.any(Number) } });
     expect(message.data).not.toHaveProperty("metadata");
+  });
+
+  test("is listed with every other one, more than 1 MB of them too", async () => {
+    const { DeliveryEntity } = await import("@image-pipeline/core/table/delivery-entity");
+    const key = { webhookID: webhook.id, deliveryID: await change() };
+    const { data } = await DeliveryEntity.get(key).go();
+    if (!data) throw new Error("The change has no delivery.");
+    const attempts = [{ at: data.at, ms: 0, error: "x".repeat(50_000) }];
+    for (let n = 0; n < 30; n++)
+      await DeliveryEntity.put({ ...data, deliveryID: ID.createDeliveryID(), attempts }).go();
+    expect(await deliveries()).toHaveLength(31);
   });
 
   test("that comes twice is ignored the second time", async () => {

@@ -1,4 +1,4 @@
-/** The importer: the one function that requests URLs of callers, and stores their files in the uploads bucket. */
+/** The importer, which gets files from URLs of callers and stores them in the uploads bucket. */
 import { common } from "./function.ts";
 import { consume, deliveries, imports, processing } from "./queues.ts";
 import { settings } from "./settings.ts";

@@ -1,4 +1,4 @@
-/** The sender of webhooks: the one function that sends requests to URLs of callers. It has no right on a bucket. */
+/** The sender of webhooks, which posts events to URLs of callers. It has no right on a bucket. */
 import { common } from "./function.ts";
 import { consume, deliveries, slowDeliveries } from "./queues.ts";
 import { router } from "./router.ts";

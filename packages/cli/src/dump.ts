@@ -81,7 +81,7 @@ function lineOf(text: string, place: string): Line | Refused {
   const line = read.output as unknown as Line;
   const { record, events, files } = line;
   const refuse = (message: string): Refused => ({ id: record.imageID, message });
-  const unknown = Object.keys(record).find((name) => !(name in ImageEntity.schema.attributes));
+  const unknown = Object.keys(record).find((name) => !Object.hasOwn(ImageEntity.schema.attributes, name));
   if (unknown !== undefined)
     return refuse(
       `record.${printable(unknown)} is unknown. Import it with the version that has exported it.`,

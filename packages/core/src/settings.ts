@@ -119,7 +119,7 @@ const pipeline = {
     10_000,
     0,
     1_000_000_000,
-    "Most changes (PATCH) that a user, or a key with an owner, may make in a day (UTC). 0: no limit.",
+    "Most changes that a user, or a key with an owner, may make in a day (UTC): updates and restores of images, and requests that create, change or test webhooks. 0: no limit.",
   ),
   trashDays: whole(
     7,
@@ -143,7 +143,7 @@ const pipeline = {
     10,
     0,
     100,
-    "Most webhooks of one owner, and most of all owners' images. 0: none can be created.",
+    "Most webhooks of one owner. Those for the images of all owners have the same limit. 0: none can be created.",
   ),
   egressLoopback: flag(
     false,

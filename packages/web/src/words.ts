@@ -65,7 +65,10 @@ const byCode: Record<string, Words | undefined> = {
     what: "The URL was refused.",
     help: "Use an https URL of a public server.",
   },
-  import_unavailable: { what: "The server of the URL has no such file.", help: "Check the URL." },
+  import_unavailable: {
+    what: "The server of the URL did not send the file.",
+    help: "Check the URL and its rights.",
+  },
   import_unreachable: {
     what: "The server of the URL cannot be reached.",
     help: "Check the URL, or try again later.",

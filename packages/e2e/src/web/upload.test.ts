@@ -115,7 +115,7 @@ describeWith("chromium", "in Chromium", () => {
     await add.click();
     await dialog.waitFor({ state: "detached" });
     const failed = page.getByRole("link", { name: "none.jpg" });
-    await failed.getByText("The server of the URL has no such file.").waitFor({ timeout: 30_000 });
+    await failed.getByText("The server of the URL did not send the file.").waitFor({ timeout: 30_000 });
     await failed.click();
     await page.getByText(`${origin}/none.jpg`, { exact: true }).waitFor();
     expect(await page.getByRole("button", { name: "Reprocess" }).isDisabled()).toBe(true);

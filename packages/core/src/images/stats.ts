@@ -4,11 +4,10 @@ export * as Stats from "./stats.ts";
 import { Resource } from "sst";
 import * as v from "valibot";
 import { Queue } from "../aws/queue.ts";
-import { codes } from "../engine/rejection.ts";
 import { fn } from "../fn.ts";
 import { Counters } from "../records/counters.ts";
 import { visibleStatuses } from "../table/image-entity.ts";
-import type { Minute, Row, Time } from "../table/tally-entity.ts";
+import { type Minute, type Row, rejectionCodes, type Time } from "../table/tally-entity.ts";
 import { wholeSeconds } from "../time.ts";
 
 const count = (description: string) =>
@@ -125,7 +124,7 @@ export const read = fn(
         return Counters.sum(rowsOf(minute), `m${minute.slice(14, 16)}` as Minute);
       }),
       timeToReady: timeToReady(rows),
-      rejections: codes
+      rejections: rejectionCodes
         .map((code) => ({ code, count: Counters.sum(rows, code) }))
         .filter(({ count }) => count > 0)
         .sort((a, b) => b.count - a.count),

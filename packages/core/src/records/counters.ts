@@ -4,10 +4,16 @@
  */
 export * as Counters from "./counters.ts";
 
-import { codes } from "../engine/rejection.ts";
 import { ID } from "../id.ts";
 import { type ImageRecord, visibleStatuses } from "../table/image-entity.ts";
-import { type Counter, type Minute, type Row, TallyEntity, type Time } from "../table/tally-entity.ts";
+import {
+  type Counter,
+  type Minute,
+  type Row,
+  rejectionCodes,
+  TallyEntity,
+  type Time,
+} from "../table/tally-entity.ts";
 
 type Visible = (typeof visibleStatuses)[number];
 
@@ -133,8 +139,8 @@ function timeOf(before: ImageRecord | undefined, after: ImageRecord): Time {
   return `t${index < 0 ? timesUpTo.length : index}` as Time;
 }
 
-const isCode = (code: string | undefined): code is (typeof codes)[number] =>
-  codes.some((known) => known === code);
+const isCode = (code: string | undefined): code is (typeof rejectionCodes)[number] =>
+  rejectionCodes.some((known) => known === code);
 
 /** Sums one counter over several rows. */
 export const sum = (rows: readonly Row[], counter: Counter) =>

@@ -7,6 +7,7 @@
  */
 import { Entity, type EntityItem } from "electrodb";
 import { codes } from "../engine/rejection.ts";
+import { importCodes } from "../records/message.ts";
 import { visibleStatuses } from "./image-entity.ts";
 import { Table } from "./table.ts";
 import { primary } from "./table-schema.ts";
@@ -22,8 +23,11 @@ export type Time = `t${Digit}`;
 const minutes = Array.from({ length: 60 }, (_, minute) => `m${String(minute).padStart(2, "0")}` as Minute);
 const times = Array.from({ length: 10 }, (_, index) => `t${index}` as Time);
 
+/** Codes of rejected images: of their bytes, of imports, and of a presigned form that was used above the quota. */
+export const rejectionCodes = [...codes, ...importCodes, "quota_exceeded"] as const;
+
 /** A row of `now` counts images by status; a row of an hour counts transitions, and rejections by code. */
-const counters = [...visibleStatuses, "deleted", ...minutes, ...times, ...codes] as const;
+const counters = [...visibleStatuses, "deleted", ...minutes, ...times, ...rejectionCodes] as const;
 export type Counter = (typeof counters)[number];
 
 const attributes = Object.fromEntries(counters.map((name) => [name, { type: "number" }])) as Record<

@@ -185,14 +185,24 @@ describe("a source that sends no image is final, with a code", () => {
   ])("%s is %s with %s", async (name, status, code, listener) => {
     const path = `/${name.replaceAll(" ", "-")}`;
     routes[path] = listener;
+    const counted = await rejectionsOf(code);
     const image = await imported(path);
     expect(image).toMatchObject({ status, error: { code, message: expect.stringMatching(/\w/) } });
     const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
     await Reconcile.compare();
     await world.settled();
     expect(await look(image.id)).toMatchObject({ status, error: { code } });
+    expect(await rejectionsOf(code)).toBe(counted + 1);
   });
 });
+
+/** Returns the number of rejections with a code in the statistics. */
+async function rejectionsOf(code: string): Promise<number> {
+  const { rejections } = (await (await ask("/stats")).json()) as {
+    rejections: { code: string; count: number }[];
+  };
+  return rejections.find((each) => each.code === code)?.count ?? 0;
+}
 
 test("a source that fails four times makes the image failed, and there is nothing to reprocess", async () => {
   const owner = `owner${owners++}`;

@@ -372,7 +372,7 @@ test("the reconciler finds what was lost, finishes what was begun, and goes on w
   await cloud.settled();
   expect((await aws.fetch(`${cloud.s3Url}/uploads/${record.key}`, { method: "HEAD" })).status).toBe(404);
   expect(await (await ask(`/images/${lost}?wait=20`)).json()).toMatchObject({ status: "ready" });
-  expect(await recordOf(unindexed)).toMatchObject({ indexed: 3, version: before.version + 1 });
+  expect(await recordOf(unindexed)).toMatchObject({ indexed: 4, version: before.version + 1 });
 });
 
 test("a permanent deletion ends in the reconciler, which leaves no file of any attempt", async () => {

@@ -3,6 +3,7 @@
  * themselves, independently of the protocol and the product's readers.
  */
 import { Crop } from "@image-pipeline/core/engine/crop";
+import { ID } from "@image-pipeline/core/id";
 import type { Term } from "@image-pipeline/core/records/terms";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { withWholeKeys } from "@image-pipeline/core/table/stored-variant";
@@ -105,8 +106,8 @@ export function createObserver(files: readonly File[]): Observer {
     if (item.__edb_e__ === "image") {
       observer.index.wrote(item);
       const record = item as unknown as ImageRecord;
-      const { imageID, variants } = record;
-      wroteRecord({ ...record, ...(variants && { variants: withWholeKeys(variants, imageID) }) }, job);
+      const { imageID, owner, key = ID.keyOf(owner, imageID), variants } = record;
+      wroteRecord({ ...record, key, ...(variants && { variants: withWholeKeys(variants, imageID) }) }, job);
     }
     if (item.__edb_e__ === "delivery") {
       const { webhookID, deliveryID, ...row } = item as unknown as Delivery;

@@ -35,8 +35,9 @@ export async function step(
     return { isSaved: true, isChanged: false, more: page.more };
   const upserts: Row[] = [];
   const deletes: string[] = [];
-  for (const { op, id, image, expiresAt } of page.items) {
-    if (op === "upsert" && image) upserts.push({ id, image, round, ...(expiresAt && { expiresAt }) });
+  for (const { op, id, image } of page.items) {
+    if (op === "upsert" && image)
+      upserts.push({ id, image, round, ...(image.expiresAt && { expiresAt: image.expiresAt }) });
     else deletes.push(id);
   }
   const isSaved = await store.save(state?.cursor, {

@@ -14,7 +14,7 @@ import { Feed } from "../records/feed.ts";
 import { Protocol } from "../records/protocol.ts";
 import { readMany } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
-import { ImageEntity, type ImageRecord, isListed } from "../table/image-entity.ts";
+import { ImageEntity, type ImageRecord, isInFeed, isListed } from "../table/image-entity.ts";
 import { wholeSeconds } from "../time.ts";
 import { Cursor } from "./cursor.ts";
 import { Image } from "./image.ts";
@@ -44,15 +44,6 @@ export const Info = v.pipe(
     ),
     at: v.pipe(v.string(), v.isoTimestamp(), v.description("Time of the change.")),
     image: v.optional(v.pipe(Image.Info, v.description("The image as it is now; absent from a `delete`."))),
-    expiresAt: v.optional(
-      v.pipe(
-        v.string(),
-        v.isoTimestamp(),
-        v.description(
-          "The image is gone from then on, also before a `delete` says so, unless another `upsert` comes first: its file was not uploaded, or `image` has an expiry.",
-        ),
-      ),
-    ),
   }),
   v.metadata({ ref: "Change" }),
 );
@@ -138,19 +129,10 @@ async function read(owner: string, state: Feed.State, limit: number): Promise<Re
 function itemOf(row: Feed.Row, record: ImageRecord | undefined): Info {
   const { imageID: id, version, updatedAt } = record ?? row;
   const at = wholeSeconds(updatedAt);
-  if (!record || !Image.isVisible(record) || !isListed(record)) return { op: "delete", id, version, at };
-  const unsent = record.expiresAt === undefined ? [] : [record.expiresAt * 1000];
-  const expiry = record.deleteAt === undefined ? [] : [Date.parse(record.deleteAt)];
-  const [expires] = [...unsent, ...expiry].sort((a, b) => a - b);
-  const expiresAt = expires === undefined ? {} : { expiresAt: wholeSeconds(new Date(expires).toISOString()) };
-  return {
-    op: "upsert",
-    id,
-    version,
-    at,
-    image: Image.serialize(record),
-    ...expiresAt,
-  };
+  const isThere = record && Image.isVisible(record) && isListed(record) && isInFeed(record);
+  return isThere
+    ? { op: "upsert", id, version, at, image: Image.serialize(record) }
+    : { op: "delete", id, version, at };
 }
 
 /** Most reads of the index for a page, which are more than one where an owner has deleted many images. */

@@ -1,13 +1,12 @@
 /** Reads images as a whole, and writes them on another stage: record, audit trail, original and variants. */
 export * as Transfer from "./transfer.ts";
 
-import { randomUUID } from "node:crypto";
 import { ObjectStream } from "../aws/object-stream.ts";
 import { Storage } from "../aws/storage.ts";
 import { contentTypeOf } from "../engine/format.ts";
 import { ID } from "../id.ts";
 import { Copy } from "../records/copies.ts";
-import { copy, history, read as readRecord } from "../records/record.ts";
+import { copy, history, newWriteID, read as readRecord } from "../records/record.ts";
 import { VariantFile } from "../records/variant-file.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 
@@ -142,7 +141,7 @@ export async function write(
   const after = Copy.recordOf(record, {
     etag,
     now: new Date().toISOString(),
-    writeID: randomUUID(),
+    writeID: newWriteID(),
     ...(current && { before: current }),
   });
   if (!(await copy(current, after, image.events)))

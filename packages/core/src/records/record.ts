@@ -11,7 +11,7 @@
  * The rows by which an image is found need none either: a write first adds those of new terms, and last removes those of
  * dropped ones. A crash in between leaves rows that readers ignore.
  */
-import { randomUUID } from "node:crypto";
+import { randomBytes } from "node:crypto";
 import { EventEntity, type Transition } from "../table/event-entity.ts";
 import { ImageEntity, type ImageRecord } from "../table/image-entity.ts";
 import { Table } from "../table/table.ts";
@@ -29,6 +29,9 @@ export type Entry = Pick<Transition, "type" | "by" | "detail">;
 
 /** Content of a record; `write` adds the bookkeeping. */
 export type Draft = Omit<ImageRecord, "version" | "updatedAt" | "last" | "writeID" | "indexed">;
+
+/** Returns a new id of a write: 96 random bits in 16 characters, of which the URLs of an attempt's files are derived. */
+export const newWriteID = () => randomBytes(12).toString("base64url");
 
 /** Reads the current record, tombstones included, by one consistent GetItem; undefined if there is none. */
 export async function read(imageID: string): Promise<ImageRecord | undefined> {
@@ -67,7 +70,7 @@ export async function write(
 ): Promise<ImageRecord | undefined> {
   const now = new Date().toISOString();
   const version = (before?.version ?? 0) + 1;
-  const writeID = randomUUID();
+  const writeID = newWriteID();
   const last = entry ? { ...entry, version, at: now } : before && lastOf(before);
   if (!last) throw new Error(`The first write of ${draft.imageID} has no entry for the audit trail.`);
   if (before && entry) await keep(before);

@@ -14,7 +14,7 @@ export type Term = `${Kind}:${string}`;
  * Version of the derivation below, and of the indexes. Records of another one get their rows at the next write, or from
  * the reconciler.
  */
-export const scheme = 3;
+export const scheme = 4;
 
 /** The value of `taken` for images without a time of capture, which is sorted apart. */
 export const undated = "-";

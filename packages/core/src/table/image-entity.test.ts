@@ -28,8 +28,8 @@ describe("the keys of an image", () => {
       gsi3sk: `$image_1#createdAt_${createdAt}#imageID_${imageID}`,
       gsi5pk: "$images#owner_default#content_ab",
       gsi5sk: `$image_1#createdAt_${createdAt}#imageID_${imageID}`,
-      gsi6pk: "$images#owner_default",
-      gsi6sk: `$image_1#updatedAt_${createdAt}#imageID_${imageID}`,
+      gsi6pk: "default",
+      gsi6sk: `${createdAt}#${imageID}`,
     });
   });
 
@@ -44,6 +44,7 @@ describe("the keys of an image", () => {
     ["stuck, if nothing is due", {}, "gsi4"],
     ["byContent, if it has no hash", {}, "gsi5"],
     ["byContent, if it is not ready", { sha256: "ab", status: "rejected" }, "gsi5"],
+    ["byChange, if it has had no bytes", { status: "pending" }, "gsi6"],
   ] satisfies [string, Partial<ImageRecord>, string][])("leave it out of %s", (_, change, index) => {
     expect(Object.keys(keysOf(change)).filter((name) => name.startsWith(index))).toEqual([]);
   });
@@ -113,6 +114,18 @@ describe("a row", () => {
     });
     expect(data?.variants).toEqual(variants);
     expect(ImageEntity.parse({ Item: { ...stored, variants } }).data?.variants).toEqual(variants);
+  });
+
+  test("holds no object key that follows from owner and id, and is read back with it", () => {
+    const key = `default/${imageID}`;
+    const stored = itemOf({ ...record, key });
+    expect(stored).not.toHaveProperty("key");
+    expect(ImageEntity.parse({ Item: stored }).data?.key).toBe(key);
+    for (const other of [`other/${imageID}`, "a.jpg"]) {
+      expect(itemOf({ ...record, key: other }).key).toBe(other);
+      expect(ImageEntity.parse({ Item: { ...stored, key: other } }).data?.key).toBe(other);
+    }
+    expect(ImageEntity.parse({ Item: { ...stored, key } }).data?.key).toBe(key);
   });
 
   test("keeps a transition of a type that this version does not have", () => {

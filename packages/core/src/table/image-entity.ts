@@ -8,7 +8,7 @@
  * | recent        | images of all owners, trash included       | shard          | createdAt, imageID |
  * | stuck         | unfinished images, by when they are due    | shard          | dueOrder, imageID  |
  * | byContent     | ready images of an owner with these bytes  | owner, content | createdAt, imageID |
- * | byChange      | records of an owner, tombstones included   | owner          | updatedAt, imageID |
+ * | byChange      | records that had bytes, tombstones too     | owner          | updatedAt, imageID |
  *
  * Keys contain only ids, hashes, times and statuses: ElectroDB does not escape its delimiters, and lower-cases keys
  * unless `casing` is `none`.
@@ -18,20 +18,31 @@
 
 import { CustomAttributeType, Entity, type EntityItem } from "electrodb";
 import type { Facts, Location } from "../engine/facts.ts";
-import { shardOf } from "../id.ts";
+import { ID } from "../id.ts";
 import { transition } from "./event-entity.ts";
-import { dueOf, isListed, statuses, visibleStatuses, type Waiting } from "./status.ts";
+import { dueOf, isInFeed, isListed, statuses, visibleStatuses, type Waiting } from "./status.ts";
 import { type Variants, withShortKeys, withWholeKeys } from "./stored-variant.ts";
 import { Table } from "./table.ts";
 import { indexes, primary } from "./table-schema.ts";
 
-export { dueOf, isListed, listedStatuses, type Status, statuses, visibleStatuses } from "./status.ts";
+export {
+  dueOf,
+  isInFeed,
+  isListed,
+  listedStatuses,
+  type Status,
+  statuses,
+  visibleStatuses,
+} from "./status.ts";
 
 /** Who may read an image's files: anyone with a URL, or only callers with a signature. */
 export const visibilities = ["public", "private"] as const;
 
 /** Value of `dueOrder` and `content` without a due time or hash: ElectroDB requires every key attribute of an index. */
 const absent = "-";
+
+/** What the object key of an upload through the API follows from. */
+type Named = { owner: string; imageID: string };
 
 /** Attributes of a GPS position. */
 const location = {
@@ -75,12 +86,12 @@ export const ImageEntity = Table.onTable(
       updatedAt: { type: "string", required: true },
       processedAt: { type: "string" },
 
-      // Derived for the index keys on every write. Hidden, so that no record in memory holds an outdated value.
+      // Derived for the index keys on every write, and not stored. Hidden: no record in memory holds an outdated value.
       shard: {
         type: "string",
         hidden: true,
         watch: ["imageID"],
-        set: (_, { imageID }: { imageID: string }) => shardOf(imageID),
+        set: (_, { imageID }: { imageID: string }) => ID.shardOf(imageID),
       },
       dueOrder: {
         type: "string",
@@ -102,7 +113,16 @@ export const ImageEntity = Table.onTable(
       dueAt: { type: "string" },
       // The owner's share of the processor is used up until then.
       deferredUntil: { type: "string" },
-      key: { type: "string", required: true },
+      // Stored only where it does not follow from owner and id: less to write.
+      key: {
+        type: "string",
+        required: true,
+        watch: ["owner", "imageID"],
+        set: (key: string | undefined, { owner, imageID }: Named) =>
+          key === ID.keyOf(owner, imageID) ? undefined : key,
+        get: (key: string | undefined, { owner, imageID }: Partial<Named>) =>
+          key ?? (owner && imageID && ID.keyOf(owner, imageID)),
+      },
       failures: { type: "number" },
       sequencer: { type: "string" },
       etag: { type: "string" },
@@ -255,11 +275,21 @@ export const ImageEntity = Table.onTable(
       byChange: {
         index: "gsi6",
         projection: indexes.gsi6.projection,
-        pk: { field: indexes.gsi6.pk, composite: ["owner"], casing: "none" },
-        sk: { field: indexes.gsi6.sk, composite: ["updatedAt", "imageID"], casing: "none" },
+        condition: isInFeed,
+        // Without the labels of the other keys: only images are in this index, and each write pays for the bytes.
+        // biome-ignore lint/suspicious/noTemplateCurlyInString: ElectroDB's syntax.
+        pk: { field: indexes.gsi6.pk, composite: ["owner"], template: "${owner}", casing: "none" },
+        sk: {
+          field: indexes.gsi6.sk,
+          composite: ["updatedAt", "imageID"],
+          // biome-ignore lint/suspicious/noTemplateCurlyInString: ElectroDB's syntax.
+          template: "${updatedAt}#${imageID}",
+          casing: "none",
+        },
       },
     },
   }),
+  ["shard", "dueOrder", "content"],
 );
 
 /** Record as read and as written, without what is derived for the index keys. */

@@ -31,6 +31,13 @@ export const isSettled = ({ status }: { status: Status }) =>
   status === "trashed" ||
   status === "deleted";
 
+/**
+ * Returns whether the change feed contains a record: from the first bytes of its image on, or once it has ended without
+ * them. An image that was only created may never get any, and then no deletion would report it gone.
+ */
+export const isInFeed = ({ status, etag }: { status?: string; etag?: string }): boolean =>
+  status !== "pending" || etag !== undefined;
+
 /** The times that a record waits for. */
 export type Waiting = { dueAt?: string; trash?: { until: string }; deleteAt?: string };
 

@@ -26,17 +26,21 @@ export function client(): DynamoDBDocumentClient {
 /** The table's name, from the stage. */
 export const name = (): string => Resource.Images.name;
 
-/** The shared client for ElectroDB, which calls only `send`. */
-const lazy = {
-  send: (...sent: Parameters<DynamoDBDocumentClient["send"]>) => client().send(...sent),
-} as DynamoDBDocumentClient;
-
 /** The part of an ElectroDB entity that defines where it is stored. */
 type Bindable = { setClient(client: DynamoDBDocumentClient): void; getTableName(): string | undefined };
 
-/** Binds an entity to the table. Client and name are resolved at each request, so that a declaration reads no environment. */
-export function onTable<E extends Bindable>(entity: E): E {
-  entity.setClient(lazy);
+/**
+ * Binds an entity to the table. Client and name are resolved at each request, so that a declaration reads no environment.
+ * `derived` are attributes that only keys of indexes follow from: they are not stored, because each write pays for them.
+ */
+export function onTable<E extends Bindable>(entity: E, derived: readonly string[] = []): E {
+  // ElectroDB calls only `send`.
+  const send = (...sent: Parameters<DynamoDBDocumentClient["send"]>) => {
+    const [{ input }] = sent;
+    if ("Item" in input) for (const name of derived) Reflect.deleteProperty(input.Item ?? {}, name);
+    return client().send(...sent);
+  };
+  entity.setClient({ send } as DynamoDBDocumentClient);
   entity.getTableName = name;
   return entity;
 }

@@ -1,12 +1,12 @@
 import { createHash } from "node:crypto";
-import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
+import { wholeSeconds } from "@image-pipeline/core/time";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import { codeOf, type Issuer, startIssuer } from "./fixture.ts";
-import { createWorld, type MemoryWorld } from "./memory.fixture.ts";
+import { change, createWorld, type MemoryWorld } from "./memory.fixture.ts";
 
-type Item = { op: "upsert" | "delete"; id: string; version: number; at: string; expiresAt?: string };
+type Item = { op: "upsert" | "delete"; id: string; version: number; at: string };
 type Page = {
-  items: (Item & { image?: { id: string; status: string } })[];
+  items: (Item & { image?: { id: string; status: string; expiresAt?: string } })[];
   nextCursor: string;
   more: boolean;
 };
@@ -33,10 +33,18 @@ afterEach(() => void vi.useRealTimers());
 
 const newOwner = () => `owner${++owners}`;
 
-async function create(owner: string, more: object = {}): Promise<string> {
+/** Creates an image whose file has not been uploaded. */
+async function announce(owner: string, more: object = {}): Promise<string> {
   const json = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1, owner, ...more };
   const response = await world.ask("/images", { json, as: service });
   return ((await response.json()) as { id: string }).id;
+}
+
+/** Creates an image whose file a worker has begun to process: version 2. */
+async function create(owner: string, more: object = {}): Promise<string> {
+  const id = await announce(owner, more);
+  await change(id);
+  return id;
 }
 
 const rename = (id: string, title: string) =>
@@ -72,15 +80,11 @@ function pass(ms: number): void {
   vi.useFakeTimers({ toFake: ["Date"], now });
 }
 
-/** Writes a record as another process does, whose clock has another time. */
-async function writeAt(id: string, ms: number, change: Partial<ImageRecord> = {}): Promise<void> {
-  const { read, write } = await import("@image-pipeline/core/records/record");
-  const record = await read(id);
-  if (!record) throw new Error("There is no record.");
-  const { version, ...draft } = record;
+/** Writes a record as a process does whose clock has another time. */
+async function changeAt(id: string, ms: number): Promise<void> {
   const now = Date.now();
   vi.useFakeTimers({ toFake: ["Date"], now: now + ms });
-  await write(record, { ...draft, ...change }, { type: "updated", by: "test" });
+  await change(id, {});
   vi.useFakeTimers({ toFake: ["Date"], now });
 }
 
@@ -94,8 +98,8 @@ describe("the feed from its beginning", () => {
       const [first = ""] = ids;
       await rename(first, "changed");
       const { items } = await walk(owner, undefined, `&limit=${limit}`);
-      expect(namesOf(items)).toEqual([...ids.slice(1).map((id) => ["upsert", id, 1]), ["upsert", first, 2]]);
-      expect(items.at(-1)).toMatchObject({ image: { id: first, title: "changed", version: 2, owner } });
+      expect(namesOf(items)).toEqual([...ids.slice(1).map((id) => ["upsert", id, 2]), ["upsert", first, 3]]);
+      expect(items.at(-1)).toMatchObject({ image: { id: first, title: "changed", version: 3, owner } });
     },
   );
 
@@ -105,7 +109,7 @@ describe("the feed from its beginning", () => {
     await erase(gone);
     pass(lagMs + 1);
     const { items } = await walk(owner, undefined, "&limit=1");
-    expect(namesOf(items)).toEqual([["upsert", left, 1]]);
+    expect(namesOf(items)).toEqual([["upsert", left, 2]]);
   });
 
   test("misses no image that changes, is created or deleted meanwhile", async () => {
@@ -122,7 +126,7 @@ describe("the feed from its beginning", () => {
     });
     const last = new Map(items.map((item) => [item.id, item]));
     expect(last.get(a)?.op).toBe("delete");
-    expect(last.get(f)).toMatchObject({ op: "upsert", version: 2 });
+    expect(last.get(f)).toMatchObject({ op: "upsert", version: 3 });
     expect([...last.keys()].sort()).toEqual(ids.toSorted());
   });
 
@@ -131,7 +135,7 @@ describe("the feed from its beginning", () => {
     const { items, nextCursor, more } = await page(owner);
     expect([items, more]).toEqual([[], false]);
     const id = await create(owner);
-    expect(namesOf((await page(owner, nextCursor)).items)).toEqual([["upsert", id, 1]]);
+    expect(namesOf((await page(owner, nextCursor)).items)).toEqual([["upsert", id, 2]]);
   });
 });
 
@@ -144,7 +148,7 @@ describe("a cursor at the end", () => {
     await rename(a, "one");
     await rename(a, "two");
     const next = await walk(owner, cursor);
-    expect(namesOf(next.items)).toEqual([["upsert", a, 3]]);
+    expect(namesOf(next.items)).toEqual([["upsert", a, 4]]);
     await erase(b);
     const last = await walk(owner, next.cursor);
     expect(namesOf(last.items)).toEqual([["delete", b, expect.any(Number)]]);
@@ -159,18 +163,18 @@ describe("a cursor at the end", () => {
     const { cursor } = await walk(owner);
     await rename(other, "now");
     const next = await walk(owner, cursor);
-    await writeAt(late, -20_000);
+    await changeAt(late, -20_000);
     const found = await walk(owner, next.cursor);
-    expect(namesOf(found.items)).toEqual([["upsert", late, 2]]);
+    expect(namesOf(found.items)).toEqual([["upsert", late, 3]]);
     expect((await page(owner, found.cursor)).items).toEqual([]);
   });
 
   test("gives changes of a clock that is ahead once", async () => {
     const owner = newOwner();
     const id = await create(owner);
-    await writeAt(id, 20_000);
+    await changeAt(id, 20_000);
     const { items, cursor } = await walk(owner);
-    expect(namesOf(items)).toEqual([["upsert", id, 2]]);
+    expect(namesOf(items)).toEqual([["upsert", id, 3]]);
     expect((await page(owner, cursor)).items).toEqual([]);
     pass(10_000);
     const later = await page(owner, cursor);
@@ -213,28 +217,44 @@ test("an image in the trash is gone, and comes back when it is restored", async 
   expect(back.items).toMatchObject([{ op: "upsert", id, image: { status: "pending" } }]);
 });
 
-describe("an image that expires", () => {
-  test("has its expiry on the feed while its file was not uploaded, and is gone after it", async () => {
+describe("an image without bytes", () => {
+  test("is not on the feed, and is from its first bytes on", async () => {
     const owner = newOwner();
-    const id = await create(owner);
+    const id = await announce(owner);
+    await rename(id, "before its file");
     const { items, cursor } = await walk(owner);
-    const expiresAt = Date.parse(items[0]?.expiresAt ?? "");
-    expect(expiresAt).toBeGreaterThan(Date.now() + dayMs);
-    const { items: before } = await walk(owner);
-    expect(namesOf(before)).toEqual([["upsert", id, 1]]);
-    pass(expiresAt - Date.now() + 1000);
-    expect(namesOf((await walk(owner)).items)).toEqual([["delete", id, 1]]);
+    expect(items).toEqual([]);
+    await change(id);
+    const next = await walk(owner, cursor);
+    expect(next.items).toMatchObject([{ op: "upsert", id, version: 3, image: { title: "before its file" } }]);
+  });
+
+  test("stays off it from the trash and back, but for a `delete`", async () => {
+    const owner = newOwner();
+    const id = await announce(owner);
+    const { cursor } = await walk(owner);
+    await world.ask(`/images/${id}`, { method: "DELETE", as: service });
+    expect(namesOf((await walk(owner, cursor)).items)).toEqual([["delete", id, 2]]);
+    await world.ask(`/images/${id}/restore`, { method: "POST", as: service });
     expect((await walk(owner, cursor)).items).toEqual([]);
   });
 
-  test("has no expiry once its file was uploaded", async () => {
+  test("is on it once an import has failed", async () => {
     const owner = newOwner();
-    const id = await create(owner);
-    await writeAt(id, 0, { status: "processing", expiresAt: undefined });
-    const { items } = await walk(owner);
-    expect(items[0]).toMatchObject({ op: "upsert", image: { status: "processing" } });
-    expect(items[0]).not.toHaveProperty("expiresAt");
+    const id = await announce(owner);
+    await change(id, { status: "rejected", error: { code: "import_failed", message: "404" } });
+    expect((await walk(owner)).items).toMatchObject([{ op: "upsert", id, image: { status: "rejected" } }]);
   });
+});
+
+test("an image that expires has its expiry on the feed, and is gone after it", async () => {
+  const owner = newOwner();
+  const expiresAt = wholeSeconds(new Date(Date.now() + dayMs).toISOString());
+  const id = await create(owner, { expiresAt });
+  const { items } = await walk(owner);
+  expect(items).toMatchObject([{ op: "upsert", id, image: { expiresAt } }]);
+  pass(dayMs + 1000);
+  expect(namesOf((await walk(owner)).items)).toEqual([["delete", id, 2]]);
 });
 
 test("a page ends before 4 MB, and the next one continues there", async () => {
@@ -328,7 +348,7 @@ describe("a request that waits", () => {
     const { cursor } = await walk(owner);
     const waiting = page(owner, cursor, "&wait=20");
     await rename(id, "now");
-    expect(namesOf((await waiting).items)).toEqual([["upsert", id, 2]]);
+    expect(namesOf((await waiting).items)).toEqual([["upsert", id, 3]]);
   });
 
   test("is answered without a change at its end, with a cursor that continues", async () => {
@@ -346,6 +366,7 @@ test("an owner's changes are the owner's alone", async () => {
   const [alice, bob] = await Promise.all([issuer.token("alice"), issuer.token("bob")]);
   const json = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
   const made = (await (await world.ask("/images", { json, as: alice })).json()) as { id: string };
+  await change(made.id);
   const mine = (await (await world.ask("/changes", { as: alice })).json()) as Page;
   expect(mine.items.map(({ id }) => id)).toEqual([made.id]);
   const theirs = (await (await world.ask("/changes", { as: bob })).json()) as Page;

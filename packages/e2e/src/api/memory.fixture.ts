@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { createMediaKey } from "@image-pipeline/core/fixture-media-key";
 import { Settings } from "@image-pipeline/core/settings";
+import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { type Ask, requestOf } from "@image-pipeline/functions/http/fixture";
 import { startDynamodb } from "@image-pipeline/local/dynamodb";
 import { deliveriesOf, enter, slowDeliveriesOf } from "@image-pipeline/local/environment";
@@ -73,4 +74,16 @@ export async function createWorld(
       await rm(dataDir, { recursive: true, force: true });
     },
   };
+}
+
+/** Changes the record of an image as another process does; without `to` as a worker does that begins with its bytes. */
+export async function change(
+  imageID: string,
+  to: Partial<ImageRecord> = { status: "processing", etag: "e", attempt: 1, expiresAt: undefined },
+): Promise<void> {
+  const { read, write } = await import("@image-pipeline/core/records/record");
+  const record = await read(imageID);
+  if (!record) throw new Error(`There is no record of ${imageID}.`);
+  const { version, ...draft } = record;
+  await write(record, { ...draft, ...to }, { type: "updated", by: "test" });
 }

@@ -1,6 +1,7 @@
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import type * as Client from "@image-pipeline/client";
+import { createClient } from "@image-pipeline/client";
 import type * as Placeholder from "@image-pipeline/client/placeholder";
 import type * as Show from "@image-pipeline/client/show";
 import type * as Sync from "@image-pipeline/client/sync";
@@ -62,14 +63,8 @@ describeWith("chromium", "in Chromium", () => {
 
   test("a mirror survives a reload without a request, and is shared by two tabs", async () => {
     const create = async () => {
-      const json = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1 };
-      const headers = { "content-type": "application/json" };
-      const response = await fetch(`${cloud.url}/images`, {
-        method: "POST",
-        body: JSON.stringify(json),
-        headers,
-      });
-      return ((await response.json()) as { id: string }).id;
+      const file = new File(["not a photo"], "a.jpg", { type: "image/jpeg" });
+      return (await createClient({ baseUrl: cloud.url }).upload(file)).id;
     };
     const newest = async (url: string) => {
       const [image] = await images.indexedDBMirror("tabs").rows({ limit: 1 });

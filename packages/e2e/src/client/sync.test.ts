@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type Client, ClientError, createClient } from "@image-pipeline/client";
 import { type MirrorStore, memoryMirror, sqliteMirror, step, sync } from "@image-pipeline/client/sync";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from "vitest";
-import { createWorld, type MemoryWorld } from "../api/memory.fixture.ts";
+import { change, createWorld, type MemoryWorld } from "../api/memory.fixture.ts";
 
 let world: MemoryWorld;
 let key: string;
@@ -43,10 +43,13 @@ function clientOf(): Client {
   });
 }
 
-async function create(): Promise<string> {
-  const json = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1, owner };
+/** Creates an image whose file a worker has begun to process: version 2. */
+async function create(more: object = {}): Promise<string> {
+  const json = { filename: "a.jpg", contentType: "image/jpeg", bytes: 1, owner, ...more };
   const response = await world.ask("/images", { json, as: key });
-  return ((await response.json()) as { id: string }).id;
+  const { id } = (await response.json()) as { id: string };
+  await change(id);
+  return id;
 }
 
 const idsOf = async (store: MirrorStore) => (await store.rows({})).map(({ id }) => id).toSorted();
@@ -87,7 +90,7 @@ test("a mirror has every image, follows changes, deletions, trash and restore, a
     expect(await idsOf(store)).toEqual([a, b, c].toSorted());
     await catchUp(store);
     expect(await idsOf(store)).toEqual([a]);
-    expect((await store.row(a))?.image).toMatchObject({ title: "Harbour", version: 2 });
+    expect((await store.row(a))?.image).toMatchObject({ title: "Harbour", version: 3 });
   });
   await images.restore(c);
   await opened(async (store) => {
@@ -97,9 +100,9 @@ test("a mirror has every image, follows changes, deletions, trash and restore, a
   await rm(folder, { recursive: true });
 });
 
-test("an image whose file was not uploaded is not shown after its expiry, and removed by the next page", async () => {
+test("an image is not shown after its expiry, and removed by the next page", async () => {
   const store = memoryMirror();
-  const id = await create();
+  const id = await create({ expiresAt: new Date(Date.now() + 29 * 3_600_000).toISOString() });
   const mirror = sync(clientOf(), { store, owner, pollSeconds: 3600 });
   await mirror.pull();
   expect((await mirror.images()).map((image) => image.id)).toEqual([id]);

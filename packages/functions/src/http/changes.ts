@@ -46,7 +46,7 @@ export const changes = new Hono<Env>().get(
     summary: "List changes of images",
     description: `Lists the images of an owner that changed, oldest change first, for clients that keep a copy. Without \`since\` it lists all images, page after page. The last page has \`more: false\`, and its cursor is the one to continue with later.
 
-An image is on the feed once, with its newest state: an image that changes moves to the end. A change may come twice, with the same \`version\`. Apply the pages in their order. \`delete\` may name an image that the client does not know.
+An image is on the feed once, with its newest state: an image that changes moves to the end. One whose file was not uploaded is not on it. A change may come twice, with the same \`version\`. Apply the pages in their order. \`delete\` may name an image that the client does not know.
 
 With \`wait\`, the response is delayed until there is a change. One such request serves a whole app, and holds one of the stage's concurrent executions. While too many other requests wait, it is not delayed.
 

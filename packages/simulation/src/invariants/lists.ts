@@ -2,7 +2,7 @@
 import { Term } from "@image-pipeline/core/records/terms";
 import type { Transition } from "@image-pipeline/core/table/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
-import { isListed } from "@image-pipeline/core/table/status";
+import { isInFeed, isListed } from "@image-pipeline/core/table/status";
 import { now } from "../scheduler.ts";
 import type { AtRest, Invariant } from "./invariant.ts";
 
@@ -108,16 +108,17 @@ export const lists: Readonly<Record<string, Invariant>> = {
   },
   I26: {
     promise:
-      "A client that keeps a copy by the change feed has every listed image in its newest version and no other, through crashes and gaps, for an index that lags by 5 s, clocks that differ by 10 s and writes that take 20 s.",
+      "A client that keeps a copy by the change feed has every listed image that has had bytes in its newest version and no other, through crashes and gaps, for an index that lags by 5 s, clocks that differ by 10 s and writes that take 20 s.",
     heldBy: ["simulation", "changes.test.ts"],
     async *atRest(world, { api }) {
       if (!api) return;
       const { records, late } = world.observer;
       const copies = await world.mirrored();
-      for (const { imageID, version, status, expiresAt = 0, deleteAt = "" } of records.values()) {
+      for (const { imageID, version, status, etag, deleteAt = "" } of records.values()) {
         if (late.has(imageID)) continue;
-        const isOver = (expiresAt && expiresAt * 1000 <= now()) || Date.parse(deleteAt) <= now();
-        const wanted = isListed({ status }) && !isOver ? version : undefined;
+        const isWanted =
+          isListed({ status }) && isInFeed({ status, etag }) && !(Date.parse(deleteAt) <= now());
+        const wanted = isWanted ? version : undefined;
         const copied = copies.get(imageID);
         if (wanted === undefined && copied !== undefined) yield "a copy has an image that is gone";
         if (wanted !== undefined && copied !== wanted) yield "a copy has missed a change";

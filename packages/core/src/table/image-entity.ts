@@ -41,7 +41,7 @@ export const visibilities = ["public", "private"] as const;
 /** Value of `dueOrder` and `content` without a due time or hash: ElectroDB requires every key attribute of an index. */
 const absent = "-";
 
-/** What the object key of an upload through the API follows from. */
+/** The parts of a record that the object key of an upload through the API follows from. */
 type Named = { owner: string; imageID: string };
 
 /** Attributes of a GPS position. */

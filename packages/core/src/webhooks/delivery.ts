@@ -9,6 +9,7 @@ import { ID } from "../id.ts";
 import { Cursor } from "../images/cursor.ts";
 import { Scan } from "../records/scan.ts";
 import { DeliveryEntity, type DeliveryRecord, deliveryStatuses, testType } from "../table/delivery-entity.ts";
+import { Table } from "../table/table.ts";
 import { wholeSeconds } from "../time.ts";
 import { Outbox } from "./outbox.ts";
 import { Webhook } from "./webhook.ts";
@@ -99,21 +100,30 @@ export const retry = fn(
   async ({ id, delivery, owner }): Promise<Info> => {
     const { webhookID, enabled } = await Webhook.find({ id, owner });
     if (!enabled) throw new VisibleError("webhook_disabled", `Webhook ${id} is disabled. Enable it first.`);
-    const row = v.is(ID.deliveryID, delivery)
-      ? (await DeliveryEntity.get({ webhookID, deliveryID: delivery }).go({ consistent: true })).data
-      : null;
-    if (!row) throw new VisibleError("delivery_not_found", `Delivery ${delivery} not found.`);
-    const now = Date.now();
-    const again: DeliveryRecord = {
-      ...row,
-      status: "pending",
-      tries: 0,
-      dueAt: new Date(now + Outbox.resendMs).toISOString(),
-      expiresAt: Outbox.expiryOf(now),
-    };
-    await DeliveryEntity.put(again).go();
-    await Queue.deliver([{ webhookID, deliveryID: row.deliveryID, tries: 0 }]);
-    return serialize(again);
+    for (;;) {
+      const row = v.is(ID.deliveryID, delivery)
+        ? (await DeliveryEntity.get({ webhookID, deliveryID: delivery }).go({ consistent: true })).data
+        : null;
+      if (!row) throw new VisibleError("delivery_not_found", `Delivery ${delivery} not found.`);
+      const now = Date.now();
+      const again: DeliveryRecord = {
+        ...row,
+        status: "pending",
+        tries: 0,
+        dueAt: new Date(now + Outbox.resendMs).toISOString(),
+        expiresAt: Outbox.expiryOf(now),
+      };
+      try {
+        // The result of an attempt that ends meanwhile is kept.
+        await DeliveryEntity.put(again)
+          .where(({ tries }, { eq }) => eq(tries, row.tries))
+          .go();
+        await Queue.deliver([{ webhookID, deliveryID: row.deliveryID, tries: 0 }]);
+        return serialize(again);
+      } catch (error) {
+        if (!Table.isConditionFailure(error)) throw error;
+      }
+    }
   },
 );
 

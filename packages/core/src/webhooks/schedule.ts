@@ -34,7 +34,7 @@ export function delayAfter(tries: number, retryAfterMs = 0, random = Math.random
 }
 
 /** Failed attempts in a row, without a success in between, after which an endpoint is paused. */
-const failuresMax = 5;
+export const failuresMax = 5;
 
 /**
  * Returns the milliseconds for which an endpoint is paused after so many failed attempts in a row: none up to four, then

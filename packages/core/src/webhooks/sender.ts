@@ -143,30 +143,56 @@ async function isProbe({ scope, webhookID, pausedUntil }: WebhookRecord): Promis
   }
 }
 
-/** Counts a failed attempt, and pauses or disables the endpoint if there were too many. Returns true if it is disabled. */
+/**
+ * Counts a failed attempt, and pauses or disables the endpoint if there were too many. Returns true if it is disabled. An
+ * attempt that began before the endpoint got another URL, was enabled or was paused counts for nothing, so that attempts
+ * that fail together make one pause.
+ */
 async function blame(endpoint: WebhookRecord, isGone: boolean, retryAfterMs = 0): Promise<boolean> {
-  const { scope, webhookID, failures = 0, failingSince } = endpoint;
+  const { scope, webhookID, url, failures = 0, failingSince } = endpoint;
   const now = Date.now();
   const isFailing = failingSince !== undefined && now - Date.parse(failingSince) >= Schedule.disabledAfterMs;
-  const at = new Date(now).toISOString();
-  const disabledReason = isGone ? "gone" : "failing";
-  const pauseMs = Math.max(Schedule.pauseAfter(failures + 1), Math.min(retryAfterMs, Schedule.pauseMax));
   const isDisabled = isGone || isFailing;
+  const wasPaused = failures >= Schedule.failuresMax;
+  const pauseMs = Math.max(Schedule.pauseAfter(failures + 1), Math.min(retryAfterMs, Schedule.pauseMax));
+  const at = new Date(now).toISOString();
+  const change = WebhookEntity.patch({ scope, webhookID })
+    .add({ failures: 1 })
+    .set({
+      failingSince: failingSince ?? at,
+      ...(isDisabled && {
+        enabled: false,
+        disabledReason: isGone ? "gone" : "failing",
+        disabledAt: at,
+        updatedAt: at,
+      }),
+      ...(!isDisabled && pauseMs > 0 && { pausedUntil: new Date(now + pauseMs).toISOString() }),
+    })
+    .where((row, { eq, lt, notExists }) => {
+      const conditions = [eq(row.url, url)];
+      if (isFailing) conditions.push(eq(row.failingSince, failingSince));
+      if (wasPaused) conditions.push(eq(row.failures, failures));
+      else if (!isGone)
+        conditions.push(`(${notExists(row.failures)} OR ${lt(row.failures, Schedule.failuresMax)})`);
+      return conditions.join(" AND ");
+    });
   try {
-    await WebhookEntity.patch({ scope, webhookID })
-      .add({ failures: 1 })
-      .set({
-        failingSince: failingSince ?? at,
-        ...(isDisabled && { enabled: false, disabledReason, disabledAt: at, updatedAt: at }),
-        ...(!isDisabled && pauseMs > 0 && { pausedUntil: new Date(now + pauseMs).toISOString() }),
-      })
-      .go();
+    const { data } = await change.go({ response: "all_new" });
+    const isFull = !wasPaused && data.failures === Schedule.failuresMax;
+    if (!isDisabled && isFull && data.pausedUntil === undefined) await pause(data);
+    return isDisabled;
   } catch (error) {
-    // The endpoint was removed meanwhile.
     if (!Table.isConditionFailure(error)) throw error;
+    return false;
   }
-  return isDisabled;
 }
+
+/** Begins the first pause of an endpoint. */
+const pause = ({ scope, webhookID, url }: WebhookRecord) =>
+  WebhookEntity.patch({ scope, webhookID })
+    .set({ pausedUntil: new Date(Date.now() + Schedule.pauseAfter(Schedule.failuresMax)).toISOString() })
+    .where((row, { eq }) => `${eq(row.url, url)} AND ${eq(row.failures, Schedule.failuresMax)}`)
+    .go();
 
 const timer = (ms: number, run: () => void) => {
   const set = setTimeout(run, ms);

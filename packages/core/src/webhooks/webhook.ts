@@ -224,14 +224,22 @@ export const remove = fn(Reference, async (reference): Promise<void> => {
 export const rotate = fn(Reference, async (reference): Promise<WithSecret> => {
   const row = await find(reference);
   const signer = row.webhookID;
-  const { data } = await WebhookSecretEntity.get({ signer }).go({ consistent: true });
   const secret = createSecret();
-  const until = new Date(Date.now() + Schedule.previousSecretMs).toISOString();
-  const previous = data
-    ? [{ secret: data.secret, until }, ...(data.previous ?? [])].slice(0, previousMax)
-    : undefined;
-  await WebhookSecretEntity.put({ signer, secret, previous }).go();
-  return { ...serialize(row), secret };
+  for (;;) {
+    const { data } = await WebhookSecretEntity.get({ signer }).go({ consistent: true });
+    if (!data) throw notFound(reference.id);
+    const until = new Date(Date.now() + Schedule.previousSecretMs).toISOString();
+    const previous = [{ secret: data.secret, until }, ...(data.previous ?? [])].slice(0, previousMax);
+    try {
+      // Of rotations in parallel each keeps the secret of the one before it.
+      await WebhookSecretEntity.put({ signer, secret, previous })
+        .where((stored, { eq }) => eq(stored.secret, data.secret))
+        .go();
+      return { ...serialize(row), secret };
+    } catch (error) {
+      if (!isConditionFailure(error)) throw error;
+    }
+  }
 });
 
 /** Reads an endpoint that the caller may see. Throws `webhook_not_found`. */
@@ -258,6 +266,8 @@ async function removeRows({ scope, webhookID }: WebhookRecord): Promise<void> {
 /** Refuses URLs that the sender would refuse without a look-up of the name. Throws `RefusedURL`. */
 function mustBeAllowed(text: string, policy: Target.Policy): void {
   let advice = "";
+  // The URL parser removes tabs and line breaks, so that the text would not be the URL that is sent to.
+  if (/[\p{C}\s]/u.test(text)) throw new RefusedURL("The URL has a space or a control character.");
   try {
     const url = Target.parse(text, policy);
     const host = Target.hostnameOf(url);

@@ -7,7 +7,12 @@ import { Webhook } from "standardwebhooks";
 export type Received = {
   headers: IncomingHttpHeaders;
   body: string;
-  message: { type: string; timestamp: string; data: { id: string; version?: number }; truncated?: true };
+  message: {
+    type: string;
+    timestamp: string;
+    data: { id: string; version?: number; visibility?: string; variants?: object };
+    truncated?: true;
+  };
 };
 
 /** The answer to a message: a status, with headers; undefined: none, the connection stays open. */

@@ -32,20 +32,22 @@ afterAll(async () => {
   await cloud.stop();
 });
 
-async function ask(method: string, path: string, json?: unknown) {
+async function ask(method: string, path: string, json?: unknown, key?: string) {
   const response = await fetch(cloud.url + path, {
     method,
-    ...(json !== undefined && {
-      body: JSON.stringify(json),
-      headers: { "content-type": "application/json" },
-    }),
+    ...(json !== undefined && { body: JSON.stringify(json) }),
+    headers: {
+      ...(json !== undefined && { "content-type": "application/json" }),
+      ...(key !== undefined && { authorization: `Bearer ${key}` }),
+    },
   });
   const text = await response.text();
   return { http: response.status, ...(text && JSON.parse(text)) };
 }
 
-async function upload(bytes: Uint8Array<ArrayBuffer> = sample) {
+async function upload(bytes: Uint8Array<ArrayBuffer> = sample, visibility?: string) {
   const form = new FormData();
+  if (visibility) form.set("visibility", visibility);
   form.set("file", new File([bytes], "a.jpg", { type: "image/jpeg" }));
   form.set("title", "A title");
   const response = await fetch(`${cloud.url}/images`, { method: "POST", body: form });
@@ -83,6 +85,32 @@ describe("an endpoint", () => {
     expect(other.received).toEqual([]);
     const { items } = await ask("GET", `/webhooks/${webhook.id}/deliveries?limit=3`);
     for (const item of items) expect(item).toMatchObject({ imageId: id, status: "delivered" });
+  }, 60_000);
+
+  test("gets of a private image no file and no signature, also once it is public and private again", async () => {
+    const { id } = await upload(sample, "private");
+    await receiver.until(1, ({ message }) => message.type === "image.ready");
+    const image = await ask("GET", `/images/${id}`);
+    const files = Object.values<{ url: string }>(image.variants).map(({ url }) => new URL(url).pathname);
+    expect(files.length).toBeGreaterThan(0);
+    await ask("PATCH", `/images/${id}`, { title: "Still private" });
+    for (const { body, message } of await receiver.until(2)) {
+      expect(message.data).toMatchObject({ id, visibility: "private" });
+      expect(message.data).not.toHaveProperty("variants");
+      expect(body).not.toMatch(/Signature=|Key-Pair-Id|Expires=|urlsExpireAt|\/private\//);
+      for (const file of files) expect(body).not.toContain(file);
+    }
+    await ask("PATCH", `/images/${id}`, { visibility: "public" });
+    const isPublic = ({ message: { data } }: Received) =>
+      data.visibility !== "private" && Object.keys(data.variants ?? {}).length > 0;
+    await receiver.until(1, isPublic);
+    await ask("PATCH", `/images/${id}`, { visibility: "private" });
+    await ask("DELETE", `/images/${id}`);
+    const [deleted] = await receiver.until(1, ({ message }) => message.type === "image.deleted");
+    expect(deleted?.message.data).toMatchObject({ id, visibility: "private" });
+    expect(Object.keys(deleted?.message.data.variants ?? {})).toEqual([]);
+    const { items } = await ask("GET", `/webhooks/${webhook.id}/deliveries?limit=5`);
+    expect(JSON.stringify(items)).not.toMatch(/Signature=|variants/);
   }, 60_000);
 
   test("receives only the events that it subscribes to", async () => {
@@ -170,6 +198,40 @@ describe("an endpoint", () => {
   }, 60_000);
 });
 
+test("an owner's messages arrive while all receivers of another owner stall", async () => {
+  const { ApiKey } = await import("@image-pipeline/core/api-key");
+  const { key } = await ApiKey.create({
+    name: "tenants",
+    scopes: ["images:read", "images:write", "service"],
+  });
+  const [stalled, well] = await Promise.all([startReceiver(), startReceiver()]);
+  stalled.answer = () => undefined;
+  try {
+    const subscribe = (owner: string, { url }: Receiver): Promise<{ id: string }> =>
+      ask("POST", "/webhooks", { url, events: ["image.updated"], owner }, key);
+    const announce = (owner: string): Promise<{ id: string }> =>
+      ask("POST", "/images", { filename: "a.jpg", contentType: "image/jpeg", bytes: 9, owner }, key);
+    const change = ({ id }: { id: string }, title: string) => ask("PATCH", `/images/${id}`, { title }, key);
+    const endpoints = await Promise.all([1, 2, 3, 4].map(() => subscribe("stalled", stalled)));
+    await subscribe("well", well);
+    const [theirs, ours] = [await announce("stalled"), await announce("well")];
+    await change(ours, "The first is accepted");
+    await well.until(1);
+    // More messages than the sender sends at once.
+    for (let n = 0; n < 28; n++) await change(theirs, `Title ${n}`);
+    await stalled.until(1);
+    for (let n = 0; n < 10; n++) await change(ours, `Title ${n}`);
+    await well.until(11);
+    for (const { id } of endpoints) {
+      const { items } = await ask("GET", `/webhooks/${id}/deliveries?limit=100`, undefined, key);
+      expect(items).toHaveLength(28);
+      for (const { status, attempts } of items) expect([status, attempts]).toEqual(["pending", []]);
+    }
+  } finally {
+    await Promise.all([stalled.stop(), well.stop()]);
+  }
+}, 60_000);
+
 describe("a problem changes nothing", () => {
   const valid = { url: "https://receiver.example.com/", events: ["image.ready"] };
   const urls = [
@@ -181,6 +243,8 @@ describe("a problem changes nothing", () => {
     "https://[::ffff:10.0.0.1]/",
     "https://metadata.google.internal/",
     "https://intranet/",
+    "https://receiver.example.com/\r\nx-injected: 1",
+    "https://receiver.exam\tple.com/",
     `https://receiver.example.com/${"x".repeat(2_048)}`,
     "receiver",
   ];

@@ -24,7 +24,8 @@ import { type ImageRecord, visibleStatuses } from "../table/image-entity.ts";
 import { isSettled } from "../table/status.ts";
 import type { StoredFile } from "../table/stored-variant.ts";
 import { wholeSeconds } from "../time.ts";
-import { Changes, type Info, metadataMax } from "./image-schema.ts";
+import { Changes, metadataMax } from "./fields.ts";
+import type { Info } from "./image-schema.ts";
 import { negotiated } from "./negotiate.ts";
 
 export {
@@ -33,7 +34,6 @@ export {
   expiresAt,
   filename,
   focus,
-  Info,
   metadata,
   metadataEntry,
   regions,
@@ -41,7 +41,8 @@ export {
   tags,
   title,
   visibility,
-} from "./image-schema.ts";
+} from "./fields.ts";
+export { Info } from "./image-schema.ts";
 
 const Reference = v.object({ id: ID.imageID, owner: v.optional(ID.owner) });
 

@@ -8,7 +8,7 @@ import { Term } from "../records/terms.ts";
 import { Words } from "../records/words.ts";
 import { statuses } from "../table/image-entity.ts";
 import { Text } from "../text.ts";
-import { metadataEntry, tag } from "./image-schema.ts";
+import { metadataEntry, tag } from "./fields.ts";
 
 /** Formats of originals, by which images are found. */
 export { formats } from "../engine/format.ts";

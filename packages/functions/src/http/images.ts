@@ -14,16 +14,8 @@ import { actingFor } from "./auth.ts";
 import { Example } from "./examples.ts";
 import { formType, receiveForm } from "./form.ts";
 import { current, once } from "./idempotency.ts";
-import {
-  Count,
-  CountQuery,
-  Created,
-  ImageForm,
-  ImageInput,
-  ListQuery,
-  metadataParameter,
-  Page,
-} from "./images-schema.ts";
+import { Created, ImageForm, ImageInput } from "./images-schema.ts";
+import { Count, CountQuery, ListQuery, metadataParameter, Page } from "./list-schema.ts";
 import { InvalidRequest } from "./problem.ts";
 import { route } from "./route.ts";
 import { validator } from "./validator.ts";

@@ -58,14 +58,16 @@ export const whole =
 export function time(given: string): string {
   const text = /^\d{4}-\d\d-\d\d$/.test(given) ? `${given}T00:00:00Z` : given;
   if (/^\d{4}-\d\d-\d\dT.*(Z|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))) return text;
-  throw new InvalidArgumentError(
-    "It must be a day such as 2026-11-23, or a time such as 2026-11-23T07:34:14Z.",
-  );
+  throw new InvalidArgumentError(`It must be ${times}.`);
 }
+
+const times = "a day such as 2026-11-23, or a time such as 2026-11-23T07:34:14Z";
 
 /** Parses an expiry: a time, a day, or a number of days or hours from now such as `30d` and `12h`. */
 export function expiry(given: string): string {
   const [, count, unit] = /^(\d{1,6})([dh])$/.exec(given) ?? [];
+  if (!count && !/^\d{4}-/.test(given))
+    throw new InvalidArgumentError(`It must be a duration such as 30d or 12h, ${times}.`);
   if (!count) return time(given);
   return new Date(Date.now() + Number(count) * (unit === "d" ? 86_400_000 : 3_600_000)).toISOString();
 }

@@ -138,7 +138,7 @@ ${table(
 
 ## Webhooks
 
-\`POST /webhooks\` creates an endpoint of your server. It receives a POST of \`{ "type", "timestamp", "data" }\` for each event; \`data\` is the image as \`GET /images/{id}\` returns it, of \`image.deleted\` as it was.
+\`POST /webhooks\` creates an endpoint of your server. It receives a POST of \`{ "type", "timestamp", "data" }\` for each event; \`data\` is the image as \`GET /images/{id}\` returned it by then, without private files; of \`image.deleted\`, as it was.
 
 ${table(
   ["Event", "Meaning"],
@@ -146,12 +146,12 @@ ${table(
     ["`image.ready`", "The variants exist, also after a reprocess."],
     ["`image.rejected`", "The file is at fault; `data.error` says why."],
     ["`image.failed`", "The pipeline failed. It retries later."],
-    ["`image.updated`", "A caller changed the description."],
+    ["`image.updated`", "A caller changed the image, put it into the trash (`data.status`) or restored it."],
     ["`image.deleted`", "The image was deleted, through the API or from the bucket."],
   ],
 )}
 
-Verify \`webhook-signature\` with a library of the [Standard Webhooks](https://www.standardwebhooks.com) specification and the secret of the endpoint, and respond with 2xx within 15 seconds. Any other response, a redirect included, is a failed attempt. There are ten in about three days: after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours, or later if \`Retry-After\` says so. A 410, or three days without a success, disables the endpoint (\`disabledReason\`).
+Verify \`webhook-signature\` with a library of the [Standard Webhooks](https://www.standardwebhooks.com) specification and the secret of the endpoint, and respond with 2xx within 15 seconds. Any other response, a redirect included, is a failed attempt. There are ten in about three days: at once, then after 5 seconds, 5 and 30 minutes, 2, 5, 10, 14, 20 and 24 hours, or later if \`Retry-After\` says so. A 410, or three days without a success, disables the endpoint (\`disabledReason\`).
 
 Messages may come twice and in any order: \`webhook-id\` is the same for every attempt, and of two messages about an image the one with the higher \`data.version\` is newer. Above 20 KB, \`data\` is without \`alt\`, \`metadata\`, \`regions\` and \`tags\`, and the message has \`"truncated": true\`.
 

@@ -54,7 +54,7 @@ export const api = new sst.aws.Function("Api", {
   ],
   permissions: [
     ...recordRights,
-    itemRight(["dynamodb:BatchGetItem"], "image"),
+    itemRight(["dynamodb:BatchGetItem"], "image", "usage"),
     itemRight(["dynamodb:GetItem"], "owner", "key"),
     itemRight(["dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"], "owner"),
     itemRight(["dynamodb:Query"], "image", "term", "owner", "tally"),

@@ -33,9 +33,9 @@ const kinds = {
   term: "$images#kind_*",
   /** Quotas and idempotency keys of an owner. */
   owner: "$images#owner_*",
-  /** An owner's usage in a day, in which the processor counts. */
+  /** An owner's usage in a day, in which the processor counts and which the API reads. */
   usage: "$images#owner_*#day_*",
-  /** The sharded tally of all images. */
+  /** The sharded tally of all images, and what each owner has stored. */
   tally: "$images#shard_*",
   /** Checkpoints of the reconciler's jobs. */
   job: "$images#job_*",

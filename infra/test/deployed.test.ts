@@ -304,6 +304,14 @@ test("what servers see with a service key", async () => {
   expect((await ask("/stats", { headers })).status).toBe(200);
 });
 
+test("the usage of the owner default, and what it has stored", async () => {
+  const { total, stored } = await (await ask("/usage")).json();
+  expect(total.uploads).toBeGreaterThan(0);
+  expect(total.runs).toBeGreaterThan(0);
+  expect(stored.originalBytes).toBeGreaterThan(bytes.length);
+  expect(stored.variantBytes).toBeGreaterThan(0);
+});
+
 test("a forged invocation of the API is refused, and so is a request to its function URL", async () => {
   const url = {
     rawPath: "/images",

@@ -101,7 +101,7 @@ const rights: Record<string, string[]> = {
     "dynamodb:UpdateItem {Images} if dynamodb:LeadingKeys is $images#scope_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#webhookID_*",
     "dynamodb:Query {Images} if dynamodb:LeadingKeys is $images#webhookID_*",
-    "dynamodb:BatchGetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",
+    "dynamodb:BatchGetItem {Images} if dynamodb:LeadingKeys is $images#imageID_* or $images#owner_*#day_*",
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#kind_*",
     "dynamodb:DeleteItem {Images} if dynamodb:LeadingKeys is $images#owner_*",
     "dynamodb:GetItem {Images} if dynamodb:LeadingKeys is $images#imageID_*",

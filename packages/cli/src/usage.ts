@@ -7,7 +7,7 @@ export const usage = command(
   "usage",
   `Show an owner's usage in a month, by day
 
-Uploads and their bytes, changes, reprocesses, runs of the processor and lazy variants that were made: the numbers that quotas are counted by, kept for 13 months. Days are in UTC.`,
+Uploads and their bytes, changes, reprocesses, runs of the processor and lazy variants that were made: the numbers that quotas are counted by, kept for 13 months. Days are in UTC. The last line is what is stored now.`,
   [`${program} usage`, `${program} usage --month 2026-10 --owner acme --json`],
 )
   .option("--month <month>", "Month such as 2026-11 (default: this month)")
@@ -26,6 +26,10 @@ Uploads and their bytes, changes, reprocesses, runs of the processor and lazy va
     );
     for (const { date, ...counts } of usage.days) process.stdout.write(`${line(date, cells(counts))}\n`);
     process.stdout.write(`${line(usage.month, cells(usage.total))}\n`);
+    const { images, originalBytes, variantBytes } = usage.stored;
+    process.stdout.write(
+      `Stored now: ${images} ${images === 1 ? "image" : "images"}, originals ${size(originalBytes)}, variants ${size(variantBytes)}\n`,
+    );
   });
 
 type Counts = {

@@ -154,6 +154,7 @@ export async function openEnvironment(
     /** The same API on a stage with a trash. */
     trash: createApp({ ...linkedSettings(), trashDays }),
     counters: Counters.now,
+    storedOf: Counters.storedOf,
     /** URL of the server of imports. */
     sourceURL,
     /** Puts or deletes an object, as any S3 client with the right to may. */

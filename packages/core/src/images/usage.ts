@@ -1,10 +1,15 @@
-/** Usage of an owner in a month, read from the rows that count its quotas. */
+/**
+ * Usage of an owner in a month, read from the rows that count its quotas; that of `default` from counters of all its images
+ * (`records/used.ts`). And what the owner has stored now.
+ */
 export * as Usage from "./usage.ts";
 
 import * as v from "valibot";
 import { fn } from "../fn.ts";
 import { ID } from "../id.ts";
+import { Counters } from "../records/counters.ts";
 import { isConditionFailure } from "../records/record.ts";
+import { Used } from "../records/used.ts";
 import { UsageEntity } from "../table/usage-entity.ts";
 import { backoff } from "../time.ts";
 
@@ -22,19 +27,27 @@ const counts = {
     "Images that were created, by copies and imports too, and repeated uses of a presigned form. Also those whose file never arrived.",
   ),
   bytes: count(
-    "Bytes of these uploads as they were announced; of an import the largest size of a file. Not the bytes that are stored now.",
+    "Bytes of these uploads as they were announced; of an import the largest size of a file. For the owner `default`, the bytes that arrived and could be read.",
   ),
   changes: count(
-    "Requests that update or restore an image, including those that were refused after the quota.",
+    "Requests that update or restore an image, including those that were refused after the quota. For the owner `default`, the changes that were made.",
   ),
   reprocesses: count(
     "Requests that make variants again: reprocesses, restores, and changes of a focal point, regions or visibility.",
   ),
-  runs: count("Runs of the processor, retries included. Not those for images of the owner `default`."),
+  runs: count("Runs of the processor, retries included."),
   renders: count("Lazy variants that were made on their first view."),
 };
 
-/** The numbers of an owner in a month: of each day with usage, and their sum. */
+const stored = {
+  images: count("Images whose original is stored, those in the trash included."),
+  originalBytes: count("Bytes of their originals."),
+  variantBytes: count(
+    "Bytes of their variants. Without lazy files, files that were replaced within the last day, and noncurrent versions.",
+  ),
+};
+
+/** The numbers of an owner in a month: of each day with usage, and their sum; and what is stored now. */
 export const Info = v.pipe(
   v.object({
     owner: v.pipe(ID.owner, v.description("Owner whose usage this is.")),
@@ -48,6 +61,13 @@ export const Info = v.pipe(
         ),
       ),
       v.description("Days with usage, the first one first."),
+    ),
+    stored: v.pipe(
+      v.object(stored),
+      v.description(
+        "Stored now, whichever the month. Eventually consistent, and compared with all images once a day.",
+      ),
+      v.metadata({ ref: "UsageStored" }),
     ),
   }),
   v.metadata({ ref: "Usage" }),
@@ -63,25 +83,51 @@ const names = Object.keys(none) as (keyof Counts)[];
 const roundsMax = 5;
 
 /**
- * Reads an owner's usage in a month, this month by default: one batch of a row for each day (eventually consistent). Rows
- * are kept for 13 months.
+ * Reads an owner's usage in a month, this month by default: one batch of a row for each day, and one of what is stored
+ * (eventually consistent); for `default`, nine queries more. Rows are kept for 13 months.
  */
 export const read = fn(
   v.object({ owner: ID.owner, month: v.optional(month), now: v.optional(v.number()) }),
   async ({ owner, now = Date.now(), month = dayOf(now).slice(0, 7) }): Promise<Info> => {
-    const rows = await rowsOf(owner, daysOf(month, dayOf(now)));
+    const [rows, used, counted] = await Promise.all([
+      rowsOf(owner, daysOf(month, dayOf(now))),
+      owner === ID.ownerDefault ? usedIn(month, now) : undefined,
+      Counters.storedOf(owner),
+    ]);
     await Promise.all(rows.filter(({ replays }) => replays).map((row) => forgetReplays(row, now)));
     const total = { ...none };
-    const days = rows
+    const days = (used ? withRenders(used, rows) : rows)
       .sort((a, b) => (a.day < b.day ? -1 : 1))
       .map((row) => {
         const counts = Object.fromEntries(names.map((name) => [name, row[name] ?? 0])) as Counts;
         for (const name of names) total[name] += counts[name];
         return { date: row.day, ...counts };
       });
-    return { owner, month, total, days };
+    const { images, originalBytes, variantBytes } = counted;
+    // A count may follow that of a later write: less than nothing is nothing.
+    const stored = {
+      images: Math.max(0, images),
+      originalBytes: Math.max(0, originalBytes),
+      variantBytes: Math.max(0, variantBytes),
+    };
+    return { owner, month, total, days, stored };
   },
 );
+
+/** Reads the usage of the owner `default` in each day of a month. */
+async function usedIn(month: string, now: number): Promise<Day[]> {
+  await Used.begin(now, Counters.used);
+  return Used.ofMonth(month, await Counters.used());
+}
+
+/** Adds the renders of the owner `default`, which are counted by day, to its other numbers. */
+function withRenders(used: readonly Day[], rows: readonly Row[]): Day[] {
+  const days = new Map<string, Day>(used.map((day) => [day.day, day]));
+  for (const { day, renders = 0 } of rows) if (renders > 0) days.set(day, { ...days.get(day), day, renders });
+  return [...days.values()];
+}
+
+type Day = { day: string } & Partial<Counts>;
 
 const dayMs = 86_400_000;
 

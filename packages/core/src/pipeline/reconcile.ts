@@ -19,10 +19,12 @@ import { Protocol } from "../records/protocol.ts";
 import { keep, read, readMany, write } from "../records/record.ts";
 import { Scan } from "../records/scan.ts";
 import { Term } from "../records/terms.ts";
+import { Used } from "../records/used.ts";
 import { Visibility } from "../records/visibility.ts";
 import { CheckpointEntity } from "../table/checkpoint-entity.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
 import { isSettled } from "../table/status.ts";
+import { Totals } from "./totals.ts";
 
 /** The result of a run: objects and images read, checks sent, variants removed. */
 export type Report = { looked: number; checks: number; removed: number; done: boolean };
@@ -35,9 +37,13 @@ const orphanMs = 86_400_000;
 /** Bounds of the time until a stuck image is sent again, which is half of its age: ten minutes to six hours. */
 const resendMs = { min: 600_000, max: 21_600_000 };
 
-/** Sends every unfinished image that is due through the queue again, and completes deletions. */
+/**
+ * Sends every unfinished image that is due through the queue again, and completes deletions. Begins the day in the usage
+ * of the owner `default`.
+ */
 export async function stuck(deadline = Number.POSITIVE_INFINITY): Promise<Report> {
   const report: Report = { looked: 0, checks: 0, removed: 0, done: true };
+  await Used.begin(Date.now(), Counters.used);
   for await (const { records, next } of Scan.due(Date.now())) {
     for (const record of records) {
       report.looked++;
@@ -52,7 +58,7 @@ export async function stuck(deadline = Number.POSITIVE_INFINITY): Promise<Report
 /**
  * Compares the uploads bucket with the table, in both directions: every object must have a record with its ETag, and
  * every record an object. Adds the term rows of images from before the index. A run that reads every image also corrects
- * the counters.
+ * the counters and the totals of what owners have stored.
  */
 export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Report> {
   const report: Report = { looked: 0, checks: 0, removed: 0, done: true };
@@ -62,9 +68,12 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
     after === undefined ? { statuses: new Map(), recent: new Set() } : undefined;
   const recentSince = new Date(Date.now() - Counters.lagMs).toISOString();
   const counted = seen && (await Counters.now());
+  const totals = seen && (await Totals.begin());
   const unindexed: ImageRecord[] = [];
+  const unsummed: ImageRecord[] = [];
   const saw = (record: ImageRecord) => {
     if (!isIndexed(record)) unindexed.push(record);
+    if (seen && !seen.statuses.has(record.imageID) && Image.isPresent(record)) unsummed.push(record);
     // The TTL removes a record without counting it.
     seen?.statuses.set(record.imageID, Image.isPresent(record) ? record.status : "deleted");
     if (record.updatedAt >= recentSince) seen?.recent.add(record.imageID);
@@ -73,6 +82,7 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
     const wrong = await unrecorded(page, self, saw);
     await Queue.send(wrong);
     for (const record of unindexed.splice(0)) await index(record);
+    if (totals) await Totals.add(totals, unsummed.splice(0), recentSince);
     report.looked += page.length;
     report.checks += wrong.length;
     const last = page.at(-1);
@@ -82,12 +92,14 @@ export async function compare(deadline = Number.POSITIVE_INFINITY): Promise<Repo
     const records = await readMany(ids.filter((imageID) => !seen?.statuses.has(imageID)));
     records.forEach(saw);
     for (const record of unindexed.splice(0)) await index(record);
+    if (totals) await Totals.add(totals, unsummed.splice(0), recentSince);
     const gone = await withoutOriginal(records, seen !== undefined);
     await Queue.send(gone.map(({ key, attempt }) => ({ key, attempt, by: self })));
     report.looked += ids.length;
     report.checks += gone.length;
   }
   if (seen && counted) await Counters.repair(seen, counted);
+  if (totals) await Totals.correct(totals);
   await finish("compare");
   return report;
 }

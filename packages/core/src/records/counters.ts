@@ -14,6 +14,8 @@ import {
   TallyEntity,
   type Time,
 } from "../table/tally-entity.ts";
+import { Stored } from "./stored.ts";
+import { Used } from "./used.ts";
 
 type Visible = (typeof visibleStatuses)[number];
 
@@ -32,16 +34,33 @@ const keptMs = 4 * 86_400_000;
 /** Counts the change of a write. Never throws: the write has succeeded, and a lost count must not fail it. */
 export async function count(before: ImageRecord | undefined, after: ImageRecord): Promise<void> {
   const shard = ID.shardOf(after.imageID);
+  const used = after.owner === ID.ownerDefault ? Used.of(before, after) : {};
   await Promise.allSettled([
-    add(shard, slotNow, moved(before?.status, after.status)),
+    ...addNow(before, after, used),
     add(shard, hourOf(after.updatedAt), happened(before, after), Date.parse(after.updatedAt) + keptMs),
   ]);
 }
 
-/** Counts an image that a copy brought, as an image in its status and not as a transition. Never throws, like `count`. */
+/**
+ * Counts an image that a copy brought, as an image in its status and with its bytes, and not as a transition or an upload.
+ * Never throws, like `count`.
+ */
 export async function move(before: ImageRecord | undefined, after: ImageRecord): Promise<void> {
-  const changes = moved(before?.status, after.status);
-  await Promise.allSettled([add(ID.shardOf(after.imageID), slotNow, changes)]);
+  await Promise.allSettled(addNow(before, after));
+}
+
+/** Adds what a write changes in the current numbers: one row for images of `default`, else a second one of the owner. */
+function addNow(
+  before: ImageRecord | undefined,
+  after: ImageRecord,
+  used: Partial<Used.Used> = {},
+): Promise<void>[] {
+  const shard = ID.shardOf(after.imageID);
+  const statuses = moved(before?.status, after.status);
+  const stored = Stored.rules.change(before, after);
+  return after.owner === ID.ownerDefault
+    ? [add(shard, slotNow, { ...statuses, ...stored, ...used })]
+    : [add(shard, slotNow, statuses), add(Used.partitionOf(after.owner), slotNow, stored)];
 }
 
 /**
@@ -67,6 +86,21 @@ export async function now(): Promise<Census> {
   return (await since("9")).now;
 }
 
+/** Reads what an owner has stored, as it is counted: one query for an owner, eight for `default`. */
+export async function storedOf(owner: string): Promise<Stored.Counted> {
+  const rows = owner === ID.ownerDefault ? await rowsOfNow() : await rowsAtNow(Used.partitionOf(owner));
+  const names = Object.keys(Stored.none) as (keyof Stored.Counted)[];
+  return Object.fromEntries(names.map((name) => [name, sum(rows, name)])) as Stored.Counted;
+}
+
+/** Reads the usage of the owner `default` since the stage exists. */
+export const used = async (): Promise<Used.Used> => Used.sumOf(await rowsOfNow());
+
+const rowsOfNow = async () => (await Promise.all(ID.shards.map(rowsAtNow))).flat();
+
+const rowsAtNow = async (shard: string) =>
+  (await TallyEntity.query.bySlot({ shard }).gte({ slot: slotNow }).go({ pages: "all" })).data;
+
 /**
  * The longest time between a record's `updatedAt` and its count, in milliseconds: twice four attempts of 5 s, for the
  * write and for the count, their backoff, and the difference between two clocks.
@@ -91,6 +125,16 @@ export async function repair({ statuses, recent }: Scanned, before: Census): Pro
     return counted[status] - Math.min(Math.max(counted[status], low), high);
   });
   await add(ID.shards[0], slotNow, wrong);
+}
+
+/** Corrects what an owner has stored after a scan that read every image. `before` are the totals from before it. */
+export async function repairStored(
+  owner: string,
+  scanned: Stored.Scanned,
+  before: Stored.Counted,
+): Promise<void> {
+  const wrong = Stored.rules.correction(scanned, before, await storedOf(owner));
+  await add(owner === ID.ownerDefault ? ID.shards[0] : Used.partitionOf(owner), slotNow, wrong);
 }
 
 /** Returns the hour of a time, as used in keys. */

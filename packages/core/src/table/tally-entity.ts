@@ -1,9 +1,12 @@
 /**
  * Counters of transitions: a row for each shard and hour, and for each shard a row with the number of images by
- * status.
+ * status. That one also has the usage of the owner `default` and what it has stored. Any other owner has its stored totals
+ * in a partition of its name, and `default` there the numbers with which each day began.
  *
- * | index  | question                                             | partition | order                           |
- * | bySlot | the transitions since an hour, and the current count | shard     | `2026-11-23T10`, ... then `now` |
+ * | index  | question                                             | partition    | order                           |
+ * | bySlot | the transitions since an hour, and the current count | shard        | `2026-11-23T10`, ... then `now` |
+ * | bySlot | what an owner has stored                             | `of-` owner  | `now`                           |
+ * | bySlot | the usage of the owner `default` before a day        | `of-default` | `2026-11-23`                    |
  */
 import { Entity, type EntityItem } from "electrodb";
 import { codes } from "../engine/rejection.ts";
@@ -27,7 +30,25 @@ const times = Array.from({ length: 10 }, (_, index) => `t${index}` as Time);
 export const rejectionCodes = [...codes, ...importCodes, "quota_exceeded"] as const;
 
 /** A row of `now` counts images by status; a row of an hour counts transitions, and rejections by code. */
-const counters = [...visibleStatuses, "deleted", ...minutes, ...times, ...rejectionCodes] as const;
+const counters = [
+  ...visibleStatuses,
+  "deleted",
+  ...minutes,
+  ...times,
+  ...rejectionCodes,
+  // Usage of `default`, since the stage exists.
+  "uploads",
+  "bytes",
+  "changes",
+  "reprocesses",
+  "runs",
+  // Stored by `default`, or by the owner of the row; and the sums of all changes of these, regardless of their sign.
+  "images",
+  "originalBytes",
+  "variantBytes",
+  "movedImages",
+  "movedBytes",
+] as const;
 export type Counter = (typeof counters)[number];
 
 const attributes = Object.fromEntries(counters.map((name) => [name, { type: "number" }])) as Record<

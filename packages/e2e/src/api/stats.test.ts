@@ -1,4 +1,5 @@
 import { photo } from "@image-pipeline/core/fixture";
+import type { Image } from "@image-pipeline/core/images/image";
 import type { Routes } from "@image-pipeline/functions/http/app";
 import { hc } from "hono/client";
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
@@ -72,20 +73,66 @@ describe("statistics", () => {
     expect(queue).toEqual({ waiting: 0, taken: 0, deadLetters: 0 });
   });
 
+  test("tell the usage of the owner default, and what it has stored, as its images are", async () => {
+    const usageOf = async () => {
+      await world.settled();
+      return (await api.usage.$get({ query: {} })).json();
+    };
+    const start = await usageOf();
+    const photoOf = (width: number) => photo({ width, height: 200 });
+    const [first, second] = [await photoOf(401), await photoOf(402)];
+    const id = await add(first);
+    await add(second);
+    await add(first, { send: false });
+    const image = (await (await world.ask(`/images/${id}`)).json()) as Image.Info;
+    const variantBytes = Object.values(image.variants ?? {})
+      .flatMap(({ formats = {}, ...file }) => [file, ...Object.values(formats)])
+      .reduce((sum, { bytes = 0 }) => sum + bytes, 0);
+    await api.images[":id"].$patch({ param: { id }, json: { title: "T" } });
+    await api.images[":id"].reprocess.$post({ param: { id } });
+
+    const usage = await usageOf();
+    const more = (name: keyof typeof usage.total) => usage.total[name] - start.total[name];
+    expect(usage.total).toEqual({ ...usage.days[0], date: undefined });
+    expect({ uploads: more("uploads"), bytes: more("bytes"), runs: more("runs") }).toEqual({
+      uploads: 3,
+      bytes: first.length + second.length,
+      runs: 3,
+    });
+    expect([more("changes"), more("reprocesses")]).toEqual([1, 1]);
+    expect(usage.stored.images).toBe(start.stored.images + 2);
+    expect(usage.stored.originalBytes).toBe(start.stored.originalBytes + first.length + second.length);
+
+    await api.images[":id"].$delete({ param: { id }, query: {} });
+    const end = await usageOf();
+    expect(end.total).toEqual(usage.total);
+    expect(end.stored).toEqual({
+      images: start.stored.images + 1,
+      originalBytes: start.stored.originalBytes + second.length,
+      variantBytes: usage.stored.variantBytes - variantBytes,
+    });
+  });
+
   test("that have drifted are put right by the daily comparison, and right ones are left alone", async () => {
     // Imported late: these modules read where the cloud is when they are loaded.
     const { Reconcile } = await import("@image-pipeline/core/pipeline/reconcile");
     const { TallyEntity } = await import("@image-pipeline/core/table/tally-entity");
     const { Counters } = await import("@image-pipeline/core/records/counters");
     const before = (await stats()).images;
-    await TallyEntity.update({ shard: "3", slot: "now" }).add({ ready: 7, processing: 2, pending: -3 }).go();
+    const stored = () =>
+      Counters.storedOf("default").then(({ movedImages, movedBytes, ...stored }) => stored);
+    const storedBefore = await stored();
+    const drift = { ready: 7, processing: 2, pending: -3, images: 2, originalBytes: -5000, variantBytes: 1 };
+    await TallyEntity.update({ shard: "3", slot: "now" }).add(drift).go();
     expect((await stats()).images).not.toEqual(before);
+    expect(await stored()).not.toEqual(storedBefore);
     // Later than any count of the images above can follow.
     vi.useFakeTimers({ toFake: ["Date"], now: Date.now() + Counters.lagMs + 60_000 });
-    await Reconcile.compare();
-    expect((await stats()).images).toEqual(before);
-    await Reconcile.compare();
-    expect((await stats()).images).toEqual(before);
+    for (let run = 0; run < 2; run++) {
+      await Reconcile.compare();
+      expect((await stats()).images).toEqual(before);
+      expect(await stored()).toEqual(storedBefore);
+    }
   });
 
   test("count an image once whose count follows only after the comparison", async () => {

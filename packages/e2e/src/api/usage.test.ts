@@ -21,7 +21,14 @@ afterAll(async () => {
 });
 
 type Counts = Record<"uploads" | "bytes" | "changes" | "reprocesses" | "runs" | "renders", number>;
-type Usage = { owner: string; month: string; total: Counts; days: ({ date: string } & Counts)[] };
+type Stored = Record<"images" | "originalBytes" | "variantBytes", number>;
+type Usage = {
+  owner: string;
+  month: string;
+  total: Counts;
+  days: ({ date: string } & Counts)[];
+  stored: Stored;
+};
 
 const usageOf = async (as: string, query = "") =>
   (await (await world.ask(`/usage${query}`, { as })).json()) as Usage;
@@ -107,5 +114,63 @@ describe("the usage of an owner", () => {
     await expect(change()).rejects.toMatchObject({ code: "quota_exceeded" });
     const { total } = await usageOf(service, "?owner=both");
     expect([total.changes, total.reprocesses]).toEqual([1, 1]);
+  });
+
+  test("has the days of the owner default, each from the numbers with which it began", async () => {
+    const { Used } = await import("@image-pipeline/core/records/used");
+    const { Usage } = await import("@image-pipeline/core/images/usage");
+    const { TallyEntity } = await import("@image-pipeline/core/table/tally-entity");
+    const { UsageEntity } = await import("@image-pipeline/core/table/usage-entity");
+    const { Counters } = await import("@image-pipeline/core/records/counters");
+    const at = (day: string, time = "12:00") => Date.parse(`${day}T${time}:00Z`);
+    const add = (shard: string, uploads: number) =>
+      TallyEntity.update({ shard, slot: "now" })
+        .add({ uploads, bytes: uploads * 10 })
+        .go();
+    // Of the day before, which has begun.
+    await Used.begin(at("2031-01-29"), Counters.used);
+    await add("1", 3);
+    for (const [day, uploads] of [
+      ["2031-01-30", 2],
+      ["2031-01-31", 1],
+      ["2031-02-01", 4],
+    ] as const) {
+      for (const time of ["00:05", "00:20"]) await Used.begin(at(day, time), Counters.used);
+      await add("2", uploads);
+    }
+    await UsageEntity.put({ owner: "default", day: "2031-01-29", renders: 5, uploads: 9 }).go();
+    const monthOf = async (month: string) => {
+      const { days, total } = await Usage.read({ owner: "default", month, now: at("2031-02-01", "23:59") });
+      return [
+        days.map(({ date, uploads, bytes, renders }) => [date, uploads, bytes, renders]),
+        total.uploads,
+      ];
+    };
+    expect(await monthOf("2031-01")).toEqual([
+      [
+        ["2031-01-29", 3, 30, 5],
+        ["2031-01-30", 2, 20, 0],
+        ["2031-01-31", 1, 10, 0],
+      ],
+      6,
+    ]);
+    expect(await monthOf("2031-02")).toEqual([[["2031-02-01", 4, 40, 0]], 4]);
+    expect(await monthOf("2030-12")).toEqual([[], 0]);
+  });
+
+  test("has what an owner has stored, in a row of the owner, which the daily comparison corrects", async () => {
+    const { Counters } = await import("@image-pipeline/core/records/counters");
+    const { Totals } = await import("@image-pipeline/core/pipeline/totals");
+    const { record } = await import("@image-pipeline/core/table/fixture-record");
+    const image = { ...record, owner: "keeper", bytes: 1234 };
+    const stored = async () => (await usageOf(service, "?owner=keeper")).stored;
+    await Counters.count(undefined, image);
+    expect(await stored()).toEqual({ images: 1, originalBytes: 1234, variantBytes: 0 });
+    const totals = await Totals.begin();
+    await Totals.add(totals, [image, { ...image, bytes: 1000 }], new Date().toISOString());
+    await Totals.correct(totals);
+    expect(await stored()).toEqual({ images: 2, originalBytes: 2234, variantBytes: 0 });
+    await Counters.count(image, { ...image, status: "deleting" });
+    expect(await stored()).toEqual({ images: 1, originalBytes: 1000, variantBytes: 0 });
   });
 });

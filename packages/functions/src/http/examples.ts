@@ -180,6 +180,7 @@ const usage: Usage.Info = {
   month: "2026-11",
   total: usageCounts,
   days: [{ date: "2026-11-23", ...usageCounts }],
+  stored: { images: 11, originalBytes: 40_518_114, variantBytes: 9_320_377 },
 };
 
 const newWebhook: Webhook.New = {

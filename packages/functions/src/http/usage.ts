@@ -24,7 +24,7 @@ export const usage = new Hono<Env>().get(
     tag: "Service",
     summary: "Get an owner's usage",
     description:
-      "The numbers that quotas are counted by, of each day (UTC) and of the month, for the last 13 months. Without `owner`, those of the caller's owner; for an API key without one, those of `default`. A number is counted only while the stage has a limit for it (`UPLOADS_PER_DAY_MAX` and so on), and changes only if the caller has an owner: they are not counted for keys that act for every owner. They are no invoice: a request that failed after it was counted stays counted.",
+      "The numbers that quotas are counted by, of each day (UTC) and of the month, for the last 13 months, and what is stored now. Without `owner`, those of the caller's owner; for an API key without one, those of `default`. A number is counted only while the stage has a limit for it (`UPLOADS_PER_DAY_MAX` and so on), and changes only if the caller has an owner: they are not counted for keys that act for every owner. The owner `default` has no quotas and is counted always; a day of its usage may begin up to 15 minutes late. They are no invoice: a request that failed after it was counted stays counted.\n\n`stored` is what the owner has stored now.",
     scope: "images:read",
     responses: { 200: { description: "The usage.", schema: Usage.Info, example: Example.usage } },
     errors: ["invalid_request"],

@@ -68,7 +68,7 @@ export type Delivery = {
 /** A world in which nothing moves any more. `count` counts an event for the report. */
 export type AtRest = {
   observer: State;
-  environment: Pick<Environment, "app" | "counters" | "webhooks">;
+  environment: Pick<Environment, "app" | "counters" | "storedOf" | "webhooks">;
   count(what: string): void;
   /** Brings the mirror up to date, and returns its images by id, each with its version. */
   mirrored(): Promise<Map<string, number>>;

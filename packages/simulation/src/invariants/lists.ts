@@ -125,6 +125,32 @@ export const lists: Readonly<Record<string, Invariant>> = {
       }
     },
   },
+  I30: {
+    promise:
+      "After the reconciler's comparison, the totals of what an owner with images has stored equal the sum of its records.",
+    heldBy: ["simulation", "stats.test.ts"],
+    async *atRest({ observer: { records }, environment }, { reconciler }) {
+      if (!reconciler) return;
+      for (const [owner, images] of Map.groupBy(records.values(), (record) => record.owner)) {
+        const { originalBytes, variantBytes, ...counted } = await environment.storedOf(owner);
+        const kept = images.filter(({ status }) => status !== "deleting" && status !== "deleted");
+        const originals = kept.filter(({ bytes = 0, discarded }) => bytes > 0 && !discarded);
+        const files = kept.flatMap(({ variants = {} }) =>
+          Object.values(variants).flatMap(({ also = [], ...file }) => [file, ...also]),
+        );
+        const sum = (all: readonly { bytes?: number }[]) =>
+          all.reduce((total, { bytes = 0 }) => total + bytes, 0);
+        // Where processing never read the bytes, those that were declared count.
+        const unread = kept.filter(({ status, bytes }) => status === "failed" && bytes === undefined);
+        const declared = unread.flatMap(({ declared }) =>
+          declared?.bytes ? [{ bytes: declared.bytes }] : [],
+        );
+        const expected = [originals.length + declared.length, sum([...originals, ...declared]), sum(files)];
+        const actual = [counted.images, originalBytes, variantBytes];
+        if (actual.join() !== expected.join()) yield `stored of ${owner}: ${actual}, with ${expected}`;
+      }
+    },
+  },
 };
 
 /** The key of a term row, of what is in the key and not in its format. */

@@ -90,6 +90,25 @@ export const lists: Record<string, Scenario> = {
     },
     without: { rules: { confirms: () => true } },
   },
+  "stored-drifting": {
+    rule: "correcting the totals of what an owner has stored",
+    title: "What an owner has stored is right again after a crash between a write and its count",
+    profile: full,
+    async play(world) {
+      await put(world, "red");
+      const worker = only();
+      for (let n = 0; n < 2; n++) {
+        await runUntil(worker, /^PutItem .*image_1/);
+        await step(worker);
+      }
+      await runUntil(worker, /^UpdateItem .*slot_now/);
+      worker.kill();
+      await world.wait(1000);
+    },
+    without: {
+      stored: { correction: () => ({ images: 0, originalBytes: 0, variantBytes: 0 }) },
+    },
+  },
   "no-trail": {
     rule: "trailing the clock by the lag of the index",
     title: "A copy has every image, although some rows of the index come later than others",

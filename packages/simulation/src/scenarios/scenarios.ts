@@ -4,6 +4,7 @@
  */
 import { Outgoing } from "@image-pipeline/core/records/outgoing";
 import { Protocol } from "@image-pipeline/core/records/protocol";
+import { Stored } from "@image-pipeline/core/records/stored";
 import { command } from "../commands.ts";
 import { type Broken, profiles } from "../faults.ts";
 import type { Schedule, Simulation } from "../simulation.ts";
@@ -41,13 +42,16 @@ export async function playScenario(simulation: Simulation, scenario: Scenario): 
 export async function playMutant(simulation: Simulation, scenario: Scenario): Promise<string | undefined> {
   const real = { ...Protocol.rules };
   const outgoing = { ...Outgoing.rules };
+  const stored = { ...Stored.rules };
   Object.assign(Protocol.rules, scenario.without.rules);
   Object.assign(Outgoing.rules, scenario.without.outgoing);
+  Object.assign(Stored.rules, scenario.without.stored);
   try {
     return await play(simulation, scenario, scenario.without.broken);
   } finally {
     Object.assign(Protocol.rules, real);
     Object.assign(Outgoing.rules, outgoing);
+    Object.assign(Stored.rules, stored);
   }
 }
 

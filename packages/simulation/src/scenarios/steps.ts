@@ -1,6 +1,7 @@
 /** A scenario, and the steps that several of them take. */
 import type { Outgoing } from "@image-pipeline/core/records/outgoing";
 import { Protocol } from "@image-pipeline/core/records/protocol";
+import type { Stored } from "@image-pipeline/core/records/stored";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import type { Broken, Profile } from "../faults.ts";
 import type { File } from "../image-files.ts";
@@ -15,7 +16,12 @@ export type Scenario = {
   /** One copy of each notification, at once, unless given. */
   fates?: Fate[];
   play(world: World): Promise<void>;
-  without: { rules?: Partial<Protocol.Rules>; outgoing?: Partial<Outgoing.Rules>; broken?: Broken };
+  without: {
+    rules?: Partial<Protocol.Rules>;
+    outgoing?: Partial<Outgoing.Rules>;
+    stored?: Partial<Stored.Rules>;
+    broken?: Broken;
+  };
 };
 
 /** The rules as they are, for mutants that change the decision of one. */

@@ -55,7 +55,23 @@ export function Usage() {
   );
 }
 
-function Numbers({ usage: { owner, total } }: { usage: Info }) {
+const List = ({ rows }: { rows: readonly [name: string, value: string][] }) => (
+  <dl class="numbers">
+    {rows.map(([name, value]) => (
+      <div key={name}>
+        <dt>{name}</dt>
+        <dd>{value}</dd>
+      </div>
+    ))}
+  </dl>
+);
+
+function Numbers({ usage: { owner, total, stored } }: { usage: Info }) {
+  const now: [name: string, value: string][] = [
+    ["Images", number(stored.images)],
+    ["Originals", bytes(stored.originalBytes)],
+    ["Variants", bytes(stored.variantBytes)],
+  ];
   const rows: [name: string, value: string][] = [
     ["Uploads", number(total.uploads)],
     ["Bytes of uploads", bytes(total.bytes)],
@@ -66,18 +82,12 @@ function Numbers({ usage: { owner, total } }: { usage: Info }) {
   ];
   return (
     <>
-      <dl class="numbers">
-        {rows.map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      <p class="hint">
-        {owner === "default" ? "" : `Of the owner ${owner}. `}Each number is counted while the server has a
-        limit for it.
-      </p>
+      <List rows={rows} />
+      <h3>Stored now</h3>
+      <List rows={now} />
+      {owner === "default" ? null : (
+        <p class="hint">Of the owner {owner}. Each number is counted while the server has a limit for it.</p>
+      )}
     </>
   );
 }

@@ -63,6 +63,8 @@ export default defineConfig({
         Object.entries(resources).map(([name, value]) => [`SST_RESOURCE_${name}`, JSON.stringify(value)]),
       ),
     },
+    // `node:sqlite` is experimental in Node 22.
+    execArgv: ["--disable-warning=ExperimentalWarning"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,

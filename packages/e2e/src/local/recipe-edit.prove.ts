@@ -71,6 +71,7 @@ test("every new picture has it, in each of its formats", async () => {
         PORT: "0",
         S3_PORT: "0",
         DYNAMODB_PORT: "0",
+        TRASH_DAYS: "0",
         NODE_OPTIONS: `--import ${fixture}`,
       },
       stdio: ["ignore", "pipe", "inherit"],

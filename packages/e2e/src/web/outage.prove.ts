@@ -42,6 +42,7 @@ async function startServer(): Promise<ChildProcess> {
       S3_PORT: `${s3}`,
       DYNAMODB_PORT: `${dynamodb}`,
       DATA_DIR: dataDir,
+      TRASH_DAYS: "0",
     },
     stdio: "ignore",
   });

@@ -76,7 +76,7 @@ function decide(
 /**
  * Takes what a claim costs from the owner's quota and share of the processor, before it is written: a crash in between
  * counts the event once all the same, and the run once more. Refuses the claim if the quota is used up, and defers it if
- * the share is.
+ * the share is. An upload under the key of an image in the trash takes from the quota too: its bytes are kept.
  */
 async function charge(
   record: ImageRecord | undefined,
@@ -84,13 +84,19 @@ async function charge(
   decision: Protocol.Decision,
   settings: Settings.Pipeline,
 ): Promise<Protocol.Decision> {
-  if (decision.do !== "claim") return decision;
+  if (decision.do !== "claim" && decision.do !== "write") return decision;
   const { draft } = decision;
+  const isTrashed = draft.status === "trashed";
+  if (decision.do === "write" && !isTrashed) return decision;
   const { owner } = draft;
-  const event = Protocol.rules.replayOf(record, message);
+  // The same bytes again are not processed, and take nothing from the quota.
+  const isOther = draft.etag !== record?.etag;
+  const event = isTrashed && !isOther ? undefined : Protocol.rules.replayOf(record, message);
   const bytes = record?.declared?.bytes ?? settings.bytesMax;
-  if (record && event !== undefined && !(await Quota.replay({ owner, event, bytes }, settings)))
-    return { do: "write", ...Protocol.rules.onOverQuota(record, draft, Date.now()) };
+  const isRefused = record && event !== undefined && !(await Quota.replay({ owner, event, bytes }, settings));
+  if (isTrashed)
+    return isRefused ? { ...decision, draft: Protocol.rules.onOverQuotaInTrash(draft) } : decision;
+  if (isRefused) return { do: "write", ...Protocol.rules.onOverQuota(record, draft, Date.now()) };
   if (await Quota.run(owner, settings)) return decision;
   return { do: "write", ...Protocol.rules.onOverShare(draft, Date.now()) };
 }

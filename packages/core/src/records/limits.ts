@@ -20,15 +20,28 @@ export function replayOf(record: ImageRecord | undefined, message: Message): str
     : undefined;
 }
 
+const overQuota = {
+  code: "quota_exceeded",
+  message:
+    "The presigned form was used again, and the owner's upload quota for today is used up. Reprocess the image tomorrow (UTC).",
+};
+
+/**
+ * Rule 13: refuses to process an upload that replaced that of an image in the trash above the quota, once the image is
+ * restored: it is `rejected` then. `draft` records the upload.
+ */
+export const onOverQuotaInTrash = (draft: Draft): Draft => ({
+  ...draft,
+  trash: draft.trash && { ...draft.trash, status: "rejected" },
+  error: overQuota,
+});
+
 /**
  * Rule 13: refuses a claim, because the owner's quota is used up. The object is replaced already, so that the record
  * cannot stay `ready`: it would name variants of bytes that are gone. Reprocessing makes variants of the new bytes.
  */
 export function onOverQuota(record: ImageRecord, claim: Draft, now: number): { draft: Draft; entry: Entry } {
-  const code = "quota_exceeded";
   const { attempt, etag = "" } = claim;
-  const message =
-    "The presigned form was used again, and the owner's upload quota for today is used up. Reprocess the image tomorrow (UTC).";
   return {
     draft: {
       ...withoutContent(claim),
@@ -36,11 +49,11 @@ export function onOverQuota(record: ImageRecord, claim: Draft, now: number): { d
       leaseUntil: undefined,
       dueAt: claim.revoked?.until,
       processedAt: iso(now),
-      error: { code, message },
+      error: overQuota,
       failures: undefined,
       superseded: superseded(record, now),
     },
-    entry: { type: "rejected", by: "processor", detail: { attempt, code, etag } },
+    entry: { type: "rejected", by: "processor", detail: { attempt, code: overQuota.code, etag } },
   };
 }
 

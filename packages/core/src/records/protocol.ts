@@ -12,7 +12,7 @@ import { isDiscarded, isExpired, lateBytes, onDelete, onOver, tombstone } from "
 import { type Context, isFound, isLeased, iso, keptOf, keysInUse, recorded } from "./draft.ts";
 import { trailed } from "./feed.ts";
 import { isUnfetched, onImportFailed, onLostImport } from "./imports.ts";
-import { isDeferred, onOverQuota, onOverShare, replayOf } from "./limits.ts";
+import { isDeferred, onOverQuota, onOverQuotaInTrash, onOverShare, replayOf } from "./limits.ts";
 import type { Check, Created, Message, Removed } from "./message.ts";
 import { onOutcome } from "./outcome.ts";
 import { Placement } from "./placement.ts";
@@ -229,6 +229,7 @@ export const rules = {
   isDiscarded,
   replayOf,
   onOverQuota,
+  onOverQuotaInTrash,
   onOverShare,
   onOutcome,
   onDeadLetter,

@@ -8,7 +8,7 @@ let bytes: Buffer;
 
 beforeAll(async () => {
   issuer = await startIssuer();
-  world = await startWorld({ ...issuer.settings, uploadsPerDayMax: 4 });
+  world = await startWorld({ ...issuer.settings, uploadsPerDayMax: 4, trashDays: 7 });
   bytes = await photo({ width: 320, height: 240 });
 });
 afterAll(async () => {
@@ -82,5 +82,31 @@ test("a form that is used again counts in the quota, is refused above it, and ot
   // The bytes are kept: an explicit request makes the image ready.
   expect((await world.ask(`/images/${id}/reprocess`, { method: "POST", as })).status).toBe(200);
   history.push("reprocessed", "ready");
+  expect(await after(id, as, history)).toMatchObject({ status: "ready" });
+});
+
+test("a form that is used again while its image is in the trash counts too, and is refused on restoring above the quota", async () => {
+  const as = await issuer.token("cat");
+  const created = (await (await create(as)).json()) as Created;
+  const { id } = created;
+  const history = ["announced", "uploaded", "ready", "trashed"];
+  expect(await post(created, 1)).toBe(204);
+  await after(id, as, history.slice(0, 3));
+  expect((await world.ask(`/images/${id}`, { method: "DELETE", as })).status).toBe(204);
+  // The same bytes take nothing from the quota. The three others leave nothing of it.
+  for (const last of [1, 2, 3, 4]) {
+    expect(await post(created, last)).toBe(204);
+    history.push("uploaded");
+    expect(await after(id, as, history)).toMatchObject({ status: "trashed" });
+  }
+  expect(await codeOf(await create(as))).toBe("quota_exceeded");
+  expect(await post(created, 5)).toBe(204);
+  history.push("uploaded");
+  expect(await after(id, as, history)).toMatchObject({ status: "trashed" });
+
+  const restored = await world.ask(`/images/${id}/restore`, { method: "POST", as });
+  expect(await restored.json()).toMatchObject({ status: "rejected", error: { code: "quota_exceeded" } });
+  expect((await world.ask(`/images/${id}/reprocess`, { method: "POST", as })).status).toBe(200);
+  history.push("restored", "reprocessed", "ready");
   expect(await after(id, as, history)).toMatchObject({ status: "ready" });
 });

@@ -6,7 +6,7 @@ export * as Stored from "./stored.ts";
 
 import type { ImageRecord } from "../table/image-entity.ts";
 
-/** What is stored of one image, or of all images of an owner. */
+/** Stored images and bytes: of one image, or of all images of an owner. */
 export type Stored = { images: number; originalBytes: number; variantBytes: number };
 
 /** Totals as counted, with the sums of all changes regardless of their sign, by which a scan tells what it may have missed. */

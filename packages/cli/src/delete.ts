@@ -1,5 +1,5 @@
 /** `delete` and `restore`: put images into the trash or delete them, and take them out of it. */
-import type { BatchResults } from "@image-pipeline/client";
+import type { BatchResults, Health } from "@image-pipeline/client";
 import { command, jsonOption, program, urlOption, yesOption } from "./command.ts";
 import { confirm } from "./confirm.ts";
 import { connect } from "./connect.ts";
@@ -21,12 +21,9 @@ A stage with a trash (TRASH_DAYS) keeps the original for some days: restore <id>
   .addOption(urlOption())
   .addOption(jsonOption())
   .action(async (ids, { permanent, yes, url, json }) => {
-    const { images } = await connect(url);
+    const { images, health } = await connect(url);
     const which = ids.length === 1 ? ids[0] : `these ${ids.length} images`;
-    const question = permanent
-      ? `Delete ${which} with all versions? This cannot be undone.`
-      : `Delete ${which}? Without a trash this cannot be undone.`;
-    if (!yes && !(await confirm(question))) {
+    if (!yes && !(await confirm(questionOf(which, permanent ? undefined : await health())))) {
       process.stderr.write("Nothing was deleted.\n");
       process.exitCode = 1;
       return;
@@ -69,6 +66,14 @@ Their variants are made again, from the original and under new URLs. list --stat
         process.stdout.write(`${json ? JSON.stringify(image) : line}\n`);
       }
   });
+
+/** Asks about a deletion, with what can be undone of it. Without `health`, of a permanent one. */
+function questionOf(which: string | undefined, health?: Health): string {
+  if (!health) return `Delete ${which} with all versions? This cannot be undone.`;
+  const { trashDays } = health;
+  if (trashDays === 0) return `Delete ${which}? This stage has no trash: this cannot be undone.`;
+  return `Move ${which} to the trash? restore brings it back for ${trashDays === 1 ? "a day" : `${trashDays} days`}.`;
+}
 
 /** Most images of one request. */
 const batchMax = 100;

@@ -9,7 +9,7 @@
  */
 import { createImages } from "./images.ts";
 import { createRequest, type Options } from "./request.ts";
-import type { Stats, Usage } from "./types.ts";
+import type { Health, Stats, Usage } from "./types.ts";
 import { createUpload } from "./upload.ts";
 import { createWebhooks } from "./webhooks.ts";
 
@@ -27,6 +27,7 @@ export type {
   Delivery,
   Event,
   Fault,
+  Health,
   Image,
   MediaSession,
   Operation,
@@ -65,6 +66,9 @@ export function createClient(options: Options) {
      */
     mediaSession: ({ owner, signal }: { owner?: string; signal?: AbortSignal } = {}): Promise<MediaSession> =>
       request("POST", "/media-session", { query: { owner }, signal }),
+    /** Returns whether the API responds, and in `trashDays` for how long a deleted image can be restored: 0 without a trash. */
+    health: ({ signal }: { signal?: AbortSignal } = {}): Promise<Health> =>
+      request("GET", "/health", { signal }),
     /** Returns counters, queue depths and rates of the last `hours` (1 to 48, default 24). Needs the scope `service`. */
     stats: ({ hours, signal }: { hours?: number; signal?: AbortSignal } = {}): Promise<Stats> =>
       request("GET", "/stats", { query: { hours }, signal }),

@@ -65,6 +65,9 @@ export type MediaSession = InferResponseType<Api["media-session"]["$post"], 200>
 /** Response of `GET /stats`: counters, queue depths and rates. */
 export type Stats = InferResponseType<Api["stats"]["$get"], 200>;
 
+/** Response of `GET /health`: the days for which a deleted image can be restored; 0 without a trash. */
+export type Health = InferResponseType<Api["health"]["$get"], 200>;
+
 /** Response of `GET /usage`: an owner's numbers of a month, by day and in total. */
 export type Usage = InferResponseType<Api["usage"]["$get"], 200>;
 

@@ -1,5 +1,4 @@
 /** Deletions: into the trash with an undo, and for good after a confirmation. */
-import { ClientError } from "@image-pipeline/client";
 import { computed, signal } from "@preact/signals";
 import { api } from "./api.ts";
 import { type Failure, type Named, runEach } from "./bulk.ts";
@@ -25,12 +24,6 @@ type Question = { title: string; text: string; action: string; answer: (isYes: b
 
 /** The open question. */
 export const question = signal<Question | undefined>(undefined);
-
-/**
- * True if the stage has a trash, false if not. The API does not say so, but an image in the trash does, and one that was deleted.
- * Undefined until either was seen: deletions are then confirmed.
- */
-const hasTrash = signal<boolean | undefined>(undefined);
 
 let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -62,21 +55,19 @@ export function ask(asked: Omit<Question, "answer">): Promise<boolean> {
   });
 }
 
-/** Puts images into the trash. Where the stage has none, or none is known of, asks first. Returns true if any is gone. */
+/**
+ * Puts images into the trash; where the stage has none, deletes them after a confirmation. The stage is asked each time,
+ * because its settings may change while the page is open. Returns true if any image is gone.
+ */
 export async function remove(images: readonly Named[]): Promise<boolean> {
-  if (hasTrash.peek() === undefined) await learn();
-  const isSafe = hasTrash.peek() === true;
+  const trashDays = await api.health().then(
+    (health) => health.trashDays,
+    () => 0,
+  );
   const title = `Delete ${countOf(images)}?`;
-  const text =
-    hasTrash.peek() === false
-      ? "This cannot be undone."
-      : "Without a trash on this server, this cannot be undone.";
-  if (!isSafe && !(await ask({ title, text, action: "Delete" }))) return false;
-  const done = await send(images);
-  const [first] = done.images;
-  if (first && !isSafe) hasTrash.value = await isInTrash(first.id);
-  const { images: gone, failures } = done;
-  if (hasTrash.peek()) say({ text: `Moved ${countOf(gone)} to the trash`, undo: gone, failures });
+  if (!trashDays && !(await ask({ title, text: "This cannot be undone.", action: "Delete" }))) return false;
+  const { images: gone, failures } = await send(images);
+  if (trashDays) say({ text: `Moved ${countOf(gone)} to the trash`, undo: gone, failures });
   else say({ text: `Deleted ${countOf(gone)}`, failures });
   return gone.length > 0;
 }
@@ -99,7 +90,6 @@ export async function removeNow(id: string): Promise<void> {
 
 /** Takes images out of the trash. */
 export async function restore(images: readonly Named[]): Promise<void> {
-  hasTrash.value = true;
   const restored: Named[] = [];
   isChanging.value = true;
   const failures = await runEach(
@@ -143,21 +133,6 @@ async function send(
   pendingDelete.value = left;
   isChanging.value = false;
   return { images: gone, failures };
-}
-
-/** Learns from the images in the trash that there is one. */
-async function learn(): Promise<void> {
-  const page = await api.images.page({ status: "trashed", limit: 1 }).catch(() => undefined);
-  if (page?.items.length) hasTrash.value = true;
-}
-
-/** Returns whether an image that was deleted is in the trash. Undefined if it cannot be looked up. */
-async function isInTrash(id: string): Promise<boolean | undefined> {
-  try {
-    return (await api.images.get(id)).status === "trashed";
-  } catch (error) {
-    return error instanceof ClientError && error.code === "image_not_found" ? false : undefined;
-  }
 }
 
 /** Returns the name of one image, or the number of several. */

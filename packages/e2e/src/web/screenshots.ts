@@ -57,6 +57,45 @@ const full: Record<string, View> = {
       await page.getByRole("button", { name: "Delete" }).scrollIntoViewIfNeeded();
     },
   },
+  // Several images selected, and what can be done with them.
+  selection: { route: "#/", go: (page) => select(page) },
+  // After a deletion of several images, which the next view finds in the trash.
+  undo: {
+    route: "#/",
+    go: async (page) => {
+      await select(page);
+      await page
+        .getByRole("region", { name: "Selection" })
+        .getByRole("button", { name: "Delete", exact: true })
+        .click();
+      await page.getByText("to the trash").waitFor();
+    },
+  },
+  trash: {
+    route: "#/?status=trashed",
+    go: (page) => page.locator(".tile").nth(1).waitFor(),
+  },
+  trashed: {
+    route: "#/?status=trashed",
+    go: async (page) => {
+      await page.locator(".tile").first().click();
+      await page.getByText("unless you restore it").waitFor();
+    },
+  },
+  url: {
+    route: "#/",
+    go: async (page) => {
+      await page.getByRole("button", { name: /URL/ }).first().click();
+      await page.getByRole("dialog").waitFor();
+    },
+  },
+  settings: {
+    route: "#/operations",
+    go: async (page) => {
+      await page.getByRole("button", { name: "Webhooks and usage" }).click();
+      await page.getByText("Stored now").waitFor();
+    },
+  },
   operations: { route: "#/operations", go: (page) => page.locator(".counts").waitFor() },
   nothing: {
     route: "#/?status=failed",
@@ -72,6 +111,16 @@ const full: Record<string, View> = {
     },
   },
 };
+
+/** Selects two images. */
+async function select(page: Page) {
+  await page.locator(".tile img.shown").nth(5).waitFor();
+  for (const n of [1, 2]) {
+    await page.locator(".tile").nth(n).focus();
+    await page.keyboard.press("Space");
+  }
+  await page.getByText("2 selected").waitFor();
+}
 
 const empty: View = {
   route: "#/",
@@ -108,7 +157,7 @@ const torn = {
 const titles = ["Over the pass", "First frost", "Evening, north ridge", "The long walk home", "Upper lake"];
 
 await mkdir(folder, { recursive: true });
-const world = await startWorld();
+const world = await startWorld({ anonymous: true, trashDays: 7 });
 try {
   await shoot(world, { empty, signIn });
   for (let seed = 0; seed < 40; seed++) {

@@ -27,7 +27,8 @@ const openDialog = () => page.getByRole("button", { name: "Webhooks and usage" }
 describeWith("chromium", "in Chromium", () => {
   test("the usage of a month is loaded when it is asked for, and another month can be chosen", async () => {
     const file = new File([new Uint8Array(await scene(1))], "one.jpg", { type: "image/jpeg" });
-    await world.client.upload(file);
+    const { id } = await world.client.upload(file);
+    await world.client.images.wait(id);
     const asked: string[] = [];
     page = await open(world, "#/operations", { width: 360, height: 780 });
     page.on("request", (request) => asked.push(new URL(request.url()).pathname));
@@ -37,7 +38,8 @@ describeWith("chromium", "in Chromium", () => {
         .locator(".numbers div", { has: page.getByText(name, { exact: true }) })
         .locator("dd");
     await eventually(() => numberOf("Uploads").textContent()).toBe("1");
-    expect(await numberOf("Bytes of uploads").textContent()).toMatch(/[kM]B$/);
+    for (const name of ["Bytes of uploads", "Originals", "Variants"])
+      expect(await numberOf(name).textContent()).toMatch(/[1-9].* [kM]B$/);
     expect(asked).toContainEqual(expect.stringMatching(/^\/assets\/settings-.*\.js$/));
     expect(await faultsOf(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(360);
@@ -111,7 +113,7 @@ describeWith("chromium", "in Chromium", () => {
       .getByRole("dialog", { name: "Remove the webhook?" })
       .getByRole("button", { name: "Remove" })
       .click();
-    await dialog().getByText("A server of yours can be told").waitFor();
+    await dialog().getByText("Sends a request to your server").waitFor();
     expect(await world.client.webhooks.list()).toEqual([]);
   });
 });

@@ -122,7 +122,7 @@ Another \`visibility\` makes all files again at another place. From the response
       operationId: "deleteImage",
       tag: "Images",
       summary: "Delete an image",
-      description: `On a stage with a trash (\`TRASH_DAYS\`), puts the image into it: the image is in no list but that of \`status=trashed\`, and its variants are removed within seconds. Its original, fields and events are kept until \`trash.until\`, and \`POST /images/{id}/restore\` brings it back. After that it is deleted.
+      description: `On a stage with a trash (\`trashDays\` of \`GET /health\` is not 0), puts the image into it: the image is in no list but that of \`status=trashed\`, and its variants are removed within seconds. Its original, fields and events are kept until \`trash.until\`, and \`POST /images/{id}/restore\` brings it back. After that it is deleted.
 
 Without a trash, or with \`permanent=true\`, deletes the record and the original at once, and the variants within seconds. The events stay readable. The image does not come back: a presigned URL that is used later uploads bytes that are removed. A repeated request continues the first one and is a 204 too.
 

@@ -12,7 +12,18 @@ import { page, policy, scriptFiles, scriptOf } from "./reference.ts";
 import { route } from "./route.ts";
 
 export const Health = v.pipe(
-  v.object({ status: v.pipe(v.picklist(["ok"]), v.description("Always `ok`.")) }),
+  v.object({
+    status: v.pipe(v.picklist(["ok"]), v.description("Always `ok`.")),
+    trashDays: v.pipe(
+      v.number(),
+      v.integer(),
+      v.minValue(0),
+      v.metadata({ format: "int32" }),
+      v.description(
+        "Days for which a deleted image can be restored from the trash; 0: the stage has no trash, and deletes images at once.",
+      ),
+    ),
+  }),
   v.metadata({ ref: "Health" }),
 );
 
@@ -63,13 +74,15 @@ export const service = new Hono<Env>()
     route({
       operationId: "getHealth",
       tag: "Service",
-      summary: "Check that the API responds",
+      summary: "Check that the API responds, and whether it has a trash",
       scope: "open",
-      responses: { 200: { description: "The API responds.", schema: Health, example: { status: "ok" } } },
+      responses: {
+        200: { description: "The API responds.", schema: Health, example: { status: "ok", trashDays: 7 } },
+      },
       errors: [],
     }),
     // Reads neither the table nor the buckets, because anyone may call it at any rate.
-    (c) => c.json({ status: "ok" as const }, 200),
+    (c) => c.json({ status: "ok" as const, trashDays: c.var.settings.trashDays }, 200),
   )
   .get(
     "/openapi.json",

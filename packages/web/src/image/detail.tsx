@@ -1,5 +1,6 @@
 /** One image over the grid, with its details and actions. */
 import type { Image } from "@image-pipeline/client";
+import { thumbhashURL } from "@image-pipeline/client/placeholder";
 import { srcset } from "@image-pipeline/client/show";
 import { useEffect, useRef } from "preact/hooks";
 import { Dialog, Icon } from "../controls.tsx";
@@ -163,7 +164,14 @@ function Stage({ id, image, tile }: { id: string; image?: Image; tile?: Tile }) 
   if (!src || !width || !height) {
     return (
       <div class="stage">
-        {preview ? <img class="shown" src={preview} alt={alt} /> : <Icon name="picture" />}
+        {preview ? (
+          <img class="shown" src={preview} alt={alt} />
+        ) : thumbhash ? (
+          // An image in the trash has no file any more.
+          <img class="blurred" src={thumbhashURL(thumbhash)} alt={alt} />
+        ) : (
+          <Icon name="picture" />
+        )}
       </div>
     );
   }

@@ -46,7 +46,7 @@ export function Webhooks() {
       ) : null}
       {all?.length === 0 && !isAdding ? (
         <p class="hint">
-          A server of yours can be told when an image is ready, rejected, changed or deleted.
+          Sends a request to your server when an image is ready, rejected, failed, updated or deleted.
         </p>
       ) : null}
       <ul class="webhooks">

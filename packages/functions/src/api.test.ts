@@ -24,7 +24,7 @@ test("a function URL's event is answered in its own form", async () => {
   const { statusCode, headers, body, isBase64Encoded } = await call("GET", "/health");
   expect({ statusCode, body, isBase64Encoded }).toEqual({
     statusCode: 200,
-    body: '{"status":"ok"}',
+    body: JSON.stringify({ status: "ok", trashDays: 7 }),
     isBase64Encoded: false,
   });
   expect(headers).toMatchObject({ "content-type": "application/json", "cache-control": "no-store" });

@@ -120,7 +120,8 @@ export async function copy(
   // The audit trail of the image that was replaced. Another writer keeps its transitions under higher versions.
   const kept = new Set(events.map(({ order }) => order));
   const stale = (await history(imageID)).filter(({ order }) => order < orderOf(version) && !kept.has(order));
-  await EventEntity.delete(stale.map(({ order }) => ({ imageID, order }))).go();
+  // One by one: a throttled batch leaves rows that the SDK does not retry.
+  for (const { order } of stale) await EventEntity.delete({ imageID, order }).go();
   return true;
 }
 

@@ -2,13 +2,17 @@
  * Observes every write that took effect, in order, and checks the invariants at each. Reads the requests
  * themselves, independently of the protocol and the product's readers.
  */
+
+import type { Readable } from "node:stream";
 import { Crop } from "@image-pipeline/core/engine/crop";
 import { ID } from "@image-pipeline/core/id";
+import { Placement } from "@image-pipeline/core/records/placement";
 import type { Term } from "@image-pipeline/core/records/terms";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { withWholeKeys } from "@image-pipeline/core/table/stored-variant";
 import { names } from "@image-pipeline/local/environment";
 import type { ObjectEvent } from "@image-pipeline/local/s3/event";
+import { copyJob } from "./copies.ts";
 import type { Applied } from "./faults.ts";
 import { type File, look, type Seen } from "./image-files.ts";
 import type { Change, Delivery, Row, State } from "./invariants/invariant.ts";
@@ -41,6 +45,8 @@ export type Observer = State & {
   stored(event: ObjectEvent): void;
   answered(request: string, image: Answered, sent?: object): void;
   expired(): void;
+  /** Forgets everything about a stage that was emptied. */
+  empty(): void;
 };
 
 /** Longest time in milliseconds from the time of a record to its write for which the change feed allows. */
@@ -66,6 +72,8 @@ export function createObserver(files: readonly File[]): Observer {
     endpoints: [],
     transitions: new Map(),
     deliveries: new Map(),
+    copies: new Map(),
+    touched: new Set(),
     keys: new Set(),
     writes: 0,
     index: createLaggingIndex(),
@@ -81,9 +89,16 @@ export function createObserver(files: readonly File[]): Observer {
       check({ of: "answer", request, id, version, other, exposes, expiresAt });
     },
     expired,
+    empty() {
+      for (const kept of Object.values(observer))
+        if (kept instanceof Map || (kept instanceof Set && kept !== observer.violations)) kept.clear();
+      Object.assign(replays, { charged: 0, claimed: 0 });
+      observer.index = createLaggingIndex();
+    },
   };
   const { uploads, variants, records, history, terms, rows, late, doomed, erased, crops, puts, replays } =
     observer;
+  const { copies } = observer;
 
   function check(change: Change) {
     for (const [name, { onChange }] of Object.entries(invariants))
@@ -118,7 +133,22 @@ export function createObserver(files: readonly File[]): Observer {
     if (item.__edb_e__ === "event") wroteRow(item as unknown as Row & { imageID: string; order: string });
   }
 
-  async function wroteObject({ Bucket, Key, Body }: { Bucket: string; Key: string; Body: Buffer }) {
+  async function wroteObject({
+    Bucket,
+    Key,
+    Body,
+  }: {
+    Bucket: string;
+    Key: string;
+    Body: Buffer | Readable;
+  }) {
+    // An import sends streams, of files that it has in the copy.
+    if (!Buffer.isBuffer(Body)) {
+      const content = copies.get(Placement.imageIDOf(Key))?.contents.get(`variants/${Key}`);
+      const stored = variants.get(Key);
+      if (content && stored) Object.assign(stored, await look(content));
+      return;
+    }
     check({ of: "put", bucket: Bucket, bytes: Body.length });
     if (Body.length === 0) return;
     const content = Body.toString("base64");
@@ -153,6 +183,14 @@ export function createObserver(files: readonly File[]): Observer {
     if (now() - Date.parse(after.updatedAt) < writeMsMax) late.delete(imageID);
     else late.add(imageID);
     observer.writes++;
+    if (job?.name === copyJob) {
+      const filed = [...(rows.get(imageID) ?? [])].map(([version, row]) => ({ ...row, version }));
+      history.set(imageID, [...filed.sort((a, b) => a.version - b.version), last]);
+      crops.set(imageID, Crop.keyOf(after));
+      const uploaded = [...filed, last].filter(({ type }) => type === "uploaded").length;
+      puts.set(after.key, (puts.get(after.key) ?? 0) + uploaded);
+      return check({ of: "copy", after });
+    }
     const type = entry && eventOf(before, after);
     if (type) observer.transitions.set(`${imageID} ${version}`, { type, before, after, startedAt: entry.at });
     if (entry) history.set(imageID, [...(history.get(imageID) ?? []), entry]);

@@ -8,6 +8,7 @@ import { type Queue, startQueue } from "@image-pipeline/local/queue";
 import { eventRecord } from "@image-pipeline/local/s3/event";
 import type { SQSBatchResponse, SQSEvent } from "aws-lambda";
 import fc from "fast-check";
+import { type Copied, copyJob, readCopies, writeCopy } from "./copies.ts";
 import { type Audience, type Environment, openEnvironment, region } from "./environment.ts";
 import type { Broken, Profile } from "./faults.ts";
 import { type File, makeFiles } from "./image-files.ts";
@@ -92,6 +93,10 @@ export type World = {
   /** Lets the client that keeps a copy read a page of the change feed and save it. */
   sync(): void;
   mirrored(): Promise<Map<string, number>>;
+  /** Exports every image, and empties the stage, which is then another one. */
+  leave(): Promise<Copied[]>;
+  /** Imports an image. */
+  copy(image: Copied): void;
   reconcile(job: "stuck" | "compare" | "sweep" | "deliver", seconds: number): void;
   /** The schedules have ended: no message to the sender is lost any more. */
   isOver: boolean;
@@ -363,7 +368,7 @@ function openWorld(
 
   listen({
     applied: observer.applied,
-    lagging: observer.index.query,
+    lagging: (input) => observer.index.query(input),
     stored(event) {
       observer.stored(event);
       if (event.bucket !== names.uploads) return;
@@ -412,11 +417,13 @@ function openWorld(
     count,
     isUnharmed: () => harms() === harmsBefore,
     async put(key, file) {
+      observer.touched.add(key);
       const response = await environment.put(key, file.bytes);
       if (!response.ok)
         throw new Error(`The store refused ${key}: ${response.status} ${await response.text()}`);
     },
     async remove(key) {
+      observer.touched.add(key);
       await environment.remove(key);
     },
     orders: [],
@@ -448,6 +455,8 @@ function openWorld(
       await (await fetch(url, { method, headers, body })).arrayBuffer();
     },
     api(method, path, body) {
+      const [id = ""] = /img_\w+/.exec(path) ?? [];
+      if (method !== "GET") observer.touched.add(ID.keyOf("default", id));
       ask(method, path, body).catch(() => {});
     },
     sync() {
@@ -460,6 +469,19 @@ function openWorld(
       const rows = await store.rows({});
       const live = rows.filter(({ expiresAt }) => expiresAt === undefined || Date.parse(expiresAt) > now());
       return new Map(live.map(({ id, image }) => [id, image.version]));
+    },
+    async leave() {
+      const copies = await readCopies(observer.records.keys());
+      // What is removed with its record is no violation.
+      observer.records.clear();
+      await clear(world);
+      observer.empty();
+      created.clear();
+      return copies;
+    },
+    copy(image) {
+      observer.copies.set(image.record.imageID, image);
+      run(copyJob, () => writeCopy(image)).catch(() => {});
     },
     reconcile(job, seconds) {
       run(job, () => environment.reconciler({ job }, context(seconds))).catch(() => {});

@@ -6,6 +6,7 @@ import { tracingChannel } from "node:diagnostics_channel";
 import http from "node:http";
 import { syncBuiltinESMExports } from "node:module";
 import { Readable, Writable } from "node:stream";
+import { buffer } from "node:stream/consumers";
 import { buildQueryString, HttpResponse } from "@smithy/core/protocols";
 import type { HttpRequest } from "@smithy/types";
 import inject from "light-my-request";
@@ -51,7 +52,7 @@ export const requestHandler = {
     if (!server) throw new Error(`No server of this process listens on port ${port}.`);
     const search = buildQueryString(query);
     const url = search ? `${path}?${search}` : path;
-    const answer = await send(server, { method, path: url, headers, body: bytesOf(body) });
+    const answer = await send(server, { method, path: url, headers, body: await bytesOf(body) });
     const { statusCode, rawPayload } = answer;
     const content = Readable.from(rawPayload.length > 0 ? [rawPayload] : [], { objectMode: false });
     return { response: new HttpResponse({ statusCode, headers: textsOf(answer.headers), body: content }) };
@@ -61,10 +62,11 @@ export const requestHandler = {
 };
 
 /** A copy of a request body, because the sender may release it. The SDK warns if its arrays are read as strings. */
-function bytesOf(body: unknown): Buffer {
+async function bytesOf(body: unknown): Promise<Buffer> {
+  if (body instanceof Readable) return buffer(body);
   if (body instanceof Uint8Array) return Buffer.copyBytesFrom(body);
   if (body === undefined || typeof body === "string") return Buffer.from(body ?? "");
-  throw new Error("The in-process transport sends no streams.");
+  throw new Error("The in-process transport sends only bytes, text and streams.");
 }
 
 /** Sends a request to a server. Rejects where the server destroys its response. */

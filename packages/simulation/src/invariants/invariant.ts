@@ -2,6 +2,7 @@
 import type { Transition } from "@image-pipeline/core/table/event-entity";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import type { EventType } from "@image-pipeline/core/table/webhook-entity";
+import type { Copied } from "../copies.ts";
 import type { Environment } from "../environment.ts";
 import type { Profile } from "../faults.ts";
 import type { File, Seen } from "../image-files.ts";
@@ -40,6 +41,10 @@ export type State = {
   transitions: Map<string, Announced>;
   /** Deliveries as they were last written, by endpoint and id. */
   deliveries: Map<string, Delivery>;
+  /** Images that were imported, with what the export had. */
+  copies: Map<string, Copied>;
+  /** Keys that a client has put, removed or changed by a request. */
+  touched: Set<string>;
 };
 
 /** A webhook endpoint. Transitions that began after `since`, in virtual milliseconds, are sent to it. */
@@ -82,6 +87,7 @@ export type AtRest = {
  */
 export type Change =
   | { of: "record"; before?: ImageRecord; after: ImageRecord; entry?: Transition; job?: Job }
+  | { of: "copy"; after: ImageRecord }
   | { of: "row"; before?: Row; after: Row }
   | { of: "term"; imageID: string }
   | { of: "put"; bucket: string; bytes: number }

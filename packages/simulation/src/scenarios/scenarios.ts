@@ -8,6 +8,7 @@ import { Stored } from "@image-pipeline/core/records/stored";
 import { command } from "../commands.ts";
 import { type Broken, profiles } from "../faults.ts";
 import type { Schedule, Simulation } from "../simulation.ts";
+import { copies } from "./copies.ts";
 import { deletion } from "./deletion.ts";
 import { lists } from "./lists.ts";
 import { processing } from "./processing.ts";
@@ -24,6 +25,7 @@ export const scenarios: Record<string, Scenario> = {
   ...lists,
   ...requests,
   ...webhooks,
+  ...copies,
 };
 
 /** A scenario as a schedule of one command. */

@@ -24,7 +24,10 @@ let limited = 0;
 const limits = { pendingMax: 0, uploadsPerDayMax: 0, bytesPerDayMax: 0 };
 
 async function setUp(): Promise<void> {
-  [classpath, cloud] = await Promise.all([build(), startTestCloud({ anonymous: true, ...limits })]);
+  [classpath, cloud] = await Promise.all([
+    build(),
+    startTestCloud({ anonymous: true, ...limits, changesPerDayMax: 1_000, trashDays: 1 }),
+  ]);
   phone = startPhone(classpath);
   // A network whose gateway answers every request, as a captive portal and a limiter do.
   portal = createServer((request, response) => {
@@ -73,6 +76,10 @@ async function added(bytes?: Buffer): Promise<{ folder: string; tag: string }> {
 const last = (lines: Line[]) => lines.at(-1);
 const requestsOf = (lines: Line[]) => lines.flatMap(({ request }) => request ?? []);
 const responsesOf = (lines: Line[]) => lines.flatMap(({ response }) => response ?? []);
+
+/** Returns what a command printed, without its requests. */
+const said = async (command: string): Promise<Line[]> =>
+  (await phone.ask(command)).filter((line) => !("request" in line) && !("response" in line));
 
 /** Returns the images with a tag, in their final state. */
 async function imagesOf(tag: string): Promise<{ id: string; status: string; filename: string }[]> {
@@ -238,6 +245,58 @@ describeWith(["jdk", "maven"], "the Kotlin library", () => {
       files: "0",
     });
     expect(await imagesOf(tag)).toEqual([]);
+    // Nor is it in the trash.
+    expect(await imagesOf(`${tag}&status=trashed`)).toEqual([]);
+  });
+
+  test("changes, expires, trashes and restores images, and lists what has changed", async () => {
+    const { folder } = await added();
+    const { imageID: id } = last(await said(`finish ${folder}`)) ?? {};
+    await said(`wait ${id}`);
+    const [start] = await said("changes");
+    const titled = last(await said(`retitle ${id} Harbour`));
+    expect(titled).toMatchObject({ id, title: "Harbour", expiresAt: null });
+    expect(last(await said(`retitle ${id} Late 1`))).toMatchObject({ code: "VERSION_CONFLICT" });
+    const expiresAt = "2030-01-01T00:00:00Z";
+    expect(last(await said(`expire ${id} ${expiresAt}`))).toMatchObject({ title: "Harbour", expiresAt });
+    expect(last(await said(`keep ${id}`))).toMatchObject({ title: "Harbour", expiresAt: null });
+
+    await said(`delete ${id}`);
+    expect(last(await said(`get ${id}`))).toMatchObject({ status: "trashed", trashed: "true" });
+    expect(last(await said(`restore ${id}`))).toMatchObject({ status: "pending", trashed: "false" });
+    expect(last(await said(`wait ${id}`))).toMatchObject({ status: "ready" });
+    const again = last(await said(`reprocess ${id}`));
+    expect(again).toMatchObject({ status: "pending", title: "Harbour" });
+    expect(last(await said(`wait ${id}`))).toMatchObject({ status: "ready" });
+
+    const [page, ...changes] = await said(`changes ${start?.cursor}`);
+    const { version } = last(await said(`get ${id}`)) ?? {};
+    expect(changes).toContainEqual({ op: "upsert", id, version });
+    expect(page?.cursor).not.toBe(start?.cursor);
+    const [files, trail, pages] = await said(`look ${id}`);
+    expect((await fetch(files?.original ?? "")).status).toBe(200);
+    expect(trail?.events).toMatch(
+      /^announced uploaded ready updated .*trashed restored ready reprocessed ready$/,
+    );
+    expect(pages).toMatchObject({ page: "1" });
+
+    const missing = "img_00000000000000000000000000";
+    const [result, ...items] = await said(`batch ${id} ${missing}`);
+    expect(result).toMatchObject({ failed: "1", statuses: "200 404 204" });
+    expect(items.slice(0, 2)).toEqual([
+      { title: "Batch", code: null },
+      { title: null, code: "image_not_found" },
+    ]);
+    await said(`delete ${id} permanent`);
+    expect(last(await said(`get ${id}`))).toMatchObject({ code: "IMAGE_NOT_FOUND" });
+    const [, ...deletions] = await said(`changes ${page?.cursor}`);
+    expect(deletions).toContainEqual(expect.objectContaining({ op: "delete", id }));
+
+    const month = new Date().toISOString().slice(0, 7);
+    const { days } = await (await fetch(`${cloud.url}/usage?month=${month}`)).json();
+    const used = { month, days: `${days.length}`, day: days[0]?.date ?? null };
+    expect(last(await said(`usage ${month}`))).toEqual(used);
+    expect(last(await said("import http://127.0.0.1/a.jpg"))).toMatchObject({ code: "INVALID_REQUEST" });
   });
 
   test("reports every error by its code", async () => {

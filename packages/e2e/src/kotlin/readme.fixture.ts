@@ -14,6 +14,7 @@ import coil3.ImageLoader
 import coil3.PlatformContext
 import imagepipeline.coil.ThumbHashFetcher
 import imagepipeline.coil.ThumbHashKeyer
+import imagepipeline.model.ChangeList
 import java.io.File
 `;
 
@@ -22,7 +23,7 @@ export async function writeReadme(library: string): Promise<void> {
   const folder = join(library, "target/readme");
   await mkdir(folder, { recursive: true });
   const text = await readFile(join(library, "README.md"), "utf8");
-  const [start, , worker, enqueue, coil] = [...text.matchAll(/```kotlin\n([\s\S]*?)```/g)].map(
+  const [start, , sync, worker, enqueue, coil] = [...text.matchAll(/```kotlin\n([\s\S]*?)```/g)].map(
     ([, code]) => code,
   );
   const source = `package imagepipeline.readme
@@ -37,6 +38,7 @@ fun uploads(context: Context): Uploads {
     return Uploads(Images("https://images.example.com"), FileStore(folder), folder)
 }
 
+${sync}
 ${worker}
 ${enqueue}
 fun loader(context: PlatformContext): ImageLoader {

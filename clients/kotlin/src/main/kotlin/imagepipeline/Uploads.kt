@@ -8,6 +8,8 @@ import java.io.InputStream
 import java.util.Collections
 import java.util.UUID
 import java.util.concurrent.ConcurrentHashMap
+import kotlin.time.ExperimentalTime
+import kotlin.time.Instant
 import kotlinx.coroutines.CancellationException
 import kotlinx.coroutines.CoroutineStart
 import kotlinx.coroutines.Deferred
@@ -38,7 +40,11 @@ sealed interface UploadResult {
     data class Failure(val error: Fault) : UploadResult
 }
 
-/** Description of a new image. Coordinates of [focus] and [regions] are shares of the upright image, from 0 to 1. */
+/**
+ * Description of a new image. Coordinates of [focus] and [regions] are shares of the upright image, from 0 to 1. The image
+ * is deleted at [expiresAt].
+ */
+@OptIn(ExperimentalTime::class)
 data class Details(
     val title: String? = null,
     val alt: String? = null,
@@ -46,7 +52,22 @@ data class Details(
     val metadata: Map<String, String>? = null,
     val focus: FocusInput? = null,
     val regions: List<RegionInput>? = null,
-)
+    val visibility: ImageInput.Visibility? = null,
+    val expiresAt: Instant? = null,
+) {
+    /** Input of an image without a file. */
+    internal val input: ImageInput
+        get() = ImageInput(
+            title = title,
+            alt = alt,
+            tags = tags,
+            metadata = metadata,
+            focus = focus,
+            regions = regions,
+            visibility = visibility,
+            expiresAt = expiresAt,
+        )
+}
 
 /**
  * Queue of uploads that survive the death of the process. [add] stores a file on the device; [run] uploads it, then or
@@ -69,17 +90,11 @@ class Uploads(private val images: Images, private val store: Store, private val 
         try {
             stored { removeOrphans() }
             val (length, sha256) = stored { bytes.use { copy(it, fileOf(id)) } }
-            val input = ImageInput(
+            val input = details.input.copy(
                 filename = filename,
                 contentType = contentType,
                 bytes = length,
                 sha256 = sha256,
-                title = details.title,
-                alt = details.alt,
-                tags = details.tags,
-                metadata = details.metadata,
-                focus = details.focus,
-                regions = details.regions,
             )
             stored { store.add(Entry(id, System.currentTimeMillis(), input)) }
         } finally {
@@ -114,7 +129,7 @@ class Uploads(private val images: Images, private val store: Store, private val 
     suspend fun dismiss(id: String) = tell(id, "dismiss")
 
     /**
-     * Cancels an upload that is not complete, stops its transfer, and deletes its image. If the result is a
+     * Cancels an upload that is not complete, stops its transfer, and deletes its image for good. If the result is a
      * [UploadResult.Retry], the image is deleted by another [run].
      */
     suspend fun cancel(id: String): UploadResult = exclusively(id, isFirst = true) {

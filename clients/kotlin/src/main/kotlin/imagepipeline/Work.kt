@@ -61,12 +61,12 @@ internal class Work(private val images: Images) {
         Step(inputOf(error), asImagesException(error))
     }
 
-    /** Deletes the image of a cancelled upload, and aborts its multipart upload: S3 bills the parts of an open one. */
+    /** Deletes the image of a cancelled upload for good, and aborts its multipart upload: S3 bills the parts of an open one. */
     suspend fun remove(entry: Entry): Step = try {
         val (id, key, uploadID) = Triple(entry.imageID, entry.key, entry.uploadID)
         // First, because the API signs nothing for an image that was deleted.
         if (key != null && uploadID != null) abortParts(key, uploadID)
-        if (id != null) images.delete(id)
+        if (id != null) images.delete(id, permanent = true)
         Step(Event("removed"))
     } catch (error: Exception) {
         Step(inputOf(error), asImagesException(error))
@@ -91,7 +91,7 @@ internal class Work(private val images: Images) {
 
     /** The events of a deleted image stay readable; a `pending` image that expired leaves no deletion. */
     private suspend fun wasDeleted(id: String): Boolean = try {
-        images.events(id).items.any { it.type == "deleting" || it.type == "deleted" }
+        images.events(id).any { it.type == "deleting" || it.type == "deleted" }
     } catch (error: ImagesException) {
         if (error.code != ErrorCode.IMAGE_NOT_FOUND) throw error
         false

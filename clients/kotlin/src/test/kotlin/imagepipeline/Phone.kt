@@ -1,11 +1,17 @@
 package imagepipeline
 
+import imagepipeline.model.BatchOperation
+import imagepipeline.model.BatchOperation.Op
+import imagepipeline.model.Changes
 import imagepipeline.model.FocusInput
+import imagepipeline.model.Image
 import imagepipeline.model.ImageInput
 import imagepipeline.model.RegionInput
 import java.io.File
 import java.io.IOException
 import kotlin.system.exitProcess
+import kotlin.time.ExperimentalTime
+import kotlin.time.Instant
 import kotlinx.coroutines.runBlocking
 import kotlinx.serialization.json.JsonObject
 import kotlinx.serialization.json.JsonPrimitive
@@ -96,6 +102,7 @@ private class Faults : Interceptor {
     }
 }
 
+@OptIn(ExperimentalTime::class)
 private class Phone {
     private val faults = Faults()
     private val http = OkHttpClient.Builder().addInterceptor(faults).build()
@@ -131,6 +138,37 @@ private class Phone {
             "fault" -> faults.next = words[1]
             "steps" -> print("steps" to Steps.count)
             "create" -> images.create(ImageInput(words[1], words[2], words[3].toLong()))
+            "import" -> images.importUrl(words[1], Details(title = "Imported")).let { report(images.get(it.id)) }
+            "get" -> report(images.get(words[1]))
+            "delete" -> images.delete(words[1], permanent = words.size > 2)
+            "restore" -> report(images.restore(words[1]))
+            "reprocess" -> report(images.reprocess(words[1]))
+            "retitle" -> report(
+                images.update(words[1], Changes(title = words[2]), version = words.getOrNull(3)?.toInt()),
+            )
+            "expire" -> report(images.update(words[1], Changes(expiresAt = Instant.parse(words[2]))))
+            "keep" -> report(images.update(words[1], clear = setOf("expiresAt")))
+            "batch" -> {
+                val titled = words.drop(1).map { BatchOperation(Op.update, it, changes = Changes(title = "Batch")) }
+                val (failed, items) = images.batch(titled + BatchOperation(Op.delete, words[1]))
+                print("failed" to failed, "statuses" to items.joinToString(" ") { it.status.toString() })
+                for (item in items) print("title" to item.image?.title, "code" to item.problem?.code)
+            }
+            "changes" -> {
+                val page = images.changes(words.getOrNull(1), limit = 100, wait = 0)
+                print("cursor" to page.nextCursor, "more" to page.more)
+                for (item in page.items) print("op" to item.op, "id" to item.id, "version" to item.version)
+            }
+            "usage" -> images.usage(words[1]).let {
+                print("month" to it.month, "days" to it.days.size, "day" to it.days.firstOrNull()?.date)
+            }
+            "look" -> {
+                val (id) = words.drop(1)
+                print("original" to images.original(id).url, "similar" to images.similar(id).items.size)
+                print("events" to images.events(id).joinToString(" ") { it.type }, "count" to images.count().count)
+                val (items, cursor) = images.page("status" to "ready", limit = 1)
+                print("page" to items.size, "next" to images.page("status" to "ready", cursor = cursor).items.size)
+            }
             "wait" -> images.wait(words[1]).let { print("status" to it.status, "code" to it.error?.code) }
             "codes" -> {
                 print("codes" to ErrorCode.entries.joinToString(" ") { it.text })
@@ -142,6 +180,15 @@ private class Phone {
             else -> error("Unknown command ${words[0]}.")
         }
     }
+
+    private fun report(image: Image) = print(
+        "id" to image.id,
+        "status" to image.status,
+        "version" to image.version,
+        "title" to image.title,
+        "expiresAt" to image.expiresAt,
+        "trashed" to (image.trash != null),
+    )
 
     private suspend fun idIn(folder: String): String = uploads(folder).list().singleOrNull()?.id ?: "none"
 

@@ -39,14 +39,16 @@ export async function findManifest(dump: Place, place: string): Promise<Manifest
   const text = await dump.read(manifestPath, manifestBytesMax);
   if (text === undefined) return undefined;
   const read = v.safeParse(v.pipe(v.string(), v.parseJson(), Manifest), text);
-  if (!read.success) throw new UsageError(`${place} has a ${manifestPath} that this version cannot read.`);
+  if (!read.success)
+    throw new UsageError(`The place ${place} has a ${manifestPath} that this version cannot read.`);
   return read.output;
 }
 
 /** Reads the manifest of a whole dump. Throws `UsageError` without one, and for an export that has not ended. */
 export async function readManifest(dump: Place, place: string): Promise<Manifest> {
   const manifest = await findManifest(dump, place);
-  if (!manifest) throw new UsageError(`${place} has no ${manifestPath}: it is no dump of an export.`);
+  if (!manifest)
+    throw new UsageError(`The place ${place} has no ${manifestPath}: it is no dump of an export.`);
   if (!manifest.complete)
     throw new UsageError(`The export to ${place} has not ended. Run it again, which continues it.`);
   return manifest;

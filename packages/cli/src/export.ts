@@ -130,11 +130,11 @@ async function requireRoom(
   const manifest = await findManifest(dump, to);
   if (isResumed && !manifest)
     throw new UsageError(
-      `${to} has no ${manifestPath} any more. Remove the checkpoint to export from the start.`,
+      `The place ${to} has no ${manifestPath} any more. Remove the checkpoint to export from the start.`,
     );
   if (!isResumed && manifest?.complete && !overwrite)
     throw new UsageError(
-      `${to} has the export of the stage ${printable(manifest.stage)} of ${printable(manifest.at)}. Name another place, or replace it with --overwrite.`,
+      `The place ${to} has the export of the stage ${printable(manifest.stage)} of ${printable(manifest.at)}. Name another place, or replace it with --overwrite.`,
     );
 }
 

@@ -5,7 +5,7 @@ import { homedir } from "node:os";
 import { dirname, join, resolve, sep } from "node:path";
 import { text } from "node:stream/consumers";
 import { pipeline } from "node:stream/promises";
-import { defaultProvider } from "@aws-sdk/credential-provider-node";
+import { fromIni } from "@aws-sdk/credential-provider-ini";
 import { Option } from "@commander-js/extra-typings";
 import { ObjectStream } from "@image-pipeline/core/aws/object-stream";
 import { Storage } from "@image-pipeline/core/aws/storage";
@@ -54,17 +54,17 @@ export function openPlace(place: string, options: BucketOptions = {}): Place {
   if (!place.startsWith("s3://")) {
     if (Object.values(options).some((value) => value !== undefined))
       throw new UsageError(
-        `${place} is a folder. --endpoint-url, --region and --profile are for s3://BUCKET/PREFIX.`,
+        `The place ${place} is a folder. --endpoint-url, --region and --profile are for s3://BUCKET/PREFIX.`,
       );
     return folder(resolve(place));
   }
   const [, bucket, prefix = ""] = /^s3:\/\/([a-z0-9][a-z0-9.-]{1,61}[a-z0-9])(?:\/(.*))?$/.exec(place) ?? [];
-  if (!bucket) throw new UsageError(`${place} is no S3 location. Name it as s3://BUCKET/PREFIX.`);
+  if (!bucket) throw new UsageError(`The place ${place} is no S3 location. Name it as s3://BUCKET/PREFIX.`);
   if (bucket === Resource.Uploads.name || bucket === Resource.Processed.name)
     throw new UsageError(`The bucket ${bucket} is one of the stage's. Name another one.`);
   const { endpointUrl } = options;
   if (endpointUrl !== undefined && !(/^https?:/.test(endpointUrl) && URL.canParse(endpointUrl)))
-    throw new UsageError(`${endpointUrl} is no URL. Name the endpoint as https://HOST.`);
+    throw new UsageError(`The endpoint ${endpointUrl} is no URL. Name it as https://HOST.`);
   return inBucket(bucket, prefix.replace(/\/*$/, prefix === "" ? "" : "/"), options);
 }
 
@@ -117,7 +117,7 @@ function configOf({
     ...(endpointUrl && { endpoint: endpointUrl, forcePathStyle: !isOfAWS(endpointUrl) }),
   };
   if (!own) {
-    return { ...named, ...(profile && { profile }), followRegionRedirects: true };
+    return { ...named, ...(profile && { credentials: fromIni({ profile }) }), followRegionRedirects: true };
   }
   const ownRegion = region ?? (own.AWS_REGION || own.AWS_DEFAULT_REGION || "us-east-1");
   const ownEndpoint = endpointUrl ?? (own.AWS_ENDPOINT_URL_S3 || own.AWS_ENDPOINT_URL);
@@ -131,7 +131,7 @@ function configOf({
     credentials:
       profile === undefined && accessKeyId && secretAccessKey
         ? { accessKeyId, secretAccessKey, ...(sessionToken && { sessionToken }) }
-        : defaultProvider({
+        : fromIni({
             profile: profile ?? (own.AWS_PROFILE || "default"),
             configFilepath: own.AWS_CONFIG_FILE || join(homedir(), ".aws/config"),
             filepath: own.AWS_SHARED_CREDENTIALS_FILE || join(homedir(), ".aws/credentials"),

@@ -24,10 +24,13 @@ export type Page = { items: Image[]; nextCursor?: string };
 export type Count = InferResponseType<Api["images"]["count"]["$get"], 200>;
 
 /** One page of the change feed. `more`: the next one has changes already. */
-export type ChangePage = InferResponseType<Api["changes"]["$get"], 200>;
+export type ChangePage = { items: Change[]; nextCursor: string; more: boolean };
 
 /** A change: an image as it is now (`upsert`), or that it is gone (`delete`). It may come twice, with the same `version`. */
-export type Change = ChangePage["items"][number];
+export type Change = { id: string; version: number; at: string } & (
+  | { op: "upsert"; image: Image }
+  | { op: "delete"; image?: undefined }
+);
 
 /** Response of `GET /images/{id}/similar`: the closest first. `complete`: there are no others. */
 export type Similar = InferResponseType<Api["images"][":id"]["similar"]["$get"], 200>;

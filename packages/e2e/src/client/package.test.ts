@@ -81,6 +81,11 @@ test("the declarations of the client import nothing of the server and type an im
     image.nonsense;
     // @ts-expect-error A status is one of a closed set.
     if (image.status === "nonsense") throw image;
+    for (const change of (await images.changes()).items) {
+      if (change.op === "upsert") urls.push(change.image.id);
+      // @ts-expect-error A deletion has no image.
+      else urls.push(change.image.id);
+    }
   `;
   await check(app, "types.ts", code);
 }, 120_000);

@@ -100,14 +100,19 @@ const pipeline = {
     100,
     0,
     1_000,
-    "Most pending images of one owner whose bytes have not arrived. 0: no limit.",
+    "Most pending images of one owner whose bytes have not arrived. 0: no limit, the default of `npm start`.",
   ),
-  uploadsPerDayMax: whole(1_000, 0, 1_000_000_000, "Most uploads of one owner in a day (UTC). 0: no limit."),
+  uploadsPerDayMax: whole(
+    1_000,
+    0,
+    1_000_000_000,
+    "Most uploads of one owner in a day (UTC). 0: no limit, the default of `npm start`.",
+  ),
   bytesPerDayMax: whole(
     26_214_400_000,
     0,
     1_000_000_000_000_000,
-    "Most bytes that one owner may upload in a day (UTC). 0: no limit.",
+    "Most bytes that one owner may upload in a day (UTC). 0: no limit, the default of `npm start`.",
   ),
   reprocessesPerDayMax: whole(
     1_000,

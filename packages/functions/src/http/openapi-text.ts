@@ -57,7 +57,7 @@ Send \`Authorization: Bearer\` with an API key or with a token (JWT) of the trus
 
 ## Uploading an image
 
-**1. Create the image** with the file's name, content type and exact size. The content type may be an alias such as \`image/jpg\`, or \`application/octet-stream\` if it is unknown; \`upload.headers\` has the one to send. The response is the \`pending\` image with \`upload\`, the presigned request that uploads the file. With \`sha256\`, S3 verifies the file; and if you already have an image with this hash, the response is 200 with that image and without \`upload\`: you are done.
+**1. Create the image** with the file's name, content type and exact size. The content type may be an alias such as \`image/jpg\`, or \`application/octet-stream\` if it is unknown; \`upload.headers\` has the one to send. The response is the \`pending\` image with \`upload\`, the presigned request that uploads the file. With \`sha256\`, S3 verifies the file; and if you already have an image with this hash, S3 copies its file: the response is 200 with the new image and without \`upload\`. Continue with step 3.
 
 \`\`\`sh
 curl -X POST "$API/images" \\

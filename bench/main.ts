@@ -23,8 +23,12 @@ const benches: Record<string, () => Promise<{ run(): Promise<string> }>> = {
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { save: { type: "boolean", default: false } },
+  options: { save: { type: "boolean", default: false }, help: { type: "boolean", short: "h" } },
 });
+if (values.help) {
+  console.log(`Usage: npm run bench -- [--save] [${Object.keys(benches).join(" | ")}]...`);
+  process.exit();
+}
 // Lighthouse runs by name only: it is downloaded from npm.
 const names =
   positionals.length > 0 ? positionals : Object.keys(benches).filter((name) => name !== "lighthouse");

@@ -24,10 +24,16 @@ import { requireStage } from "./stage.ts";
 export const concurrency = 4;
 
 /**
- * Counts of an export. `skipped`: images that wait for their bytes, or were deleted meanwhile. At the end, images are
+ * Counts of an export. `skipped`: images that wait for their bytes, or were deleted meanwhile. `failed`: those that lack a file. At the end, images are
  * `compared`, and files that are missing or damaged `refused`.
  */
-const counts = { looked: v.number(), exported: v.number(), bytes: v.number(), skipped: v.number() };
+const counts = {
+  looked: v.number(),
+  exported: v.number(),
+  bytes: v.number(),
+  skipped: v.number(),
+  failed: v.number(),
+};
 type Counts = { [Name in keyof typeof counts]: number } & { compared: number; refused: number };
 
 /** The next page of the table; null once all are read. `segment` is the next file of images. */
@@ -63,7 +69,7 @@ Writes records and audit trails as JSON lines, originals and variants, and compa
     const from = checkpoint?.place;
     if (!dryRun) await requireRoom(dump, to, { isResumed: from !== undefined, overwrite });
     const interrupted = onInterrupt();
-    const begin = { looked: 0, exported: 0, bytes: 0, skipped: 0 };
+    const begin = { looked: 0, exported: 0, bytes: 0, skipped: 0, failed: 0 };
     const start: Counts = { ...begin, ...(from && countsOf(from)), compared: 0, refused: 0 };
     const progress = startProgress(`export (${stage})${dryRun ? ", dry run" : ""}`, start, { json });
     const manifest: Manifest = {
@@ -115,7 +121,7 @@ Writes records and audit trails as JSON lines, originals and variants, and compa
         dryRun,
       });
       if (interrupted.aborted) process.exitCode = 130;
-      else if (progress.counts.refused > 0) process.exitCode = 1;
+      else if (progress.counts.refused + progress.counts.failed > 0) process.exitCode = 1;
     } finally {
       progress.stop();
     }
@@ -150,11 +156,12 @@ function countAll(records: readonly ImageRecord[], counts: Counts): void {
   }
 }
 
-const countsOf = ({ looked, exported, bytes, skipped }: Omit<Counts, "compared" | "refused">) => ({
+const countsOf = ({ looked, exported, bytes, skipped, failed }: Omit<Counts, "compared" | "refused">) => ({
   looked,
   exported,
   bytes,
   skipped,
+  failed,
 });
 
 /** Copies images to the dump and returns their lines. After `interrupted` it begins no other. */
@@ -162,20 +169,29 @@ async function exportImages(
   ids: readonly string[],
   dump: Dump,
   interrupted: AbortSignal,
-  { counts }: Progress<Counts>,
+  { counts, say }: Progress<Counts>,
 ): Promise<Line[]> {
   const lines = await pMap(
     ids,
     async (id): Promise<Line[]> => {
       if (interrupted.aborted) return [];
-      const line = await Transfer.read(id, (path, opened) => dump.save(path, opened));
-      if (!line) {
-        counts.skipped++;
+      try {
+        const line = await Transfer.read(id, (path, opened) => dump.save(path, opened));
+        if (!line) {
+          counts.skipped++;
+          return [];
+        }
+        counts.exported++;
+        counts.bytes += line.files.reduce((sum, { bytes }) => sum + bytes, 0);
+        return [line];
+      } catch (error) {
+        // One image must not keep the others from being exported.
+        if (!(error instanceof Transfer.TransferError)) throw error;
+        const { message } = error;
+        counts.failed++;
+        say(`${red("✗")} ${id} ${message}`, { failed: id, id, message });
         return [];
       }
-      counts.exported++;
-      counts.bytes += line.files.reduce((sum, { bytes }) => sum + bytes, 0);
-      return [line];
     },
     { concurrency },
   );

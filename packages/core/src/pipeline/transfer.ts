@@ -9,6 +9,7 @@ import { Copy } from "../records/copies.ts";
 import { copy, history, newWriteID, read as readRecord } from "../records/record.ts";
 import { VariantFile } from "../records/variant-file.ts";
 import type { ImageRecord } from "../table/image-entity.ts";
+import { backoff } from "../time.ts";
 
 /** An image without its files. `events` is the audit trail without its newest transition, which the record has. */
 export type Image = { record: ImageRecord; events: Awaited<ReturnType<typeof history>> };
@@ -32,11 +33,13 @@ const variantPath = (key: string) => `variants/${key}`;
 const roundsMax = 5;
 
 /**
- * Reads an image and gives its files to `keep`, one after the other. An image that changes meanwhile is read again.
- * Returns undefined for an image that is not copied: deleted, or waiting for its bytes. Throws if it does not stop changing.
+ * Reads an image and gives its files to `keep`, one after the other. An image that changes meanwhile is read again. Returns
+ * undefined for an image that is not copied: deleted, or waiting for its bytes. Throws a `TransferError` for one that does
+ * not stop changing, or lacks a file.
  */
 export async function read(imageID: string, keep: Keep): Promise<(Image & { files: File[] }) | undefined> {
   for (let round = 0; round < roundsMax; round++) {
+    if (round > 0) await backoff(round);
     const record = await readRecord(imageID);
     if (!record || !Copy.isCopied(record)) return undefined;
     const files = await readFiles(record, keep);
@@ -46,7 +49,9 @@ export async function read(imageID: string, keep: Keep): Promise<(Image & { file
     const { version } = record.last;
     return { record, events: events.filter(({ order }) => Number(order) < version), files };
   }
-  throw new Error(`${imageID} changed ${roundsMax} times while it was read. Export again later.`);
+  throw new TransferError(
+    "A file of it is missing, or it changes too often. Run doctor, and export again later.",
+  );
 }
 
 /** Returns the bytes of the files that a copy of this record has, as far as the record has them; undefined if it has no copy. */
@@ -85,18 +90,28 @@ export class TransferError extends Error {
 /** The end of a copy. `same`: the stage had the image already. `conflict`: it has another image of this id, or version. */
 export type Outcome = { is: "copied" } | { is: "same" } | { is: "conflict"; message: string };
 
+/**
+ * Returns true if the stage has the image as the dump has it: the same bytes and the same newest transition, or, if it was
+ * being processed, a later one. Its version is higher if the import replaced another image.
+ */
+function isSame(
+  { record, files }: Pick<Image, "record"> & { files: readonly File[] },
+  current: ImageRecord,
+): boolean {
+  if (current.owner !== record.owner || current.etag !== etagIn(record, files)) return false;
+  const isUnfinished = record.status === "pending" || record.status === "processing";
+  if (isUnfinished && current.version > record.version) return true;
+  const isLast = current.last.type === record.last.type && current.last.at === record.last.at;
+  return isLast && current.version >= record.version;
+}
+
 /** Compares an image with the stage's. `current` is the stage's record. */
 export function compare(
   { record, files }: Pick<Image, "record"> & { files: readonly File[] },
   current: ImageRecord | undefined,
 ): Outcome {
   if (!current) return { is: "copied" };
-  const isUnfinished = record.status === "pending" || record.status === "processing";
-  const isSame =
-    current.owner === record.owner &&
-    current.etag === etagIn(record, files) &&
-    (current.version === record.version || (isUnfinished && current.version > record.version));
-  if (isSame) return { is: "same" };
+  if (isSame({ record, files }, current)) return { is: "same" };
   const message = `The stage has it with version ${current.version} (${current.status}), and the dump with version ${record.version} (${record.status}). --overwrite replaces it.`;
   return { is: "conflict", message };
 }
@@ -155,7 +170,7 @@ export async function write(
 
 /**
  * Compares the stage's record and the hashes of its files with those of a dump. Returns what differs. `changed`: the image
- * has another version by now, and is not compared.
+ * is another one by now, and is not compared.
  */
 export async function verify({
   record,
@@ -163,7 +178,7 @@ export async function verify({
 }: Pick<Image, "record"> & { files: readonly File[] }): Promise<{ changed: boolean; faults: string[] }> {
   const current = await readRecord(record.imageID);
   if (!current) return { changed: false, faults: ["The image has no record."] };
-  if (current.version !== record.version || current.owner !== record.owner)
+  if (!isSame({ record, files }, current) || current.last.at !== record.last.at)
     return { changed: true, faults: [] };
   const faults = await Promise.all(
     files.map(async ({ path, md5 }) => {

@@ -119,6 +119,24 @@ describe("an export of one stage and its import into another", () => {
     const { title, version } = await images.get(image.id);
     expect([title, version]).toEqual([image.title, changed.version + 1]);
     expect(await images.events(image.id)).toEqual(before);
+    expect(await importFrom(dump)).toMatchObject({ code: 0, end: { same: 7, conflicts: 0, compared: 7 } });
+  });
+
+  test("exports the other images if one lacks a file, and names it", async () => {
+    const { images } = createClient({ baseUrl: target.url });
+    const [image] = (await images.page({ status: "ready" })).items;
+    const { Storage } = await import("@image-pipeline/core/aws/storage");
+    const { read } = await import("@image-pipeline/core/records/record");
+    const { key = "" } = (await read(image?.id ?? ""))?.variants?.small ?? {};
+    const variant = await Storage.readVariant(key);
+    await Storage.removeVariants([key]);
+    const checkpoint = ["--checkpoint", join(target.folder, "part.checkpoint")];
+    const part = join(target.folder, "part");
+    const { code, stdout } = await runHere(["export", "--to", part, "--json", ...checkpoint]);
+    const lines = jsonLines<Line>(stdout);
+    expect([code, lines.at(-1)]).toMatchObject([1, { exported: 6, failed: 1, compared: 6 }]);
+    expect(lines).toContainEqual(expect.objectContaining({ failed: image?.id }));
+    await Storage.writeVariant(key, variant?.bytes ?? Buffer.alloc(0), "image/webp");
   });
 
   test("refuses ids, keys and files that lead elsewhere, and imports the others", async () => {
@@ -190,6 +208,13 @@ describe("an export of one stage and its import into another", () => {
     for (const { record } of [foreign, link, damaged, keyed, file, newer, late, short, gone, pipe])
       expect(await read(record.imageID)).toBeUndefined();
     expect(await read(good.record.imageID)).toMatchObject({ status: "ready" });
+
+    // Two stages that have both changed an image once since: the same version of another image.
+    good.record.title = "Changed elsewhere";
+    good.record.last.at = "2026-01-01T00:00:00.000Z";
+    await writeFile(join(hostile, "images/000000.jsonl"), `${JSON.stringify(good)}\n`);
+    await writeFile(join(hostile, "manifest.json"), JSON.stringify({ ...manifest, segments: 1, images: 1 }));
+    expect(await importFrom(hostile)).toMatchObject({ code: 1, end: { same: 0, conflicts: 1 } });
   });
 
   test.each([

@@ -1,4 +1,5 @@
 /** Store of a mirror on IndexedDB. */
+import { openDatabase } from "../indexed-db.ts";
 import { type MirrorStore, orderOf, type Row, type State } from "./store.ts";
 
 /** A row as stored: `order` and `expiresAt` have indexes. */
@@ -6,36 +7,11 @@ type Stored = Row & { order: string };
 
 /** Creates a store in the IndexedDB database `name`, which tabs of one origin share. Use one for each user. */
 export function indexedDBMirror(name = "images"): MirrorStore {
-  let opened: Promise<IDBDatabase> | undefined;
-  const open = () => {
-    opened ??= new Promise<IDBDatabase>((resolve, reject) => {
-      const request = indexedDB.open(name, 1);
-      request.onupgradeneeded = () => {
-        const images = request.result.createObjectStore("images", { keyPath: "id" });
-        for (const index of ["order", "round", "expiresAt"]) images.createIndex(index, index);
-        request.result.createObjectStore("state");
-      };
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    }).catch((error) => {
-      opened = undefined;
-      throw error;
-    });
-    return opened;
-  };
-  /** Runs one transaction. Resolves with what `result` returns once the transaction is complete. */
-  const transact = async <T>(
-    mode: IDBTransactionMode,
-    run: (images: IDBObjectStore, state: IDBObjectStore) => () => T,
-  ): Promise<T> => {
-    const database = await open();
-    return new Promise((resolve, reject) => {
-      const transaction = database.transaction(["images", "state"], mode, { durability: "strict" });
-      const result = run(transaction.objectStore("images"), transaction.objectStore("state"));
-      transaction.oncomplete = () => resolve(result());
-      transaction.onabort = () => reject(transaction.error);
-    });
-  };
+  const transact = openDatabase(name, ["images", "state"], (database) => {
+    const images = database.createObjectStore("images", { keyPath: "id" });
+    for (const index of ["order", "round", "expiresAt"]) images.createIndex(index, index);
+    database.createObjectStore("state");
+  });
   return {
     state: () =>
       transact("readonly", (_, state) => {

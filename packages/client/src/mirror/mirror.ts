@@ -17,6 +17,9 @@ export type Step = { isSaved: boolean; isChanged: boolean; more: boolean };
 /** A cursor is saved without changes once an hour, so that it does not expire. */
 const savedMs = 3_600_000;
 
+/** All images are read again once a week: a change that reached the index of the feed too late is not on later pages. */
+const roundMs = 7 * 86_400_000;
+
 /** Reads one page and saves it. Throws `ClientError`, and the store's errors. */
 export async function step(
   read: ReadPage,
@@ -24,15 +27,16 @@ export async function step(
   options: { wait?: number; signal?: AbortSignal } = {},
 ): Promise<Step> {
   const state = await store.state();
-  const page = await readOrRestart(read, state, options);
-  const isRestarted = !state || page.isRestarted;
+  const now = Date.now();
+  const isDue = state?.isComplete === true && now - state.beganAt > roundMs;
+  const page = await readOrRestart(read, isDue ? undefined : state, options);
+  const isRestarted = !state || isDue || page.isRestarted;
   const round = (state?.round ?? 0) + Number(isRestarted);
   const wasComplete = !isRestarted && state.isComplete;
   const isComplete = wasComplete || !page.more;
-  const now = Date.now();
-  // An empty page says that the same cursor may be sent again.
-  if (wasComplete && page.items.length === 0 && now - state.savedAt < savedMs)
-    return { isSaved: true, isChanged: false, more: page.more };
+  // An empty page at the end says that the same cursor may be sent again.
+  if (wasComplete && !page.more && page.items.length === 0 && now - state.savedAt < savedMs)
+    return { isSaved: true, isChanged: false, more: false };
   const upserts: Row[] = [];
   const deletes: string[] = [];
   for (const { op, id, image } of page.items) {
@@ -41,7 +45,10 @@ export async function step(
     else deletes.push(id);
   }
   const isSaved = await store.save(state?.cursor, {
-    state: { cursor: page.nextCursor, round, isComplete, savedAt: now },
+    state: {
+      ...{ cursor: page.nextCursor, round, isComplete, savedAt: now },
+      beganAt: isRestarted ? now : state.beganAt,
+    },
     upserts,
     deletes,
     // The round has named every image.

@@ -14,7 +14,13 @@ const rowOf = (id: string, change: Partial<Row> = {}): Row => ({
   ...change,
 });
 
-const stateOf = (cursor: string, round = 1): State => ({ cursor, round, isComplete: true, savedAt: 1 });
+const stateOf = (cursor: string, round = 1): State => ({
+  cursor,
+  round,
+  isComplete: true,
+  beganAt: 1,
+  savedAt: 1,
+});
 
 const pageOf = (cursor: string, change: Partial<Saved> = {}): Saved => ({
   ...{ state: stateOf(cursor), upserts: [], deletes: [], now },

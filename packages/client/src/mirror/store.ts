@@ -5,10 +5,10 @@ import type { Image } from "../types.ts";
 export type Row = { id: string; image: Image; round: number; expiresAt?: string };
 
 /**
- * Progress of a mirror. A new round reads all images again; `isComplete` once it has named each. `savedAt` is in
- * milliseconds since 1970.
+ * Progress of a mirror. A new round reads all images again; `isComplete` once it has named each. `beganAt`, of the round,
+ * and `savedAt` are in milliseconds since 1970.
  */
-export type State = { cursor: string; round: number; isComplete: boolean; savedAt: number };
+export type State = { cursor: string; round: number; isComplete: boolean; beganAt: number; savedAt: number };
 
 /** A page to save. `before`: rows of earlier rounds are removed. `now` (ISO 8601): rows that have expired are removed. */
 export type Saved = {

@@ -1,49 +1,28 @@
 /** Store of the upload queue on IndexedDB, which keeps Blobs outside the memory of the page. */
+import { openDatabase } from "../indexed-db.ts";
 import type { Source } from "../upload.ts";
 import type { Entry, Store } from "./store.ts";
 
 /** Creates a store in the IndexedDB database `name`, which tabs of one origin share. */
 export function indexedDBStore(name = "image-uploads"): Store {
-  let opened: Promise<IDBDatabase> | undefined;
-  const open = () => {
-    opened ??= new Promise<IDBDatabase>((resolve, reject) => {
-      const request = indexedDB.open(name, 1);
-      request.onupgradeneeded = () => {
-        request.result.createObjectStore("entries", { keyPath: "id" });
-        request.result.createObjectStore("files");
-      };
-      request.onsuccess = () => resolve(request.result);
-      request.onerror = () => reject(request.error);
-    }).catch((error) => {
-      opened = undefined;
-      throw error;
+  const transact = openDatabase(name, ["entries", "files"], (database) => {
+    database.createObjectStore("entries", { keyPath: "id" });
+    database.createObjectStore("files");
+  });
+  const read = <T>(run: (entries: IDBObjectStore, files: IDBObjectStore) => IDBRequest<T>) =>
+    transact("readonly", (entries, files) => {
+      const request = run(entries, files);
+      return () => request.result;
     });
-    return opened;
-  };
-  /** Runs one transaction. Resolves with the request's result once the transaction is complete. */
-  const transact = async <T>(
-    mode: IDBTransactionMode,
-    run: (entries: IDBObjectStore, files: IDBObjectStore) => IDBRequest<T> | undefined,
-  ): Promise<T | undefined> => {
-    const database = await open();
-    return new Promise((resolve, reject) => {
-      const transaction = database.transaction(["entries", "files"], mode, { durability: "strict" });
-      const request = run(transaction.objectStore("entries"), transaction.objectStore("files"));
-      transaction.oncomplete = () => resolve(request?.result);
-      transaction.onabort = () => reject(transaction.error);
-    });
-  };
-  const write = async (run: (entries: IDBObjectStore, files: IDBObjectStore) => void) => {
-    await transact("readwrite", (entries, files) => {
+  const write = (run: (entries: IDBObjectStore, files: IDBObjectStore) => void) =>
+    transact("readwrite", (entries, files) => {
       run(entries, files);
-      return undefined;
+      return () => {};
     });
-  };
   return {
-    entries: async () =>
-      (await transact("readonly", (entries) => entries.getAll() as IDBRequest<Entry[]>)) ?? [],
-    entry: (id) => transact("readonly", (entries) => entries.get(id) as IDBRequest<Entry | undefined>),
-    file: (id) => transact("readonly", (_, files) => files.get(id) as IDBRequest<Source | undefined>),
+    entries: () => read((entries) => entries.getAll() as IDBRequest<Entry[]>),
+    entry: (id) => read((entries) => entries.get(id) as IDBRequest<Entry | undefined>),
+    file: (id) => read((_, files) => files.get(id) as IDBRequest<Source | undefined>),
     add: (entry, file) =>
       write((entries, files) => {
         entries.put(entry);

@@ -93,7 +93,11 @@ describeWith("chromium", "in Chromium", () => {
         ({ id, round, expiresAt, image: { id, createdAt: id } }) as Sync.Row;
       const save = (cursor: string | undefined, next: string, more: Partial<Sync.Saved>) =>
         store.save(cursor, {
-          ...{ state: { cursor: next, round: 1, isComplete: true, savedAt: 0 }, upserts: [], deletes: [] },
+          ...{
+            state: { cursor: next, round: 1, isComplete: true, beganAt: 0, savedAt: 0 },
+            upserts: [],
+            deletes: [],
+          },
           ...{ now: "2026-11-26T10:00:00Z", ...more },
         });
       const ids = async (range = {}) => (await store.rows(range)).map(({ id }) => id).join();

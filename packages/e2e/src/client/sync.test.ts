@@ -140,6 +140,42 @@ test.each([410, 400])(
   },
 );
 
+test("a change that the feed has missed comes with the round of the next week, and no image is hidden meanwhile", async () => {
+  const store = memoryMirror();
+  const [missed, gone, kept] = [await create(), await create(), await create()];
+  await catchUp(store);
+  const { read } = await import("@image-pipeline/core/records/record");
+  const { ImageEntity } = await import("@image-pipeline/core/table/image-entity");
+  const record = await read(missed);
+  if (!record) throw new Error("There is no record.");
+  // Their rows reach the index after every cursor has passed their time.
+  const updatedAt = new Date(Date.now() - 3_600_000).toISOString();
+  await ImageEntity.put({ ...record, version: 3, title: "late", updatedAt }).go();
+  await ImageEntity.remove({ imageID: gone }).go();
+  pass(6.9 * 86_400_000);
+  await catchUp(store);
+  expect((await store.row(missed))?.image.version).toBe(2);
+  pass(0.2 * 86_400_000);
+  const page = (query: object) => clientOf().images.changes({ ...query, owner, limit: 1 });
+  expect(await step(page, store)).toMatchObject({ isSaved: true, more: true });
+  expect(await idsOf(store)).toEqual([missed, gone, kept].toSorted());
+  await catchUp(store);
+  expect((await store.row(missed))?.image).toMatchObject({ version: 3, title: "late" });
+  expect(await idsOf(store)).toEqual([missed, kept].toSorted());
+  requests = [];
+  await catchUp(store);
+  expect(requests).toHaveLength(1);
+});
+
+test("an empty page that is not the last is saved, so that the next one follows it", async () => {
+  const store = memoryMirror();
+  await create();
+  await catchUp(store);
+  const empty = async () => ({ items: [], nextCursor: "next", more: true });
+  expect(await step(empty, store)).toMatchObject({ isSaved: true, more: true });
+  expect((await store.state())?.cursor).toBe("next");
+});
+
 test("two tabs that share a store never undo each other", async () => {
   const store = memoryMirror();
   const { images } = clientOf();

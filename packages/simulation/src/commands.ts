@@ -2,6 +2,7 @@
 import { randomFrom } from "@image-pipeline/core/fixture-random";
 import fc from "fast-check";
 import { drawFault, type Profile, profiles } from "./faults.ts";
+import type { Endpoint } from "./invariants/invariant.ts";
 import { type Mode, modes } from "./receivers.ts";
 import { type Fault, faults, type Job, now, running, settle, step } from "./scheduler.ts";
 import type { Command, Fate, Schedule, World } from "./simulation.ts";
@@ -57,6 +58,8 @@ function commands({ api, reconciler }: Profile): fc.Arbitrary<Command>[] {
     all.push([2, fc.tuple(index, fc.subarray(tags), index).map(patch)], [2, index.map(reprocess)]);
     all.push([3, fc.constant(command("sync", (world) => world.sync()))]);
     all.push([1, index.map(subscribe)], [3, fc.tuple(index, fc.constantFrom(...modes)).map(receive)]);
+    all.push([1, index.map(rotate)], [1, fc.tuple(index, fc.boolean()).map(enable)]);
+    all.push([2, fc.tuple(index, index).map(retry)]);
     all.push([2, index.map(erase)], [2, index.map(trash)], [2, index.map(restore)]);
   }
   if (reconciler) {
@@ -241,6 +244,35 @@ function receive([which, mode]: [number, Mode]): Command {
     ({ observer }) => observer.endpoints.length > 0,
   );
 }
+
+/** Makes a command on an endpoint. */
+const onEndpoint = (name: string, which: number, run: (world: World, endpoint: Endpoint) => void) =>
+  command(
+    name,
+    (world) => {
+      const endpoint = pick(world.observer.endpoints, which);
+      if (endpoint) run(world, endpoint);
+    },
+    ({ observer }) => observer.endpoints.length > 0,
+  );
+
+const rotate = (which: number) =>
+  onEndpoint(`rotate the secret of endpoint ${which}`, which, (world, endpoint) => world.rotate(endpoint));
+
+const enable = ([which, enabled]: [number, boolean]) =>
+  onEndpoint(`${enabled ? "enable" : "disable"} endpoint ${which}`, which, (world, endpoint) =>
+    world.enable(endpoint, enabled),
+  );
+
+/** Sends a delivery again whose write is known to have succeeded. */
+const retry = ([which, delivery]: [number, number]) =>
+  onEndpoint(`send delivery ${delivery} of endpoint ${which} again`, which, (world, endpoint) => {
+    const own = [...world.observer.deliveries.values()].filter(
+      ({ webhookID, writeID }) => webhookID === endpoint.id && writeID === undefined,
+    );
+    const found = pick(own, delivery);
+    if (found) world.retry(endpoint, found.deliveryID);
+  });
 
 const reprocess = (who: number) =>
   onImage(`reprocess image ${who}`, who, (world, path) => world.api("POST", `${path}/reprocess`));

@@ -127,6 +127,7 @@ export async function openEnvironment(
   const { handler: processor } = await import("@image-pipeline/functions/processor");
   const { handler: importer } = await import("@image-pipeline/functions/importer");
   const { handlerOf } = await import("@image-pipeline/functions/sender");
+  const { Delivery } = await import("@image-pipeline/core/webhooks/delivery");
   const { Webhook } = await import("@image-pipeline/core/webhooks/webhook");
   const { Subscriptions } = await import("@image-pipeline/core/webhooks/subscriptions");
   const { handler: deadLetter } = await import("@image-pipeline/functions/dead-letter");
@@ -146,7 +147,13 @@ export async function openEnvironment(
       post: networkOf(() => audience().receivers ?? new Map()),
       after: (ms, run) => clock.after(ms, AsyncResource.bind(run)),
     }),
-    webhooks: { create: Webhook.create, find: Webhook.find },
+    webhooks: {
+      create: Webhook.create,
+      find: Webhook.find,
+      rotate: Webhook.rotate,
+      update: Webhook.update,
+      retry: Delivery.retry,
+    },
     forgetSubscriptions: () => Subscriptions.forget(),
     deadLetter,
     reconciler,

@@ -11,7 +11,7 @@ import { type Fault, gate, now, sleep } from "./scheduler.ts";
 export const modes = ["well", "down", "stalling", "lying", "moved", "busy", "gone"] as const;
 export type Mode = (typeof modes)[number];
 
-/** A message that a receiver kept: its event, the id that tells repeated ones apart, and when it came. */
+/** A message that a receiver kept: its event, the id that tells repeated ones apart, when it came, and how it is signed. */
 export type Received = {
   messageID: string;
   type: string;
@@ -20,6 +20,10 @@ export type Received = {
   title?: string;
   status: string;
   at: number;
+  body: string;
+  /** Seconds since 1970, by the sender's clock. */
+  timestamp: number;
+  signatures: string;
 };
 
 /** A receiver by its name, which is the path of its URL. */
@@ -71,7 +75,12 @@ function answerOf(
 function parse(headers: Readonly<Record<string, string>>, body: Buffer | undefined): Received {
   const { type, data } = JSON.parse(String(body)) as { type: string; data: Data };
   const { id, version, title, status } = data;
-  return { messageID: headers["webhook-id"] ?? "", type, imageID: id, version, title, status, at: now() };
+  return {
+    ...{ type, imageID: id, version, title, status, at: now(), body: String(body) },
+    messageID: headers["webhook-id"] ?? "",
+    timestamp: Number(headers["webhook-timestamp"]),
+    signatures: headers["webhook-signature"] ?? "",
+  };
 }
 
 type Data = { id: string; version: number; title?: string; status: string };

@@ -12,6 +12,7 @@ import { type Copied, copyJob, readCopies, writeCopy } from "./copies.ts";
 import { type Audience, type Environment, openEnvironment, region } from "./environment.ts";
 import type { Broken, Profile } from "./faults.ts";
 import { type File, makeFiles } from "./image-files.ts";
+import type { Endpoint, Secret } from "./invariants/invariant.ts";
 import { invariants } from "./invariants/invariants.ts";
 import { createObserver, type Observer } from "./observer.ts";
 import { everyEvent, type Receiver, receiversURL } from "./receivers.ts";
@@ -104,6 +105,12 @@ export type World = {
   receivers: Map<string, Receiver>;
   /** Creates an endpoint for an owner, or for all, with a new receiver, or one that exists, of this name. */
   subscribe(name: string, options?: { owner?: string; events?: readonly EventType[] }): Promise<void>;
+  /** Rotates the secret of an endpoint. */
+  rotate(endpoint: Endpoint): void;
+  /** Enables or disables an endpoint. */
+  enable(endpoint: Endpoint, enabled: boolean): void;
+  /** Sends a delivery again. */
+  retry(endpoint: Endpoint, deliveryID: string): void;
   /** Lets time pass while every worker sleeps. */
   stall(ms: number): Promise<void>;
   /** Lets time pass while every worker runs to its end. */
@@ -125,6 +132,9 @@ const timersMax = 200_000;
 const visibilityTimeoutMs = 360_000;
 
 const dayMs = 86_400_000;
+
+/** URLs that receivers of webhooks may have. */
+const egress = { http: true, loopback: true };
 
 /** Time after which every process has read a new endpoint, by clocks that differ by ten seconds. */
 const subscribedMs = 30_000;
@@ -491,11 +501,39 @@ function openWorld(
     async subscribe(name, { owner, events = everyEvent } = {}) {
       const receiver: Receiver = receivers.get(name) ?? { mode: "well", received: [] };
       receivers.set(name, receiver);
-      const { id } = await environment.webhooks.create(
+      const { id, secret } = await environment.webhooks.create(
         { url: receiversURL + name, events: [...events], owner },
-        { webhooksMax: 10, egress: { http: true, loopback: true } },
+        { webhooksMax: 10, egress },
       );
-      observer.endpoints.push({ id, name, owner, events, since: now() + subscribedMs, receiver });
+      const secrets = [{ startedAt: now(), endedAt: now(), secret }];
+      const since = now() + subscribedMs;
+      observer.endpoints.push({ id, name, owner, events, since, receiver, secrets, retried: new Map() });
+    },
+    rotate({ id, secrets }) {
+      const asked: Secret = { startedAt: now() };
+      secrets.push(asked);
+      run("rotate", () => environment.webhooks.rotate({ id })).then(
+        ({ secret }) => Object.assign(asked, { secret, endedAt: now() }),
+        () => {},
+      );
+    },
+    enable(endpoint, enabled) {
+      const { id } = endpoint;
+      endpoint.since = Number.POSITIVE_INFINITY;
+      run("enable", () => environment.webhooks.update({ id }, { enabled }, { egress })).then(
+        () => {
+          endpoint.since = enabled ? now() + subscribedMs : Number.POSITIVE_INFINITY;
+        },
+        () => {
+          endpoint.since = Number.POSITIVE_INFINITY;
+        },
+      );
+    },
+    retry({ id, retried }, delivery) {
+      run("retry", () => environment.webhooks.retry({ id, delivery })).then(
+        () => retried.set(delivery, now()),
+        () => {},
+      );
     },
     async stall(ms) {
       await advance(ms, settle);

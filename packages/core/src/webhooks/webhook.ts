@@ -133,6 +133,8 @@ export const rotate = fn(Reference, async (reference): Promise<WithSecret> => {
   for (;;) {
     const { data } = await WebhookSecretEntity.get({ signer }).go({ consistent: true });
     if (!data) throw notFound(reference.id);
+    // The response of the write was lost, and its repetition refused.
+    if (data.secret === secret) return { ...serialize(row), secret };
     const until = new Date(Date.now() + Schedule.previousSecretMs).toISOString();
     const previous = [{ secret: data.secret, until }, ...(data.previous ?? [])].slice(0, previousMax);
     try {

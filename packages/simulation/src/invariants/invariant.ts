@@ -47,7 +47,10 @@ export type State = {
   touched: Set<string>;
 };
 
-/** A webhook endpoint. Transitions that began after `since`, in virtual milliseconds, are sent to it. */
+/**
+ * A webhook endpoint. Transitions that began after `since`, in virtual milliseconds, are sent to it; `Infinity` while a
+ * request disables or enables it. `secrets` has the requests for a secret, and `retried` when each delivery was sent again.
+ */
 export type Endpoint = {
   id: string;
   name: string;
@@ -55,7 +58,12 @@ export type Endpoint = {
   events: readonly EventType[];
   since: number;
   receiver: Receiver;
+  secrets: Secret[];
+  retried: Map<string, number>;
 };
+
+/** A request for a secret, and the secret, once its response has come. Times in virtual milliseconds. */
+export type Secret = { startedAt: number; endedAt?: number; secret?: string };
 
 /** A transition with its event. */
 export type Announced = { type: EventType; before?: ImageRecord; after: ImageRecord; startedAt: string };
@@ -67,6 +75,7 @@ export type Delivery = {
   type: string;
   status: string;
   tries: number;
+  writeID?: string;
   snapshot?: Pick<ImageRecord, "imageID" | "version">;
 };
 

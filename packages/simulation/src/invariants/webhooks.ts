@@ -1,9 +1,10 @@
-/** The invariant of webhooks. */
+/** The invariants of webhooks. */
+import { createHmac } from "node:crypto";
 import type { ImageRecord } from "@image-pipeline/core/table/image-entity";
 import { visibleStatuses } from "@image-pipeline/core/table/status";
 import type { EventType } from "@image-pipeline/core/table/webhook-entity";
 import type { Received } from "../receivers.ts";
-import type { Announced, Delivery, Invariant } from "./invariant.ts";
+import type { Announced, Delivery, Endpoint, Invariant } from "./invariant.ts";
 
 /** By number. */
 export const webhooks: Readonly<Record<string, Invariant>> = {
@@ -41,7 +42,63 @@ export const webhooks: Readonly<Record<string, Invariant>> = {
       }
     },
   },
+  I29: {
+    promise:
+      "Every secret that a response returned signs the messages of its endpoint for a day after it was replaced, up to five at once. A delivery that is sent again is received or makes all its attempts, unless its endpoint is disabled.",
+    heldBy: ["simulation", "races.test.ts"],
+    async *atRest({ observer, environment }, { reconciler }) {
+      for (const endpoint of observer.endpoints) {
+        if (endpoint.receiver.received.some((message) => !isSigned(message, endpoint, observer.endpoints)))
+          yield "a message is not signed by a secret that a response returned";
+        const { id, since, retried } = endpoint;
+        if (!reconciler || !(await environment.webhooks.find({ id })).enabled) continue;
+        for (const [deliveryID, at] of retried) {
+          if (at < since) continue;
+          const { status, tries = 0 } = observer.deliveries.get(`${id} ${deliveryID}`) ?? {};
+          if (status !== "delivered" && (status !== "failed" || tries < attemptsMax))
+            yield `a delivery that was sent again is ${status} after ${tries} attempts`;
+        }
+      }
+    },
+  },
 };
+
+const dayMs = 86_400_000;
+
+/** Milliseconds by which the clocks of two processes differ at most. */
+const skewMs = 10_000;
+
+/** Secrets that sign at once. */
+const secretsMax = 5;
+
+/**
+ * Returns true if each secret that must sign a message did. Several endpoints may have one receiver: then the message is
+ * of one of them.
+ */
+function isSigned(message: Received, { receiver }: Endpoint, endpoints: readonly Endpoint[]): boolean {
+  const { messageID, timestamp, body, signatures } = message;
+  const given = signatures.split(" ");
+  const sentAt = timestamp * 1000;
+  return endpoints
+    .filter((endpoint) => endpoint.receiver === receiver)
+    .some(({ secrets }) =>
+      secrets.every(({ secret, startedAt, endedAt = Number.POSITIVE_INFINITY }) => {
+        if (secret === undefined || endedAt > sentAt - skewMs) return true;
+        const later = secrets.filter(
+          (each) => each.secret !== secret && (each.endedAt ?? Number.POSITIVE_INFINITY) >= startedAt,
+        );
+        const isOver =
+          later.length >= secretsMax || later.some((each) => each.startedAt < sentAt - dayMs + skewMs);
+        return isOver || given.includes(signatureOf(secret, `${messageID}.${timestamp}.${body}`));
+      }),
+    );
+}
+
+/** Returns a signature by the Standard Webhooks specification. */
+const signatureOf = (secret: string, content: string) =>
+  `v1,${createHmac("sha256", Buffer.from(secret.replace("whsec_", ""), "base64"))
+    .update(content)
+    .digest("base64")}`;
 
 /** Attempts at a delivery, after which it is failed. */
 const attemptsMax = 10;

@@ -81,6 +81,25 @@ export const webhooks: Record<string, Scenario> = {
     },
     without: { outgoing: { messageIDOf: () => `msg_${uncounted++}` } },
   },
+  "lost-rotation": {
+    rule: "replacing the secret that a rotation has read, and no other",
+    title: "Every secret of two rotations at once signs",
+    profile: full,
+    async play(world) {
+      const endpoint = await subscribe(world);
+      world.rotate(endpoint);
+      const first = only();
+      await runUntil(first, /^PutItem/);
+      world.rotate(endpoint);
+      await runToEnd(other(first));
+      await runToEnd(first);
+      await world.wait(31_000);
+      await announce(world);
+      world.api("PATCH", pathIn(world), { title: "changed" });
+      await world.wait(1000);
+    },
+    without: { broken: on("PutItem", "secret", "unconditionally") },
+  },
   "redirect-received": {
     rule: "taking only a 2xx for an answer of the receiver",
     title: "A receiver that redirects for a time receives its events after it",

@@ -13,7 +13,7 @@ export type Processing = {
   close(graceMs: number): Promise<void>;
 };
 
-/** As in the cloud (`infra/processing.ts`). */
+/** As in the cloud (`infra/queues.ts`). */
 const maxReceiveCount = 6;
 
 /** Imports at once. They wait for the network. */

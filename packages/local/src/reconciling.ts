@@ -5,7 +5,7 @@ import { startRuntime } from "./runtime.ts";
 /** The running schedule. `compared` resolves when the comparison at the start has succeeded. */
 export type Reconciling = { compared: Promise<void>; close(graceMs: number): Promise<void> };
 
-/** As in the cloud (`infra/reconciling.ts`): a long job stops a minute before the timeout, and the next run continues. */
+/** As in the cloud (`infra/reconciler.ts`): a long job stops a minute before the timeout, and the next run continues. */
 const timeoutSeconds = 900;
 
 const minuteMs = 60_000;

@@ -30,7 +30,7 @@ const counts = {
     "Bytes of these uploads as they were announced; of an import the largest size of a file. For the owner `default`, the bytes that arrived and could be read.",
   ),
   changes: count(
-    "Requests that update or restore an image, including those that were refused after the quota. For the owner `default`, the changes that were made.",
+    "Requests that update or restore an image, or that create, change, rotate, test or retry a webhook, including those that were refused after the quota. For the owner `default`, the changes that were made.",
   ),
   reprocesses: count(
     "Requests that make variants again: reprocesses, restores, and changes of a focal point, regions or visibility.",

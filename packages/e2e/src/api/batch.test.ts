@@ -71,6 +71,22 @@ describe("a batch", () => {
     expect(status).toBe(200);
   });
 
+  test("that restores images does not bring back what another one deletes permanently at the same time", async () => {
+    const ids = await Promise.all([1, 2, 3, 4].map(() => create("bob")));
+    const each = (op: string, fields: object = {}) => ids.map((id) => ({ op, id, ...fields }));
+    await batch("bob", each("delete"));
+    const [restored, deleted] = await Promise.all([
+      batch("bob", each("restore")).then(resultsOf),
+      batch("bob", each("delete", { permanent: true })).then(resultsOf),
+    ]);
+    expect(codes(deleted)).toEqual([204, 204, 204, 204]);
+    for (const code of codes(restored)) expect([200, "image_not_found"]).toContain(code);
+    for (const id of ids)
+      expect(await codeOf(await world.ask(`/images/${id}`, { as: tokens.get("bob") }))).toBe(
+        "image_not_found",
+      );
+  });
+
   test("counts each operation against the quotas, as if it were sent alone", async () => {
     const id = await create("carol");
     const operations = Array.from({ length: 6 }, () => ({ op: "update", id, changes: { title: "T" } }));

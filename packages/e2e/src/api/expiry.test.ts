@@ -36,6 +36,8 @@ const idsIn = async (path: string) =>
 test.each([
   ["in the past", from(-1000)],
   ["in more than ten years", from(3_660 * dayMs)],
+  ["in ten thousand years", "+012026-01-01T00:00:00Z"],
+  ["of a year with five digits", "12026-01-01T00:00:00Z"],
   ["without an offset", "2030-01-01T00:00:00"],
   ["that is no time", "tomorrow"],
 ])("an expiry %s is refused, and nothing is created or changed", async (_, expiresAt) => {

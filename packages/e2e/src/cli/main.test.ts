@@ -110,6 +110,17 @@ test("lists newest first, shows one with its history, and deletes it once confir
   expect((await image("delete", id, "--yes")).code).toBe(0);
 });
 
+test("shows the usage of a month, and what is stored now", async () => {
+  await image("upload", await photo("stored.jpg", 320, 240), "--json");
+  const { stdout, code } = await image("usage");
+  expect(code).toBe(0);
+  const month = new Date().toISOString().slice(0, 7);
+  expect(stdout).toMatch(new RegExp(`^${month} +[1-9]\\d* `, "m"));
+  expect(stdout).toMatch(/^Stored now: [1-9]\d* images?, originals .*B, variants .*B$/m);
+  const [usage] = jsonLines<{ stored: { images: number } }>((await image("usage", "--json")).stdout);
+  expect(usage?.stored.images).toBeGreaterThan(0);
+});
+
 test("finds images by tags, words, format and the time of capture, and counts them", async () => {
   await image(
     "upload",

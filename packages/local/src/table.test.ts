@@ -264,6 +264,14 @@ describe("the index", () => {
     expect(await list()).toEqual([late.imageID]);
   });
 
+  test("an image is stored without the attributes that only keys of indexes follow from", async () => {
+    const dueAt = "2026-11-23T10:00:00.000Z";
+    const { imageID } = await create({ status: "processing", dueAt });
+    const stored = JSON.stringify(await core.ImageEntity.get({ imageID }).go({ data: "raw" }));
+    expect(stored).toContain(`#dueOrder_${dueAt}#`);
+    expect(stored).not.toMatch(/"(shard|dueOrder|content)":/);
+  });
+
   test("byContent finds an owner's ready image by its bytes, and no one else's", async () => {
     const sha256 = "ab".repeat(32);
     const made = await create({ owner: "mine", sha256 });

@@ -26,14 +26,14 @@ const promises = [
   "/types",
 ];
 
-// The files of the gallery are deployed as well.
+// The files of the gallery are deployed as well, and the documents that `/llms.txt` lists.
 await buildPage();
 mkdirSync(next, { recursive: true });
-for (const name of ["sst.config.ts", "sst-env.d.ts", "infra", "packages"]) {
+for (const name of ["sst.config.ts", "sst-env.d.ts", "README.md", "docs", "clients", "infra", "packages"]) {
   rmSync(join(next, name), { recursive: true, force: true });
   cpSync(join(root, name), join(next, name), {
     recursive: true,
-    filter: (path) => !/node_modules|\.data/.test(path),
+    filter: (path) => !/node_modules|\.data|target$/.test(path),
   });
 }
 // npm installs a package into a workspace's own folder where the root has another version of it.

@@ -137,8 +137,9 @@ async function countDelivery(cloud: Deployment, image: string, received: PassThr
   await change("Before");
   await once(received, "data");
   await isDelivered(1);
+  const sized = once(received, "data");
   const counted = await change("Again");
-  const [size] = await once(received, "data");
+  const [size] = await sized;
   const before = guards.Api.passed.length;
   await isDelivered(2);
   guards.Api.passed.splice(before);

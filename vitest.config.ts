@@ -67,6 +67,7 @@ export default defineConfig({
     execArgv: ["--disable-warning=ExperimentalWarning"],
     testTimeout: 120_000,
     hookTimeout: 120_000,
+    expect: { poll: { timeout: 30_000 } },
     maxWorkers: 2,
   },
 });

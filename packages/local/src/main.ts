@@ -33,9 +33,12 @@ function isRebuild(): boolean {
   try {
     return parseArgs({ options: { rebuild: { type: "boolean", default: false } } }).values.rebuild;
   } catch (cause) {
-    throw new StartError(`${reasonOf(cause)} \`npm start\` takes no argument but \`-- --rebuild\`.`, {
-      cause,
-    });
+    throw new StartError(
+      `${reasonOf(cause).replace(/\.?$/, ".")} \`npm start\` takes no argument but \`-- --rebuild\`.`,
+      {
+        cause,
+      },
+    );
   }
 }
 

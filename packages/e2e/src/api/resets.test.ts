@@ -242,13 +242,18 @@ test("a deletion whose request to S3 fails for good is completed by its repetiti
 
 /**
  * Every call to AWS, by the file that makes it. The SDK's clients retry three times, with the time limits of
- * `aws/limits.ts`; `retried` gives the same to requests that aws4fetch signs. `again`: who repeats the work after that.
+ * `aws/limits.ts`; `retried` gives the same to requests that aws4fetch signs, and `retrying` repeats copies of streams. `again`: who repeats the work after that.
  */
 const calls: Record<string, { of: string[]; by: string; again: string }> = {
   "core/src/aws/storage.ts": {
     of: ["GetObject", "HeadObject", "PutObject", "DeleteObjects", "ListObjectsV2", "ListObjectVersions"],
     by: "new S3Client({ ...storageLimits",
     again: "the queue; the reconciler's next run",
+  },
+  "core/src/aws/object-stream.ts": {
+    of: ["GetObject", "PutObject"],
+    by: "put(Storage.client(), ",
+    again: "the copy of the image, four times; the export or import that is run again",
   },
   "core/src/aws/queue.ts": {
     of: ["SendMessageBatch", "GetQueueAttributes", "StartMessageMoveTask", "ListMessageMoveTasks"],

@@ -9,7 +9,7 @@ import { example, freePort } from "./example.fixture.ts";
 let cloud: TestCloud;
 let url: string;
 let context: BrowserContext;
-let close: () => Promise<void>;
+let close: (() => Promise<void>) | undefined;
 
 describeWith("chromium", "the example html-uppy", () => {
   beforeAll(async () => {
@@ -21,7 +21,7 @@ describeWith("chromium", "the example html-uppy", () => {
   }, 300_000);
 
   afterAll(async () => {
-    await close();
+    await close?.();
     await cloud.stop();
   });
 

@@ -14,8 +14,8 @@ let cloud: TestCloud;
 let server: PreviewServer;
 let url: string;
 let context: BrowserContext;
-let close: () => Promise<void>;
-let remove: () => Promise<void>;
+let close: (() => Promise<void>) | undefined;
+let remove: (() => Promise<void>) | undefined;
 
 describeWith("chromium", "the example vite-react, built for production", () => {
   beforeAll(async () => {
@@ -29,10 +29,10 @@ describeWith("chromium", "the example vite-react, built for production", () => {
   }, 300_000);
 
   afterAll(async () => {
-    await close();
+    await close?.();
     await server.close();
     await cloud.stop();
-    await remove();
+    await remove?.();
   });
 
   test("an upload survives a reload of the page, and its picture appears", async () => {

@@ -110,7 +110,7 @@ export function compare(
   { record, files }: Pick<Image, "record"> & { files: readonly File[] },
   current: ImageRecord | undefined,
 ): Outcome {
-  if (!current) return { is: "copied" };
+  if (!current || Copy.isAbandoned(current)) return { is: "copied" };
   if (isSame({ record, files }, current)) return { is: "same" };
   const message = `The stage has it with version ${current.version} (${current.status}), and the dump with version ${record.version} (${record.status}). --overwrite replaces it.`;
   return { is: "conflict", message };

@@ -40,9 +40,31 @@ describe("rule 23: the event of a copied original", () => {
   });
 });
 
+describe("a check that finds no original of a copy", () => {
+  const check = { kind: "check" as const, key: source.key, attempt: source.attempt, by: "reconciler" };
+  const at = (now: number) => {
+    const context = { imageID: base.imageID, owner: "default", now, leaseSeconds: 75 };
+    return Protocol.rules.onCheck(copied({ ...source, status: "ready" }), check, undefined, context);
+  };
+
+  test("waits for a day, and then takes the image for deleted", () => {
+    expect(at(Date.parse(now) + 86_399_000)).toMatchObject({ do: "acknowledge" });
+    expect(at(Date.parse(now) + 86_401_000)).toMatchObject({ do: "write", draft: { status: "deleted" } });
+  });
+
+  test("leaves a tombstone that an import replaces; that of a deleted image it does not", () => {
+    const over = at(Date.parse(now) + 86_401_000);
+    if (over.do !== "write") throw new Error(over.do);
+    const tombstone = { ...source, ...over.draft };
+    expect(Copy.isAbandoned(tombstone)).toBe(true);
+    expect(Copy.isAbandoned({ ...tombstone, closed: true })).toBe(false);
+    expect(Copy.isAbandoned({ ...tombstone, sequencer: sequencerOf("1") })).toBe(false);
+  });
+});
+
 describe("the record of a copy", () => {
   test("keeps id, version, content and history, and nothing of the source's bucket", () => {
-    const { leaseUntil, ...kept } = source;
+    const { leaseUntil, found, ...kept } = source;
     expect(copied()).toEqual({
       ...kept,
       key: "default/img_01KAR5ZJ5V0000000000000000",

@@ -24,6 +24,19 @@ export const isOfCopy = (record: ImageRecord, etag: string): boolean =>
   record.etag === etag &&
   ["ready", "rejected", "failed", "trashed"].includes(record.status);
 
+const dayMs = 86_400_000;
+
+/**
+ * Returns true for a copied record whose original may still be on its way: for a day after its last write. A later
+ * comparison finds one that never came.
+ */
+export const isAwaited = (record: ImageRecord, now: number): boolean =>
+  record.sequencer === sequencer && Date.parse(record.updatedAt) > now - dayMs;
+
+/** Returns true for the tombstone of a copy whose original never came: only a check leaves the sequencer of copies. */
+export const isAbandoned = (record: ImageRecord): boolean =>
+  record.sequencer === sequencer && record.status === "deleted" && !record.closed;
+
 /** Returns true for a record that can be copied: not of a deletion, and its bytes have come if it waits for any. */
 export const isCopied = ({ status, etag }: ImageRecord): boolean => {
   if (status === "deleting" || status === "deleted") return false;
@@ -45,8 +58,19 @@ export function recordOf(
     before,
   }: { etag: string | undefined; now: string; writeID: string; before?: ImageRecord },
 ): ImageRecord {
-  const { leaseUntil, deferredUntil, superseded, revoked, terms, purge, closed, dueAt, trash, ...kept } =
-    record;
+  const {
+    leaseUntil,
+    deferredUntil,
+    superseded,
+    revoked,
+    terms,
+    purge,
+    closed,
+    found,
+    dueAt,
+    trash,
+    ...kept
+  } = record;
   const isUnfinished = record.status === "pending" || record.status === "processing";
   const names = new Set(VariantFile.keysOf(record));
   const keys = before ? VariantFile.keysOf(before).filter((key) => !names.has(key)) : [];

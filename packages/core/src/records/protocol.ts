@@ -102,6 +102,8 @@ export function onCheck(
     return { do: "acknowledge", why: "another worker holds the lease" };
   if (etag === undefined) {
     if (!record || record.status === "deleted") return { do: "acknowledge", why: "nothing is there" };
+    if (rules.isAwaited(record, context.now))
+      return { do: "acknowledge", why: "the original of a copy may be on its way" };
     if (rules.isDiscarded(record)) return { do: "acknowledge", why: "its original was discarded" };
     if (rules.isUnfetched(record)) return onLostImport(record, context);
     if (record.status === "trashed" && record.etag === undefined)
@@ -225,6 +227,7 @@ export const rules = {
   onCheck,
   onImportFailed,
   isOfCopy: Copy.isOfCopy,
+  isAwaited: Copy.isAwaited,
   isUnfetched,
   isDiscarded,
   replayOf,

@@ -51,6 +51,23 @@ export const copies: Record<string, Scenario> = {
     },
     without: { rules: { isOfCopy: (record) => rules.isOfCopy(record, record.etag ?? "") } },
   },
+  "copy-awaited": {
+    rule: "waiting for the original of a copied image",
+    title: "A comparison during an import does not take a copied image for deleted",
+    async play(world) {
+      const [copy] = await exported(world);
+      if (!copy) throw new Error("The export has no image.");
+      world.copy(copy);
+      const importing = only();
+      await runUntil(importing, /^PutObject default/);
+      world.reconcile("compare", 900);
+      await runToEnd(other(importing));
+      await runToEnd(other(importing));
+      await runToEnd(importing);
+      await world.wait(30 * minute);
+    },
+    without: { rules: { isAwaited: () => false } },
+  },
   "copy-unfinished": {
     rule: "processing a copied image that was not ready on its source",
     title: "An image that was being processed when it was exported is processed after its import",

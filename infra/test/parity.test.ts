@@ -50,7 +50,7 @@ let image: { id: string; version: number; variants: { large: { url: string } } }
 beforeAll(async () => {
   graph = await graphOf("configured");
   folder = await mkdtemp(join(tmpdir(), "parity-"));
-  const pipeline = { ...Settings.pipelineDefaults, anonymous: true, trashDays: 0, corsOrigins };
+  const pipeline = { ...Settings.pipelineDefaults, anonymous: true, corsOrigins };
   cloud = await startCloud({ port: 0, s3Port: 0, dynamodbPort: 0, dataDir: folder, pipeline, workers: 1 });
   await upload();
   const path = new URL(image.variants.large.url).pathname;

@@ -68,6 +68,7 @@ export default defineConfig({
     testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 30_000 } },
-    maxWorkers: 2,
+    // More than the cores of a small machine: a third of the time tests wait for servers, browsers and timers.
+    maxWorkers: 3,
   },
 });
